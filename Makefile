@@ -1,0 +1,80 @@
+# make needs Python 3.11 or newer with venv, and git. Everything else is installed into .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PYTEST := $(BIN)/pytest
+SOURCES := src tests scripts
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test test-slow coverage check format bench docs contracts sync spec lock clean
+
+help:            ## list the targets
+	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/.runtime: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Valetkey needs Python 3.11 or newer (try: make PYTHON=python3.12)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned runtime into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
+	@echo "Installing the pinned development tools into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: $(VENV)/.dev  ## make .venv with the pinned runtime, the tools and the package
+
+demo: $(VENV)/.runtime  ## play one delegated purchase from end to end on an embedded chain
+	@$(BIN)/valetkey demo
+
+dev: $(VENV)/.runtime  ## start chain, contracts and platform on loopback; Ctrl-C stops them
+	@$(BIN)/valetkey dev
+
+test: $(VENV)/.dev  ## the fast tier, on two workers
+	@$(PYTEST) -n 2 -q -m "not slow"
+
+test-slow: $(VENV)/.dev  ## the long runs as well
+	@HYPOTHESIS_PROFILE=slow $(PYTEST) -n 2 -q
+
+coverage: $(VENV)/.dev  ## line and branch coverage of core, crypto and wire; below 95 % fails
+	@$(PYTEST) -n 2 -q tests/unit/core tests/unit/crypto tests/unit/wire tests/vectors --cov=valetkey.core --cov=valetkey.crypto --cov=valetkey.wire --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=95
+
+check: $(VENV)/.dev  ## format, lint, types, arrows, generated files, house rules
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python scripts/generate_sync.py --check
+	@$(BIN)/python scripts/generate_openapi.py --check
+	@$(BIN)/python scripts/build_contracts.py --check
+	@$(PYTEST) -q tests/tidy
+
+format: $(VENV)/.dev  ## rewrite the sources in the house's format
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix $(SOURCES)
+
+bench: $(VENV)/.dev  ## print a table of speeds and write bench/results.json
+	@$(BIN)/python -m bench
+
+docs: $(VENV)/.dev  ## run every snippet of README and docs
+	@$(PYTEST) -q tests/docs
+
+contracts: $(VENV)/.dev  ## compile contracts/*.vy into the committed artifacts
+	@$(BIN)/python scripts/build_contracts.py
+
+sync: $(VENV)/.dev  ## write the sync twins from the async sources
+	@$(BIN)/python scripts/generate_sync.py
+
+spec: $(VENV)/.dev  ## write spec/openapi.json
+	@$(BIN)/python scripts/generate_openapi.py
+
+LOCK := pip-compile --quiet --generate-hashes --strip-extras --no-annotate --no-header --allow-unsafe --pre \
+        --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --build-deps-for editable
+lock:            ## compile the lock files again (needs pip-tools on the PATH)
+	$(LOCK) --extra all -o requirements.lock pyproject.toml
+	$(LOCK) --extra dev -o requirements-dev.lock pyproject.toml
+
+clean:           ## remove what make made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/results.json

@@ -1,0 +1,21 @@
+"""An agent: the account whose money it is when it owns, and whose service it is when it sells."""
+
+from dataclasses import dataclass
+
+AGENT_NAME_CHARS_MIN = 3
+AGENT_NAME_CHARS_MAX = 100
+DESCRIPTION_CHARS_MAX = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """`wallet_address` is EIP-55; `public_key` the compressed key that signed its registration, 33 bytes."""
+
+    id: str
+    developer_id: str
+    name: str
+    description: str
+    wallet_address: str
+    public_key: bytes
+    created_at: int
+    last_seen_at: int

@@ -1,0 +1,30 @@
+"""The root of every error that Valetkey raises on purpose. A refusal is not an error: see refusal.py."""
+
+
+class ValetkeyError(Exception):
+    """Anything Valetkey raises on purpose; `.code` is stable and may be switched on."""
+
+    code: str = "error"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class InvalidInput(ValetkeyError, ValueError):
+    """A value that cannot be meant: refused before anything is computed or stored."""
+
+    code = "invalid_input"
+
+
+class InvalidAmount(InvalidInput):
+    """An amount of money that is not a plain, non-negative, exactly representable number."""
+
+    code = "invalid_amount"
+
+
+class Contradiction(ValetkeyError):
+    """A step that the state it was asked of does not allow, such as capturing a voided hold."""
+
+    code = "contradiction"

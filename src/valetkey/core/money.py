@@ -1,0 +1,140 @@
+"""Money: integers of the smallest unit, with an asset id that carries chain and decimals.
+
+Decimal numbers appear only where people or JSON write prices; they become integers here or are refused.
+"""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from valetkey.core.errors import InvalidAmount
+
+DIGITS_MAX = 30
+"""More digits than any real amount has; longer input is an attack on arithmetic, not money."""
+
+CURRENCY_DECIMALS = {"USDC": 6, "ETH": 18}
+"""Decimals in which the limits of a currency are written, the same on every chain."""
+
+_PLAIN = re.compile(r"\d+(\.\d+)?", re.ASCII)
+_SCIENTIFIC = re.compile(r"(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A currency on one chain: `eip155:84532/erc20:0x036c...` has 6 decimals and is USDC."""
+
+    currency: str
+    chain_id: int
+    address: str
+    decimals: int
+
+    @property
+    def id(self) -> str:
+        """CAIP-19 asset id; the address in lower case."""
+        return f"eip155:{self.chain_id}/erc20:{self.address.lower()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """So many base units of one asset. Adding two assets is refused, also when both are USDC."""
+
+    units: int
+    asset: Asset
+
+    def __add__(self, other: "Money") -> "Money":
+        self._same_asset(other)
+        return Money(self.units + other.units, self.asset)
+
+    def __sub__(self, other: "Money") -> "Money":
+        self._same_asset(other)
+        return Money(self.units - other.units, self.asset)
+
+    def __str__(self) -> str:
+        return f"{format_units(self.units, self.asset.decimals)} {self.asset.currency}"
+
+    def _same_asset(self, other: "Money") -> None:
+        if self.asset != other.asset:
+            raise InvalidAmount(f"{self.asset.id} and {other.asset.id} do not add up")
+
+
+def parse_units(amount: Decimal | int | str, decimals: int) -> int:
+    """Base units of a decimal amount, exactly: `parse_units("0.1", 6)` is 100_000.
+
+    Raises InvalidAmount for NaN, infinity, a sign, more decimals than the currency has, more than
+    30 digits, huge exponents, and anything that is not a number. Nothing is rounded.
+    """
+    # bool is an int to Python and never an amount to a person.
+    if isinstance(amount, bool) or not isinstance(amount, Decimal | int | str):
+        raise InvalidAmount(f"an amount is a number or a decimal string, not {type(amount).__name__}")
+    if isinstance(amount, Decimal):
+        if not amount.is_finite():
+            raise InvalidAmount("an amount is a finite number")
+        if amount.is_signed() and amount:
+            raise InvalidAmount("an amount is not negative")
+        if len(amount.as_tuple().digits) > DIGITS_MAX or abs(amount.adjusted()) > DIGITS_MAX:
+            raise InvalidAmount(f"an amount has at most {DIGITS_MAX} digits")
+        text = f"{abs(amount):f}"
+    elif isinstance(amount, int):
+        if amount < 0:
+            raise InvalidAmount("an amount is not negative")
+        if amount >= 10**DIGITS_MAX:
+            raise InvalidAmount(f"an amount has at most {DIGITS_MAX} digits")
+        text = str(amount)
+    else:
+        text = _plain(amount)
+    whole, _, fraction = text.partition(".")
+    fraction = fraction.rstrip("0")
+    if len(fraction) > decimals:
+        raise InvalidAmount(f"an amount of this currency has at most {decimals} decimals")
+    digits = (whole + fraction.ljust(decimals, "0")).lstrip("0") or "0"
+    if len(digits) > DIGITS_MAX:
+        raise InvalidAmount(f"an amount has at most {DIGITS_MAX} digits")
+    return int(digits)
+
+
+def format_units(units: int, decimals: int) -> str:
+    """The shortest decimal string of so many base units: `format_units(100_000, 6)` is "0.1"."""
+    sign, digits = ("-", str(-units)) if units < 0 else ("", str(units))
+    if decimals == 0:
+        return sign + digits
+    digits = digits.rjust(decimals + 1, "0")
+    fraction = digits[-decimals:].rstrip("0")
+    return f"{sign}{digits[:-decimals]}.{fraction}" if fraction else f"{sign}{digits[:-decimals]}"
+
+
+def to_decimal(units: int, decimals: int) -> Decimal:
+    """The decimal number that stands for so many base units, as JSON prices are written."""
+    return Decimal(format_units(units, decimals))
+
+
+def rescale(units: int, decimals: int, decimals_wanted: int, *, up: bool) -> int:
+    """The same amount in another number of decimals; a remainder is rounded up or down as the caller says.
+
+    A spend is rounded up and a limit down, so that rounding never favours the spender.
+    """
+    if decimals_wanted >= decimals:
+        return units * int("1".ljust(decimals_wanted - decimals + 1, "0"))
+    divisor = int("1".ljust(decimals - decimals_wanted + 1, "0"))
+    return -(-units // divisor) if up else units // divisor
+
+
+def _plain(text: str) -> str:
+    """Plain decimal notation of a number in text; the length is bounded before any arithmetic."""
+    if len(text) > 2 * DIGITS_MAX:
+        raise InvalidAmount(f"an amount has at most {DIGITS_MAX} digits")
+    if _PLAIN.fullmatch(text):
+        return text
+    scientific = _SCIENTIFIC.fullmatch(text)
+    if scientific is None:
+        raise InvalidAmount("an amount is written as digits with at most one decimal point, without a sign")
+    exponent = int(scientific[3])
+    if abs(exponent) > DIGITS_MAX:
+        raise InvalidAmount(f"an amount has at most {DIGITS_MAX} digits")
+    whole, fraction = scientific[1], scientific[2] or ""
+    digits = whole + fraction
+    point = len(whole) + exponent
+    if point <= 0:
+        return "0." + "0" * -point + digits
+    if point >= len(digits):
+        return digits + "0" * (point - len(digits))
+    return digits[:point] + "." + digits[point:]

@@ -1,0 +1,76 @@
+"""Refusals: an expected "no", as a value with a stable code and enough facts to act on it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Why a spend or a step was refused. wire/errors.py gives each its HTTP status, classes and exit code."""
+
+    # the session as a whole
+    SESSION_REVOKED = "session_revoked"
+    SESSION_EXPIRED = "session_expired"
+    SESSION_PAUSED = "session_paused"
+    SESSION_PENDING = "session_pending"
+    # its policy
+    BUDGET_EXCEEDED = "budget_exceeded"
+    PER_SPEND_EXCEEDED = "per_spend_exceeded"
+    SERVICE_NOT_ALLOWED = "service_not_allowed"
+    NO_LIMIT_FOR_ASSET = "no_limit_for_asset"
+    SESSION_CANNOT_DELEGATE = "session_cannot_delegate"
+    OWNER_ONLY = "owner_only"
+    # the purchase
+    SERVICE_UNAVAILABLE = "service_unavailable"
+    NETWORK_MISMATCH = "network_mismatch"
+    SELF_PURCHASE = "self_purchase"
+    GRADUATION_REQUIRED = "testnet_graduation_required"
+    INSUFFICIENT_BALANCE = "insufficient_wallet_balance"
+    # the chain disagrees with what was claimed
+    FUNDING_NOT_FOUND = "funding_not_found"
+    FUNDING_UNCONFIRMED = "funding_unconfirmed"
+    FUNDING_REVERTED = "funding_reverted"
+    FUNDING_MISMATCH = "funding_mismatch"
+    FUNDING_REPLAYED = "funding_replayed"
+    ESCROW_NOT_RELEASED = "escrow_not_released"
+    ESCROW_NOT_DISPUTED = "escrow_not_disputed"
+    # the step does not fit the transaction's status or the caller's part in it
+    WRONG_STATUS = "wrong_status"
+    WRONG_PARTY = "wrong_party"
+    IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason for a "no".
+
+    `asked`, `limit` and `remaining` are base units of the session's currency; `resets_at` is unix
+    seconds or None when waiting does not help; `hint` is the smallest change that would pass.
+    """
+
+    code: Code
+    rule: str
+    message: str
+    asked: int | None = None
+    limit: int | None = None
+    remaining: int | None = None
+    resets_at: int | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Every reason at once, the most fundamental first; never empty."""
+
+    reasons: tuple[Refusal, ...]
+
+    def __post_init__(self) -> None:
+        assert self.reasons, "a refusal has a reason"
+
+    @property
+    def first(self) -> Refusal:
+        return self.reasons[0]
+
+
+def refuse(code: Code, rule: str, message: str, *, hint: str | None = None) -> Refused:
+    """A refusal with one reason that is not about an amount."""
+    return Refused((Refusal(code, rule, message, hint=hint),))

@@ -1,0 +1,64 @@
+"""A service that a seller offers, and what a search for services may ask."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+CATEGORIES = frozenset(
+    {"research", "summarization", "coding", "security", "data", "booking", "content", "other"}
+)
+PRICE_UNITS = frozenset({"per_request", "per_document", "per_hour", "per_output", "flat"})
+DELIVERY_TYPES = frozenset({"webhook", "api_response", "async"})
+NETWORKS = frozenset({"base-sepolia", "base"})
+SORT_ORDERS = frozenset({"newest", "price_asc", "price_desc", "rating", "response_time"})
+
+TITLE_CHARS_MAX = 200
+DESCRIPTION_CHARS_MAX = 5_000
+QUANTITY_MAX = 1_000_000
+
+
+class ServiceStatus(StrEnum):
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ARCHIVED = "archived"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """`price` is base units of `currency`; `decimals` are the currency's; ratings are hundredths of a star."""
+
+    id: str
+    agent_id: str
+    agent_name: str
+    title: str
+    description: str
+    category: str
+    price: int
+    price_unit: str
+    currency: str
+    decimals: int
+    delivery_type: str
+    callback_required: bool
+    endpoint_url: str | None
+    network: str
+    status: ServiceStatus
+    created_at: int
+    updated_at: int
+    rating_hundredths: int | None = None
+    rating_count: int = 0
+    avg_response_ms: int | None = None
+    total_transactions: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceQuery:
+    """A search among active services. `text` is what a person typed; `price_max` is base units."""
+
+    text: str = ""
+    category: str | None = None
+    currency: str | None = None
+    price_max: int | None = None
+    rating_hundredths_min: int | None = None
+    network: str | None = None
+    sort_by: str = "newest"
+    limit: int = 20
+    offset: int = 0

@@ -1,0 +1,89 @@
+"""A session: delegated authority, and the status that follows from its facts and the clock."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from valetkey.core.policy import Policy
+
+
+class Status(StrEnum):
+    """What a session is now. Derived, never stored; the first that fits, in this order."""
+
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    PAUSED = "paused"
+    EXHAUSTED = "exhausted"
+    PENDING = "pending"
+    ACTIVE = "active"
+
+
+class Role(StrEnum):
+    """On which side of a purchase a session acts for its owner."""
+
+    BUYER = "buyer"
+    SELLER = "seller"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a session has spent, in base units of its policy's currency.
+
+    held: placed and not settled, including every hold whose outcome is unknown.
+    captured: proven to have moved.
+    """
+
+    held: int = 0
+    captured: int = 0
+
+    @property
+    def committed(self) -> int:
+        return self.held + self.captured
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Delegated authority of one owner. Keys and tokens are elsewhere: here is only what rules need."""
+
+    id: str
+    owner_id: str
+    role: Role
+    policy: Policy
+    usage: Usage
+    created_at: int
+    revoked_at: int | None = None
+    paused_at: int | None = None
+
+
+def remaining(session: Session) -> int | None:
+    """Base units left in the budget, None when unlimited; below zero when more moved than was granted."""
+    if session.policy.budget is None:
+        return None
+    return session.policy.budget - session.usage.committed
+
+
+def status(session: Session, now: int) -> Status:
+    """The status of a session at `now` (unix seconds)."""
+    left = remaining(session)
+    if session.revoked_at is not None:
+        return Status.REVOKED
+    if now >= session.policy.expires_at:
+        return Status.EXPIRED
+    if session.paused_at is not None:
+        return Status.PAUSED
+    if left is not None and left <= 0:
+        return Status.EXHAUSTED
+    if now < session.policy.not_before:
+        return Status.PENDING
+    return Status.ACTIVE
+
+
+def worst_case_loss(session: Session, now: int) -> int | None:
+    """The most the session could still cost if its key leaked now, in base units; None = unlimited.
+
+    Counts what the gate would still grant and what is held; what lies in a session wallet beyond
+    its budget is the chain's knowledge and is added where balances are known.
+    """
+    if status(session, now) in (Status.REVOKED, Status.EXPIRED):
+        return session.usage.held
+    left = remaining(session)
+    return None if left is None else max(left, 0) + session.usage.held
