@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PYTEST := $(BIN)/pytest
-SOURCES := src tests scripts
+SOURCES := conftest.py src tests contracts scripts
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test test-slow coverage check format bench docs contracts sync spec lock clean

@@ -1,0 +1,24 @@
+"""Fixtures and profiles for every test. The seed is fixed, and pytest prints it, so that a failure repeats."""
+
+import os
+from importlib.util import find_spec
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Fixtures live in modules named for what they start; each is loaded when present.
+pytest_plugins = [name for name in ("tests.fixtures_chain", "tests.fixtures_stack") if find_spec(name)]
+
+settings.register_profile(
+    "fast", max_examples=60, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "slow", max_examples=2_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "fast")
+settings.load_profile(PROFILE)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    seed = config.getoption("--hypothesis-seed", None)
+    return f"hypothesis profile {PROFILE}, seed {'derandomized' if PROFILE == 'fast' else seed or 'random (printed)'}"
