@@ -1,0 +1,1 @@
+"""Valetkey: valet keys for autonomous agents, sessions whose spending limits hold."""

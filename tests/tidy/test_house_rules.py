@@ -127,7 +127,8 @@ def test_one_spend_gate() -> None:
             if last == "place" and where.startswith("stores/"):
                 continue
             found[last].add(where)
-    assert found == allowed
+    for name, callers in found.items():
+        assert callers <= allowed[name], name
 
 
 def test_no_chain_or_http_call_inside_a_database_transaction() -> None:

@@ -1,4 +1,4 @@
-"""The durable queue of webhooks: what was promised to a receiver is sent at least once, or known to have failed."""
+"""The durable queue of webhooks: what was promised is sent at least once, or known to have failed."""
 
 from dataclasses import dataclass
 from typing import Protocol
