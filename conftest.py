@@ -1,4 +1,4 @@
-"""Fixtures and profiles for every test. The seed is fixed, and pytest prints it, so that a failure repeats."""
+"""Fixtures and profiles for every test. The seed is fixed and printed, so that a failure repeats."""
 
 import os
 from importlib.util import find_spec
@@ -21,4 +21,5 @@ settings.load_profile(PROFILE)
 
 def pytest_report_header(config: pytest.Config) -> str:
     seed = config.getoption("--hypothesis-seed", None)
-    return f"hypothesis profile {PROFILE}, seed {'derandomized' if PROFILE == 'fast' else seed or 'random (printed)'}"
+    shown = "derandomized" if PROFILE == "fast" else seed or "random (printed)"
+    return f"hypothesis profile {PROFILE}, seed {shown}"

@@ -24,7 +24,7 @@ class ServiceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """`price` is base units of `currency`; `decimals` are the currency's; ratings are hundredths of a star."""
+    """`price` is base units of `currency`, `decimals` are that currency's; ratings are hundredths."""
 
     id: str
     agent_id: str

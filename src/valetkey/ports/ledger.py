@@ -14,7 +14,7 @@ from valetkey.core.transaction import Party, PaymentStatus, Step, Transaction
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """A caller's key for a write, in the caller's own scope, with the fingerprint of the body it came with."""
+    """A caller's key for a write, in the caller's own scope, with its body's fingerprint."""
 
     scope: str
     key: str
