@@ -1,0 +1,1 @@
+"""The HTTP service, cut by domain; `app.py` is its composition root."""
