@@ -187,7 +187,7 @@ def _fields(body: str) -> dict[str, Any]:
 
 
 def _pairs(body: str) -> list[tuple[str, Any]] | None:
-    def refuse(constant: str) -> NoReturn:
+    def refuse(_constant: str) -> NoReturn:
         raise ValueError("not JSON")
 
     try:

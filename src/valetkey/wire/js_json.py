@@ -20,7 +20,10 @@ DEPTH_MAX = 400
 
 INTEGER_EXACT_MAX = 2**53
 INDEX_MAX = 2**32 - 2
-WHITESPACE = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+WHITESPACE = (
+    "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002"
+    "\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
 """What String.prototype.trim removes; Python's own idea of white space differs."""
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
@@ -123,7 +126,7 @@ def _parse_int(digits: str) -> int | float:
     return float(digits)
 
 
-def _refuse(constant: str) -> NoReturn:
+def _refuse(_constant: str) -> NoReturn:
     raise ValueError("not JSON")
 
 
