@@ -1,1 +1,1 @@
-"""The command line: one SDK call per command, a table for people and `--json` for programs."""
+"""The command line: demo, dev, serve. run.py is its composition root; nothing here decides about money."""

@@ -28,3 +28,19 @@ class Contradiction(ValetkeyError):
     """A step that the state it was asked of does not allow, such as capturing a voided hold."""
 
     code = "contradiction"
+
+
+class EnvironmentFailure(ValetkeyError):
+    """The world did not answer as it should: a node, a host, a disk. Not the caller's fault.
+
+    `retryable`: the same call may succeed later; nothing was lost by trying.
+    """
+
+    code = "environment"
+    retryable: bool = True
+
+
+class ChainUnavailable(EnvironmentFailure):
+    """No node of the network answered."""
+
+    code = "chain_unavailable"

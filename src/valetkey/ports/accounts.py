@@ -72,3 +72,10 @@ class AccountStore(Protocol):
     async def webhook_secret(self, agent_id: str) -> bytes | None:
         """The agent's own sealed webhook secret, None when it uses the platform's."""
         ...
+
+    async def use_once(self, key: bytes, expires_at: int) -> bool:
+        """Use a one-time value, such as a registration message; False when it was used before.
+
+        It may be forgotten after `expires_at` (unix seconds), when it is stale anyway.
+        """
+        ...

@@ -89,6 +89,13 @@ class LedgerStore(Protocol):
         """
         ...
 
+    async def remembered(self, idempotency: Idempotency) -> Transaction | Refused | None:
+        """The transaction that this key made, however long ago; None when the key is new.
+
+        The same key with another fingerprint is refused with `idempotency_mismatch`, as in `place`.
+        """
+        ...
+
     async def change(self, transaction_id: str, change: Change) -> Transaction | Refused:
         """Take a step of a transaction that exists. A refused step changes nothing.
 
@@ -118,4 +125,11 @@ class LedgerStore(Protocol):
 
     async def looked_up(self, transaction_id: str) -> None:
         """Put the transaction at the end of the reconciler's queue."""
+        ...
+
+    async def unsettled(self, limit: int) -> list[Transaction]:
+        """Paid transactions whose escrow may still change on chain (escrowed, processing, delivered, disputed).
+
+        Least recently looked up first; `looked_up` puts them at the end too.
+        """
         ...

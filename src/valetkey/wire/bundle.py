@@ -219,12 +219,17 @@ def _budget(value: object) -> Decimal | None:
     amount = None if len(value) > _NUMBER_CHARS_MAX else Decimal(value)
     try:
         # The peer also writes budgets finer than a base unit; what counts is that it is a plain amount.
-        parse_units(amount if amount is not None else str(value), DIGITS_MAX)
+        parse_units(value if amount is None else amount, _decimals(amount))
     except InvalidAmount:
         amount = None
     if amount is None:
         _fail(BundleCode.BAD_BUDGET, "budgetUsdc is not an amount of USDC")
     return abs(amount)
+
+
+def _decimals(amount: Decimal | None) -> int:
+    exponent = 0 if amount is None else amount.as_tuple().exponent
+    return min(-exponent, DIGITS_MAX) if isinstance(exponent, int) and exponent < 0 else 0
 
 
 def _expiry(value: object) -> int:

@@ -1,0 +1,112 @@
+"""`valetkey dev`: a stack on loopback for whoever builds against it, until Ctrl-C."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from valetkey.cli.complaint import Complaint
+from valetkey.cli.stack import Chains, Plan, Say, Stack, running_stack
+from valetkey.wire.errors import Exit
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LOOK_SECONDS = 0.25
+
+
+class Stopped(BaseException):
+    """A signal asked us to stop. Not an Exception: nothing between here and the door may swallow it."""
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[None]:
+    """Turn SIGINT, SIGTERM and SIGHUP into Stopped, once: a second one does not disturb the cleaning up."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise Stopped
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def progress(console: "Console", title: str) -> Iterator[Say]:
+    """A line that says what is being waited for: it moves on a terminal, and is plain elsewhere."""
+    if console.is_terminal:
+        with console.status(title) as status:
+            yield lambda text: status.update(f"{title}: {text}")
+        return
+    yield lambda text: console.print(f"{title}: {text} ...")
+
+
+def run_dev(plan: Plan, chains: Chains, *, as_json: bool, stop_with_stdin: bool) -> None:
+    """Run a stack until a signal, the death of a child, or (when asked for) the end of standard input."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with suppress(Stopped), stop_on_signals(), ExitStack() as starting:
+        if stop_with_stdin:
+            threading.Thread(target=_interrupt_at_end, daemon=True).start()
+        say = starting.enter_context(progress(console, "valetkey dev"))
+        with running_stack(plan, chains, say) as stack:
+            starting.close()
+            _tell(stack, as_json=as_json)
+            _watch(stack)
+
+
+def _watch(stack: Stack) -> None:
+    while True:
+        time.sleep(LOOK_SECONDS)
+        if died := stack.who_died():
+            raise Complaint(died, Exit.ENVIRONMENT)
+
+
+def _interrupt_at_end() -> None:
+    while os.read(sys.stdin.fileno(), 4_096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _tell(stack: Stack, *, as_json: bool) -> None:
+    contracts = stack.contracts
+    if as_json:
+        line = {
+            "base_url": stack.base_url,
+            "rpc_url": stack.rpc_url,
+            "chain_id": stack.chain_id,
+            "contracts": {"escrow": contracts.escrow, "score": contracts.score, "usdc": contracts.usdc},
+            "webhook_secret": stack.webhook_secret.reveal(),
+            "owner_key": stack.owner_key.to_hex(),
+        }
+        print(json.dumps(line), flush=True)
+        return
+    # Keys are copied from here: a table that folds them on a narrow terminal would break them.
+    print("Valetkey on loopback\n")
+    for name, value in (
+        ("base URL", stack.base_url),
+        ("RPC URL", stack.rpc_url),
+        ("chain id", str(stack.chain_id)),
+        ("escrow", contracts.escrow),
+        ("score", contracts.score),
+        ("USDC (test)", contracts.usdc),
+        ("webhook secret", stack.webhook_secret.reveal()),
+        ("owner", stack.owner_key.address),
+        ("owner's key", stack.owner_key.to_hex()),
+        ("log", str(stack.platform.log)),
+    ):
+        print(f"  {name:<15} {value}")
+    print(f"\nexport VALETKEY_BASE_URL={stack.base_url}\nCtrl-C stops everything.", flush=True)

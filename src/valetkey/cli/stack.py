@@ -1,0 +1,208 @@
+"""A development stack: chain, contracts and platform as processes of their own, and a funded owner."""
+
+import json
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+
+from valetkey.cli.children import Child, TemporaryFolder, own_environment
+from valetkey.cli.complaint import Complaint
+from valetkey.cli.folder import StackFolder
+from valetkey.cli.rpc import ETH, USDC, DevRpc
+from valetkey.cli.serving import listen
+from valetkey.crypto.keys import PrivateKey
+from valetkey.crypto.secret import Secret
+from valetkey.wire.errors import Exit
+from valetkey.wire.network import Contracts
+
+LOOPBACK = "127.0.0.1"
+READY_SECONDS = 60.0
+OWNER_WEI = 100 * ETH
+OWNER_UNITS = 10_000 * USDC
+
+Say = Callable[[str], None]
+
+
+class RunningChain(Protocol):
+    """An embedded chain that answers on loopback."""
+
+    rpc_url: str
+    chain_id: int
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def alive(self) -> bool: ...
+
+    def stop(self) -> None: ...
+
+
+class Chains(Protocol):
+    """What run.py knows about chains, and nobody else here."""
+
+    def start(self, port: int, data: Path | None) -> RunningChain: ...
+
+    def deploy(self, rpc_url: str) -> Contracts: ...
+
+    def warm_up(self) -> None:
+        """Import what deploying needs, while the chain starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to start a stack. Port 0 is any free one; without `data` everything is temporary."""
+
+    port: int = 0
+    rpc_port: int = 0
+    test_mode: bool = False
+    data: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running stack. `owner_key` and `webhook_secret` are shown to whoever started it, and to nobody else."""
+
+    base_url: str
+    rpc_url: str
+    chain_id: int
+    contracts: Contracts
+    owner_key: PrivateKey
+    webhook_secret: Secret
+    folder: StackFolder
+    platform: Child
+    chain: RunningChain
+
+    def who_died(self) -> str | None:
+        """What to say when a process of the stack is gone, otherwise None."""
+        if not self.platform.alive:
+            return f"the platform ended (exit {self.platform.process.poll()}):\n{self.platform.last_words()}"
+        return None if self.chain.alive else "the chain ended"
+
+
+@contextmanager
+def running_stack(
+    plan: Plan, chains: Chains, say: Say, listener: socket.socket | None = None
+) -> Iterator[Stack]:
+    """Start everything, yield it when everything answers, and leave nothing behind.
+
+    `listener`: where the platform listens, when the caller opened that already.
+    """
+    with ExitStack() as cleanup:
+        listener = cleanup.enter_context(listener or listen(LOOPBACK, plan.port))
+        if plan.rpc_port:
+            listen(LOOPBACK, plan.rpc_port).close()
+        temporary = None if plan.data else cleanup.enter_context(TemporaryFolder())
+        folder = cleanup.enter_context(StackFolder(plan.data or _path(temporary)))
+
+        say("starting the chain")
+        if folder.contracts() is None:
+            threading.Thread(target=chains.warm_up, daemon=True).start()
+        chain = chains.start(plan.rpc_port, folder.chain if plan.data else None)
+        cleanup.callback(chain.stop)
+        if temporary:
+            temporary.wait_for(chain.pid)
+        rpc = DevRpc(chain.rpc_url)
+        cleanup.callback(rpc.close)
+
+        say("deploying the contracts")
+        contracts = folder.contracts()
+        if contracts is None or not all(
+            rpc.has_code(a) for a in (contracts.escrow, contracts.score, contracts.usdc)
+        ):
+            contracts = chains.deploy(chain.rpc_url)
+            folder.keep_contracts(contracts)
+
+        say("starting the platform")
+        environment = _platform_environment(plan, folder, chain.rpc_url, contracts)
+        platform = Child(
+            "platform",
+            [sys.executable, "-m", "valetkey", "serve", "--fd", str(listener.fileno()), "--stop-with-stdin"],
+            environment=environment,
+            log=folder.log("platform"),
+            pass_fds=(listener.fileno(),),
+        )
+        cleanup.callback(platform.stop)
+        if temporary:
+            temporary.wait_for(platform.pid)
+        base_url = url_of(listener)
+        owner_key = folder.owner_key()
+        _fund(rpc, contracts.usdc, owner_key.address)
+        _wait_until_ready(base_url, platform)
+        listener.close()
+        yield Stack(
+            base_url=base_url,
+            rpc_url=chain.rpc_url,
+            chain_id=chain.chain_id,
+            contracts=contracts,
+            owner_key=owner_key,
+            webhook_secret=folder.webhook_secret(),
+            folder=folder,
+            platform=platform,
+            chain=chain,
+        )
+
+
+def url_of(listener: socket.socket) -> str:
+    """The base URL of what listens there."""
+    return f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+
+
+def _path(temporary: TemporaryFolder | None) -> Path:
+    assert temporary is not None, "without --data the folder is temporary"
+    return temporary.path
+
+
+def _platform_environment(
+    plan: Plan, folder: StackFolder, rpc_url: str, contracts: Contracts
+) -> dict[str, str]:
+    folder.master_secret()
+    folder.webhook_secret()
+    network = {
+        "network": "base-sepolia",
+        "rpcUrl": rpc_url,
+        "publicRpcUrl": rpc_url,
+        "escrow": contracts.escrow,
+        "score": contracts.score,
+        "usdc": contracts.usdc,
+        "confirmations": 1,
+    }
+    return own_environment(
+        VALETKEY_DATABASE=str(folder.database),
+        VALETKEY_NETWORKS=json.dumps([network]),
+        # Files, not values: an environment is readable in /proc by everybody who runs as us.
+        VALETKEY_MASTER_SECRET_FILE=str(folder.secret_file("master_secret")),
+        VALETKEY_WEBHOOK_SECRET_FILE=str(folder.secret_file("webhook_secret")),
+        VALETKEY_TEST_MODE="1" if plan.test_mode else "0",
+        VALETKEY_RECONCILE_SECONDS="2",
+    )
+
+
+def _fund(rpc: DevRpc, usdc: str, owner: str) -> None:
+    """Give a new owner something to spend; one that was given before keeps what is left."""
+    if rpc.wei(owner) == 0:
+        rpc.give(owner, OWNER_WEI)
+        rpc.mint(usdc, owner, OWNER_UNITS)
+
+
+def _wait_until_ready(base_url: str, platform: Child) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    with httpx.Client(base_url=base_url, timeout=5.0, trust_env=False) as http:
+        while time.monotonic() < deadline:
+            if not platform.alive:
+                break
+            try:
+                if http.get("/readyz").status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass  # not yet
+            time.sleep(0.1)
+    raise Complaint(f"the platform did not become ready:\n{platform.last_words()}", Exit.ENVIRONMENT)

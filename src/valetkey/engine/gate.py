@@ -1,0 +1,89 @@
+"""The one spend gate: every purchase becomes a transaction and a hold here, or a refusal, and nowhere else."""
+
+from dataclasses import dataclass
+
+from valetkey.core.agent import Agent
+from valetkey.core.fees import platform_fee
+from valetkey.core.ids import Kind
+from valetkey.core.money import Asset, Money
+from valetkey.core.refusal import Refused
+from valetkey.core.service import Service
+from valetkey.core.transaction import Transaction
+from valetkey.crypto.credentials import new_id
+from valetkey.ports.accounts import SessionRecord
+from valetkey.ports.clock import Clock
+from valetkey.ports.ledger import Idempotency, LedgerStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a buyer asks for. `session` is None when the owner buys: no delegated authority is spent then.
+
+    `asset` is the currency on the service's chain, `escrow_address` the contract that will hold the money. Windows
+    are seconds, 0 is the contract's default.
+    """
+
+    service: Service
+    seller: Agent
+    buyer: Agent
+    session: SessionRecord | None
+    quantity: int
+    asset: Asset
+    escrow_address: str
+    payment_method: str
+    callback_url: str | None = None
+    request_payload: bytes | None = None
+    dispute_window: int = 0
+    abandonment_grace: int = 0
+    criteria_hash: str | None = None
+
+
+class SpendGate:
+    """Turns orders into transactions. The store decides with core's rules, in one database transaction."""
+
+    def __init__(self, ledger: LedgerStore, clock: Clock, checkout_seconds: int) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._checkout_seconds = checkout_seconds
+
+    async def spend(self, order: Order, idempotency: Idempotency | None = None) -> Transaction | Refused:
+        """Place the order: its transaction with the hold on the session's budget, or every reason why not."""
+        return await self._ledger.place(self._transaction(order), idempotency)
+
+    async def remembered(self, idempotency: Idempotency | None) -> Transaction | Refused | None:
+        """What this key was answered before, whatever changed since; None when the order is new."""
+        return None if idempotency is None else await self._ledger.remembered(idempotency)
+
+    def _transaction(self, order: Order) -> Transaction:
+        now = self._clock.now()
+        service, session = order.service, order.session
+        subtotal = service.price * order.quantity
+        fee = platform_fee(subtotal)
+        return Transaction(
+            id=new_id(Kind.TRANSACTION),
+            service_id=service.id,
+            buyer_id=order.buyer.id,
+            buyer_alias=session.alias if session else order.buyer.id,
+            buyer_address=(session and session.wallet_address) or order.buyer.wallet_address,
+            seller_id=order.seller.id,
+            # As it is now: a seller that moves later is still paid where the buyer agreed to pay.
+            seller_address=order.seller.wallet_address,
+            session_id=session.session.id if session else None,
+            hold_id=new_id(Kind.HOLD) if session else None,
+            quantity=order.quantity,
+            unit_price=service.price,
+            subtotal=subtotal,
+            platform_fee=fee,
+            total=Money(subtotal + fee, order.asset),
+            network=service.network,
+            escrow_address=order.escrow_address,
+            payment_method=order.payment_method,
+            checkout_ends_at=now + self._checkout_seconds,
+            created_at=now,
+            updated_at=now,
+            callback_url=order.callback_url,
+            request_payload=order.request_payload,
+            dispute_window=order.dispute_window,
+            abandonment_grace=order.abandonment_grace,
+            criteria_hash=order.criteria_hash,
+        )

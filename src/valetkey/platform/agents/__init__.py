@@ -1,0 +1,1 @@
+"""Agents: registration, the directory, scores, public keys, webhook secrets."""

@@ -1,0 +1,21 @@
+"""Every endpoint of the API, in the order of the documents. OpenAPI is written from this list."""
+
+from valetkey.platform.agents.routes import ENDPOINTS as AGENTS
+from valetkey.platform.checkout.routes import ENDPOINTS as CHECKOUT
+from valetkey.platform.http import Endpoint
+from valetkey.platform.market.routes import ENDPOINTS as MARKET
+from valetkey.platform.services.routes import ENDPOINTS as SERVICES
+from valetkey.platform.sessions.routes import ENDPOINTS as SESSIONS
+from valetkey.platform.transactions.routes import ENDPOINTS as TRANSACTIONS
+from valetkey.platform.webhooks.routes import ENDPOINTS as WEBHOOKS
+
+# Webhooks and sessions before agents: `/agents/session/...` must not be read as an agent's id.
+ENDPOINTS: list[Endpoint] = [
+    *SESSIONS,
+    *WEBHOOKS,
+    *AGENTS,
+    *SERVICES,
+    *CHECKOUT,
+    *TRANSACTIONS,
+    *MARKET,
+]

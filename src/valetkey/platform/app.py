@@ -1,0 +1,184 @@
+"""Composition root of the platform: the one place that names the concrete store and chain reader."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from valetkey.chains.evm.networks import Network as EvmNetwork
+from valetkey.chains.evm.reader import EvmReader
+from valetkey.engine.gate import SpendGate
+from valetkey.engine.reconciler import Reconciler
+from valetkey.engine.settlement import Settlement
+from valetkey.engine.webhooks import WebhookSender
+from valetkey.platform.api import ENDPOINTS
+from valetkey.platform.context import Network, Platform, Stores, make_network
+from valetkey.platform.health.routes import ROUTES as HEALTH_ROUTES
+from valetkey.platform.http import METHODS, http_exception, internal_error, request_id_of, routes
+from valetkey.platform.limits import RateLimiter
+from valetkey.platform.observing import Log, Metrics, make_log, where_it_broke
+from valetkey.platform.outward import GuardedPoster
+from valetkey.platform.settings import CHAIN_IDS, NetworkSettings, Settings
+from valetkey.platform.webhooks.service import WebhookSecrets
+from valetkey.stores.sqlite import open_store
+from valetkey.wire.network import CHAIN_NAMES
+
+RESTART_SECONDS = 5.0
+"""How long a background task rests after it broke."""
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The platform as an ASGI application. Store and chains open when it starts and close when it stops."""
+    log = make_log()
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        store: Stores = open_store(settings.database)
+        platform = _compose(settings, store, metrics)
+        app.state.platform = platform
+        tasks = _background(platform, log)
+        log.info("started", networks=list(platform.networks), test_mode=settings.test_mode)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for network in platform.networks.values():
+                await network.reader.close()
+            await store.close()
+            log.info("stopped")
+
+    app = Starlette(
+        routes=[*routes(ENDPOINTS), *HEALTH_ROUTES],
+        lifespan=lifespan,
+        middleware=[Middleware(Door, log=log, metrics=metrics)],
+        exception_handlers={HTTPException: http_exception},
+    )
+    # A redirect has no JSON body, and clients would post their payload twice.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _compose(settings: Settings, store: Stores, metrics: Metrics) -> Platform:
+    networks: dict[str, Network] = {}
+    for one in settings.networks:
+        networks[one.network] = make_network(one, _reader(one), settings.test_mode)
+    return Platform(
+        settings=settings,
+        store=store,
+        clock=store.clock,
+        networks=networks,
+        gate=SpendGate(store, store.clock, settings.checkout_seconds),
+        settlement=Settlement(store, store, store.clock),
+        limiter=RateLimiter(settings.rate_limits),
+        metrics=metrics,
+        started_at=store.clock.now(),
+    )
+
+
+def _reader(settings: NetworkSettings) -> EvmReader:
+    network = EvmNetwork(
+        name=settings.network,
+        chain=CHAIN_NAMES[settings.network],
+        chain_id=CHAIN_IDS[settings.network],
+        rpc_url=settings.rpc_url,
+        escrow=settings.escrow,
+        score=settings.score,
+        usdc=settings.usdc,
+        confirmations=settings.confirmations,
+    )
+    return EvmReader(network, settings.rpc_url, confirmations=settings.confirmations)
+
+
+def _background(platform: Platform, log: Log) -> list[asyncio.Task[None]]:
+    settings, store = platform.settings, platform.store
+    reconciler = Reconciler(
+        store,
+        platform.settlement,
+        {name: network.reader for name, network in platform.networks.items()},
+        observer=lambda outcome, transaction: _reconciled(platform, log, outcome, transaction.id),
+    )
+    sender = WebhookSender(
+        store,
+        GuardedPoster(settings.test_mode),
+        WebhookSecrets(settings, store).of,
+        platform.clock,
+        observer=lambda outcome, delivery: _told(platform, log, outcome, delivery.event.id),
+    )
+    return [
+        asyncio.create_task(_forever("reconciler", lambda: reconciler.run(settings.reconcile_seconds), log)),
+        asyncio.create_task(_forever("webhooks", lambda: sender.run(settings.webhook_seconds), log)),
+    ]
+
+
+async def _forever(name: str, run: Callable[[], Awaitable[None]], log: Log) -> None:
+    """Keep a background task alive: a bug in it is logged, and must not end it silently."""
+    while True:
+        try:
+            await run()
+        except Exception as error:  # noqa: BLE001 - the last line of defence of a task that nobody awaits
+            log.error("background_task_broke", task=name, where=where_it_broke(error))
+        await asyncio.sleep(RESTART_SECONDS)
+
+
+def _reconciled(platform: Platform, log: Log, outcome: str, transaction_id: str) -> None:
+    platform.metrics.reconciled.labels(outcome).inc()
+    log.info("reconciled", outcome=outcome, transaction=transaction_id)
+
+
+def _told(platform: Platform, log: Log, outcome: str, event_id: str) -> None:
+    platform.metrics.webhooks.labels(outcome).inc()
+    log.info("webhook", outcome=outcome, event_id=event_id)
+
+
+class Door:
+    """Every request passes it: it gets an id, is counted and logged, and a bug behind it becomes a plain 500."""
+
+    def __init__(self, app: ASGIApp, log: Log, metrics: Metrics) -> None:
+        self._app = app
+        self._log = log
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        request = Request(scope)
+        request_id = request_id_of(request)
+        status = 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:  # noqa: BLE001 - a bug: told to the operator without the caller's input
+            self._log.error("bug", request_id=request_id, where=where_it_broke(error))
+            if status == 0:
+                await internal_error(request)(scope, receive, watched)
+        seconds = time.perf_counter() - began
+        # The route's pattern, not the path: somebody may have pasted a secret into the path.
+        route = scope.get("valetkey.route") or "unmatched"
+        method = request.method if request.method in METHODS else "other"
+        self._metrics.requests.labels(route, method, str(status)).inc()
+        self._metrics.seconds.labels(route).observe(seconds)
+        self._log.info(
+            "request",
+            request_id=request_id,
+            method=method,
+            route=route,
+            status=status,
+            ms=round(seconds * 1_000, 1),
+        )

@@ -1,0 +1,1 @@
+"""Checkout: an order becomes a transaction, through the one spend gate."""

@@ -1,0 +1,26 @@
+"""Route of the checkout."""
+
+from valetkey.platform.checkout import service
+from valetkey.platform.http import Call, Endpoint
+from valetkey.platform.limits import Limit
+from valetkey.wire.checkout import CheckoutRequest, CheckoutResult
+from valetkey.wire.http import API_PREFIX, IDEMPOTENCY_HEADER
+
+
+async def purchase(call: Call) -> CheckoutResult:
+    asked = call.body(CheckoutRequest)
+    return await service.purchase(call.platform, call.caller, asked, call.header(IDEMPOTENCY_HEADER))
+
+
+ENDPOINTS = [
+    Endpoint(
+        method="POST",
+        path=f"{API_PREFIX}/checkout",
+        handler=purchase,
+        summary="Order a service; the spend gate decides. An Idempotency-Key header makes retries safe",
+        takes=CheckoutRequest,
+        gives=CheckoutResult,
+        limit=Limit.CHECKOUT,
+        status=201,
+    ),
+]

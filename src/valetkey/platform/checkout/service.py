@@ -1,0 +1,154 @@
+"""The purchase: what is ordered, from whom, for how much, and the gate's answer with how to pay."""
+
+from hashlib import sha256
+
+import msgspec
+
+from valetkey.core.agent import Agent
+from valetkey.core.errors import InvalidInput
+from valetkey.core.money import to_decimal
+from valetkey.core.refusal import Code, Refused
+from valetkey.core.service import Service, ServiceStatus
+from valetkey.core.transaction import Transaction
+from valetkey.engine.gate import Order
+from valetkey.platform.callers import Caller
+from valetkey.platform.context import Network, Platform
+from valetkey.platform.graduation import check_graduated
+from valetkey.platform.outward import check_url
+from valetkey.platform.refusing import NotFound, RefusedRequest, refused
+from valetkey.ports.ledger import Idempotency
+from valetkey.wire.checkout import CheckoutRequest, CheckoutResult, CheckoutService, PaymentInstructions
+from valetkey.wire.http import API_PREFIX, IDEMPOTENCY_KEY_CHARS_MAX, encode
+from valetkey.wire.proofs import escrow_id
+from valetkey.wire.timestamps import iso_timestamp
+
+AMOUNT_MAX = 2**128
+"""No escrow holds more base units than this; the contract counts in 256 bits."""
+
+
+async def purchase(
+    platform: Platform, caller: Caller, asked: CheckoutRequest, idempotency_key: str | None
+) -> CheckoutResult:
+    """Order a service. The same idempotency key and body answer the same transaction, for ever."""
+    if not caller.is_buyer:
+        raise refused(Code.WRONG_PARTY, "role", "a seller session cannot buy", hint="use a buyer session")
+    service = await platform.store.service(asked.service_id)
+    if service is None:
+        raise NotFound("Service not found")
+    seller = await platform.store.agent(service.agent_id)
+    if seller is None:
+        raise NotFound("Service not found")
+    network = platform.network(service.network)
+    idempotency = _idempotency(caller, asked, idempotency_key)
+    known = await platform.gate.remembered(idempotency)
+    if isinstance(known, Refused):
+        raise RefusedRequest(known)
+    if known is not None:
+        return _result(known, service, seller, network)
+    await _check_order(platform, caller, asked, service, seller)
+    order = Order(
+        service=service,
+        seller=seller,
+        buyer=caller.agent,
+        session=caller.session,
+        quantity=asked.quantity,
+        asset=network.asset,
+        escrow_address=network.escrow_address,
+        payment_method=asked.payment_method,
+        callback_url=asked.callback_url,
+        request_payload=_payload(asked),
+        dispute_window=asked.dispute_window or 0,
+        abandonment_grace=asked.abandonment_grace or 0,
+        criteria_hash=asked.criteria_hash,
+    )
+    placed = await platform.gate.spend(order, idempotency)
+    if isinstance(placed, Refused):
+        platform.metrics.decisions.labels(str(placed.first.code)).inc()
+        raise RefusedRequest(placed)
+    platform.metrics.decisions.labels("allowed").inc()
+    return _result(placed, service, seller, network)
+
+
+async def _check_order(
+    platform: Platform, caller: Caller, asked: CheckoutRequest, service: Service, seller: Agent
+) -> None:
+    if asked.network is not None and asked.network != service.network:
+        raise refused(
+            Code.NETWORK_MISMATCH,
+            "network",
+            f"network_mismatch: the service is on {service.network}",
+            hint=f"ask for network {service.network}",
+        )
+    if service.status is not ServiceStatus.ACTIVE:
+        raise refused(
+            Code.SERVICE_UNAVAILABLE, "status", f"the service is {service.status}", hint="look for another"
+        )
+    payer = (caller.session and caller.session.wallet_address) or caller.agent.wallet_address
+    if service.agent_id == caller.agent.id or payer == seller.wallet_address:
+        raise refused(Code.SELF_PURCHASE, "seller", "an agent does not buy from itself")
+    if service.callback_required and asked.callback_url is None:
+        raise InvalidInput("this service needs a callbackUrl", code="validation_failed")
+    if asked.callback_url is not None:
+        check_url(asked.callback_url, platform.settings.test_mode)
+    if service.price * asked.quantity == 0:
+        raise refused(
+            Code.SERVICE_UNAVAILABLE, "price", "a price of nothing cannot be paid through an escrow"
+        )
+    if service.price * asked.quantity >= AMOUNT_MAX:
+        raise InvalidInput("the price times the quantity is more than any escrow holds")
+    await check_graduated(platform, service.network, caller.agent.wallet_address)
+
+
+def _idempotency(caller: Caller, asked: CheckoutRequest, key: str | None) -> Idempotency | None:
+    if key is None:
+        return None
+    if not 1 <= len(key) <= IDEMPOTENCY_KEY_CHARS_MAX or not key.isprintable():
+        raise InvalidInput(f"an Idempotency-Key has 1 to {IDEMPOTENCY_KEY_CHARS_MAX} printable characters")
+    # The order as it was understood: blanks and the order of members do not make another body, nor do
+    # members that were left out, so that a shape which grows still knows the keys of years ago.
+    meant = {
+        name: value
+        for name, value in sorted(msgspec.structs.asdict(asked).items())
+        if value is not None and value is not msgspec.UNSET
+    }
+    return Idempotency(f"checkout {caller.name}", key, sha256(encode(meant)).digest())
+
+
+def _payload(asked: CheckoutRequest) -> bytes | None:
+    payload = asked.request_payload
+    return None if isinstance(payload, msgspec.UnsetType) else bytes(payload)
+
+
+def _result(transaction: Transaction, service: Service, seller: Agent, network: Network) -> CheckoutResult:
+    asset = transaction.total.asset
+    total = to_decimal(transaction.total.units, asset.decimals)
+    return CheckoutResult(
+        transaction_id=transaction.id,
+        status=str(transaction.status),
+        total_charged=total,
+        currency=asset.currency,
+        payment_instructions=PaymentInstructions(
+            type="crypto",
+            escrow_contract=transaction.escrow_address,
+            escrow_id="0x" + escrow_id(transaction.id).hex(),
+            seller_address=transaction.seller_address,
+            token_address=asset.address,
+            token_symbol=asset.currency,
+            token_decimals=asset.decimals,
+            amount=str(transaction.subtotal),
+            total_with_fee=str(transaction.total.units),
+            currency=asset.currency,
+            chain=network.view.chain,
+            chain_id=asset.chain_id,
+            fund_endpoint=f"{API_PREFIX}/transactions/{transaction.id}/fund",
+            instructions=(
+                f"Approve {total} {asset.currency} to the escrow contract, call createEscrow with totalWithFee,"
+                " then post the transaction hash to fundEndpoint."
+            ),
+            expires_at=iso_timestamp(transaction.checkout_ends_at),
+            dispute_window=transaction.dispute_window or None,
+            abandonment_grace=transaction.abandonment_grace or None,
+            criteria_hash=transaction.criteria_hash,
+        ),
+        service=CheckoutService(id=service.id, title=service.title, seller=seller.name),
+    )

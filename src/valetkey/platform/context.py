@@ -1,0 +1,92 @@
+"""What every domain of the platform works with: settings, stores, chains, the gate. Made once, by app.py."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from valetkey.core.money import CURRENCY_DECIMALS, Asset
+from valetkey.core.refusal import Code
+from valetkey.crypto.keys import checksum_address
+from valetkey.engine.gate import SpendGate
+from valetkey.engine.settlement import Settlement
+from valetkey.platform.limits import RateLimiter
+from valetkey.platform.observing import Metrics
+from valetkey.platform.refusing import refused
+from valetkey.platform.settings import CHAIN_IDS, NetworkSettings, Settings
+from valetkey.ports.accounts import AccountStore
+from valetkey.ports.chain import ChainReader
+from valetkey.ports.clock import Clock
+from valetkey.ports.ledger import LedgerStore
+from valetkey.ports.market import MarketStore
+from valetkey.ports.outbox import OutboxStore
+from valetkey.wire.network import CHAIN_NAMES, Contracts, NetworkView
+
+
+class Stores(LedgerStore, AccountStore, MarketStore, OutboxStore, Protocol):
+    """One database that answers every store's port."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network that is served: its facts, and how to read its chain."""
+
+    name: str
+    asset: Asset
+    escrow_address: str
+    reader: ChainReader
+    view: NetworkView
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Everything a request may need."""
+
+    settings: Settings
+    store: Stores
+    clock: Clock
+    networks: Mapping[str, Network]
+    gate: SpendGate
+    settlement: Settlement
+    limiter: RateLimiter
+    metrics: Metrics
+    started_at: int
+
+    @property
+    def main_network(self) -> Network:
+        """The first network of the settings: where registration looks at balances and sessions live."""
+        return next(iter(self.networks.values()))
+
+    def network(self, name: str) -> Network:
+        """A network by its name. Raises a refusal when it is not served."""
+        found = self.networks.get(name)
+        if found is None:
+            raise refused(Code.NETWORK_MISMATCH, "network", f"this platform does not serve {name}")
+        return found
+
+
+def make_network(settings: NetworkSettings, reader: ChainReader, test_mode: bool) -> Network:
+    """A network from its settings and its chain's reader."""
+    chain_id = CHAIN_IDS[settings.network]
+    usdc = checksum_address(settings.usdc)
+    escrow = checksum_address(settings.escrow)
+    told = settings.public_rpc_url or (settings.rpc_url if test_mode else None)
+    return Network(
+        name=settings.network,
+        asset=Asset("USDC", chain_id, usdc, CURRENCY_DECIMALS["USDC"]),
+        escrow_address=escrow,
+        reader=reader,
+        view=NetworkView(
+            network=settings.network,
+            chain=CHAIN_NAMES[settings.network],
+            chain_id=chain_id,
+            rpc_url=told,
+            contracts=Contracts(escrow=escrow, score=checksum_address(settings.score), usdc=usdc),
+            confirmations=settings.confirmations,
+            test_mode=test_mode,
+        ),
+    )

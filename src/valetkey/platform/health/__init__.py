@@ -1,0 +1,1 @@
+"""Health: whether the platform lives, is ready, and how it does."""

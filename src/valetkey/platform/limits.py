@@ -1,0 +1,57 @@
+"""Rate limits per key: a token bucket for each key and kind of request. Memory is bounded."""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from enum import StrEnum
+
+from valetkey.platform.refusing import RateLimited
+
+KEYS_MAX = 20_000
+"""So many buckets are remembered; the one that was used longest ago is forgotten first."""
+
+
+class Limit(StrEnum):
+    """What is counted, each on its own."""
+
+    GENERAL = "general"
+    SEARCH = "search"
+    CHECKOUT = "checkout"
+    FUND = "fund"
+    DELIVER = "deliver"
+    CONFIRM = "confirm"
+
+
+PER_MINUTE = {
+    Limit.GENERAL: 100,
+    Limit.SEARCH: 10,
+    Limit.CHECKOUT: 20,
+    Limit.FUND: 20,
+    Limit.DELIVER: 20,
+    Limit.CONFIRM: 20,
+}
+
+
+class RateLimiter:
+    """Counts requests. A bucket holds one minute's worth and refills steadily."""
+
+    def __init__(self, enabled: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._enabled = enabled
+        self._clock = clock
+        self._buckets: OrderedDict[tuple[bytes, Limit], tuple[float, float]] = OrderedDict()
+
+    def take(self, key: bytes, limit: Limit) -> None:
+        """Count one request. Raises RateLimited when the bucket is empty."""
+        if not self._enabled:
+            return
+        now = self._clock()
+        size = float(PER_MINUTE[limit])
+        left, since = self._buckets.pop((key, limit), (size, now))
+        left = min(size, left + (now - since) * size / 60)
+        if left < 1:
+            self._buckets[key, limit] = (left, now)
+            raise RateLimited(max(1, math.ceil((1 - left) * 60 / size)))
+        self._buckets[key, limit] = (left - 1, now)
+        while len(self._buckets) > KEYS_MAX:
+            self._buckets.popitem(last=False)

@@ -1,0 +1,1 @@
+"""The market as a whole: figures, and the networks it settles on."""

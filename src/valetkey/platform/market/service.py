@@ -1,0 +1,44 @@
+"""Figures about the whole market."""
+
+from valetkey.core.fees import FEE_BPS
+from valetkey.core.money import to_decimal
+from valetkey.platform.context import Platform
+from valetkey.wire.market import (
+    AgentFigures,
+    CategoryCount,
+    MarketplacePulse,
+    PlatformFacts,
+    ServiceFigures,
+    SettlementFacts,
+    TransactionFigures,
+)
+from valetkey.wire.timestamps import iso_timestamp
+
+ESCROW_VERSION = "2"
+
+
+async def pulse(platform: Platform) -> MarketplacePulse:
+    """Counts, volumes and facts, for everybody."""
+    figures = await platform.store.pulse()
+    network = platform.main_network
+    now = platform.clock.now()
+    return MarketplacePulse(
+        timestamp=iso_timestamp(now),
+        services=ServiceFigures(
+            total=figures.services_total,
+            new_last_24h=figures.services_last_24h,
+            categories=[CategoryCount(name=name, count=count) for name, count in figures.categories],
+        ),
+        transactions=TransactionFigures(
+            total_completed=figures.completed_total,
+            last_24h=figures.completed_last_24h,
+            volume_usd_24h=to_decimal(figures.volume_24h, network.asset.decimals),
+        ),
+        agents=AgentFigures(total_registered=figures.agents_total, active_last_7d=figures.agents_active_7d),
+        settlement=SettlementFacts(
+            supported_tokens=[network.asset.currency],
+            chain=network.view.chain,
+            escrow_version=ESCROW_VERSION,
+        ),
+        platform=PlatformFacts(protocol_fee=f"{FEE_BPS // 100}%", uptime=f"{now - platform.started_at}s"),
+    )

@@ -1,0 +1,1 @@
+"""Services: what sellers offer, and the search for it."""

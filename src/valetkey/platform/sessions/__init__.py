@@ -1,0 +1,1 @@
+"""Sessions: delegated authority, made, shown and taken back."""

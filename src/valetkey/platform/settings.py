@@ -1,0 +1,178 @@
+"""Settings of the platform, read once at the start. An unknown name stops it: a typing error is not a default."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from valetkey.core.errors import InvalidInput
+from valetkey.core.money import CURRENCY_DECIMALS, parse_units
+from valetkey.core.policy import LIFETIME_SECONDS_MAX, LIFETIME_SECONDS_MIN
+from valetkey.core.service import NETWORKS
+from valetkey.crypto.keys import checksum_address
+from valetkey.crypto.secret import Secret
+
+PREFIX = "VALETKEY_"
+CLIENT_SIDE = ("BASE_URL", "HOME", "ANVIL", "DEMO_", "RPC_URL")
+"""Names that agents and the command line read; the platform leaves them alone."""
+
+MASTER_SECRET_CHARS_MIN = 32
+CHAIN_IDS = {"base-sepolia": 84532, "base": 8453}
+
+
+class SettingsError(InvalidInput):
+    """A setting that is missing, unknown or has no meaning. Never quotes a secret's value."""
+
+    code = "invalid_settings"
+
+
+class NetworkSettings(msgspec.Struct, frozen=True, rename="camel", kw_only=True, forbid_unknown_fields=True):
+    """One network that the platform serves. `rpc_url` may hold a provider's key, so it is never shown.
+
+    `public_rpc_url` is what clients are told; in test mode they are told `rpc_url` when it is None.
+    """
+
+    network: str
+    rpc_url: str
+    escrow: str
+    score: str
+    usdc: str
+    confirmations: int = 1
+    public_rpc_url: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.network not in NETWORKS:
+            raise ValueError(f"network is one of {', '.join(sorted(NETWORKS))}")
+        if self.confirmations < 1:
+            raise ValueError("confirmations are at least 1")
+        for address in (self.escrow, self.score, self.usdc):
+            checksum_address(address)
+
+    def __repr__(self) -> str:
+        return f"<NetworkSettings {self.network}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that a platform needs to know; see `from_env` for the names.
+
+    Times are seconds, `registration_units` is base units of USDC, limits are requests per minute and key.
+    """
+
+    database: Path
+    networks: tuple[NetworkSettings, ...]
+    master_secret: Secret
+    webhook_secret: Secret
+    test_mode: bool = False
+    checkout_seconds: int = 1_800
+    session_seconds_min: int = LIFETIME_SECONDS_MIN
+    session_seconds_max: int = LIFETIME_SECONDS_MAX
+    registration_units: int = 1_000_000
+    graduation_score: int = 10
+    rate_limits: bool = True
+    reconcile_seconds: float = 15.0
+    webhook_seconds: float = 2.0
+    body_bytes_max: int = 1_048_576
+
+    def __post_init__(self) -> None:
+        if not self.networks:
+            raise SettingsError(f"{PREFIX}NETWORKS names at least one network")
+        if len({n.network for n in self.networks}) != len(self.networks):
+            raise SettingsError(f"{PREFIX}NETWORKS names each network once")
+        if len(self.master_secret.reveal()) < MASTER_SECRET_CHARS_MIN:
+            raise SettingsError(f"{PREFIX}MASTER_SECRET has at least {MASTER_SECRET_CHARS_MIN} characters")
+        if not self.webhook_secret:
+            raise SettingsError(f"{PREFIX}WEBHOOK_SECRET is missing")
+        if not 1 <= self.session_seconds_min <= self.session_seconds_max:
+            raise SettingsError("the bounds of a session's life are 1 second or more, and in order")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Settings from VALETKEY_* variables. Raises SettingsError.
+
+        DATABASE: path of the SQLite file. NETWORKS: a JSON list of NetworkSettings in camelCase.
+        MASTER_SECRET and WEBHOOK_SECRET, or the same with _FILE: a file that holds it.
+        TEST_MODE=1: http callbacks on loopback, lives of seconds, no balance gate, no rate limits.
+        CHECKOUT_SECONDS, SESSION_SECONDS_MIN, SESSION_SECONDS_MAX, REGISTRATION_USDC, GRADUATION_SCORE,
+        RATE_LIMITS (0 or 1), RECONCILE_SECONDS, WEBHOOK_SECONDS: what Settings documents.
+        """
+        names = _Names(os.environ if environ is None else environ)
+        test_mode = names.flag("TEST_MODE", False)
+        settings = cls(
+            database=Path(names.text("DATABASE")),
+            networks=_networks(names.text("NETWORKS")),
+            master_secret=names.secret("MASTER_SECRET"),
+            webhook_secret=names.secret("WEBHOOK_SECRET"),
+            test_mode=test_mode,
+            checkout_seconds=names.number("CHECKOUT_SECONDS", 1_800),
+            session_seconds_min=names.number("SESSION_SECONDS_MIN", 1 if test_mode else LIFETIME_SECONDS_MIN),
+            session_seconds_max=names.number("SESSION_SECONDS_MAX", LIFETIME_SECONDS_MAX),
+            registration_units=names.usdc("REGISTRATION_USDC", "0" if test_mode else "1"),
+            graduation_score=names.number("GRADUATION_SCORE", 10),
+            rate_limits=names.flag("RATE_LIMITS", not test_mode),
+            reconcile_seconds=names.number("RECONCILE_SECONDS", 2 if test_mode else 15),
+            webhook_seconds=names.number("WEBHOOK_SECONDS", 1 if test_mode else 2),
+        )
+        names.check_all_known()
+        return settings
+
+
+class _Names:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._values = {
+            name.removeprefix(PREFIX): value for name, value in environ.items() if name.startswith(PREFIX)
+        }
+        self._known: set[str] = set()
+
+    def text(self, name: str, default: str | None = None) -> str:
+        self._known.add(name)
+        value = self._values.get(name, default)
+        if not value:
+            raise SettingsError(f"{PREFIX}{name} is missing")
+        return value
+
+    def number(self, name: str, default: int) -> int:
+        text = self.text(name, str(default))
+        if not text.isdecimal() or len(text) > 12 or int(text) < 1:
+            raise SettingsError(f"{PREFIX}{name} is a whole number from 1 on")
+        return int(text)
+
+    def flag(self, name: str, default: bool) -> bool:
+        text = self.text(name, "1" if default else "0").lower()
+        if text not in {"0", "1", "true", "false"}:
+            raise SettingsError(f"{PREFIX}{name} is 0 or 1")
+        return text in {"1", "true"}
+
+    def usdc(self, name: str, default: str) -> int:
+        return parse_units(self.text(name, default), CURRENCY_DECIMALS["USDC"])
+
+    def secret(self, name: str) -> Secret:
+        self._known |= {name, f"{name}_FILE"}
+        if value := self._values.get(name):
+            return Secret(value)
+        path = self._values.get(f"{name}_FILE")
+        if not path:
+            raise SettingsError(f"{PREFIX}{name} or {PREFIX}{name}_FILE is missing")
+        try:
+            return Secret(Path(path).read_text(encoding="utf-8").strip())
+        except (OSError, UnicodeDecodeError):
+            raise SettingsError(f"the file of {PREFIX}{name}_FILE cannot be read") from None
+
+    def check_all_known(self) -> None:
+        unknown = sorted(
+            name for name in self._values if name not in self._known and not name.startswith(CLIENT_SIDE)
+        )
+        if unknown:
+            raise SettingsError("unknown settings: " + ", ".join(PREFIX + name for name in unknown))
+
+
+def _networks(text: str) -> tuple[NetworkSettings, ...]:
+    problem = ""
+    try:
+        return msgspec.json.decode(text, type=tuple[NetworkSettings, ...])
+    except msgspec.MsgspecError as error:
+        # The decoder names places and types, and a provider's key in a URL is neither.
+        problem = str(error)
+    raise SettingsError(f"{PREFIX}NETWORKS: {problem}")

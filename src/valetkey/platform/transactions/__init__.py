@@ -1,0 +1,1 @@
+"""Transactions: funding, delivery, release and disputes, each proven by the chain."""

@@ -1,0 +1,129 @@
+"""Routes of transactions."""
+
+from valetkey.platform.http import Call, Endpoint
+from valetkey.platform.limits import Limit
+from valetkey.platform.transactions import disputes, service
+from valetkey.wire.http import API_PREFIX
+from valetkey.wire.transactions import (
+    DeliverRequest,
+    DisputeRequest,
+    DisputeView,
+    EvidenceRequest,
+    EvidenceResult,
+    FundRequest,
+    FundResult,
+    SignedRequest,
+    TransactionListQuery,
+    TransactionPage,
+    TransactionView,
+)
+
+TRANSACTIONS = f"{API_PREFIX}/transactions"
+ONE = TRANSACTIONS + "/{id}"
+
+
+async def listed(call: Call) -> TransactionPage:
+    return await service.listed(call.platform, call.caller, call.query(TransactionListQuery))
+
+
+async def show(call: Call) -> TransactionView:
+    return await service.show(call.platform, call.caller, call.path("id"))
+
+
+async def signed(call: Call) -> TransactionView:
+    call.body(SignedRequest)
+    return await service.signed(call.platform, call.caller, call.path("id"))
+
+
+async def fund(call: Call) -> FundResult:
+    asked = call.body(FundRequest)
+    return await service.fund(call.platform, call.caller, call.path("id"), asked.tx_hash)
+
+
+async def deliver(call: Call) -> TransactionView:
+    return await service.deliver(call.platform, call.caller, call.path("id"), call.body(DeliverRequest))
+
+
+async def confirm(call: Call) -> TransactionView:
+    return await service.confirm(call.platform, call.caller, call.path("id"))
+
+
+async def dispute(call: Call) -> TransactionView:
+    asked = call.body(DisputeRequest)
+    return await disputes.dispute(call.platform, call.caller, call.path("id"), asked.reason)
+
+
+async def show_dispute(call: Call) -> DisputeView:
+    return await disputes.show(call.platform, call.caller, call.path("id"))
+
+
+async def submit_evidence(call: Call) -> EvidenceResult:
+    asked = call.body(EvidenceRequest)
+    return await disputes.submit_evidence(call.platform, call.caller, call.path("id"), asked)
+
+
+ENDPOINTS = [
+    Endpoint(
+        method="GET",
+        path=TRANSACTIONS,
+        handler=listed,
+        summary="Transactions that the caller may see, newest first",
+        query=TransactionListQuery,
+        gives=TransactionPage,
+    ),
+    Endpoint(method="GET", path=ONE, handler=show, summary="One transaction", gives=TransactionView),
+    Endpoint(
+        method="POST",
+        path=ONE + "/signed",
+        handler=signed,
+        summary="The buyer signed a payment: its hold stays until proof",
+        takes=SignedRequest,
+        gives=TransactionView,
+    ),
+    Endpoint(
+        method="POST",
+        path=ONE + "/fund",
+        handler=fund,
+        summary="Prove the payment of the escrow",
+        takes=FundRequest,
+        gives=FundResult,
+        limit=Limit.FUND,
+    ),
+    Endpoint(
+        method="POST",
+        path=ONE + "/deliver",
+        handler=deliver,
+        summary="Deliver what was bought",
+        takes=DeliverRequest,
+        gives=TransactionView,
+        limit=Limit.DELIVER,
+    ),
+    Endpoint(
+        method="POST",
+        path=ONE + "/confirm",
+        handler=confirm,
+        summary="Complete the purchase after the escrow was released on chain; no body",
+        gives=TransactionView,
+        limit=Limit.CONFIRM,
+    ),
+    Endpoint(
+        method="POST",
+        path=ONE + "/dispute",
+        handler=dispute,
+        summary="Record a dispute that was opened on chain",
+        takes=DisputeRequest,
+        gives=TransactionView,
+    ),
+    Endpoint(
+        method="GET", path=ONE + "/dispute", handler=show_dispute, summary="A dispute", gives=DisputeView
+    ),
+    Endpoint(
+        method="POST",
+        path=ONE + "/dispute/evidence",
+        handler=submit_evidence,
+        summary="Add evidence to an open dispute",
+        takes=EvidenceRequest,
+        gives=EvidenceResult,
+        status=201,
+    ),
+]

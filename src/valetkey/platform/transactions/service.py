@@ -1,0 +1,169 @@
+"""Steps of a transaction. What moves money is read from the chain; nothing that a caller claims is taken for it."""
+
+from valetkey.core.escrow import EscrowStatus
+from valetkey.core.refusal import Code, Refused
+from valetkey.core.session import Role
+from valetkey.core.transaction import Party, PaymentStatus, Step, Transaction, TransactionStatus
+from valetkey.engine.events import service_delivered
+from valetkey.engine.funding import mismatch, prove
+from valetkey.platform.callers import Caller
+from valetkey.platform.context import Platform
+from valetkey.platform.paging import PAGE_MAX, page_limit
+from valetkey.platform.refusing import RefusedRequest, refused
+from valetkey.platform.transactions.sight import party_of, seen, seen_as
+from valetkey.platform.transactions.views import fund_result, transaction_view
+from valetkey.ports.ledger import Change, Facts, TransactionQuery
+from valetkey.wire.proofs import payload_digest
+from valetkey.wire.transactions import (
+    DeliverRequest,
+    FundResult,
+    TransactionListQuery,
+    TransactionPage,
+    TransactionView,
+)
+
+
+async def listed(platform: Platform, caller: Caller, asked: TransactionListQuery) -> TransactionPage:
+    """A page of what the caller may see, newest first."""
+    limit = page_limit(asked.limit)
+    session = caller.session.session if caller.session else None
+    role, session_id = asked.role, None
+    if session is not None:
+        role, session_id = ("seller", None) if session.role is Role.SELLER else ("buyer", session.id)
+        if asked.role not in ("all", role):
+            return TransactionPage(transactions=[], total=0, limit=limit, offset=asked.offset)
+    query = TransactionQuery(
+        agent_id=caller.agent.id,
+        role=role,
+        session_id=session_id,
+        status=asked.status,
+        limit=limit,
+        offset=asked.offset,
+    )
+    if session is not None and role == "seller" and session.policy.allowed_services is not None:
+        found, total = await _within_policy(platform, caller, query)
+    else:
+        found, total = await platform.store.transactions(query)
+    views = []
+    for transaction in found:
+        party = party_of(caller, transaction)
+        # Whoever is on both sides of the market sees each purchase from the side that was asked for.
+        if asked.role == "seller" and transaction.seller_id == caller.agent.id:
+            party = Party.SELLER
+        if party is not None:
+            views.append(await transaction_view(platform, transaction, party))
+    return TransactionPage(transactions=views, total=total, limit=limit, offset=asked.offset)
+
+
+async def _within_policy(
+    platform: Platform, caller: Caller, query: TransactionQuery
+) -> tuple[list[Transaction], int]:
+    """A page among those of the services that a seller session may serve."""
+    kept: list[Transaction] = []
+    offset, total = 0, 1
+    while offset < total:
+        page = TransactionQuery(
+            agent_id=query.agent_id, role=query.role, status=query.status, limit=PAGE_MAX, offset=offset
+        )
+        found, total = await platform.store.transactions(page)
+        kept += [transaction for transaction in found if party_of(caller, transaction) is not None]
+        offset += PAGE_MAX
+    return kept[query.offset : query.offset + query.limit], len(kept)
+
+
+async def show(platform: Platform, caller: Caller, transaction_id: str) -> TransactionView:
+    """One transaction."""
+    transaction, party = await seen(platform, caller, transaction_id)
+    return await transaction_view(platform, transaction, party)
+
+
+async def signed(platform: Platform, caller: Caller, transaction_id: str) -> TransactionView:
+    """The buyer signed a payment: until proof its money counts as gone. Repeating it changes nothing."""
+    transaction = await seen_as(platform, caller, transaction_id, Party.BUYER)
+    if transaction.status is TransactionStatus.PENDING and transaction.hold_id is not None:
+        await platform.store.mark_signed(transaction.id)
+    return await show(platform, caller, transaction_id)
+
+
+async def fund(platform: Platform, caller: Caller, transaction_id: str, tx_hash: str) -> FundResult:
+    """Prove a payment from the chain and capture its hold; the same hash answers the same, however often."""
+    transaction = await seen_as(platform, caller, transaction_id, Party.BUYER)
+    tx_hash = tx_hash.lower()
+    reader = platform.network(transaction.network).reader
+    proof = await prove(reader, transaction, tx_hash)
+    if isinstance(proof, Refused):
+        held = transaction.hold_id is not None and transaction.status is TransactionStatus.PENDING
+        if held and proof.first.code in _MAY_STILL_ARRIVE:
+            # Whoever knows a hash has signed something.
+            await platform.store.mark_signed(transaction.id)
+        raise RefusedRequest(proof)
+    if transaction.payment_status is not PaymentStatus.PAID:
+        done = await platform.settlement.funded(transaction, proof, tx_hash, Party.BUYER)
+        if isinstance(done, Refused):
+            # The reconciler may have been faster; it proves the same.
+            again = await platform.store.transaction(transaction.id)
+            if again is None or again.payment_status is not PaymentStatus.PAID:
+                raise RefusedRequest(done)
+    return fund_result(transaction, proof, tx_hash)
+
+
+_MAY_STILL_ARRIVE = frozenset({Code.FUNDING_NOT_FOUND, Code.FUNDING_UNCONFIRMED})
+
+
+async def deliver(
+    platform: Platform, caller: Caller, transaction_id: str, asked: DeliverRequest
+) -> TransactionView:
+    """Keep what the seller delivers and tell the buyer's callback. The same payload again is the same delivery."""
+    transaction = await seen_as(platform, caller, transaction_id, Party.SELLER)
+    payload = bytes(asked.response_payload)
+    if transaction.response_payload == payload:
+        return await transaction_view(platform, transaction, Party.SELLER)
+    now = platform.clock.now()
+    proof = payload_digest(payload)
+    done = await platform.store.change(
+        transaction.id,
+        Change(
+            step=Step.DELIVER,
+            party=Party.SELLER,
+            facts=Facts(response_payload=payload, delivery_proof=proof, delivered_at=now),
+            events=service_delivered(transaction, payload, proof, now),
+        ),
+    )
+    if isinstance(done, Refused):
+        raise RefusedRequest(done)
+    return await transaction_view(platform, done, Party.SELLER)
+
+
+async def confirm(platform: Platform, caller: Caller, transaction_id: str) -> TransactionView:
+    """Follow the chain: the purchase is complete when its escrow was released. Nothing is released by this."""
+    transaction = await seen_as(platform, caller, transaction_id, Party.BUYER)
+    if transaction.status is TransactionStatus.COMPLETED:
+        return await transaction_view(platform, transaction, Party.BUYER)
+    escrow = await platform.network(transaction.network).reader.escrow(transaction.id)
+    if escrow is None or escrow.status is not EscrowStatus.RELEASED:
+        raise refused(
+            Code.ESCROW_NOT_RELEASED,
+            "escrow",
+            "the chain does not show that the escrow was released",
+            hint="call accept on the escrow contract first",
+        )
+    if transaction.payment_status is not PaymentStatus.PAID:
+        transaction = await _capture(platform, transaction)
+    done = await platform.settlement.released(transaction, escrow, Party.BUYER)
+    if isinstance(done, Refused):
+        again = await platform.store.transaction(transaction.id)
+        if again is None or again.status is not TransactionStatus.COMPLETED:
+            raise RefusedRequest(done)
+        done = again
+    return await transaction_view(platform, done, Party.BUYER)
+
+
+async def _capture(platform: Platform, transaction: Transaction) -> Transaction:
+    """Capture a payment that nobody told the platform of, when a final block shows it; otherwise change nothing."""
+    reader = platform.network(transaction.network).reader
+    final = await reader.final()
+    escrow = await reader.escrow(transaction.id, at_block=final.number)
+    if escrow is None or mismatch(transaction, escrow) is not None:
+        return transaction
+    done = await platform.settlement.funded(transaction, escrow, None, Party.PLATFORM)
+    return transaction if isinstance(done, Refused) else done

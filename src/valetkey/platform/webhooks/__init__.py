@@ -1,0 +1,1 @@
+"""Webhooks: which secret signs them, and how they leave the house."""

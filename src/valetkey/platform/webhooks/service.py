@@ -1,0 +1,33 @@
+"""Webhook secrets: an agent's own, sealed in the database, or the platform's."""
+
+from valetkey.crypto.credentials import new_webhook_secret
+from valetkey.crypto.sealing import derive_key, seal, unseal
+from valetkey.crypto.secret import Secret
+from valetkey.platform.settings import Settings
+from valetkey.ports.accounts import AccountStore
+from valetkey.wire.agents import WebhookSecret
+
+PURPOSE = "webhook secrets v1"
+
+
+class WebhookSecrets:
+    """Makes and opens webhook secrets. The sealing key comes from the settings and is never in the database."""
+
+    def __init__(self, settings: Settings, accounts: AccountStore) -> None:
+        self._key = derive_key(settings.master_secret.reveal().encode(), PURPOSE)
+        self._default = settings.webhook_secret
+        self._accounts = accounts
+
+    async def renew(self, agent_id: str) -> WebhookSecret:
+        """A new secret for the agent's webhooks; the one before signs nothing more."""
+        secret = new_webhook_secret()
+        sealed = seal(self._key, secret.reveal().encode(), agent_id.encode())
+        await self._accounts.set_webhook_secret(agent_id, sealed)
+        return WebhookSecret(webhook_secret=secret.reveal())
+
+    async def of(self, agent_id: str) -> Secret:
+        """The secret that signs an agent's webhooks."""
+        sealed = await self._accounts.webhook_secret(agent_id)
+        if sealed is None:
+            return self._default
+        return Secret(unseal(self._key, sealed, agent_id.encode()).decode())

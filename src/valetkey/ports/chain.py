@@ -1,0 +1,64 @@
+"""What the platform reads from a chain. It never writes: money moves only by keys that owners and delegates hold."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from valetkey.core.escrow import Escrow
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block's number and its time in unix seconds."""
+
+    number: int
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a mined chain transaction.
+
+    `escrows_created` are the 32-byte ids of the escrows whose creation the escrow contract itself logged in it.
+    """
+
+    tx_hash: str
+    succeeded: bool
+    block_number: int
+    escrows_created: frozenset[bytes]
+
+
+class ChainReader(Protocol):
+    """One network's escrow, score and token contracts, read only.
+
+    Every method raises `ChainUnavailable` (retryable) when no node answers; none of them guesses.
+    """
+
+    async def head(self) -> Block: ...
+
+    async def final(self) -> Block:
+        """The newest block that is deep enough (`confirmations` of the network) to count as proof."""
+        ...
+
+    async def receipt(self, tx_hash: str) -> Receipt | None:
+        """The receipt of a mined transaction; None while it is pending or unknown."""
+        ...
+
+    async def escrow(self, transaction_id: str, *, at_block: int | None = None) -> Escrow | None:
+        """The escrow of a marketplace transaction at a block (None = newest); None when there is none."""
+        ...
+
+    def escrow_id(self, transaction_id: str) -> bytes:
+        """The 32 bytes under which the contract knows a marketplace transaction."""
+        ...
+
+    async def token_balance(self, address: str) -> int:
+        """Base units of the network's USDC."""
+        ...
+
+    async def native_balance(self, address: str) -> int:
+        """Wei."""
+        ...
+
+    async def score(self, address: str) -> int: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,143 @@
+"""How HTTP is spelled here: paths, header names, the envelope of answers, and reading requests strictly."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+from valetkey.core.errors import InvalidInput
+from valetkey.crypto.secret import Secret
+from valetkey.wire.shape import View
+
+API_PREFIX = "/api/v1"
+JSON_TYPE = "application/json"
+USER_AGENT_PREFIX = "valetkey/"
+
+API_KEY_HEADER = "X-API-Key"
+AUTHORIZATION_HEADER = "Authorization"
+BEARER_PREFIX = "Bearer "
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+REQUEST_ID_HEADER = "X-Request-Id"
+SIGNATURE_HEADER = "X-Abbababa-Signature"
+RETRY_AFTER_HEADER = "Retry-After"
+
+CREDENTIAL_CHARS_MAX = 512
+IDEMPOTENCY_KEY_CHARS_MAX = 255
+
+T = TypeVar("T")
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+class Problem(msgspec.Struct):
+    """One thing that is wrong in a request; `path` leads to it, such as `["price"]`."""
+
+    path: list[str | int]
+    message: str
+
+
+class InvalidRequest(InvalidInput):
+    """A request body or query that does not have its shape. `problems` say what and where, quoting nothing."""
+
+    code = "validation_failed"
+
+    def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class Answer(View):
+    """The envelope as a client reads it: `data` of a success, otherwise `error` and its facts, as raw JSON."""
+
+    success: bool = False
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: str | None = None
+    code: str | None = None
+    details: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    message: str | None = None
+    request_id: str | None = None
+
+
+def encode(value: object) -> bytes:
+    """JSON of Structs and plain values; a Decimal is written as an exact JSON number."""
+    return _ENCODER.encode(value)
+
+
+def success_body(data: object, message: str | None = None) -> bytes:
+    """The JSON of a success: `{"success": true, "data": ...}`."""
+    body = {"success": True, "data": data}
+    if message is not None:
+        body["message"] = message
+    return encode(body)
+
+
+def read_answer(body: bytes) -> Answer | None:
+    """The envelope in a response body; None when it is not a JSON object of that shape (a proxy's page)."""
+    try:
+        return msgspec.json.decode(body, type=Answer)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+
+
+def decode_body(body: bytes, kind: type[T]) -> T:
+    """A request body as a Struct. Raises InvalidRequest; payloads stay the bytes that were sent."""
+    problem: Problem | None = None
+    try:
+        # The decoder does not look inside members that it skips or keeps raw.
+        body.decode("utf-8")
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        problem = _problem(str(error))
+    except msgspec.DecodeError:
+        problem = Problem([], "not valid JSON")
+    except UnicodeDecodeError:
+        problem = Problem([], "not UTF-8")
+    except RecursionError:
+        problem = Problem([], "nested too deeply")
+    raise InvalidRequest("Invalid request body", (problem,))
+
+
+def decode_query(query: Mapping[str, str], kind: type[T]) -> T:
+    """Query parameters as a Struct: numbers are read from their text. Raises InvalidRequest."""
+    problem: Problem | None = None
+    try:
+        return msgspec.convert(dict(query), kind, strict=False)
+    except msgspec.ValidationError as error:
+        problem = _problem(str(error))
+    raise InvalidRequest("Invalid query", (problem,))
+
+
+def credential(headers: Mapping[str, str]) -> Secret | None:
+    """The API key or session token of a request; None when it carries none, or two that differ.
+
+    `headers` answers names in any case, as HTTP does.
+    """
+    key = (headers.get(API_KEY_HEADER) or "").strip()
+    authorization = headers.get(AUTHORIZATION_HEADER) or ""
+    bearer = ""
+    if authorization[: len(BEARER_PREFIX)].lower() == BEARER_PREFIX.lower():
+        bearer = authorization[len(BEARER_PREFIX) :].strip()
+    found = {text for text in (key, bearer) if text}
+    if len(found) != 1:
+        return None
+    (text,) = found
+    return Secret(text) if len(text) <= CREDENTIAL_CHARS_MAX else None
+
+
+def _problem(message: str) -> Problem:
+    text, _, place = message.partition(" - at `")
+    if text.startswith("Invalid enum value"):
+        # The library quotes what was sent, and a secret may have been pasted into the wrong field.
+        text = "not one of the allowed values"
+    return Problem(_path(place.rstrip("`")), text)
+
+
+def _path(place: str) -> list[str | int]:
+    path: list[str | int] = []
+    for part in place.removeprefix("$").replace("[", ".[").split("."):
+        if part.startswith("["):
+            index = part.strip("[]")
+            path.append(int(index) if index.isdecimal() else index)
+        elif part:
+            path.append(part)
+    return path

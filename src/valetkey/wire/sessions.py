@@ -1,0 +1,100 @@
+"""JSON shapes of sessions: making one, looking at one, and its recovery copy."""
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from valetkey.core.policy import ALLOWED_SERVICES_MAX
+from valetkey.wire.network import NetworkView
+from valetkey.wire.shape import Address, Id, PublicKeyHex, Request, View, check_amount
+
+RECOVERY_CHARS_MAX = 16_384
+
+Recovery = Annotated[
+    str,
+    Meta(
+        max_length=RECOVERY_CHARS_MAX,
+        pattern="^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$",
+    ),
+]
+"""A recovery copy: ciphertext for the owner, standard base64."""
+
+
+class CreateSessionRequest(Request):
+    """POST /agents/session. `expiry` is seconds of life from now, `not_before` unix seconds.
+
+    `budget_usdc` must be present: None is unlimited, 0 is nothing, and an absent budget is neither. An empty
+    `allowed_service_ids` is every service.
+    """
+
+    budget_usdc: Decimal | None
+    expiry: int
+    allowed_service_ids: Annotated[list[Id], Meta(max_length=ALLOWED_SERVICES_MAX)] = field(
+        default_factory=list
+    )
+    session_wallet: Address | None = None
+    e2e_public_key: PublicKeyHex | None = None
+    role: Literal["buyer", "seller"] = "buyer"
+    label: Annotated[str, Meta(max_length=200)] | None = None
+    not_before: Annotated[int, Meta(ge=0)] | None = None
+    per_spend_usdc: Decimal | None = None
+    recovery: Recovery | None = None
+
+    def __post_init__(self) -> None:
+        check_amount(self.budget_usdc)
+        check_amount(self.per_spend_usdc)
+
+
+class CreatedSession(View):
+    """The answer to a new session. `token` is shown once and kept nowhere; `expires_at` is ISO-8601."""
+
+    session_id: str
+    token: str
+    expires_at: str
+
+    def __repr__(self) -> str:
+        return f"<CreatedSession session_id={self.session_id} expires_at={self.expires_at}>"
+
+
+class SessionView(View):
+    """A session as its owner and its holder see it. USDC amounts are exact decimal strings.
+
+    `budget_usdc`, `remaining_usdc` and `per_spend_usdc` are None when unlimited; `allowed_service_ids` is
+    empty for every service. `expires_at` is ISO-8601, `expiry` and `not_before` are unix seconds.
+    """
+
+    session_id: str
+    agent_id: str
+    owner_wallet: str
+    role: str
+    status: str
+    label: str | None
+    budget_usdc: str | None
+    remaining_usdc: str | None
+    held_usdc: str
+    spent_usdc: str
+    per_spend_usdc: str | None
+    allowed_service_ids: list[str]
+    not_before: int
+    expires_at: str
+    expiry: int
+    session_wallet: str | None
+    e2e_public_key: str | None
+    funding_mode: str
+    network: NetworkView
+
+
+class SessionPage(View):
+    """GET /agents/sessions: one page, newest first."""
+
+    sessions: list[SessionView]
+    total: int
+    limit: int
+    offset: int
+
+
+class RecoveryBody(Request):
+    """PUT and GET of a recovery copy; only the owner's wallet can open it."""
+
+    recovery: Recovery

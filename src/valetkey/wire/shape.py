@@ -1,0 +1,37 @@
+"""What all JSON shapes share: camelCase names, and the fields that several of them use."""
+
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+
+from valetkey.core.money import CURRENCY_DECIMALS, parse_units
+
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+"""An identifier that a caller sends."""
+
+Hash = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{64}$")]
+"""32 bytes in hex with 0x: a transaction hash, a criteria hash."""
+
+Address = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{40}$")]
+"""An EVM address; its checksum is looked at when it is used."""
+
+PublicKeyHex = Annotated[str, msgspec.Meta(pattern="^0[23][0-9a-fA-F]{64}$")]
+"""A compressed public key: 66 hex digits, no 0x."""
+
+Payload = msgspec.Raw | msgspec.UnsetType
+"""Any JSON value, kept as the bytes that were sent: key order and numbers count."""
+
+
+class Request(msgspec.Struct, rename="camel", kw_only=True):
+    """What a client sends. Members that the shape does not know are ignored."""
+
+
+class View(msgspec.Struct, rename="camel", kw_only=True, omit_defaults=True):
+    """What the platform answers. A member that is at its default (None, absent) is left out."""
+
+
+def check_amount(amount: Decimal | None, currency: str = "USDC") -> None:
+    """Raise InvalidAmount unless the number is an exact amount of the currency; None passes."""
+    if amount is not None:
+        parse_units(amount, CURRENCY_DECIMALS[currency])

@@ -1,0 +1,90 @@
+"""Every snippet of README and docs runs: Python against a live stack, shell against Makefile and CLI."""
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [page for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")) if page.name != "CHANGELOG.md"]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Snippet:
+    page: Path
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def snippets(*languages: str) -> list[Snippet]:
+    found = []
+    for page in sorted(PAGES):
+        text = page.read_text()
+        found += [
+            Snippet(page, text[: match.start()].count("\n") + 2, match[1], match[2])
+            for match in FENCE.finditer(text)
+            if match[1] in languages
+        ]
+    return found
+
+
+def test_every_fence_has_a_language_that_is_tested() -> None:
+    known = {"python", "sh", "json", "text", ""}
+    strange = [
+        str(s)
+        for s in snippets(*(m[1] for p in PAGES for m in FENCE.finditer(p.read_text())))
+        if s.language not in known
+    ]
+    assert not strange
+
+
+@pytest.mark.parametrize(
+    "page", sorted({s.page for s in snippets("python")}), ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_python_of_a_page_runs_from_top_to_bottom(page: Path, documented_world: dict[str, Any]) -> None:
+    """The snippets of one page share their names, as a reader who types them along would."""
+    world = dict(documented_world)
+    for snippet in (s for s in snippets("python") if s.page == page):
+        code = compile("\n" * (snippet.line - 1) + snippet.text, str(page), "exec")
+        exec(code, world)  # the text is ours: it is the documentation
+
+
+@pytest.mark.parametrize("snippet", snippets("sh"), ids=str)
+def test_shell_lines_name_things_that_exist(snippet: Snippet) -> None:
+    for line in snippet.text.splitlines():
+        command = line.partition("#")[0].split()
+        if not command:
+            continue
+        if command[0] == "make":
+            ran = subprocess.run(
+                ["make", "-n", *command[1:]], cwd=ROOT, capture_output=True, text=True, timeout=60
+            )
+        elif command[0] == "valetkey":
+            known = [word for word in command[1:] if not word.startswith("-")][:1]
+            ran = subprocess.run(
+                [sys.executable, "-m", "valetkey.cli", *known, "--help"],
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            for option in (word.partition("=")[0] for word in command if word.startswith("--")):
+                assert option in ran.stdout, f"{snippet}: {option} is not an option of {' '.join(known)}"
+        else:
+            raise AssertionError(f"{snippet}: no test knows how to try {command[0]!r}")
+        assert ran.returncode == 0, f"{snippet}: {line}\n{ran.stderr}"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} -> {target}"

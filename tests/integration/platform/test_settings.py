@@ -1,0 +1,88 @@
+"""Settings: read strictly, without quoting a secret."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from valetkey.core.errors import InvalidInput
+from valetkey.platform.settings import Settings, SettingsError
+
+ADDRESS = "0x036CbD53842c5426634e7929541eC2318f3dCF7e"
+SECRET = "a-master-secret-that-nobody-may-ever-read"
+NETWORK = {
+    "network": "base-sepolia",
+    "rpcUrl": "http://127.0.0.1:8545/provider-key-1234",
+    "escrow": ADDRESS,
+    "score": ADDRESS,
+    "usdc": ADDRESS,
+}
+ENVIRON = {
+    "VALETKEY_DATABASE": "valetkey.db",
+    "VALETKEY_NETWORKS": json.dumps([NETWORK]),
+    "VALETKEY_MASTER_SECRET": SECRET,
+    "VALETKEY_WEBHOOK_SECRET": "whsec_12345678",
+    "PATH": "/usr/bin",
+    "VALETKEY_BASE_URL": "http://127.0.0.1:1",
+}
+
+
+def test_defaults() -> None:
+    settings = Settings.from_env(ENVIRON)
+    assert settings.networks[0].confirmations == 1
+    assert (settings.test_mode, settings.rate_limits, settings.checkout_seconds) == (False, True, 1_800)
+    assert (settings.session_seconds_min, settings.session_seconds_max) == (60, 2_592_000)
+    assert settings.registration_units == 1_000_000
+
+
+def test_test_mode_lifts_what_it_says() -> None:
+    settings = Settings.from_env({**ENVIRON, "VALETKEY_TEST_MODE": "1"})
+    assert (settings.test_mode, settings.rate_limits, settings.session_seconds_min) == (True, False, 1)
+    assert settings.registration_units == 0
+
+
+def test_nothing_secret_is_shown() -> None:
+    shown = repr(Settings.from_env(ENVIRON))
+    for secret in (SECRET, "whsec_12345678", "provider-key-1234"):
+        assert secret not in shown
+
+
+def test_secrets_from_files(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text(SECRET + "\n")
+    environ = {k: v for k, v in ENVIRON.items() if k != "VALETKEY_MASTER_SECRET"}
+    settings = Settings.from_env({**environ, "VALETKEY_MASTER_SECRET_FILE": str(path)})
+    assert settings.master_secret.reveal() == SECRET
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"VALETKEY_RECONCILE_SECOND": "1"},
+        {"VALETKEY_DATABASE": ""},
+        {"VALETKEY_NETWORKS": "[]"},
+        {"VALETKEY_NETWORKS": "{"},
+        {"VALETKEY_NETWORKS": json.dumps([NETWORK, NETWORK])},
+        {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "network": "mars"}])},
+        {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "escrow": "0x12"}])},
+        {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "confirmations": 0}])},
+        {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "rpcURL": "x"}])},
+        {"VALETKEY_MASTER_SECRET": "short"},
+        {"VALETKEY_MASTER_SECRET": "", "VALETKEY_MASTER_SECRET_FILE": "/nowhere/at/all"},
+        {"VALETKEY_CHECKOUT_SECONDS": "-1"},
+        {"VALETKEY_CHECKOUT_SECONDS": "soon"},
+        {"VALETKEY_TEST_MODE": "yes"},
+        {"VALETKEY_SESSION_SECONDS_MIN": "100", "VALETKEY_SESSION_SECONDS_MAX": "99"},
+        {"VALETKEY_REGISTRATION_USDC": "-1"},
+    ],
+)
+def test_what_has_no_meaning_stops_the_start(change: dict[str, str]) -> None:
+    with pytest.raises(InvalidInput) as stopped:
+        Settings.from_env({**ENVIRON, **change})
+    assert SECRET not in str(stopped.value)
+    assert "provider-key-1234" not in str(stopped.value)
+
+
+def test_an_unknown_name_is_named() -> None:
+    with pytest.raises(SettingsError, match="VALETKEY_CHEKOUT"):
+        Settings.from_env({**ENVIRON, "VALETKEY_CHEKOUT": "1"})
