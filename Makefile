@@ -67,7 +67,7 @@ sync: $(VENV)/.dev  ## write the sync twins from the async sources
 spec: $(VENV)/.dev  ## write spec/openapi.json
 	@$(BIN)/python scripts/generate_openapi.py
 
-LOCK := pip-compile --quiet --generate-hashes --strip-extras --no-annotate --no-header --allow-unsafe --pre \
+LOCK := pip-compile --quiet --generate-hashes --no-annotate --no-header --allow-unsafe --pre \
         --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --build-deps-for editable
 lock:            ## compile the lock files again (needs pip-tools on the PATH)
 	$(LOCK) --extra all -o requirements.lock pyproject.toml
