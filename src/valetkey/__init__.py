@@ -1,1 +1,80 @@
-"""Valetkey: valet keys for autonomous agents, sessions whose spending limits hold."""
+"""Valet keys for autonomous agents: sessions whose spending limits hold.
+
+What is public is named here and imported when it is first used, so that `import valetkey` is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from valetkey.core.errors import ChainUnavailable as ChainUnavailable
+    from valetkey.core.errors import EnvironmentFailure as EnvironmentFailure
+    from valetkey.core.errors import InvalidAmount as InvalidAmount
+    from valetkey.core.errors import InvalidInput as InvalidInput
+    from valetkey.core.errors import ValetkeyError as ValetkeyError
+    from valetkey.crypto.keys import PrivateKey as PrivateKey
+    from valetkey.crypto.secret import Secret as Secret
+    from valetkey.sdk._async.buyer import AsyncBuyerAgent as AsyncBuyerAgent
+    from valetkey.sdk._async.seller import AsyncSellerAgent as AsyncSellerAgent
+    from valetkey.sdk._sync.buyer import BuyerAgent as BuyerAgent
+    from valetkey.sdk._sync.seller import SellerAgent as SellerAgent
+    from valetkey.sdk.checkout import Checkout as Checkout
+    from valetkey.sdk.checkout import Funded as Funded
+    from valetkey.sdk.errors import BudgetExceeded as BudgetExceeded
+    from valetkey.sdk.errors import NotConfigured as NotConfigured
+    from valetkey.sdk.errors import NotFound as NotFound
+    from valetkey.sdk.errors import Refused as Refused
+    from valetkey.sdk.errors import ServiceNotAllowed as ServiceNotAllowed
+    from valetkey.sdk.errors import SessionExpired as SessionExpired
+    from valetkey.sdk.errors import SessionRevoked as SessionRevoked
+    from valetkey.sdk.errors import Unauthenticated as Unauthenticated
+    from valetkey.sdk.session_info import SessionInfo as SessionInfo
+    from valetkey.sdk.webhooks import WebhookReceiver as WebhookReceiver
+    from valetkey.wire.bundle import BundleError as BundleError
+    from valetkey.wire.bundle import BundleExpired as BundleExpired
+    from valetkey.wire.envelope import Decrypted as Decrypted
+    from valetkey.wire.webhooks import WebhookError as WebhookError
+
+_WHERE = {
+    "AsyncBuyerAgent": "valetkey.sdk._async.buyer",
+    "AsyncSellerAgent": "valetkey.sdk._async.seller",
+    "BudgetExceeded": "valetkey.sdk.errors",
+    "BundleError": "valetkey.wire.bundle",
+    "BundleExpired": "valetkey.wire.bundle",
+    "BuyerAgent": "valetkey.sdk._sync.buyer",
+    "ChainUnavailable": "valetkey.core.errors",
+    "Checkout": "valetkey.sdk.checkout",
+    "Decrypted": "valetkey.wire.envelope",
+    "EnvironmentFailure": "valetkey.core.errors",
+    "Funded": "valetkey.sdk.checkout",
+    "InvalidAmount": "valetkey.core.errors",
+    "InvalidInput": "valetkey.core.errors",
+    "NotConfigured": "valetkey.sdk.errors",
+    "NotFound": "valetkey.sdk.errors",
+    "PrivateKey": "valetkey.crypto.keys",
+    "Refused": "valetkey.sdk.errors",
+    "Secret": "valetkey.crypto.secret",
+    "SellerAgent": "valetkey.sdk._sync.seller",
+    "ServiceNotAllowed": "valetkey.sdk.errors",
+    "SessionExpired": "valetkey.sdk.errors",
+    "SessionInfo": "valetkey.sdk.session_info",
+    "SessionRevoked": "valetkey.sdk.errors",
+    "Unauthenticated": "valetkey.sdk.errors",
+    "ValetkeyError": "valetkey.core.errors",
+    "WebhookError": "valetkey.wire.webhooks",
+    "WebhookReceiver": "valetkey.sdk.webhooks",
+}
+
+__all__ = sorted(_WHERE)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE})

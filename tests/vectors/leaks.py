@@ -1,11 +1,13 @@
 """What an exception tells: nothing of it may hold a part of a secret."""
 
+from traceback import format_exception
+
 PART = 8
 """A secret is quoted when this many of its characters in a row are."""
 
 
 def told(error: BaseException | None) -> str:
-    """Everything that printing an exception with its causes and contexts shows."""
+    """Everything that printing an exception and its traceback, with causes and contexts, shows."""
     shown: list[str] = []
     seen: set[int] = set()
     waiting = [error]
@@ -14,7 +16,7 @@ def told(error: BaseException | None) -> str:
         if one is None or id(one) in seen:
             continue
         seen.add(id(one))
-        shown += [str(one), repr(one), repr(one.args), repr(vars(one))]
+        shown += [str(one), repr(one), repr(one.args), repr(vars(one)), "".join(format_exception(one))]
         waiting += [one.__cause__, one.__context__]
     return "\n".join(shown)
 

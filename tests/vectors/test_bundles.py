@@ -75,6 +75,10 @@ def secrets_in(serialized: object) -> list[str]:
     return secrets
 
 
+def test_the_prefix_is_the_client_s() -> None:
+    assert BUNDLES["prefix"] == BUNDLE_PREFIX
+
+
 @pytest.mark.parametrize("case", BUNDLES["serialized"], ids=names(BUNDLES["serialized"]))
 def test_round_trips_byte_for_byte(case: dict[str, Any]) -> None:
     bundle = parse_bundle(case["serialized"], NOW)

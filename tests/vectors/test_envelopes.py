@@ -41,6 +41,10 @@ def payload_of(case: dict[str, Any]) -> object:
     return FROM_JAVASCRIPT[case["name"]]
 
 
+def test_no_case_is_left_out() -> None:
+    assert len(ENVELOPES["cases"]) == ENVELOPES["count"] == len(SAYABLE) + 1
+
+
 @pytest.mark.parametrize("case", SAYABLE, ids=names(SAYABLE))
 def test_encrypts_byte_for_byte(case: dict[str, Any]) -> None:
     given = case["deterministic"]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from valetkey.core.errors import InvalidAmount
 from valetkey.core.money import Money, format_units, rescale
 from valetkey.core.policy import Policy
 from valetkey.core.refusal import Code, Refusal, Refused
@@ -25,19 +26,26 @@ class Allowed:
 
 
 def decide(session: Session, request: SpendRequest, now: int) -> Allowed | Refused:
-    """Apply the session's policy to one spend at `now` (unix seconds of the store's clock)."""
+    """Apply the session's policy to one spend at `now` (unix seconds of the store's clock).
+
+    Raises InvalidAmount for a negative spend, which would give money to the budget.
+    """
+    if request.amount.units < 0:
+        raise InvalidAmount("a spend is not negative")
     policy = session.policy
     # A spend is rounded up to the currency's precision: rounding never favours the spender.
     asked = rescale(request.amount.units, request.amount.asset.decimals, policy.decimals, up=True)
+    other_currency = _asset(policy, request)
+    # Limits are written in the policy's currency: figures in it would say nothing about another one.
+    limits = () if other_currency else (_per_spend(policy, asked), _budget(session, asked))
     reasons = [
         reason
         for reason in (
             _alive(session, now),
             _may_buy(session),
             _service(policy, request),
-            _asset(policy, request),
-            _per_spend(policy, asked),
-            _budget(session, asked),
+            other_currency,
+            *limits,
         )
         if reason is not None
     ]
@@ -122,6 +130,8 @@ def _budget(session: Session, asked: int) -> Refusal | None:
     if policy.budget is None or usage.committed + asked <= policy.budget:
         return None
     left = max(policy.budget - usage.committed, 0)
+    # When more moved than was granted, the owner has to make up for that first.
+    short = usage.committed + asked - policy.budget
     held = f", {_written(usage.held, policy)} of it held" if usage.held else ""
     return Refusal(
         Code.BUDGET_EXCEEDED,
@@ -131,8 +141,7 @@ def _budget(session: Session, asked: int) -> Refusal | None:
         asked=asked,
         limit=policy.budget,
         remaining=left,
-        hint=f"ask for at most {_written(left, policy)}, or ask the owner for"
-        f" {_written(asked - left, policy)} more",
+        hint=f"ask for at most {_written(left, policy)}, or ask the owner for {_written(short, policy)} more",
     )
 
 

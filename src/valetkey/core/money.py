@@ -73,7 +73,8 @@ def parse_units(amount: Decimal | int | str, decimals: int) -> int:
             raise InvalidAmount("an amount is not negative")
         if len(amount.as_tuple().digits) > DIGITS_MAX or abs(amount.adjusted()) > DIGITS_MAX:
             raise InvalidAmount(f"an amount has at most {DIGITS_MAX} digits")
-        text = f"{abs(amount):f}"
+        # abs() would round to the precision of the thread's decimal context.
+        text = f"{amount.copy_abs():f}"
     elif isinstance(amount, int):
         if amount < 0:
             raise InvalidAmount("an amount is not negative")

@@ -38,7 +38,8 @@ class Policy:
             raise InvalidInput(f"unknown currency {self.currency!r}; known: {', '.join(CURRENCY_DECIMALS)}")
         for name in ("budget", "per_spend"):
             limit = getattr(self, name)
-            if limit is not None and not 0 <= limit < 10**DIGITS_MAX:
+            # A bool counts as an integer, and a fraction would compare like one: neither is money.
+            if limit is not None and not (type(limit) is int and 0 <= limit < 10**DIGITS_MAX):
                 raise InvalidInput(f"{name} is None or a non-negative integer below 10^{DIGITS_MAX}")
         if self.expires_at <= self.not_before:
             raise InvalidInput("a session ends after it begins")

@@ -83,7 +83,8 @@ def worst_case_loss(session: Session, now: int) -> int | None:
     Counts what the gate would still grant and what is held; what lies in a session wallet beyond
     its budget is the chain's knowledge and is added where balances are known.
     """
-    if status(session, now) in (Status.REVOKED, Status.EXPIRED):
+    # The gate grants a seller nothing.
+    if session.role is Role.SELLER or status(session, now) in (Status.REVOKED, Status.EXPIRED):
         return session.usage.held
     left = remaining(session)
     return None if left is None else max(left, 0) + session.usage.held

@@ -8,7 +8,7 @@ import binascii
 import json
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, NoReturn
 
@@ -216,7 +216,7 @@ def _budget(value: object) -> Decimal | None:
         return None
     if not isinstance(value, _Number):
         _fail(BundleCode.WRONG_TYPE, "budgetUsdc is neither a number nor null")
-    amount = None if len(value) > _NUMBER_CHARS_MAX else Decimal(value)
+    amount = _decimal(value)
     try:
         # The peer also writes budgets finer than a base unit; what counts is that it is a plain amount.
         parse_units(value if amount is None else amount, _decimals(amount))
@@ -224,7 +224,18 @@ def _budget(value: object) -> Decimal | None:
         amount = None
     if amount is None:
         _fail(BundleCode.BAD_BUDGET, "budgetUsdc is not an amount of USDC")
-    return abs(amount)
+    # abs() would round to the precision of the thread's decimal context.
+    return amount.copy_abs()
+
+
+def _decimal(number: str) -> Decimal | None:
+    if len(number) > _NUMBER_CHARS_MAX:
+        return None
+    try:
+        return Decimal(number)
+    except InvalidOperation:
+        # The exponent is beyond any decimal.
+        return None
 
 
 def _decimals(amount: Decimal | None) -> int:
@@ -233,7 +244,7 @@ def _decimals(amount: Decimal | None) -> int:
 
 
 def _expiry(value: object) -> int:
-    number = Decimal(value) if isinstance(value, _Number) and len(value) <= _NUMBER_CHARS_MAX else None
+    number = _decimal(value) if isinstance(value, _Number) else None
     if number is None or abs(number.adjusted()) > DIGITS_MAX or number != number.to_integral_value():
         _fail(BundleCode.WRONG_TYPE, "expiry is not a whole number of unix seconds")
     if abs(number) > _EXPIRY_MAX:

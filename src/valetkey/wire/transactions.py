@@ -105,7 +105,8 @@ class TransactionView(View):
     """A transaction as one party sees it. Amounts are exact JSON numbers of currency units.
 
     `buyer_agent_id` is, to the seller of a session's purchase, the session's alias. `session_id` is shown to
-    the buyer's side only. `seller_fee` is 0: the fee is charged on top of the price.
+    the buyer's side only. `seller_fee` is 0: the fee is charged on top of the price. Windows are seconds, absent
+    for the contract's defaults.
     """
 
     id: str
@@ -145,6 +146,9 @@ class TransactionView(View):
     buyer_address: str | None = None
     seller_address: str | None = None
     expires_at: str | None = None
+    dispute_window: int | None = None
+    abandonment_grace: int | None = None
+    criteria_hash: str | None = None
 
 
 class TransactionPage(View):

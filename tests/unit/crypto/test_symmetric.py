@@ -1,5 +1,8 @@
 """HKDF, AES-GCM, ECDH and sealing: published vectors, round trips, and nothing opens after a change."""
 
+from types import SimpleNamespace
+
+import coincurve
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +65,19 @@ def test_both_sides_share_one_x(one: int, other: int) -> None:
 def test_the_edges_of_the_order_share_too(scalar: int) -> None:
     key, other = PrivateKey(scalar.to_bytes(32)), PrivateKey((3).to_bytes(32))
     assert shared_x(key, other.public_key) == shared_x(other, key.public_key)
+
+
+def test_a_share_that_leaves_nothing_to_multiply_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    key, other = PrivateKey((6).to_bytes(32)), PrivateKey((3).to_bytes(32))
+    shared = shared_x(key, other.public_key)
+    # 6 leaves a rest of 0, 3 a rest that is the share itself.
+    shares = iter([6, 3, 5])
+    drawn = SimpleNamespace(
+        PrivateKey=lambda: coincurve.PrivateKey(next(shares).to_bytes(32)), PublicKey=coincurve.PublicKey
+    )
+    monkeypatch.setattr("valetkey.crypto.ecdh.coincurve", drawn)
+    assert shared_x(key, other.public_key) == shared
+    assert next(shares, None) is None
 
 
 def test_no_key_is_shared_with_a_point_off_the_curve() -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 from hypothesis import given
@@ -24,6 +24,8 @@ from valetkey.wire.bundle import (
 NOW = 1_772_323_200
 WALLET, E2E = PrivateKey((21).to_bytes(32)), PrivateKey((22).to_bytes(32))
 TOKEN = "abba_session_5f1e2d3c4b5a69788796a5b4c3d2e1f0"
+HUGE, TINY = "1e99999999999999999999", "1e-99999999999999999999"
+"""Exponents that no decimal can hold."""
 FIELDS: dict[str, object] = {
     "token": TOKEN,
     "agentId": "agt_1",
@@ -78,7 +80,14 @@ def test_budgets_are_plain_amounts(budget: str) -> None:
     assert parse_bundle(written(body), NOW).budget_usdc == abs(Decimal(budget))
 
 
-@pytest.mark.parametrize("budget", ["-1", "1e400", "1e-400", "1" * 31, "9" * 70, "0." + "1" * 70])
+@pytest.mark.parametrize("budget", ["1" * 30, "123456789012345678901234.567891", "0." + "1" * 30])
+def test_budgets_of_many_digits_are_not_rounded(budget: str) -> None:
+    body = json.dumps({**FIELDS, "budgetUsdc": "@"}).replace('"@"', budget)
+    with localcontext(prec=5):
+        assert str(parse_bundle(written(body), NOW).budget_usdc) == budget
+
+
+@pytest.mark.parametrize("budget", ["-1", "1e400", "1e-400", HUGE, TINY, "1" * 31, "9" * 70, "0." + "1" * 70])
 def test_other_budgets_are_refused(budget: str) -> None:
     body = json.dumps({**FIELDS, "budgetUsdc": "@"}).replace('"@"', budget)
     assert code_of(written(body)) == BundleCode.BAD_BUDGET
@@ -114,7 +123,7 @@ def test_a_field_too_many_is_refused() -> None:
     assert code_of(changed(more=1)) == BundleCode.EXTRA_FIELD
 
 
-@pytest.mark.parametrize("expiry", ["1.5", "1e400", "1e20", "-1e20", "9" * 70, "1e-50"])
+@pytest.mark.parametrize("expiry", ["1.5", "1e400", "1e20", "-1e20", HUGE, TINY, "9" * 70, "1e-50"])
 def test_expiry_is_a_whole_number_of_seconds(expiry: str) -> None:
     body = json.dumps({**FIELDS, "expiry": "@"}).replace('"@"', expiry)
     assert code_of(written(body)) == BundleCode.WRONG_TYPE

@@ -66,6 +66,9 @@ async def transaction_view(platform: Platform, transaction: Transaction, party: 
         buyer_address=transaction.buyer_address,
         seller_address=transaction.seller_address,
         expires_at=iso_timestamp(transaction.checkout_ends_at),
+        dispute_window=transaction.dispute_window or None,
+        abandonment_grace=transaction.abandonment_grace or None,
+        criteria_hash=transaction.criteria_hash,
     )
 
 

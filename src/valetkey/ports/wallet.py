@@ -1,0 +1,37 @@
+"""What a wallet does on a chain, as values: a call to make, the signed bytes of it, and what became of it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of an account or contract. `to` is EIP-55, `value` is wei, `data` is calldata."""
+
+    to: str
+    data: bytes = b""
+    value: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransaction:
+    """A transaction that whoever has its bytes can send: it is stored before it is sent, and sent again as it is.
+
+    `tx_hash` is 0x and 64 hex digits; `nonce` is the account's; `cost_max` is the most that it may take, wei.
+    """
+
+    raw: bytes
+    tx_hash: str
+    nonce: int
+    cost_max: int
+
+    def __repr__(self) -> str:
+        return f"<SignedTransaction {self.tx_hash} nonce={self.nonce}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """What became of a transaction that is in a block."""
+
+    tx_hash: str
+    succeeded: bool
+    block_number: int

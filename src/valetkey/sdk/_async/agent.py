@@ -1,0 +1,217 @@
+"""What every agent is: a connection to a platform, a credential, perhaps a wallet, perhaps a session."""
+
+import time
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+from valetkey.crypto.keys import PrivateKey
+from valetkey.crypto.secret import Secret
+from valetkey.ports.signer import Signer
+from valetkey.sdk import config
+from valetkey.sdk._async.client import AsyncClient
+from valetkey.sdk._async.connect import async_open_signer, async_open_wallet
+from valetkey.sdk._async.desk import AsyncDesk
+from valetkey.sdk._async.wallet import AsyncWallet
+from valetkey.sdk.errors import InstructionsDiffer, NotConfigured
+from valetkey.sdk.journal import Journal
+from valetkey.sdk.state import StateFolder
+from valetkey.wire.agents import PublicKey, RegisterRequest, RegisterResponse
+from valetkey.wire.bundle import Bundle, parse_bundle
+from valetkey.wire.network import NetworkView
+from valetkey.wire.registration import build_message
+from valetkey.wire.sessions import SessionView
+from valetkey.wire.transactions import TransactionPage, TransactionView
+
+OWNERS = "owners"
+"""The room of the state folder that remembers to whom the money of a session goes back."""
+
+
+class AsyncAgent:
+    """Common ground of buyers and sellers. Use it as a context manager, or call `close`.
+
+    `api_key`: an owner's key; None until `register` or `init_with_session` brings a credential. `base_url`
+    otherwise comes from VALETKEY_BASE_URL, `rpc_url` from VALETKEY_RPC_URL or the platform, `state_dir` from
+    VALETKEY_HOME. Raises NotConfigured.
+    """
+
+    def __init__(
+        self,
+        api_key: Secret | str | None = None,
+        *,
+        base_url: str | None = None,
+        rpc_url: str | None = None,
+        state_dir: Path | str | None = None,
+    ) -> None:
+        self.api_key = Secret(api_key) if isinstance(api_key, str) else api_key
+        self.agent_id: str | None = None
+        self.session: SessionView | None = None
+        self._held: Bundle | None = None
+        self._rpc_url = rpc_url
+        self._state = StateFolder(config.home_of(state_dir))
+        self._client = AsyncClient(config.base_url_of(base_url), self.api_key, version("valetkey"))
+        self._signer: Signer | None = None
+        self._crypto: PrivateKey | None = None
+        self._served: NetworkView | None = None
+        self._wallets: dict[str, AsyncWallet] = {}
+
+    @classmethod
+    async def register(
+        cls,
+        wallet: str | Secret | PrivateKey | Signer,
+        name: str,
+        description: str | None = None,
+        *,
+        base_url: str | None = None,
+        rpc_url: str | None = None,
+        state_dir: Path | str | None = None,
+    ) -> Self:
+        """Register a wallet by its signature, and return an agent with its API key.
+
+        `wallet` is a private key in hex, a PrivateKey or a signer. A wallet that is registered already gets
+        another key for the same agent. Raises AgentNameTaken, InsufficientBalance, InvalidInput.
+        """
+        signer = async_open_signer(wallet)
+        agent = cls(base_url=base_url, rpc_url=rpc_url, state_dir=state_dir)
+        message = build_message(signer.address, int(time.time()))
+        asked = RegisterRequest(
+            wallet_address=signer.address,
+            message=message,
+            signature="0x" + signer.sign_message(message.encode("utf-8")).hex(),
+            agent_name=name,
+            agent_description=description,
+        )
+        registered = False
+        try:
+            answer = await agent._client.send_flat("/agents/register", RegisterResponse, asked)
+            registered = True
+        finally:
+            if not registered:
+                await agent.close()
+        agent._use(Secret(answer.api_key))
+        agent.agent_id = answer.agent_id
+        return agent
+
+    def init_eoa_wallet(self, wallet: str | Secret | PrivateKey | Signer) -> str:
+        """Use a wallet for payments and signatures; returns its address.
+
+        A private key also opens encrypted payloads; with any other signer, call `init_crypto` for that.
+        """
+        self._signer = async_open_signer(wallet)
+        if not isinstance(wallet, Signer):
+            self._crypto = _private_key(wallet)
+        return self._signer.address
+
+    def init_crypto(self, private_key: str | Secret | PrivateKey) -> str:
+        """Use a key for encrypted payloads; returns its public key, 66 hex digits."""
+        self._crypto = _private_key(private_key)
+        return self._crypto.public_key_compressed.hex()
+
+    async def init_with_session(self, bundle: str | Secret) -> SessionView | None:
+        """Become the delegate of a session: its token, wallet and keys replace what was there.
+
+        Asks the platform for chain, policy and funding mode. None when the bundle has no token, as those of
+        some third-party sellers. Raises BundleError, BundleExpired, SessionRevoked.
+        """
+        text = bundle.reveal() if isinstance(bundle, Secret) else bundle
+        held = parse_bundle(text, int(time.time()))
+        if held.token:
+            self._use(held.token)
+        self.init_eoa_wallet(held.wallet_private_key)
+        self._crypto, self._held = held.e2e_private_key, held
+        self.agent_id = held.agent_id or None
+        self.session = self._served = None
+        if not held.token:
+            return None
+        view = await self._client.get("/agents/session/self", SessionView)
+        if view.session_wallet is not None and view.session_wallet.lower() != held.wallet_address.lower():
+            raise InstructionsDiffer("the platform knows this session with another wallet")
+        self.session, self._served, self.agent_id = view, view.network, view.agent_id
+        # The way home is remembered: after the session's end nobody answers its token.
+        self._state.write(OWNERS, held.wallet_address, view.owner_wallet.encode())
+        return view
+
+    @property
+    def wallet_address(self) -> str:
+        """The address of the wallet in use, EIP-55. Raises NotConfigured."""
+        return self._need_signer().address
+
+    async def close(self) -> None:
+        """Close every connection."""
+        wallets, self._wallets = self._wallets, {}
+        for wallet in wallets.values():
+            await wallet.close()
+        await self._client.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.agent_id or 'without an id'}>"
+
+    # What both sides ask
+
+    async def network(self) -> NetworkView:
+        """The network that the platform settles on: chain, contracts, confirmations."""
+        if self._served is None:
+            self._served = await self._client.get("/network", NetworkView)
+        return self._served
+
+    async def get_transaction(self, transaction_id: str) -> TransactionView:
+        """A purchase as the caller sees it. Raises NotFound."""
+        return await self._client.get(f"/transactions/{segment(transaction_id)}", TransactionView)
+
+    async def list_transactions(
+        self, *, role: str = "all", status: str | None = None, limit: int = 20, offset: int = 0
+    ) -> TransactionPage:
+        """A page of purchases, newest first; `role` is buyer, seller or all."""
+        query = {"role": role, "status": status, "limit": limit, "offset": offset}
+        return await self._client.get("/transactions", TransactionPage, query)
+
+    async def public_key(self, agent_id: str) -> bytes:
+        """The key to encrypt payloads for an agent to, 33 bytes."""
+        answer = await self._client.get(f"/agents/{segment(agent_id)}/public-key", PublicKey)
+        return bytes.fromhex(answer.public_key)
+
+    # Inside
+
+    def _use(self, credential: Secret) -> None:
+        self.api_key = self._client.credential = credential
+
+    def _need_signer(self) -> Signer:
+        if self._signer is None:
+            raise NotConfigured("this needs a wallet: call init_eoa_wallet or init_with_session first")
+        return self._signer
+
+    def _need_crypto(self) -> PrivateKey:
+        if self._crypto is None:
+            raise NotConfigured("encrypted payloads need a key: call init_crypto first")
+        return self._crypto
+
+    async def _desk(self, signer: Signer | None = None) -> AsyncDesk:
+        """The desk of a wallet, of the agent's own unless another signer is given."""
+        signer = signer or self._need_signer()
+        network = await self.network()
+        wallet = self._wallets.get(signer.address)
+        if wallet is None:
+            rpc_url = config.rpc_url_of(self._rpc_url, network.rpc_url)
+            wallet = self._wallets[signer.address] = async_open_wallet(network, rpc_url, signer)
+        return AsyncDesk(wallet, Journal(self._state, network.chain_id, signer.address))
+
+
+def _private_key(key: str | Secret | PrivateKey) -> PrivateKey:
+    if isinstance(key, Secret):
+        key = key.reveal()
+    return PrivateKey.from_hex(key) if isinstance(key, str) else key
+
+
+def segment(text: str) -> str:
+    """An id as a part of a path: what it holds must not lead to another one."""
+    return quote(text, safe="")

@@ -1,0 +1,186 @@
+"""The buyer: makes sessions for delegates, or is the delegate of one; finds, buys, pays, reads, releases."""
+
+import secrets
+import time
+from typing import Any
+
+import msgspec
+
+from valetkey.core.errors import InvalidInput
+from valetkey.sdk._async.agent import segment
+from valetkey.sdk._async.directory import AsyncDirectory
+from valetkey.sdk._async.escrows import CHECKOUTS, AsyncEscrows
+from valetkey.sdk._async.owner import Session
+from valetkey.sdk.amounts import Amount, usdc_units
+from valetkey.sdk.checkout import Checkout, checkout_of
+from valetkey.sdk.payloads import evidence_of, opened
+from valetkey.sdk.session_info import SessionInfo
+from valetkey.wire import js_json
+from valetkey.wire.checkout import CheckoutRequest, CheckoutResult
+from valetkey.wire.envelope import Decrypted, encrypt
+from valetkey.wire.http import IDEMPOTENCY_HEADER, encode
+from valetkey.wire.payload import wrap
+from valetkey.wire.proofs import criteria_hash
+from valetkey.wire.transactions import DisputeView, EvidenceRequest, EvidenceResult, TransactionView
+
+SESSION_SECONDS = 3_600
+
+
+class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows):
+    """An owner that buys, or the delegate of one (`init_with_session`)."""
+
+    # The owner's side: sessions
+
+    async def create_session(
+        self,
+        budget_usdc: Amount | None = None,
+        expiry: int = SESSION_SECONDS,
+        allowed_service_ids: list[str] | None = None,
+        *,
+        label: str | None = None,
+        per_spend_usdc: Amount | None = None,
+        not_before: int | None = None,
+    ) -> SessionInfo:
+        """Make a session for a delegate. Its keys are made here; the platform learns only the public ones.
+
+        `budget_usdc` is all it may spend, fees included: None is unlimited, 0 nothing. `expiry` is seconds from
+        now, `not_before` unix seconds, `allowed_service_ids` [] every service, `per_spend_usdc` a limit for
+        each spend. Raises InvalidAmount, InvalidInput.
+        """
+        return await self._create_session(
+            role="buyer",
+            budget=budget_usdc,
+            expiry=expiry,
+            services=allowed_service_ids or [],
+            label=label,
+            per_spend=per_spend_usdc,
+            not_before=not_before,
+        )
+
+    async def fund_session(
+        self,
+        session: SessionInfo,
+        token: str = "USDC",  # noqa: S107 - a currency
+        amount: Amount | None = None,
+        *,
+        gas_wei: int | None = None,
+    ) -> str:
+        """Send tokens and gas to a session's wallet; returns the hash of the token transfer.
+
+        A recovery copy of the keys is stored first. `amount` is USDC, the session's budget unless given;
+        `gas_wei` is what the wallet shall have for gas, enough for a dozen purchases unless given. Interrupted
+        anywhere, the same call again goes on and sends nothing twice. Raises InsufficientFunds, Unfinished.
+        """
+        if token != "USDC":  # noqa: S105 - a currency
+            raise InvalidInput("a session is funded in USDC, and with gas")
+        wanted = amount if amount is not None else session.budget_usdc
+        if wanted is None:
+            raise InvalidInput("a session without a budget needs an amount to be funded with")
+        units = usdc_units(wanted)
+        if units == 0:
+            raise InvalidInput("there is nothing to fund a session with")
+        return await self._fund(session, units, gas_wei)
+
+    # The delegate's side: purchases
+
+    async def purchase(
+        self,
+        service_id: str,
+        *,
+        quantity: int = 1,
+        request_payload: Any = None,
+        callback_url: str | None = None,
+        dispute_window: int | None = None,
+        abandonment_grace: int | None = None,
+        criteria: object = None,
+        network: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Checkout:
+        """Order a service: the spend gate decides, and holds the money of a session.
+
+        Windows are seconds. `criteria` is what the delivery is to be measured by; its hash goes on chain. The same
+        `idempotency_key` and order answer the same purchase, for ever; one is made for each call unless given,
+        so that a lost answer is asked anew and nothing is ordered twice. Raises BudgetExceeded,
+        ServiceNotAllowed and the other refusals.
+        """
+        payload = msgspec.UNSET if request_payload is None else msgspec.Raw(_json(request_payload))
+        asked = CheckoutRequest(
+            service_id=service_id,
+            quantity=quantity,
+            callback_url=callback_url,
+            request_payload=payload,
+            network=network,  # type: ignore[arg-type]  # the platform knows which networks there are
+            dispute_window=dispute_window,
+            abandonment_grace=abandonment_grace,
+            criteria_hash=None if criteria is None else "0x" + criteria_hash(criteria).hex(),
+        )
+        result = await self._client.send(
+            "POST",
+            "/checkout",
+            CheckoutResult,
+            asked,
+            headers={IDEMPOTENCY_HEADER: idempotency_key or secrets.token_hex(16)},
+            repeat=True,
+        )
+        self._state.write(CHECKOUTS, result.transaction_id, encode(result.payment_instructions))
+        return checkout_of(result)
+
+    async def purchase_encrypted(self, service_id: str, payload: Any, **order: Any) -> Checkout:
+        """As `purchase`, with a request that only the seller can read."""
+        service = await self.get_service(service_id)
+        recipient = await self.public_key(service.agent_id)
+        envelope = encrypt(payload, self._need_crypto(), recipient, now_ms=time.time_ns() // 1_000_000)
+        wrapped = js_json.parse(wrap(envelope))
+        return await self.purchase(service_id, request_payload=wrapped, **order)
+
+    async def decrypt_response_payload(
+        self, transaction: TransactionView, *, session: Session | None = None
+    ) -> Decrypted:
+        """Open an encrypted delivery: `.payload`, and `.verified` whether its signature holds.
+
+        An owner reads what one of its sessions bought by naming the session. Raises InvalidInput when it is
+        not encrypted, DecryptionFailed for another key's.
+        """
+        key = self._need_crypto() if session is None else (await self._keys(session)).e2e_private_key
+        return opened(transaction.response_payload, key)
+
+    # Disputes
+
+    async def get_dispute(self, transaction_id: str) -> DisputeView:
+        """Where a dispute stands."""
+        return await self._client.get(f"/transactions/{segment(transaction_id)}/dispute", DisputeView)
+
+    async def submit_evidence(
+        self,
+        transaction_id: str,
+        evidence_type: str,
+        description: str,
+        *,
+        content_hash: str | None = None,
+        ipfs_hash: str | None = None,
+        metadata: Any = None,
+    ) -> str:
+        """Add evidence to an open dispute; returns its id."""
+        asked = EvidenceRequest(
+            evidence_type=evidence_type,
+            description=description,
+            content_hash=content_hash,
+            ipfs_hash=ipfs_hash,
+            metadata=msgspec.UNSET if metadata is None else msgspec.Raw(_json(metadata)),
+        )
+        path = f"/transactions/{segment(transaction_id)}/dispute/evidence"
+        return (await self._client.send("POST", path, EvidenceResult, asked)).evidence_id
+
+    async def submit_payload_evidence(self, transaction_id: str, *, session: Session | None = None) -> str:
+        """Disclose an encrypted delivery as evidence: what was delivered, and whether it is what was attested."""
+        transaction = await self.get_transaction(transaction_id)
+        found = await self.decrypt_response_payload(transaction, session=session)
+        kind, description, content_hash, metadata = evidence_of(transaction, found)
+        return await self.submit_evidence(
+            transaction_id, kind, description, content_hash=content_hash, metadata=metadata
+        )
+
+
+def _json(value: Any) -> bytes:
+    """JSON as JavaScript prints it, so that whoever hashes a payload finds the same bytes."""
+    return js_json.stringify(value).encode("utf-8")

@@ -1,0 +1,150 @@
+"""HTTP to the platform: one credential, typed answers, typed errors, and retries of what is safe to repeat."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from valetkey.crypto.secret import Secret
+from valetkey.sdk.errors import NetworkError, PlatformAnswer, error_of
+from valetkey.seam import async_sleep
+from valetkey.wire.http import (
+    API_KEY_HEADER,
+    API_PREFIX,
+    JSON_TYPE,
+    REQUEST_ID_HEADER,
+    RETRY_AFTER_HEADER,
+    USER_AGENT_PREFIX,
+    encode,
+    read_answer,
+)
+
+T = TypeVar("T")
+
+TIMEOUT_SECONDS = 30.0
+CONNECTIONS_MAX = 64
+TRIES = 4
+PAUSE_SECONDS = 0.25
+RETRY_AFTER_SECONDS_MAX = 30
+
+
+class AsyncClient:
+    """One connection to a platform. `credential` is an API key or a session token, and may change."""
+
+    def __init__(self, base_url: str, credential: Secret | None, version: str) -> None:
+        self.credential = credential
+        self._http = httpx.AsyncClient(
+            base_url=base_url,
+            timeout=TIMEOUT_SECONDS,
+            limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
+            headers={"Accept": JSON_TYPE, "User-Agent": f"{USER_AGENT_PREFIX}{version}"},
+            # A proxy or a .netrc of the environment must not see credentials.
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def get(self, path: str, kind: type[T], query: Mapping[str, Any] | None = None) -> T:
+        """GET; parameters that are None are left out."""
+        asked = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        answer = await self._send("GET", path, params=asked, repeat=True)
+        return _data(answer, kind)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        body: object = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        repeat: bool = False,
+    ) -> T:
+        """POST, PUT, PATCH or DELETE. `repeat`: the same request again does no harm, so a lost answer is asked anew."""
+        answer = await self._send(method, path, body=body, headers=headers, repeat=repeat)
+        return _data(answer, kind)
+
+    async def send_flat(self, path: str, kind: type[T], body: object) -> T:
+        """POST whose answer has its members beside `success`: registration."""
+        return _read(await self._send("POST", path, body=body, repeat=False), kind)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        repeat: bool,
+    ) -> bytes:
+        # One id for all tries: the operator finds them together.
+        sent = {REQUEST_ID_HEADER: secrets.token_hex(8), **(headers or {})}
+        if self.credential:
+            sent[API_KEY_HEADER] = self.credential.reveal()
+        content = None
+        if body is not None:
+            content = encode(body)
+            sent["Content-Type"] = JSON_TYPE
+        for attempt in range(1, TRIES + 1):
+            problem = await self._try(method, path, params, content, sent)
+            if isinstance(problem, bytes):
+                return problem
+            if not repeat or attempt == TRIES or not _passes(problem):
+                raise problem
+            pause = PAUSE_SECONDS * 2 ** (attempt - 1)
+            await async_sleep(max(pause, min(problem.retry_after or 0, RETRY_AFTER_SECONDS_MAX)))
+        raise AssertionError("the last try returns or raises")
+
+    async def _try(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        content: bytes | None,
+        headers: Mapping[str, str],
+    ) -> bytes | PlatformAnswer:
+        failure = ""
+        try:
+            response = await self._http.request(
+                method, f"{API_PREFIX}{path}", params=params, content=content, headers=dict(headers)
+            )
+        except httpx.TimeoutException:
+            failure = f"the platform did not answer within {TIMEOUT_SECONDS:g} s"
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            failure = f"the platform did not answer ({type(error).__name__})"
+        if failure:
+            return NetworkError(failure, code="network")
+        answer = read_answer(response.content)
+        if answer is not None and answer.success and response.is_success:
+            return response.content
+        after = response.headers.get(RETRY_AFTER_HEADER, "")
+        return error_of(response.status_code, answer, int(after) if after.isdecimal() else None)
+
+
+def _passes(problem: PlatformAnswer) -> bool:
+    """Whether it may be gone in a moment: the world's failures, not a refusal that waits for the chain."""
+    return problem.code in ("network", "rate_limited", "over_capacity", "chain_unavailable", "environment")
+
+
+def _data(body: bytes, kind: type[T]) -> T:
+    answer = read_answer(body)
+    assert answer is not None
+    if isinstance(answer.data, msgspec.UnsetType):
+        raise NetworkError("the platform's answer has no data", code="network")
+    return _read(bytes(answer.data), kind)
+
+
+def _read(body: bytes, kind: type[T]) -> T:
+    problem = ""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.MsgspecError as error:
+        # Names a place and types, never a value.
+        problem = str(error)
+    raise NetworkError(f"the platform's answer is not of the expected shape: {problem}", code="network")

@@ -1,0 +1,30 @@
+"""Composition root of the SDK: the one place that names the concrete chain."""
+
+from valetkey.ports.signer import Signer
+from valetkey.sdk._async.wallet import AsyncWallet
+from valetkey.wire.network import NetworkView
+
+
+def async_open_wallet(network: NetworkView, rpc_url: str, signer: Signer | None) -> AsyncWallet:
+    """A wallet on a network. Nothing is asked of the node yet."""
+    # Imported late: what only talks to the platform needs no chain.
+    from valetkey.chains.evm._async.wallet import AsyncEvmWallet
+
+    return AsyncEvmWallet(rpc_url, network.chain_id, network.contracts.escrow, signer)
+
+
+def async_open_signer(key: object) -> Signer:
+    """A signer from a private key in hex, a PrivateKey, or whatever can sign already."""
+    from valetkey.chains.evm.signer import LocalSigner
+    from valetkey.crypto.keys import PrivateKey
+    from valetkey.crypto.secret import Secret
+
+    if isinstance(key, Secret):
+        key = key.reveal()
+    if isinstance(key, str):
+        key = PrivateKey.from_hex(key)
+    if isinstance(key, PrivateKey):
+        return LocalSigner(key)
+    if isinstance(key, Signer):
+        return key
+    raise TypeError("a wallet is a private key in hex, a PrivateKey or a signer")

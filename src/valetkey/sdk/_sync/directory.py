@@ -1,0 +1,75 @@
+# Generated from src/valetkey/sdk/_async/directory.py by scripts/generate_sync.py: edit that file instead.
+"""What anybody may ask about the market: services, agents, scores, figures."""
+
+from typing import Any
+
+from valetkey.sdk._sync.agent import Agent, segment
+from valetkey.sdk.amounts import Amount, usdc_of
+from valetkey.wire.agents import AgentSummary, DiscoveryScore, FeeTier, Score
+from valetkey.wire.market import MarketplacePulse
+from valetkey.wire.services import ServicePage, ServiceView
+
+
+class Directory(Agent):
+    """Searches and figures. None of it needs a wallet."""
+
+    def find_services(
+        self,
+        query: str = "",
+        *,
+        category: str | None = None,
+        currency: str | None = None,
+        max_price: Amount | None = None,
+        min_rating: float | None = None,
+        sort_by: str | None = None,
+        network: str | None = None,
+        limit: int = 20,
+        offset: int = 0,
+    ) -> list[ServiceView]:
+        """Active services that fit; see `search_services` for the total count. `max_price` is USDC."""
+        page = self.search_services(
+            query,
+            category=category,
+            currency=currency,
+            max_price=max_price,
+            min_rating=min_rating,
+            sort_by=sort_by,
+            network=network,
+            limit=limit,
+            offset=offset,
+        )
+        return page.services
+
+    def search_services(
+        self, query: str = "", *, max_price: Amount | None = None, **filters: Any
+    ) -> ServicePage:
+        """A page of active services and the total. `sort_by`: newest price_asc price_desc rating response_time."""
+        asked = {"q": query or None, "max_price": None if max_price is None else usdc_of(max_price)}
+        return self._client.get("/services", ServicePage, asked | filters)
+
+    def get_service(self, service_id: str) -> ServiceView:
+        """One service, also a paused or archived one. Raises NotFound."""
+        return self._client.get(f"/services/{segment(service_id)}", ServiceView)
+
+    def list_agents(
+        self, search: str | None = None, *, category: str | None = None, limit: int = 20, offset: int = 0
+    ) -> list[AgentSummary]:
+        """Agents in the directory, newest first."""
+        query = {"search": search, "category": category, "limit": limit, "offset": offset}
+        return self._client.get("/agents", list[AgentSummary], query)
+
+    def get_fee_tier(self) -> FeeTier:
+        """The fee that the caller pays."""
+        return self._client.get("/agents/fee-tier", FeeTier)
+
+    def get_score(self, address: str | None = None) -> Score:
+        """The on-chain score of a wallet, of the caller's own without an address."""
+        return self._client.get("/agents/score", Score, {"address": address})
+
+    def get_discovery_score(self, agent_id: str) -> DiscoveryScore:
+        """How high an agent ranks, 0 to 1."""
+        return self._client.get(f"/agents/{segment(agent_id)}/discovery-score", DiscoveryScore)
+
+    def get_marketplace_pulse(self) -> MarketplacePulse:
+        """Figures about the whole market."""
+        return self._client.get("/marketplace/pulse", MarketplacePulse)

@@ -1,0 +1,218 @@
+# Generated from src/valetkey/sdk/_async/escrows.py by scripts/generate_sync.py: edit that file instead.
+"""The buyer's steps on chain: pay the escrow, accept, dispute, claim. Each is safe to repeat after a crash anywhere."""
+
+import time
+
+import msgspec
+
+from valetkey.core.escrow import EscrowStatus
+from valetkey.core.money import format_units
+from valetkey.ports.wallet import SignedTransaction
+from valetkey.sdk._sync.agent import segment
+from valetkey.sdk._sync.desk import WAIT_SECONDS, Desk
+from valetkey.sdk._sync.owner import Owner, Session
+from valetkey.sdk.checkout import Checkout, Funded, Payment, payment_of
+from valetkey.sdk.errors import (
+    CheckoutEnded,
+    EscrowNotDisputed,
+    EscrowNotReleased,
+    FundingMismatch,
+    FundingNotFound,
+    FundingUnconfirmed,
+    InsufficientFunds,
+    TransactionReverted,
+)
+from valetkey.seam import sleep
+from valetkey.wire import calls
+from valetkey.wire.checkout import PaymentInstructions
+from valetkey.wire.transactions import DisputeRequest, FundRequest, FundResult, SignedRequest, TransactionView
+
+DELIVERY_SECONDS = 7 * 86_400
+"""How long a seller has to deliver, from the payment."""
+
+POLL_SECONDS = 1.0
+CHECKOUTS = "checkouts"
+
+
+class Escrows(Owner):
+    """Whoever pays escrows and releases them: an owner, or the delegate of a buyer session."""
+
+    def fund_and_verify(
+        self, checkout: Checkout | str, *, delivery_seconds: int = DELIVERY_SECONDS
+    ) -> Funded:
+        """Pay a purchase's escrow and let the platform prove it on chain.
+
+        The signed bytes are stored, and the platform told of them, before they are sent: doing it again, also
+        in a new process after kill -9, goes on with the same bytes and never pays twice. `delivery_seconds` is
+        how long the seller has. Raises InstructionsDiffer, CheckoutEnded, InsufficientFunds (nothing was
+        signed), TransactionReverted, and what the platform answers.
+        """
+        transaction_id = checkout.id if isinstance(checkout, Checkout) else checkout
+        view = self.get_transaction(transaction_id)
+        desk = self._desk()
+        if view.payment_status == "paid":
+            desk.done(f"pay {transaction_id}")
+            return Funded(view.id, view.status, view.escrow_tx_hash)
+        agreed = checkout.instructions if isinstance(checkout, Checkout) else self._agreed(transaction_id)
+        payment = payment_of(view, agreed, self.network(), desk.wallet.address)
+        with desk.alone():
+            tx_hash = self._pay(desk, payment, delivery_seconds)
+        funded = self._proven(transaction_id, tx_hash)
+        desk.done(f"pay {transaction_id}")
+        self._state.remove(CHECKOUTS, transaction_id)
+        return funded
+
+    def verify_funding(self, transaction_id: str, tx_hash: str) -> Funded:
+        """Tell the platform which chain transaction paid a purchase; it reads the chain itself."""
+        result = self._client.send(
+            "POST",
+            f"/transactions/{segment(transaction_id)}/fund",
+            FundResult,
+            FundRequest(tx_hash=tx_hash),
+            repeat=True,
+        )
+        return Funded(result.id, result.status, result.escrow_tx_hash)
+
+    def confirm_and_release(self, transaction_id: str, *, session: Session | None = None) -> TransactionView:
+        """Accept a delivery on chain, which pays the seller, and let the platform follow.
+
+        `session`: an owner acts for one of its sessions, also an ended one, with its recovered key.
+        """
+        desk = self._session_desk(session)
+        escrow = desk.wallet.escrow(transaction_id)
+        if escrow is None or escrow.status in (EscrowStatus.FUNDED, EscrowStatus.DELIVERED):
+            desk.perform(f"accept {transaction_id}", calls.accept(self._escrow(), transaction_id))
+        return self._follow(transaction_id, "confirm", None, EscrowNotReleased)
+
+    def dispute(self, transaction_id: str, reason: str, *, session: Session | None = None) -> TransactionView:
+        """Dispute a delivery on chain, inside its window, and tell the platform why. `session` as above."""
+        desk = self._session_desk(session)
+        escrow = desk.wallet.escrow(transaction_id)
+        if escrow is None or escrow.status is not EscrowStatus.DISPUTED:
+            desk.perform(f"dispute {transaction_id}", calls.dispute(self._escrow(), transaction_id))
+        return self._follow(transaction_id, "dispute", DisputeRequest(reason=reason), EscrowNotDisputed)
+
+    def claim_abandoned(self, transaction_id: str, *, session: Session | None = None) -> str:
+        """Take the money of an undelivered escrow back to the wallet that paid, after deadline and grace.
+
+        Returns the hash; the platform follows by itself. `session` as above.
+        """
+        desk = self._session_desk(session)
+        call = calls.claim_abandoned(self._escrow(), transaction_id)
+        return (desk.perform(f"claim {transaction_id}", call)).tx_hash
+
+    # Inside
+
+    def _escrow(self) -> str:
+        return (self.network()).contracts.escrow
+
+    def _agreed(self, transaction_id: str) -> PaymentInstructions | None:
+        """What the platform said at the purchase, when it was made from this state folder."""
+        kept = self._state.read(CHECKOUTS, transaction_id)
+        return None if kept is None else msgspec.json.decode(kept, type=PaymentInstructions)
+
+    def _pay(self, desk: Desk, payment: Payment, delivery_seconds: int) -> str | None:
+        """The hash of the transaction that made the escrow; None when the escrow is there by other means."""
+        purpose = f"pay {payment.transaction_id}"
+        if desk.unfinished(purpose) is None:
+            if self._is_paid(desk, payment):
+                return None
+            self._prepare(desk, payment)
+        deadline = desk.wallet.block_time() + delivery_seconds
+        call = calls.create_escrow(
+            payment.escrow,
+            payment.transaction_id,
+            seller=payment.seller,
+            units=payment.units,
+            token=payment.token,
+            deadline=deadline,
+            dispute_window=payment.dispute_window,
+            abandonment_grace=payment.abandonment_grace,
+            criteria_hash=payment.criteria_hash,
+        )
+
+        def announce(signed: SignedTransaction) -> None:
+            # From here on the platform holds the money until the chain proves one thing or the other.
+            self._client.send(
+                "POST",
+                f"/transactions/{segment(payment.transaction_id)}/signed",
+                TransactionView,
+                SignedRequest(tx_hash=signed.tx_hash),
+                repeat=True,
+            )
+
+        reverted: TransactionReverted | None = None
+        try:
+            return (desk.carry_through(purpose, call, announce)).tx_hash
+        except TransactionReverted as error:
+            reverted = error
+        # It reverts too when the same purchase was paid from another place meanwhile.
+        if self._is_paid(desk, payment):
+            return None
+        raise reverted
+
+    def _is_paid(self, desk: Desk, payment: Payment) -> bool:
+        escrow = desk.wallet.escrow(payment.transaction_id)
+        if escrow is None:
+            return False
+        if escrow.buyer != desk.wallet.address:
+            raise FundingMismatch(
+                "another wallet made an escrow for this purchase: make a new purchase",
+                code="funding_mismatch",
+            )
+        return True
+
+    def _prepare(self, desk: Desk, payment: Payment) -> None:
+        """Everything that must hold before the payment is signed: time, money, allowance."""
+        if payment.ends_at is not None and desk.wallet.block_time() >= payment.ends_at:
+            raise CheckoutEnded("the time to pay this purchase is over: make a new one")
+        has = desk.wallet.token_balance(payment.token, desk.wallet.address)
+        if has < payment.units:
+            asked, left = format_units(payment.units, 6), format_units(has, 6)
+            raise InsufficientFunds(f"the purchase costs {asked} USDC, {desk.wallet.address} has {left}")
+        approval = f"approve {payment.transaction_id}"
+        unfinished = desk.unfinished(approval)
+        allowed = desk.wallet.allowance(payment.token, desk.wallet.address, payment.escrow)
+        if unfinished is not None or allowed < payment.units:
+            # Exactly what this payment takes: an allowance that stays behind is a limit that leaks.
+            desk.carry_through(approval, calls.approve(payment.token, payment.escrow, payment.units))
+            desk.done(approval)
+
+    def _proven(self, transaction_id: str, tx_hash: str | None) -> Funded:
+        """Wait until the platform has proven the payment. Raises its last refusal when that takes too long."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            problem: FundingNotFound | FundingUnconfirmed
+            if tx_hash is None:
+                view = self.get_transaction(transaction_id)
+                if view.payment_status == "paid":
+                    return Funded(view.id, view.status, view.escrow_tx_hash)
+                problem = FundingUnconfirmed(
+                    "the escrow is paid; the platform has not proven it yet", code="funding_unconfirmed"
+                )
+            else:
+                try:
+                    return self.verify_funding(transaction_id, tx_hash)
+                except (FundingNotFound, FundingUnconfirmed) as error:
+                    problem = error
+            if time.monotonic() >= deadline:
+                raise problem
+            sleep(POLL_SECONDS)
+
+    def _follow(
+        self,
+        transaction_id: str,
+        step: str,
+        body: object,
+        not_yet: type[EscrowNotReleased | EscrowNotDisputed],
+    ) -> TransactionView:
+        """Let the platform read a step from the chain; its node may be a block behind ours."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        path = f"/transactions/{segment(transaction_id)}/{step}"
+        while True:
+            try:
+                return self._client.send("POST", path, TransactionView, body, repeat=True)
+            except not_yet as error:
+                if time.monotonic() >= deadline:
+                    raise error
+            sleep(POLL_SECONDS)

@@ -1,0 +1,28 @@
+"""A session as its maker holds it: what to hand over, and how."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from valetkey.crypto.secret import Secret
+from valetkey.wire.bundle import Bundle
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """A new session. `serialize()` gives the bundle, which is all that a delegate needs and receives.
+
+    `budget_usdc` is USDC, None = unlimited; `expiry` is unix seconds; `e2e_public_key` is 66 hex digits.
+    """
+
+    session_id: str
+    token: Secret
+    agent_id: str
+    budget_usdc: Decimal | None
+    expiry: int
+    wallet_address: str
+    e2e_public_key: str
+    bundle: Bundle = field(repr=False)
+
+    def serialize(self) -> str:
+        """The bundle as text: `abba_session_bundle_...`. Treat it like a private key."""
+        return self.bundle.serialize()

@@ -1,0 +1,40 @@
+"""The embedded store: one SQLite file, one writer thread with group commit, a few readers."""
+
+from pathlib import Path
+
+from valetkey.stores.clock import StoreClock, SystemTime, system_time
+from valetkey.stores.sqlite.accounts import SqliteAccounts
+from valetkey.stores.sqlite.database import Database
+from valetkey.stores.sqlite.ledger import SqliteLedger
+from valetkey.stores.sqlite.market import SqliteMarket
+from valetkey.stores.sqlite.outbox import SqliteOutbox
+from valetkey.stores.sqlite.queue import LATE_WATCH_SECONDS, SqliteQueue
+
+
+class SqliteStore(SqliteLedger, SqliteQueue, SqliteAccounts, SqliteMarket, SqliteOutbox):
+    """Every store's port on one file. Its methods may be called from any event loop, until it is closed."""
+
+    @property
+    def clock(self) -> StoreClock:
+        """The clock of every decision; it does not run backwards, not even across restarts."""
+        return self._database.clock
+
+    async def close(self) -> None:
+        """Finish what was asked for, then close the file."""
+        await self._database.close()
+
+
+def open_store(
+    path: Path,
+    *,
+    late_watch_seconds: int = LATE_WATCH_SECONDS,
+    system_time: SystemTime = system_time,
+) -> SqliteStore:
+    """Open a database file, making it (mode 0600) or migrating it as needed. Blocks for milliseconds.
+
+    Several processes may open one file. Checkouts that ended unpaid are looked up for `late_watch_seconds`
+    more. Raises StoreUnreadable for a file of a newer version or of another program, StoreFailed when the
+    database cannot be opened now.
+    """
+    database = Database(path, StoreClock(system_time))
+    return SqliteStore(database, late_watch_seconds=late_watch_seconds)

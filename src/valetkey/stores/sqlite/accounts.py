@@ -1,0 +1,204 @@
+"""Agents, their credentials (hashes only) and the sessions they made."""
+
+import unicodedata
+
+import apsw
+
+from valetkey.core.agent import Agent
+from valetkey.core.errors import Contradiction
+from valetkey.ports.accounts import SessionRecord
+from valetkey.stores.sqlite.database import Tables
+from valetkey.stores.sqlite.rows import AGENT, RECORD, agent_of, record_of, record_values
+from valetkey.stores.sqlite.statements import Row, Value, row, rows, run
+from valetkey.stores.sqlite.text import match, page
+
+SEEN_SECONDS = 60
+"""How coarse `seen` is."""
+
+FORGOTTEN_MAX = 200
+"""How many stale one-time values are forgotten whenever a new one is used."""
+
+_AGENTS = f"SELECT {AGENT} FROM agents a "  # noqa: S608 - constants of ours
+_RECORDS = f"SELECT {RECORD} FROM sessions s "  # noqa: S608 - constants of ours
+_INSERT = (
+    "INSERT INTO sessions (id, owner_id, role, budget, per_spend, currency, allowed_services, not_before, expires_at,"
+    " held, captured, created_at, revoked_at, paused_at, alias, wallet_address, e2e_public_key, label, recovery)"
+    " VALUES (:id, :owner_id, :role, :budget, :per_spend, :currency, :allowed_services, :not_before, :expires_at,"
+    " :held, :captured, :created_at, :revoked_at, :paused_at, :alias, :wallet_address, :e2e_public_key, :label,"
+    " :recovery)"
+)
+
+
+class SqliteAccounts(Tables):
+    """The account store on SQLite."""
+
+    async def add_agent(self, agent: Agent, api_key_hash: bytes) -> bool:
+        """See ports/accounts.py; False as well when an agent has the wallet."""
+        return await self._database.write(lambda db, _: _add_agent(db, agent, api_key_hash))
+
+    async def add_api_key(self, agent_id: str, api_key_hash: bytes) -> None:
+        """One more API key of an agent. Raises Contradiction when there is no such agent."""
+        sql = "INSERT INTO credentials (hash, agent_id) VALUES (?, ?)"
+        await self._database.write(lambda db, _: run(db, sql, api_key_hash, agent_id))
+
+    async def agent(self, agent_id: str) -> Agent | None:
+        """An agent by its id."""
+        found = await self._database.read(lambda db: row(db, _AGENTS + "WHERE a.id = ?", agent_id))
+        return agent_of(found) if found else None
+
+    async def agent_of_wallet(self, wallet_address: str) -> Agent | None:
+        """The agent of a wallet, in whatever case its address is written."""
+        sql = _AGENTS + "WHERE a.wallet_address = ?"
+        found = await self._database.read(lambda db: row(db, sql, wallet_address))
+        return agent_of(found) if found else None
+
+    async def agents(
+        self, text: str, category: str | None, limit: int, offset: int
+    ) -> tuple[list[Agent], int]:
+        """A page of agents, newest first, by words of name and description and by what they have on offer."""
+        where = ["1"]
+        values: dict[str, Value] = {}
+        query = match(text)
+        if query is not None:
+            where.append("a.seq IN (SELECT rowid FROM agents_text WHERE agents_text MATCH :text)")
+            values["text"] = query
+        if category is not None:
+            where.append(
+                "EXISTS (SELECT 1 FROM services v WHERE v.agent_id = a.id AND v.category = :category"
+                " AND v.status = 'active')"
+            )
+            values["category"] = category
+        found, total = await self._database.read(
+            lambda db: page(
+                db, _AGENTS, "agents a", where, values, "a.created_at DESC, a.seq DESC", limit, offset
+            )
+        )
+        return [agent_of(one) for one in found], total
+
+    async def authenticate(self, credential_hash: bytes) -> Agent | SessionRecord | None:
+        """See ports/accounts.py."""
+        return await self._database.read(lambda db: _authenticate(db, credential_hash))
+
+    async def seen(self, agent_id: str) -> None:
+        """See ports/accounts.py."""
+        sql = "UPDATE agents SET last_seen_at = ? WHERE id = ? AND last_seen_at <= ?"
+        await self._database.write(lambda db, now: run(db, sql, now, agent_id, now - SEEN_SECONDS))
+
+    async def add_session(self, record: SessionRecord, token_hash: bytes) -> None:
+        """Store a session and the hash of its token. Raises Contradiction when an id or the alias is taken."""
+
+        def work(db: apsw.Connection, _: int) -> None:
+            db.execute(_INSERT, record_values(record))
+            sql = "INSERT INTO credentials (hash, session_id) VALUES (?, ?)"
+            db.execute(sql, (token_hash, record.session.id))
+
+        await self._database.write(work)
+
+    async def session(self, session_id: str) -> SessionRecord | None:
+        """A session by its id."""
+        found = await self._database.read(lambda db: row(db, _RECORDS + "WHERE s.id = ?", session_id))
+        return record_of(found) if found else None
+
+    async def session_of_alias(self, alias: str) -> SessionRecord | None:
+        """The session that sellers know by this buyer id."""
+        found = await self._database.read(lambda db: row(db, _RECORDS + "WHERE s.alias = ?", alias))
+        return record_of(found) if found else None
+
+    async def sessions(self, owner_id: str, limit: int, offset: int) -> tuple[list[SessionRecord], int]:
+        """A page of an owner's sessions, newest first, ended ones too."""
+        where, values = ["s.owner_id = :owner"], {"owner": owner_id}
+        order = "s.created_at DESC, s.seq DESC"
+        found, total = await self._database.read(
+            lambda db: page(db, _RECORDS, "sessions s", where, values, order, limit, offset)
+        )
+        return [record_of(one) for one in found], total
+
+    async def revoke_session(self, session_id: str) -> SessionRecord:
+        """See ports/accounts.py. Raises Contradiction when there is no such session."""
+
+        def work(db: apsw.Connection, now: int) -> Row:
+            db.execute(
+                "UPDATE sessions SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?", (now, session_id)
+            )
+            return _record(db, session_id)
+
+        return record_of(await self._database.write(work))
+
+    async def keep_recovery(self, session_id: str, recovery: bytes) -> bool:
+        """See ports/accounts.py. Raises Contradiction when there is no such session."""
+
+        def work(db: apsw.Connection, _: int) -> bool:
+            kept = record_of(_record(db, session_id)).recovery
+            if kept is None:
+                db.execute("UPDATE sessions SET recovery = ? WHERE id = ?", (recovery, session_id))
+            return kept in (None, recovery)
+
+        return await self._database.write(work)
+
+    async def set_webhook_secret(self, agent_id: str, sealed: bytes) -> None:
+        """Keep an agent's sealed webhook secret instead of the one before."""
+        sql = "UPDATE agents SET webhook_secret = ? WHERE id = ?"
+        await self._database.write(lambda db, _: run(db, sql, sealed, agent_id))
+
+    async def webhook_secret(self, agent_id: str) -> bytes | None:
+        """See ports/accounts.py."""
+        sql = "SELECT webhook_secret FROM agents WHERE id = ?"
+        found = await self._database.read(lambda db: row(db, sql, agent_id))
+        return found[0] if found else None
+
+    async def use_once(self, key: bytes, expires_at: int) -> bool:
+        """See ports/accounts.py."""
+        return await self._database.write(lambda db, now: _use_once(db, now, key, expires_at))
+
+
+def _add_agent(db: apsw.Connection, agent: Agent, api_key_hash: bytes) -> bool:
+    name_key = unicodedata.normalize("NFKC", agent.name).casefold()
+    taken = "SELECT 1 FROM agents WHERE name_key = ? OR wallet_address = ?"
+    if rows(db, taken, name_key, agent.wallet_address):
+        return False
+    db.execute(
+        "INSERT INTO agents (id, developer_id, name, name_key, description, wallet_address, public_key, created_at,"
+        " last_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            agent.id,
+            agent.developer_id,
+            agent.name,
+            name_key,
+            agent.description,
+            agent.wallet_address,
+            agent.public_key,
+            agent.created_at,
+            agent.last_seen_at,
+        ),
+    )
+    db.execute("INSERT INTO credentials (hash, agent_id) VALUES (?, ?)", (api_key_hash, agent.id))
+    return True
+
+
+def _authenticate(db: apsw.Connection, credential_hash: bytes) -> Agent | SessionRecord | None:
+    known = row(db, "SELECT agent_id, session_id FROM credentials WHERE hash = ?", credential_hash)
+    if known is None:
+        return None
+    agent_id, session_id = known
+    if session_id is not None:
+        return record_of(_record(db, session_id))
+    found = row(db, _AGENTS + "WHERE a.id = ?", agent_id)
+    return agent_of(found) if found else None
+
+
+def _record(db: apsw.Connection, session_id: str) -> Row:
+    found = row(db, _RECORDS + "WHERE s.id = ?", session_id)
+    if found is None:
+        raise Contradiction("there is no such session")
+    return found
+
+
+def _use_once(db: apsw.Connection, now: int, key: bytes, expires_at: int) -> bool:
+    db.execute(
+        "DELETE FROM used_once WHERE key IN (SELECT key FROM used_once WHERE expires_at <= ? LIMIT ?)",
+        (now, FORGOTTEN_MAX),
+    )
+    if rows(db, "SELECT 1 FROM used_once WHERE key = ?", key):
+        return False
+    db.execute("INSERT INTO used_once (key, expires_at) VALUES (?, ?)", (key, expires_at))
+    return True

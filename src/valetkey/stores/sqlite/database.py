@@ -1,0 +1,54 @@
+"""One database file: its writer, its readers and its clock, for the classes that know the tables."""
+
+import asyncio
+from pathlib import Path
+from typing import TypeVar
+
+from valetkey.stores.clock import StoreClock
+from valetkey.stores.sqlite.files import connect, create_file, migrate
+from valetkey.stores.sqlite.readers import READERS, Read, Readers
+from valetkey.stores.sqlite.statements import row
+from valetkey.stores.sqlite.writer import Write, Writer
+
+T = TypeVar("T")
+
+
+class Database:
+    """Reads and writes of one file. Whoever writes is told when it is durable; whoever reads sees no less."""
+
+    def __init__(self, path: Path, clock: StoreClock) -> None:
+        """Open the file, make or migrate its tables. Raises StoreFailed or StoreUnreadable."""
+        create_file(path)
+        db = connect(path, writing=True)
+        try:
+            migrate(db)
+            latest = row(db, "SELECT latest FROM state")
+            assert latest is not None
+            # A restart under a clock that was set back must not bring expired sessions to life again.
+            clock.at_least(latest[0])
+            self.readers = Readers([connect(path, writing=False) for _ in range(READERS)])
+        except BaseException:
+            db.close()
+            raise
+        self.clock = clock
+        self.writer = Writer(db, clock)
+
+    async def read(self, look: Read[T]) -> T:
+        """A consistent look at what is committed. Raises StoreFull, StoreFailed, and what the look raises."""
+        return await self.readers.read(look)
+
+    async def write(self, work: Write[T]) -> T:
+        """A transaction, durable when it returns. Raises StoreFull, StoreFailed, and what the work raises."""
+        return await self.writer.write(work)
+
+    async def close(self) -> None:
+        """Finish what was asked for, then close. Closing twice is closing once."""
+        await asyncio.to_thread(self.writer.close)
+        await asyncio.to_thread(self.readers.close)
+
+
+class Tables:
+    """What every class that knows some tables is made with."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database

@@ -1,0 +1,73 @@
+"""Reading: a few connections, each used by one thread at a time, that see only what was committed."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from queue import LifoQueue
+from typing import TypeVar
+
+import apsw
+
+from valetkey.stores.sqlite.failures import StoreClosed, StoreFull, translated
+
+READERS = 3
+READS_MAX = 4_096
+"""Reads that may run or wait; more are refused at once."""
+
+T = TypeVar("T")
+Read = Callable[[apsw.Connection], T]
+"""A look at the database; everything in it sees one moment."""
+
+
+class Readers:
+    """A pool of reading connections. A read that begins after a write has returned sees that write."""
+
+    def __init__(self, connections: list[apsw.Connection]) -> None:
+        self._idle: LifoQueue[apsw.Connection] = LifoQueue()
+        for connection in connections:
+            self._idle.put(connection)
+        self._size = len(connections)
+        self._threads = ThreadPoolExecutor(self._size, thread_name_prefix="valetkey-reader")
+        self._lock = threading.Lock()
+        self._reading = 0
+        self._closing = False
+
+    async def read(self, look: Read[T]) -> T:
+        """Look at the database, in a thread. Raises StoreFull, StoreFailed, and what the look raises."""
+        with self._lock:
+            if self._closing:
+                raise StoreClosed("the store is closed")
+            if self._reading >= READS_MAX:
+                raise StoreFull("too many reads are waiting for the database; try again in a moment")
+            self._reading += 1
+            waiting = self._threads.submit(self._look, look)
+        # Counted until the thread is done with it, also when the caller does not wait so long.
+        waiting.add_done_callback(self._done)
+        return await asyncio.wrap_future(waiting)
+
+    def close(self) -> None:
+        """Finish what was asked, then close the connections; blocks until then."""
+        with self._lock:
+            self._closing = True
+        self._threads.shutdown(wait=True)
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
+
+    def _done(self, _: object) -> None:
+        with self._lock:
+            self._reading -= 1
+
+    def _look(self, look: Read[T]) -> T:
+        db = self._idle.get()
+        try:
+            db.execute("BEGIN")
+            try:
+                return look(db)
+            finally:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+        except apsw.Error as error:
+            raise translated(error) from error
+        finally:
+            self._idle.put(db)

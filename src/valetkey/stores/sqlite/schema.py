@@ -1,0 +1,221 @@
+"""The tables, and how an older file becomes a newer one. Migrations are appended and never changed.
+
+Amounts are decimal TEXT: they may exceed 63 bits, and SQLite must never make a REAL of one. Times are unix
+seconds. Credentials are hashes. `turn` is a transaction's place in the reconciler's queue, NULL when it left it.
+"""
+
+APPLICATION_ID = 0x56414C54
+"""Marks the file as one of ours ("VALT")."""
+
+_FIRST = """
+CREATE TABLE state (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  latest INTEGER NOT NULL,
+  turn INTEGER NOT NULL
+) STRICT;
+INSERT INTO state VALUES (1, 0, 0);
+
+CREATE TABLE agents (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  developer_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  name_key TEXT NOT NULL UNIQUE,
+  description TEXT NOT NULL,
+  wallet_address TEXT NOT NULL COLLATE NOCASE UNIQUE,
+  public_key BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  last_seen_at INTEGER NOT NULL,
+  webhook_secret BLOB
+) STRICT;
+CREATE INDEX agents_newest ON agents (created_at, seq);
+CREATE INDEX agents_seen ON agents (last_seen_at);
+CREATE VIRTUAL TABLE agents_text USING fts5 (
+  name, description, content = 'agents', content_rowid = 'seq', tokenize = 'unicode61 remove_diacritics 2');
+CREATE TRIGGER agents_text_added AFTER INSERT ON agents BEGIN
+  INSERT INTO agents_text (rowid, name, description) VALUES (new.seq, new.name, new.description);
+END;
+
+CREATE TABLE sessions (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  owner_id TEXT NOT NULL REFERENCES agents (id),
+  role TEXT NOT NULL,
+  budget TEXT,
+  per_spend TEXT,
+  currency TEXT NOT NULL,
+  allowed_services TEXT,
+  not_before INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  held TEXT NOT NULL,
+  captured TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  revoked_at INTEGER,
+  paused_at INTEGER,
+  alias TEXT NOT NULL UNIQUE,
+  wallet_address TEXT,
+  e2e_public_key BLOB,
+  label TEXT,
+  recovery BLOB
+) STRICT;
+CREATE INDEX sessions_newest ON sessions (owner_id, created_at, seq);
+
+CREATE TABLE credentials (
+  hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+  agent_id TEXT REFERENCES agents (id),
+  session_id TEXT REFERENCES sessions (id),
+  CHECK ((agent_id IS NULL) <> (session_id IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE used_once (key BLOB PRIMARY KEY, expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX used_once_expiry ON used_once (expires_at);
+
+CREATE TABLE services (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  agent_id TEXT NOT NULL REFERENCES agents (id),
+  title TEXT NOT NULL,
+  description TEXT NOT NULL,
+  category TEXT NOT NULL,
+  price TEXT NOT NULL,
+  price_rank TEXT NOT NULL,
+  price_unit TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  decimals INTEGER NOT NULL,
+  delivery_type TEXT NOT NULL,
+  callback_required INTEGER NOT NULL,
+  endpoint_url TEXT,
+  network TEXT NOT NULL,
+  status TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  rating_hundredths INTEGER,
+  rating_count INTEGER NOT NULL,
+  responses INTEGER NOT NULL,
+  response_ms INTEGER NOT NULL,
+  avg_response_ms INTEGER GENERATED ALWAYS AS (response_ms / nullif(responses, 0)) VIRTUAL,
+  completed INTEGER NOT NULL
+) STRICT;
+CREATE INDEX services_newest ON services (created_at, seq) WHERE status = 'active';
+CREATE INDEX services_price ON services (price_rank, seq) WHERE status = 'active';
+CREATE INDEX services_category ON services (category) WHERE status = 'active';
+CREATE INDEX services_agent ON services (agent_id, category) WHERE status = 'active';
+CREATE VIRTUAL TABLE services_text USING fts5 (
+  title, description, content = 'services', content_rowid = 'seq', tokenize = 'unicode61 remove_diacritics 2');
+CREATE TRIGGER services_text_added AFTER INSERT ON services BEGIN
+  INSERT INTO services_text (rowid, title, description) VALUES (new.seq, new.title, new.description);
+END;
+CREATE TRIGGER services_text_changed AFTER UPDATE OF title, description ON services BEGIN
+  INSERT INTO services_text (services_text, rowid, title, description)
+    VALUES ('delete', old.seq, old.title, old.description);
+  INSERT INTO services_text (rowid, title, description) VALUES (new.seq, new.title, new.description);
+END;
+
+CREATE TABLE holds (
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL REFERENCES sessions (id),
+  amount TEXT NOT NULL,
+  state TEXT NOT NULL,
+  placed_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  captured TEXT NOT NULL,
+  settled_at INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE transactions (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  service_id TEXT NOT NULL REFERENCES services (id),
+  buyer_id TEXT NOT NULL REFERENCES agents (id),
+  buyer_alias TEXT NOT NULL,
+  buyer_address TEXT NOT NULL,
+  seller_id TEXT NOT NULL REFERENCES agents (id),
+  seller_address TEXT NOT NULL,
+  session_id TEXT REFERENCES sessions (id),
+  hold_id TEXT REFERENCES holds (id),
+  quantity INTEGER NOT NULL,
+  unit_price TEXT NOT NULL,
+  subtotal TEXT NOT NULL,
+  platform_fee TEXT NOT NULL,
+  total_units TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  chain_id INTEGER NOT NULL,
+  token_address TEXT NOT NULL,
+  decimals INTEGER NOT NULL,
+  network TEXT NOT NULL,
+  escrow_address TEXT NOT NULL,
+  payment_method TEXT NOT NULL,
+  checkout_ends_at INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  payment_status TEXT NOT NULL,
+  escrow_tx_hash TEXT COLLATE NOCASE UNIQUE,
+  callback_url TEXT,
+  request_payload BLOB,
+  response_payload BLOB,
+  delivery_proof TEXT,
+  delivered_at INTEGER,
+  completed_at INTEGER,
+  dispute_reason TEXT,
+  dispute_window INTEGER NOT NULL,
+  abandonment_grace INTEGER NOT NULL,
+  criteria_hash TEXT,
+  funded_at INTEGER,
+  turn INTEGER
+) STRICT;
+CREATE INDEX transactions_buyer ON transactions (buyer_id, seq);
+CREATE INDEX transactions_seller ON transactions (seller_id, seq);
+CREATE INDEX transactions_session ON transactions (session_id, seq);
+CREATE INDEX transactions_completed ON transactions (completed_at, currency, total_units)
+  WHERE status = 'completed';
+CREATE INDEX transactions_awaiting ON transactions (turn)
+  WHERE turn IS NOT NULL AND payment_status <> 'paid' AND status IN ('pending', 'abandoned');
+CREATE INDEX transactions_watched ON transactions (checkout_ends_at)
+  WHERE turn IS NOT NULL AND payment_status <> 'paid' AND status = 'abandoned';
+CREATE INDEX transactions_unsettled ON transactions (turn)
+  WHERE payment_status = 'paid' AND status IN ('escrowed', 'processing', 'delivered', 'disputed');
+
+CREATE TABLE idempotency (
+  scope TEXT NOT NULL,
+  key TEXT NOT NULL,
+  fingerprint BLOB NOT NULL,
+  transaction_id TEXT NOT NULL REFERENCES transactions (id),
+  PRIMARY KEY (scope, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE evidence (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  transaction_id TEXT NOT NULL REFERENCES transactions (id),
+  submitted_by TEXT NOT NULL REFERENCES agents (id),
+  evidence_type TEXT NOT NULL,
+  description TEXT NOT NULL,
+  content_hash TEXT,
+  ipfs_hash TEXT,
+  metadata BLOB,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX evidence_transaction ON evidence (transaction_id, seq);
+
+CREATE TABLE events (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  agent_id TEXT NOT NULL REFERENCES agents (id),
+  transaction_id TEXT NOT NULL REFERENCES transactions (id),
+  name TEXT NOT NULL,
+  url TEXT NOT NULL,
+  body BLOB NOT NULL,
+  queued_at INTEGER NOT NULL,
+  due_at INTEGER NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  state TEXT NOT NULL DEFAULT 'waiting',
+  http_status INTEGER,
+  reason TEXT,
+  ended_at INTEGER
+) STRICT;
+CREATE INDEX events_due ON events (due_at, seq) WHERE state = 'waiting';
+"""
+
+MIGRATIONS = (_FIRST,)
+"""The n-th makes version n out of version n - 1."""

@@ -1,0 +1,166 @@
+"""The one thread that writes, with group commit: what waits is done together and made durable by one commit.
+
+Each job runs in a savepoint of its own, so that one that fails takes nothing with it but itself.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import apsw
+
+from valetkey.stores.clock import StoreClock
+from valetkey.stores.sqlite.failures import StoreClosed, StoreFailed, StoreFull, translated
+
+QUEUE_MAX = 4_096
+"""Jobs that may wait; more are refused at once instead of being late for everybody."""
+
+BATCH_MAX = 256
+"""Jobs that share one commit."""
+
+T = TypeVar("T")
+Write = Callable[[apsw.Connection, int], T]
+"""A job: reads and writes through the connection, at a time in unix seconds. It may run once only, and alone."""
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    work: Write[Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """Owns the writing connection. `write` may be called from any number of event loops."""
+
+    def __init__(
+        self,
+        db: apsw.Connection,
+        clock: StoreClock,
+        *,
+        queue_max: int = QUEUE_MAX,
+        batch_max: int = BATCH_MAX,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._queue_max = queue_max
+        self._batch_max = batch_max
+        self._waiting: deque[_Job] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="valetkey-writer", daemon=True)
+        self._thread.start()
+
+    async def write(self, work: Write[T]) -> T:
+        """Do the work in a transaction; it is durable when this returns, and undone when this raises.
+
+        Raises StoreFull when too much waits, StoreFailed when the database fails, and what the work raises.
+        A caller that is cancelled does not learn whether its work was done.
+        """
+        loop = asyncio.get_running_loop()
+        job = _Job(work, loop, loop.create_future())
+        with self._changed:
+            if self._closing:
+                raise StoreClosed("the store is closed")
+            if len(self._waiting) >= self._queue_max:
+                raise StoreFull("too many writes are waiting for the database; try again in a moment")
+            self._waiting.append(job)
+            self._changed.notify()
+        result: T = await job.future
+        return result
+
+    def close(self) -> None:
+        """Do what waits, then end; blocks until then. Whatever comes later raises StoreClosed."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+        self._db.close()
+
+    def _run(self) -> None:
+        while batch := self._take():
+            try:
+                self._commit(batch)
+            except BaseException as error:  # noqa: BLE001 - whatever it was, callers must not wait for ever
+                _fail(batch, error)
+            self._answer(batch)
+
+    def _take(self) -> list[_Job]:
+        """What waits, up to a batch; waits for work. Nothing when the store is closed and all is done."""
+        with self._changed:
+            while not self._waiting and not self._closing:
+                self._changed.wait()
+            return [self._waiting.popleft() for _ in range(min(len(self._waiting), self._batch_max))]
+
+    def _commit(self, batch: list[_Job]) -> None:
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            # Time is common to all processes that write to this file: none decides earlier than another did.
+            ((latest,),) = db.execute("SELECT latest FROM state").fetchall()
+            assert isinstance(latest, int)
+            now = self._clock.at_least(latest)
+            before = db.total_changes()
+            for job in batch:
+                self._do(job, now)
+            if now > latest and db.total_changes() != before:
+                db.execute("UPDATE state SET latest = ?", (now,))
+            db.execute("COMMIT")
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+
+    def _do(self, job: _Job, now: int) -> None:
+        db = self._db
+        db.execute("SAVEPOINT job")
+        try:
+            job.result = job.work(db, now)
+        except Exception as error:
+            # It belongs to the caller, who gets it.
+            if not db.in_transaction:
+                # SQLite itself undid the whole transaction (disk full, an I/O error): the others' work is gone too.
+                raise
+            db.execute("ROLLBACK TO job")
+            job.error = translated(error) if isinstance(error, apsw.Error) else error
+        db.execute("RELEASE job")
+
+    def _answer(self, batch: list[_Job]) -> None:
+        """Tell the callers, waking each event loop once."""
+        loops: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+        for job in batch:
+            loops.setdefault(job.loop, []).append(job)
+        for loop, jobs in loops.items():
+            if loop.is_closed():
+                continue
+            try:
+                loop.call_soon_threadsafe(_resolve, jobs)
+            except RuntimeError:
+                # The loop closed in this moment: nobody waits there any more.
+                continue
+
+
+def _fail(batch: list[_Job], error: BaseException) -> None:
+    """Nothing of the batch was kept. A job that failed by itself keeps its own reason."""
+    for job in batch:
+        if job.error is None:
+            # An exception each: the callers raise them, and a shared one would collect their tracebacks.
+            if isinstance(error, apsw.Error):
+                job.error = translated(error)
+            else:
+                job.error = StoreFailed(f"the writer broke: {type(error).__name__}")
+            job.error.__cause__ = error
+
+
+def _resolve(jobs: list[_Job]) -> None:
+    for job in jobs:
+        if job.future.done():
+            continue
+        if job.error is None:
+            job.future.set_result(job.result)
+        else:
+            job.future.set_exception(job.error)
