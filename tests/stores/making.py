@@ -118,7 +118,11 @@ def a_session(owner: Agent, budget: int | None = 10_000_000, **fields: Any) -> S
 
 
 def a_purchase(
-    service: Service, buyer: Agent, session: SessionRecord | None = None, units: int = 1_000_000, **fields: Any
+    service: Service,
+    buyer: Agent,
+    session: SessionRecord | None = None,
+    units: int = 1_000_000,
+    **fields: Any,
 ) -> Transaction:
     """A purchase of `units` base units in all, by a session or by the owner."""
     plain: dict[str, Any] = {

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -114,13 +113,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
-
-
-def slow(seconds: float) -> Callable[..., str]:
-    """A result that takes its time."""
-
-    def answer(*_: Any) -> str:
-        time.sleep(seconds)
-        return "0x1"
-
-    return answer

@@ -1,10 +1,14 @@
 """The reader against nodes that are wrong, slow, broken or hostile: it never guesses, and never tells the URL."""
 
 import asyncio
+import gc
 import socket
+import threading
 import time
 import traceback
+import warnings
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -84,10 +88,13 @@ GARBAGE = {
     "no result": b'{"jsonrpc":"2.0","id":2}',
     "another id": b'{"jsonrpc":"2.0","id":77,"result":"0x0"}',
     "an error that is a text": b'{"jsonrpc":"2.0","id":2,"error":"' + KEY.encode() + b'"}',
-    "an error that quotes us": b'{"jsonrpc":"2.0","id":2,"error":{"code":-32000,"message":"' + KEY.encode() + b'"}}',
+    "an error that quotes us": b'{"jsonrpc":"2.0","id":2,"error":{"code":-32000,"message":"'
+    + KEY.encode()
+    + b'"}}',
     "an error without a code": b'{"jsonrpc":"2.0","id":2,"error":{}}',
     "bytes that are no text": b"\xff\xfe\x00",
     "too deep": b"[" * 100_000,
+    "too deep behind texts": b'["]",' * 100_000,
     "a result that is a number": b'{"jsonrpc":"2.0","id":2,"result":7}',
     "a result that is a text": b'{"jsonrpc":"2.0","id":2,"result":"' + KEY.encode() + b'"}',
     "a result that is a list": b'{"jsonrpc":"2.0","id":2,"result":[]}',
@@ -131,14 +138,26 @@ def test_a_node_that_hangs_is_given_up(node: Node, look: Look) -> None:
     assert time.monotonic() - began < 3
 
 
-def test_a_node_that_drips_is_given_up(node: Node) -> None:
-    # The whole answer has to be there in time, not just each of its bytes.
-    node.headers = {"X-Slow": "1"}
+def test_a_node_that_drips_is_given_up() -> None:
+    """The whole answer has to be there in time, not just each of its bytes."""
+
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            for _ in range(1000):
+                connection.sendall(b" ")
+                time.sleep(0.02)
+
     with socket.create_server(("127.0.0.1", 0)) as server:
+        dripping = threading.Thread(target=drip, args=(server,))
+        dripping.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         began = time.monotonic()
         assert "within 0.3 s" in refused(keyed(url), LOOKS["head"], seconds=0.3)
         assert time.monotonic() - began < 3
+        dripping.join()
 
 
 @pytest.mark.parametrize(
@@ -301,6 +320,24 @@ def test_a_connection_that_was_closed_meanwhile_is_opened_again(node: Node) -> N
     asyncio.run(run())
 
 
+def test_closing_ends_what_is_under_way(node: Node) -> None:
+    node.delay = 30
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+
+        async def run() -> None:
+            reader = EvmReader(network(node.url), node.url, confirmations=1)
+            waiting = asyncio.create_task(reader.head())
+            await asyncio.sleep(0.2)
+            await reader.close()
+            with pytest.raises(ChainUnavailable):
+                await waiting
+
+        asyncio.run(run())
+        gc.collect()
+    assert [str(one.message) for one in caught] == []
+
+
 def test_connections_are_kept_and_bounded(node: Node) -> None:
     def slowly(*_: Any) -> dict[str, str]:
         time.sleep(0.02)
@@ -325,7 +362,6 @@ def test_the_loop_goes_on_while_a_node_is_slow(node: Node) -> None:
 
     async def run() -> int:
         reader = EvmReader(network(node.url), node.url, confirmations=1)
-        await AsyncNode(node.url).close()
         waiting = asyncio.create_task(reader.head())
         turns = 0
         while not waiting.done():

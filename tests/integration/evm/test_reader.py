@@ -117,9 +117,7 @@ def test_an_escrow_as_it_was(read: Read, onchain: Chain, chain: ChainRpc, buyer:
     funded_at = int(chain("eth_blockNumber"), 16)
     onchain.act(PrivateKey(dev_private_key(4)), "submitDelivery(bytes32,bytes32)", PURCHASE, b"\x07" * 32)
     assert read(lambda reader: reader.escrow(PURCHASE, at_block=funded_at - 1)) is None
-    assert (
-        read(lambda reader: reader.escrow(PURCHASE, at_block=funded_at)).status is EscrowStatus.FUNDED
-    )
+    assert read(lambda reader: reader.escrow(PURCHASE, at_block=funded_at)).status is EscrowStatus.FUNDED
     assert (
         read(lambda reader: reader.escrow(PURCHASE, at_block=funded_at + 1)).status is EscrowStatus.DELIVERED
     )
@@ -179,7 +177,9 @@ def test_pending_and_unknown_transactions_have_no_receipt(
     assert read(lambda reader: reader.receipt(sent)).succeeded
 
 
-def test_a_reorganised_payment_is_gone(read: Read, onchain: Chain, chain: ChainRpc, buyer: PrivateKey) -> None:
+def test_a_reorganised_payment_is_gone(
+    read: Read, onchain: Chain, chain: ChainRpc, buyer: PrivateKey
+) -> None:
     before = chain("evm_snapshot")
     paid = onchain.pay(buyer, made())
     assert read(lambda reader: reader.receipt(paid)) is not None
@@ -189,7 +189,9 @@ def test_a_reorganised_payment_is_gone(read: Read, onchain: Chain, chain: ChainR
     assert read(lambda reader: reader.escrow(PURCHASE)) is None
 
 
-@pytest.mark.parametrize("tx_hash", ["", "0x", "ab" * 32, "0x" + "ab" * 31, "0x" + "g" * 64, "0x" + "ab" * 32 + "\n"])
+@pytest.mark.parametrize(
+    "tx_hash", ["", "0x", "ab" * 32, "0x" + "ab" * 31, "0x" + "g" * 64, "0x" + "ab" * 32 + "\n"]
+)
 def test_what_is_no_hash_is_refused(read: Read, tx_hash: str) -> None:
     with pytest.raises(InvalidInput):
         read(lambda reader: reader.receipt(tx_hash))

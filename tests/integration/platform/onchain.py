@@ -63,7 +63,7 @@ class Chain:
                 "maxPriorityFeePerGas": 10**9,
                 "type": 2,
             },
-            key.secret,
+            key.secret(),
         )
         tx_hash = self.web3.eth.send_raw_transaction(raw.raw_transaction)
         return self.web3.eth.wait_for_transaction_receipt(tx_hash, 20)

@@ -169,12 +169,10 @@ class _Deployer:
     async def send(self, to: str | None, data: bytes) -> dict[str, Any]:
         """Sign, send and wait; the receipt. Raises DeploymentFailed when the transaction reverts."""
         request = {"from": self.address, "data": "0x" + data.hex()} | ({} if to is None else {"to": to})
-        gas, nonce, block, tip = await asyncio.gather(
-            self.ask("eth_estimateGas", request),
-            self.ask("eth_getTransactionCount", self.address, "pending"),
-            self.ask("eth_getBlockByNumber", "latest", False),
-            self._tip(),
-        )
+        gas = await self.ask("eth_estimateGas", request)
+        nonce = await self.ask("eth_getTransactionCount", self.address, "pending")
+        block = await self.ask("eth_getBlockByNumber", "latest", False)
+        tip = await self._tip()
         raw = self._signer.sign_transaction(
             {
                 "type": 2,

@@ -73,15 +73,13 @@ class AsyncNode:
     async def _exchange(self, method: str, request: bytes) -> bytes:
         import aiohttp
 
-        if self._closed:
-            raise ChainUnavailable("the connection to the node is closed")
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await self._post(request)
         except TimeoutError:
             problem = f"within {self._timeout_seconds:g} s"
-        except _BadAnswer as bad:
-            problem = f"properly: {bad}"
+        except _NoAnswer as known:
+            problem = f"properly: {known}"
         except (aiohttp.ClientError, OSError, ValueError) as failure:
             problem = f"({type(failure).__name__})"
         # Raised outside the handler: the libraries' exceptions quote the URL.
@@ -98,7 +96,7 @@ class AsyncNode:
                     self._rpc_url, data=request, headers=headers, allow_redirects=False
                 ) as response:
                     if response.status != 200:
-                        raise _BadAnswer(f"HTTP {response.status}")
+                        raise _NoAnswer(f"HTTP {response.status}")
                     return await _bounded(response)
             except (ServerDisconnectedError, ClientOSError):
                 if attempt == ATTEMPTS:
@@ -106,6 +104,9 @@ class AsyncNode:
         raise AssertionError("the last attempt answers or raises")
 
     def _open(self) -> "ClientSession":
+        # Also for a call that was under way when we were closed.
+        if self._closed:
+            raise _NoAnswer("the connection is closed")
         if self._session is None:
             from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
@@ -117,8 +118,8 @@ class AsyncNode:
         return self._session
 
 
-class _BadAnswer(Exception):
-    """Why an answer is none, in words that are ours."""
+class _NoAnswer(Exception):
+    """Why there is no answer, in words that are ours."""
 
 
 async def _bounded(response: "ClientResponse") -> bytes:
@@ -126,7 +127,7 @@ async def _bounded(response: "ClientResponse") -> bytes:
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > ANSWER_BYTES_MAX:
-            raise _BadAnswer(f"more than {ANSWER_BYTES_MAX} bytes")
+            raise _NoAnswer(f"more than {ANSWER_BYTES_MAX} bytes")
     return bytes(body)
 
 

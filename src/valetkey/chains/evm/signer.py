@@ -3,11 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+from valetkey.chains.evm.recursion import recursion_limit_kept
 from valetkey.core.errors import InvalidInput
 from valetkey.crypto import signatures
 from valetkey.crypto.keys import PrivateKey, keccak256
 
 DYNAMIC_FEE = 2
+_UINT64_MAX = 2**64 - 1
+_UINT256_MAX = 2**256 - 1
+_MOST = {
+    "chainId": _UINT64_MAX,
+    "nonce": _UINT64_MAX,
+    "gas": _UINT64_MAX,
+    "value": _UINT256_MAX,
+    "maxFeePerGas": _UINT256_MAX,
+    "maxPriorityFeePerGas": _UINT256_MAX,
+}
+"""The integers of an EIP-1559 transaction; eth_account would encode larger ones, which no node takes."""
 
 
 class LocalSigner:
@@ -35,20 +47,22 @@ class LocalSigner:
 
         Raises InvalidInput for any other kind of transaction, and for one that cannot be encoded.
         """
-        # eth_account is imported when it is needed: it takes half a second.
-        from eth_account import Account
-
-        if (
-            transaction.get("type", DYNAMIC_FEE) not in (DYNAMIC_FEE, "0x2")
-            or "maxFeePerGas" not in transaction
-        ):
+        if transaction.get("type", DYNAMIC_FEE) != DYNAMIC_FEE:
             raise InvalidInput("only EIP-1559 transactions are signed")
+        for name, most in _MOST.items():
+            number = transaction.get(name)
+            if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= most:
+                raise InvalidInput(f"{name} of a transaction is an integer from 0 to {most}")
         # Without a chain id the same bytes would be valid on every chain.
-        if not isinstance(transaction.get("chainId"), int) or transaction["chainId"] < 1:
+        if transaction["chainId"] == 0:
             raise InvalidInput("a transaction to sign names its chain")
+        # Imported when it is needed: it takes half a second.
+        with recursion_limit_kept():
+            from eth_account import Account
+
         try:
             signed = Account.sign_transaction({**transaction, "type": DYNAMIC_FEE}, self._key.secret())
-        except (TypeError, ValueError, KeyError) as error:
+        except (TypeError, ValueError) as error:
             raise InvalidInput(f"this transaction cannot be signed: {error}") from error
         return bytes(signed.raw_transaction)
 
@@ -57,11 +71,14 @@ class LocalSigner:
 
         Raises InvalidInput for anything that is not such typed data.
         """
-        from eth_account.messages import encode_typed_data
+        with recursion_limit_kept():
+            from eth_abi.exceptions import EncodingError
+            from eth_account.messages import encode_typed_data
+            from eth_utils.exceptions import ValidationError
 
         try:
             message = encode_typed_data(full_message=dict(typed_data))
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, EncodingError, ValidationError) as error:
             raise InvalidInput(f"this is no EIP-712 typed data: {error}") from error
         digest = keccak256(b"\x19" + message.version + message.header + message.body)
         return signatures.sign_digest(self._key, digest)

@@ -16,15 +16,18 @@ from valetkey.sdk._sync.client import Client
 from valetkey.sdk._sync.connect import open_signer, open_wallet
 from valetkey.sdk._sync.desk import Desk
 from valetkey.sdk._sync.wallet import Wallet
-from valetkey.sdk.errors import InstructionsDiffer, NotConfigured
+from valetkey.sdk.errors import Conflict, InstructionsDiffer, NotConfigured
 from valetkey.sdk.journal import Journal
 from valetkey.sdk.state import StateFolder
+from valetkey.seam import sleep
 from valetkey.wire.agents import PublicKey, RegisterRequest, RegisterResponse
 from valetkey.wire.bundle import Bundle, parse_bundle
 from valetkey.wire.network import NetworkView
 from valetkey.wire.registration import build_message
 from valetkey.wire.sessions import SessionView
 from valetkey.wire.transactions import TransactionPage, TransactionView
+
+REGISTRATIONS_MAX = 3
 
 OWNERS = "owners"
 """The room of the state folder that remembers to whom the money of a session goes back."""
@@ -76,17 +79,9 @@ class Agent:
         """
         signer = open_signer(wallet)
         agent = cls(base_url=base_url, rpc_url=rpc_url, state_dir=state_dir)
-        message = build_message(signer.address, int(time.time()))
-        asked = RegisterRequest(
-            wallet_address=signer.address,
-            message=message,
-            signature="0x" + signer.sign_message(message.encode("utf-8")).hex(),
-            agent_name=name,
-            agent_description=description,
-        )
         registered = False
         try:
-            answer = agent._client.send_flat("/agents/register", RegisterResponse, asked)
+            answer = agent._registered(signer, name, description)
             registered = True
         finally:
             if not registered:
@@ -182,6 +177,25 @@ class Agent:
         return bytes.fromhex(answer.public_key)
 
     # Inside
+
+    def _registered(self, signer: Signer, name: str, description: str | None) -> RegisterResponse:
+        for tries_left in reversed(range(REGISTRATIONS_MAX)):
+            message = build_message(signer.address, int(time.time()))
+            asked = RegisterRequest(
+                wallet_address=signer.address,
+                message=message,
+                signature="0x" + signer.sign_message(message.encode("utf-8")).hex(),
+                agent_name=name,
+                agent_description=description,
+            )
+            try:
+                return self._client.send_flat("/agents/register", RegisterResponse, asked)
+            except Conflict as conflict:
+                # A message works once, and two of one second are the same.
+                if conflict.code != "registration_replayed" or not tries_left:
+                    raise
+            sleep(1.0)
+        raise AssertionError("the last try returns or raises")
 
     def _use(self, credential: Secret) -> None:
         self.api_key = self._client.credential = credential
