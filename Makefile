@@ -47,6 +47,9 @@ check: $(VENV)/.dev  ## format, lint, types, arrows, generated files, house rule
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python scripts/generate_sync.py --check
+	@$(BIN)/python scripts/generate_openapi.py --check
+	@$(BIN)/python scripts/build_contracts.py --check
 	@$(PYTEST) -q tests/tidy
 
 format: $(VENV)/.dev  ## rewrite the sources in the house's format

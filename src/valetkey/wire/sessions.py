@@ -7,7 +7,7 @@ from msgspec import Meta, field
 
 from valetkey.core.policy import ALLOWED_SERVICES_MAX
 from valetkey.wire.network import NetworkView
-from valetkey.wire.shape import Address, Id, PublicKeyHex, Request, View, check_amount
+from valetkey.wire.shape import END, Address, Id, PublicKeyHex, Request, View, check_amount
 
 RECOVERY_CHARS_MAX = 16_384
 
@@ -15,7 +15,7 @@ Recovery = Annotated[
     str,
     Meta(
         max_length=RECOVERY_CHARS_MAX,
-        pattern="^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$",
+        pattern="^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)" + END,
     ),
 ]
 """A recovery copy: ciphertext for the owner, standard base64."""

@@ -10,13 +10,16 @@ from valetkey.core.money import CURRENCY_DECIMALS, parse_units
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 """An identifier that a caller sends."""
 
-Hash = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{64}$")]
+END = r"$(?!\n)"
+"""The end of a text in a pattern: Python's `$` alone also matches before a last line break."""
+
+Hash = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{64}" + END)]
 """32 bytes in hex with 0x: a transaction hash, a criteria hash."""
 
-Address = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{40}$")]
+Address = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{40}" + END)]
 """An EVM address; its checksum is looked at when it is used."""
 
-PublicKeyHex = Annotated[str, msgspec.Meta(pattern="^0[23][0-9a-fA-F]{64}$")]
+PublicKeyHex = Annotated[str, msgspec.Meta(pattern="^0[23][0-9a-fA-F]{64}" + END)]
 """A compressed public key: 66 hex digits, no 0x."""
 
 Payload = msgspec.Raw | msgspec.UnsetType

@@ -8,7 +8,16 @@ from typing import Any
 from valetkey.chains.devchain.accounts import DEV_ADDRESSES, GENESIS_BALANCE_WEI
 from valetkey.chains.devchain.archive import CHAIN_ID, TIME_OFFSET, Archive, TransactionRow
 from valetkey.chains.devchain.faults import invalid_params, refused
-from valetkey.chains.devchain.machine import GAS_LIMIT, CallRequest, Change, Header, Machine, max_gas_price
+from valetkey.chains.devchain.machine import (
+    GAS_LIMIT,
+    CallRequest,
+    Change,
+    Header,
+    Machine,
+    check_creation,
+    floor_gas,
+    max_gas_price,
+)
 from valetkey.chains.devchain.pool import Pool
 
 PRIORITY_FEE_WEI = 10**9
@@ -112,6 +121,12 @@ class Chain:
             raise refused("exceeds block gas limit")
         if transaction.gas < transaction.intrinsic_gas:
             raise refused(f"intrinsic gas too low: have {transaction.gas}, want {transaction.intrinsic_gas}")
+        floor = floor_gas(transaction.data)
+        if transaction.gas < floor:
+            raise refused(f"insufficient gas for floor data gas cost: have {transaction.gas}, want {floor}")
+        check_creation(transaction.to, transaction.data)
+        if transaction.max_priority_fee_per_gas > max_gas_price(transaction):
+            raise refused("max priority fee per gas higher than max fee per gas")
         if max_gas_price(transaction) < header.base_fee_per_gas:
             raise refused("max fee per gas less than block base fee")
         # As real nodes do, the whole of what it might cost must be there, not just what it will cost.

@@ -10,10 +10,11 @@ from eth.consensus.context import ConsensusContext
 from eth.db.atomic import AtomicDB
 from eth.db.backends.base import BaseDB
 from eth.db.trie import make_trie_root_and_nodes
-from eth.exceptions import Revert
+from eth.exceptions import PyEVMError, Revert
 from eth.rlp.headers import BlockHeader
 from eth.vm.chain_context import ChainContext
 from eth.vm.forks.prague import PragueVM
+from eth.vm.forks.shanghai.constants import MAX_INITCODE_SIZE
 from eth.vm.header import HeaderSedes
 from eth.vm.spoof import SpoofTransaction
 from eth_keys.datatypes import PrivateKey
@@ -26,6 +27,8 @@ from valetkey.chains.devchain.faults import EXECUTION_REVERTED, RpcFault, refuse
 GAS_LIMIT = 30_000_000
 COINBASE = bytes(20)
 CALL_STIPEND = 2300
+TRANSACTION_GAS = 21_000
+FLOOR_GAS_PER_TOKEN = 10
 ESTIMATE_TOLERANCE_PERCENT = 1
 
 Header = Any  # py-evm's header classes are made at run time, one per fork.
@@ -137,7 +140,14 @@ class Machine:
             transaction.check_signature_validity()
             transaction.validate()
             canonical = transaction.encode() == raw
-        except (ValidationError, rlp.exceptions.RLPException, ValueError, TypeError, IndexError) as error:
+        except (
+            PyEVMError,
+            ValidationError,
+            rlp.exceptions.RLPException,
+            ValueError,
+            TypeError,
+            IndexError,
+        ) as error:
             raise refused(f"invalid transaction: {type(error).__name__}") from error
         if not canonical:
             raise refused("invalid transaction: not canonically encoded")
@@ -248,7 +258,7 @@ class Machine:
         ceiling = min(request.gas or GAS_LIMIT, GAS_LIMIT)
         if request.gas_price:
             afford = (self.state(at).get_balance(request.sender) - request.value) // request.gas_price
-            ceiling = max(min(ceiling, afford), 21_000)
+            ceiling = max(min(ceiling, afford), TRANSACTION_GAS)
         first = self._run(at, request, ceiling, change)
         if first.is_error:
             raise _execution_fault(first)
@@ -270,6 +280,7 @@ class Machine:
         return high
 
     def _run(self, at: Header, request: CallRequest, gas: int, change: Change | None) -> Any:
+        check_creation(request.to, request.data)
         # A base fee of zero lets a sender without ether ask questions, as geth does.
         state = self.state(at if request.gas_price else at.copy(base_fee_per_gas=0))
         if change is not None:
@@ -291,6 +302,17 @@ class Machine:
             return state.apply_transaction(SpoofTransaction(unsigned, from_=request.sender))
         except ValidationError as error:
             raise refused(_plain(str(error))) from error
+
+
+def check_creation(to: bytes | None, code: bytes) -> None:
+    """Creation code may have a certain size (EIP-3860); py-evm would stumble over more. Raises RpcFault."""
+    if not to and len(code) > MAX_INITCODE_SIZE:
+        raise refused(f"max initcode size exceeded: code size {len(code)}, limit {MAX_INITCODE_SIZE}")
+
+
+def floor_gas(data: bytes) -> int:
+    """What a transaction with this data uses at least (EIP-7623); py-evm lets it use more than it brought."""
+    return TRANSACTION_GAS + FLOOR_GAS_PER_TOKEN * (data.count(0) + 4 * (len(data) - data.count(0)))
 
 
 def created_address(sender: bytes, nonce: int) -> bytes:

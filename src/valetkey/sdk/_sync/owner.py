@@ -29,7 +29,7 @@ USDC_DECIMALS = CURRENCY_DECIMALS["USDC"]
 SESSION_GAS = 6_000_000
 """Gas that `fund_session` pays for: a dozen purchases with their approvals and releases, and the way home."""
 
-STEP_GAS = 300_000
+STEP_GAS = 600_000
 """Gas that one step of a session needs at most; the owner's wallet lends it when the session's is empty."""
 
 PAGE = 100

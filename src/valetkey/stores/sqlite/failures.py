@@ -37,10 +37,15 @@ class StoreUnreadable(EnvironmentFailure):
     retryable = False
 
 
-def translated(error: apsw.Error) -> ValetkeyError:
-    """The house's error for one of SQLite's. SQLite's messages name tables and columns, never values."""
-    if isinstance(error, apsw.ConstraintError):
-        return Contradiction(f"the database does not allow this row: {error}")
+def failed(error: apsw.Error) -> StoreFailed:
+    """An error that is no single caller's doing. SQLite's messages name tables and columns, never values."""
     failure = StoreFailed(f"the database failed: {type(error).__name__}: {error}")
     failure.retryable = isinstance(error, _PASSING)
     return failure
+
+
+def translated(error: apsw.Error) -> ValetkeyError:
+    """The house's error for what SQLite said to one caller's statements."""
+    if isinstance(error, apsw.ConstraintError):
+        return Contradiction(f"the database does not allow this row: {error}")
+    return failed(error)

@@ -11,6 +11,11 @@ from valetkey.stores.sqlite.statements import row, rows, run
 
 REASON_CHARS_MAX = 500
 
+_DUE = (
+    "SELECT seq, id, agent_id, transaction_id, name, url, body, attempts, queued_at FROM events"
+    " WHERE state = 'waiting' AND due_at <= ? ORDER BY due_at, seq LIMIT ?"
+)
+
 
 def queue_events(db: apsw.Connection, now: int, events: Iterable[Event]) -> None:
     """Queue webhooks in the transaction that makes them true."""
@@ -72,13 +77,7 @@ class SqliteOutbox(Tables):
 
 
 def _claim(db: apsw.Connection, now: int, limit: int, lease_seconds: int) -> list[Delivery]:
-    due = rows(
-        db,
-        "SELECT seq, id, agent_id, transaction_id, name, url, body, attempts, queued_at FROM events"
-        " WHERE state = 'waiting' AND due_at <= ? ORDER BY due_at, seq LIMIT ?",
-        now,
-        limit,
-    )
+    due = rows(db, _DUE, now, limit)
     for found in due:
         sql = "UPDATE events SET due_at = ?, attempts = attempts + 1 WHERE seq = ?"
         db.execute(sql, (now + lease_seconds, found[0]))

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import apsw
 
 from valetkey.stores.clock import StoreClock
-from valetkey.stores.sqlite.failures import StoreClosed, StoreFailed, StoreFull, translated
+from valetkey.stores.sqlite.failures import StoreClosed, StoreFailed, StoreFull, failed, translated
 
 QUEUE_MAX = 4_096
 """Jobs that may wait; more are refused at once instead of being late for everybody."""
@@ -150,7 +150,7 @@ def _fail(batch: list[_Job], error: BaseException) -> None:
         if job.error is None:
             # An exception each: the callers raise them, and a shared one would collect their tracebacks.
             if isinstance(error, apsw.Error):
-                job.error = translated(error)
+                job.error = failed(error)
             else:
                 job.error = StoreFailed(f"the writer broke: {type(error).__name__}")
             job.error.__cause__ = error
