@@ -134,7 +134,9 @@ def test_the_settings_say_what_changed(world: World) -> None:
         ("ResolverChanged", {"previous": world.resolver, "resolver": world.stranger})
     ]
     changed = world.must(world.owner, world.escrow, "setScore", ZERO)
-    assert events(world.escrow, changed) == [("ScoreChanged", {"previous": world.score.address, "score": ZERO})]
+    assert events(world.escrow, changed) == [
+        ("ScoreChanged", {"previous": world.score.address, "score": ZERO})
+    ]
     assert (call(world.escrow, "resolver"), call(world.escrow, "score")) == (world.stranger, ZERO)
 
 

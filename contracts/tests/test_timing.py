@@ -23,7 +23,9 @@ GRACES = [(0, 172_800), (3_600, 3_600), (2_592_000, 2_592_000)]
 
 @pytest.mark.parametrize(("asked", "window"), WINDOWS)
 @pytest.mark.parametrize(("offset", "open_"), [(-1, True), (0, False), (1, False)])
-def test_the_dispute_window_is_half_open(world: World, asked: int, window: int, offset: int, open_: bool) -> None:
+def test_the_dispute_window_is_half_open(
+    world: World, asked: int, window: int, offset: int, open_: bool
+) -> None:
     escrow_id = world.delivered(dispute_window=asked)
     at(now() + window + offset)
     assert call(world.escrow, "isDisputeWindowActive", escrow_id) is open_

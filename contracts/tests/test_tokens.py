@@ -144,7 +144,9 @@ def puppet_buys(world: World, escrow_id: bytes) -> None:
 
 
 @pytest.mark.parametrize("strike", STRIKES)
-@pytest.mark.parametrize("moment", ["createEscrow", "accept", "finalizeRelease", "claimAbandoned", "resolveDispute"])
+@pytest.mark.parametrize(
+    "moment", ["createEscrow", "accept", "finalizeRelease", "claimAbandoned", "resolveDispute"]
+)
 def test_nothing_can_be_called_from_inside_a_payment(by_puppet: World, moment: str, strike: str) -> None:
     world = by_puppet
     escrow_id, other = fresh_id(), fresh_id()

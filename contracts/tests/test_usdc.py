@@ -361,8 +361,12 @@ def test_time_decides_not_order(token: Token) -> None:
 def test_both_forms_agree_on_any_fields(deployed: World, value: int, nonce: bytes, vrs: bool) -> None:
     token = Token(deployed)
     outcome = token.move(
-        "transferWithAuthorization", as_vrs if vrs else as_bytes, value=value, nonce=nonce, after=0, before=2**255
+        "transferWithAuthorization",
+        as_vrs if vrs else as_bytes,
+        value=value,
+        nonce=nonce,
+        after=0,
+        before=2**255,
     )
     assert outcome.ok is (value <= 1_000)
     assert outcome.reason == ("" if outcome.ok else "balance too small")
-

@@ -66,7 +66,9 @@ def send_raw(sender: str, to: str, data: bytes, *, gas: int = PLENTY_OF_GAS) -> 
     output = bytes(computation.output)
     reason = ""
     if computation.is_error:
-        reason = abi_decode("(string)", output[4:])[0] if output[:4] == ERROR else type(computation.error).__name__
+        reason = (
+            abi_decode("(string)", output[4:])[0] if output[:4] == ERROR else type(computation.error).__name__
+        )
     return Outcome(not computation.is_error, reason, output, computation.get_gas_used(), computation)
 
 
@@ -124,7 +126,11 @@ class World:
         self.odd = deployer(DOUBLES / "OddToken.vy").deploy()
         self.puppet = deployer(DOUBLES / "Puppet.vy").deploy()
         self.escrow = deployer(CONTRACTS / "Escrow.vy").deploy(
-            self.owner, self.treasury, self.resolver, self.score.address, [self.usdc.address, self.odd.address]
+            self.owner,
+            self.treasury,
+            self.resolver,
+            self.score.address,
+            [self.usdc.address, self.odd.address],
         )
         self.must(self.owner, self.score, "setRecorder", self.escrow.address, True)
         for token in (self.usdc, self.odd):

@@ -12,6 +12,7 @@ class Blocking:
     def __init__(self, store: Any) -> None:
         self.store = store
         self._runner = asyncio.Runner()
+        self._closed = False
 
     def run(self, awaitable: Awaitable[Any]) -> Any:
         async def wait() -> Any:
@@ -28,6 +29,10 @@ class Blocking:
         return self._runner.run(gather())
 
     def close(self) -> None:
+        """Close the store and the loop; a second time does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         self.run(self.store.close())
         self._runner.close()
 

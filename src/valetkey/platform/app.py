@@ -78,7 +78,7 @@ def _compose(settings: Settings, store: Stores, metrics: Metrics) -> Platform:
         networks=networks,
         gate=SpendGate(store, store.clock, settings.checkout_seconds),
         settlement=Settlement(store, store, store.clock),
-        limiter=RateLimiter(settings.rate_limits),
+        limiter=RateLimiter(settings.rate_limits, per_minute=settings.rates),
         metrics=metrics,
         started_at=store.clock.now(),
     )

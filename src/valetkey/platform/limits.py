@@ -3,7 +3,7 @@
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from valetkey.platform.refusing import RateLimited
@@ -23,7 +23,7 @@ class Limit(StrEnum):
     CONFIRM = "confirm"
 
 
-PER_MINUTE = {
+PER_MINUTE: Mapping[Limit, int] = {
     Limit.GENERAL: 100,
     Limit.SEARCH: 10,
     Limit.CHECKOUT: 20,
@@ -36,8 +36,15 @@ PER_MINUTE = {
 class RateLimiter:
     """Counts requests. A bucket holds one minute's worth and refills steadily."""
 
-    def __init__(self, enabled: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        enabled: bool,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        per_minute: Mapping[Limit, int] = PER_MINUTE,
+    ) -> None:
         self._enabled = enabled
+        self._per_minute = per_minute
         self._clock = clock
         self._buckets: OrderedDict[tuple[bytes, Limit], tuple[float, float]] = OrderedDict()
 
@@ -46,7 +53,7 @@ class RateLimiter:
         if not self._enabled:
             return
         now = self._clock()
-        size = float(PER_MINUTE[limit])
+        size = float(self._per_minute[limit])
         left, since = self._buckets.pop((key, limit), (size, now))
         left = min(size, left + (now - since) * size / 60)
         if left < 1:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,7 @@ from valetkey.core.policy import LIFETIME_SECONDS_MAX, LIFETIME_SECONDS_MIN
 from valetkey.core.service import NETWORKS
 from valetkey.crypto.keys import checksum_address
 from valetkey.crypto.secret import Secret
+from valetkey.platform.limits import PER_MINUTE, Limit
 
 PREFIX = "VALETKEY_"
 CLIENT_SIDE = ("BASE_URL", "HOME", "ANVIL", "DEMO_", "RPC_URL")
@@ -72,6 +73,7 @@ class Settings:
     registration_units: int = 1_000_000
     graduation_score: int = 10
     rate_limits: bool = True
+    rates: Mapping[Limit, int] = field(default_factory=lambda: PER_MINUTE)
     reconcile_seconds: float = 15.0
     webhook_seconds: float = 2.0
     body_bytes_max: int = 1_048_576
@@ -97,6 +99,7 @@ class Settings:
         TEST_MODE=1: http callbacks on loopback, lives of seconds, no balance gate, no rate limits.
         CHECKOUT_SECONDS, SESSION_SECONDS_MIN, SESSION_SECONDS_MAX, REGISTRATION_USDC, GRADUATION_SCORE,
         RATE_LIMITS (0 or 1), RECONCILE_SECONDS, WEBHOOK_SECONDS: what Settings documents.
+        RATE_GENERAL, RATE_SEARCH, RATE_CHECKOUT, RATE_FUND, RATE_DELIVER, RATE_CONFIRM: requests a minute and key.
         """
         names = _Names(os.environ if environ is None else environ)
         test_mode = names.flag("TEST_MODE", False)
@@ -112,6 +115,7 @@ class Settings:
             registration_units=names.usdc("REGISTRATION_USDC", "0" if test_mode else "1"),
             graduation_score=names.number("GRADUATION_SCORE", 10),
             rate_limits=names.flag("RATE_LIMITS", not test_mode),
+            rates={limit: names.number(f"RATE_{limit.upper()}", PER_MINUTE[limit]) for limit in Limit},
             reconcile_seconds=names.number("RECONCILE_SECONDS", 2 if test_mode else 15),
             webhook_seconds=names.number("WEBHOOK_SECONDS", 1 if test_mode else 2),
         )

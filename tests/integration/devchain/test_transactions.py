@@ -91,9 +91,16 @@ def test_a_used_nonce_is_too_low(web3: Web3, sign: Sign) -> None:
         ({"value": 10**30}, "insufficient funds for gas \\* price \\+ value"),
         ({"maxFeePerGas": 10**24}, "insufficient funds"),
         ({"gas": 20_999}, "intrinsic gas too low: have 20999, want 21000"),
+        (
+            {"data": b"\1" * 1_000, "gas": 40_000},
+            "insufficient gas for floor data gas cost: have 40000, want 61000",
+        ),
         ({"gas": 40_000_000}, "exceeds block gas limit"),
         ({"maxFeePerGas": 1, "maxPriorityFeePerGas": 1}, "max fee per gas less than block base fee"),
-        ({"maxFeePerGas": 2 * GWEI, "maxPriorityFeePerGas": 3 * GWEI}, "max priority fee per gas higher than max"),
+        (
+            {"maxFeePerGas": 2 * GWEI, "maxPriorityFeePerGas": 3 * GWEI},
+            "max priority fee per gas higher than max",
+        ),
         ({"chainId": 1}, "invalid chain id"),
         ({"to": None, "data": "0x" + "00" * 50_000, "gas": 5_000_000}, "max initcode size exceeded"),
     ],
@@ -155,13 +162,17 @@ def test_a_replacement_must_pay_a_tenth_more(web3: Web3, chain: ChainRpc, sign: 
     first = web3.eth.send_raw_transaction(sign(value=1))
     with pytest.raises(Web3RPCError, match="replacement transaction underpriced"):
         web3.eth.send_raw_transaction(sign(value=2, maxFeePerGas=10 * GWEI + 1))
-    second = web3.eth.send_raw_transaction(sign(value=3, maxFeePerGas=11 * GWEI, maxPriorityFeePerGas=2 * GWEI))
+    second = web3.eth.send_raw_transaction(
+        sign(value=3, maxFeePerGas=11 * GWEI, maxPriorityFeePerGas=2 * GWEI)
+    )
     chain("evm_mine")
     assert chain("eth_getTransactionByHash", first.to_0x_hex()) is None
     assert web3.eth.get_transaction_receipt(second)["status"] == 1
 
 
-def test_waiting_transactions_are_pending(web3: Web3, chain: ChainRpc, wallet: LocalAccount, sign: Sign) -> None:
+def test_waiting_transactions_are_pending(
+    web3: Web3, chain: ChainRpc, wallet: LocalAccount, sign: Sign
+) -> None:
     chain("evm_setAutomine", False)
     nonce = web3.eth.get_transaction_count(wallet.address)
     ahead = web3.eth.send_raw_transaction(sign(nonce=nonce + 1))
@@ -179,7 +190,9 @@ def test_waiting_transactions_are_pending(web3: Web3, chain: ChainRpc, wallet: L
     assert web3.eth.get_transaction_count(wallet.address) == nonce + 2
 
 
-def test_a_gap_waits_even_when_blocks_come_by_themselves(web3: Web3, wallet: LocalAccount, sign: Sign) -> None:
+def test_a_gap_waits_even_when_blocks_come_by_themselves(
+    web3: Web3, wallet: LocalAccount, sign: Sign
+) -> None:
     nonce, head = web3.eth.get_transaction_count(wallet.address), web3.eth.block_number
     ahead = web3.eth.send_raw_transaction(sign(nonce=nonce + 1))
     assert web3.eth.block_number == head
@@ -195,11 +208,13 @@ def test_a_dropped_transaction_is_gone(web3: Web3, chain: ChainRpc, sign: Sign) 
     assert chain("eth_getTransactionReceipt", sent) is None
 
 
-def test_a_full_block_leaves_the_rest_for_the_next(web3: Web3, chain: ChainRpc, wallet: LocalAccount, sign: Sign) -> None:
+def test_a_full_block_leaves_the_rest_for_the_next(
+    web3: Web3, chain: ChainRpc, wallet: LocalAccount, sign: Sign
+) -> None:
     chain("evm_setAutomine", False)
-    nonce = web3.eth.get_transaction_count(wallet.address)
-    sent = [web3.eth.send_raw_transaction(sign(nonce=nonce + i, gas=12_000_000)) for i in range(3)]
-    chain("evm_mine")
-    first = web3.eth.block_number
-    chain("evm_mine")
-    assert [web3.eth.get_transaction_receipt(one)["status"] for one in sent] == [1, 1, 1]
+    nonce, head = web3.eth.get_transaction_count(wallet.address), web3.eth.block_number
+    sent = [web3.eth.send_raw_transaction(sign(nonce=nonce + i, gas=29_990_000)) for i in range(3)]
+    chain("anvil_mine", 3)
+    receipts = [web3.eth.get_transaction_receipt(one) for one in sent]
+    assert [receipt["status"] for receipt in receipts] == [1, 1, 1]
+    assert [receipt["blockNumber"] for receipt in receipts] == [head + 1, head + 2, head + 3]

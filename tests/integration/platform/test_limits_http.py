@@ -25,3 +25,9 @@ def test_guessing_keys_is_limited_by_where_it_comes_from(start: Start) -> None:
     ]
     assert statuses[0] == 401
     assert statuses[-1] == 429
+
+
+def test_an_operator_sets_the_rates(start: Start) -> None:
+    server = start(VALETKEY_TEST_MODE="0", VALETKEY_REGISTRATION_USDC="0", VALETKEY_RATE_SEARCH="2")
+    owner = server.register()
+    assert [owner.ask("GET", "/services").status_code for _ in range(3)] == [200, 200, 429]

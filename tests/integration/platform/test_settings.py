@@ -74,6 +74,8 @@ def test_secrets_from_files(tmp_path: Path) -> None:
         {"VALETKEY_TEST_MODE": "yes"},
         {"VALETKEY_SESSION_SECONDS_MIN": "100", "VALETKEY_SESSION_SECONDS_MAX": "99"},
         {"VALETKEY_REGISTRATION_USDC": "-1"},
+        {"VALETKEY_RATE_SEARCH": "0"},
+        {"VALETKEY_RATE_MEMORY": "10"},
     ],
 )
 def test_what_has_no_meaning_stops_the_start(change: dict[str, str]) -> None:

@@ -105,7 +105,9 @@ def test_what_is_no_such_transaction_is_refused(changes: dict[str, Any]) -> None
     assert KEY.to_hex(prefix=False) not in "".join(traceback.format_exception(caught.value))
 
 
-@pytest.mark.parametrize("missing", ["chainId", "nonce", "gas", "value", "maxFeePerGas", "maxPriorityFeePerGas"])
+@pytest.mark.parametrize(
+    "missing", ["chainId", "nonce", "gas", "value", "maxFeePerGas", "maxPriorityFeePerGas"]
+)
 def test_what_says_too_little_is_refused(missing: str) -> None:
     with pytest.raises(InvalidInput):
         SIGNER.sign_transaction({name: value for name, value in TRANSACTION.items() if name != missing})

@@ -251,7 +251,7 @@ AMOUNTS = st.integers(0, 200)
     per_spend=st.none() | AMOUNTS,
     held=AMOUNTS,
     captured=AMOUNTS,
-    asked=AMOUNTS,
+    asked=st.integers(1, 200),
 )
 def test_the_hint_is_the_smallest_change_that_passes(
     budget: int | None, per_spend: int | None, held: int, captured: int, asked: int

@@ -5,6 +5,7 @@ from dataclasses import fields
 import pytest
 
 from valetkey.core.agent import Agent
+from valetkey.core.decide import Allowed, SpendRequest
 from valetkey.core.errors import (
     ChainUnavailable,
     Contradiction,
@@ -14,7 +15,7 @@ from valetkey.core.errors import (
     ValetkeyError,
 )
 from valetkey.core.escrow import Escrow, EscrowStatus
-from valetkey.core.ledger import Hold
+from valetkey.core.ledger import Capture, Expire, Hold, MarkUnknown, PlaceHold, State, Void
 from valetkey.core.money import Asset, Money
 from valetkey.core.policy import Policy
 from valetkey.core.refusal import Code, Refusal, Refused, refuse
@@ -102,9 +103,13 @@ def test_a_search_without_wishes_gives_the_newest_twenty() -> None:
     assert {"base-sepolia", "base"} == NETWORKS
 
 
-@pytest.mark.parametrize(
-    "value", [Agent, Asset, Escrow, Hold, Money, Policy, Refusal, Service, Session, Transaction, Usage]
-)
+FACTS = [
+    *(Agent, Allowed, Asset, Escrow, Hold, Money, Policy, Refusal, Refused, Service, ServiceQuery, Session),
+    *(SpendRequest, State, Transaction, Usage, PlaceHold, MarkUnknown, Capture, Void, Expire),
+]
+
+
+@pytest.mark.parametrize("value", FACTS)
 def test_facts_do_not_change_behind_anybody_s_back(value: type) -> None:
     assert value.__dataclass_params__.frozen  # type: ignore[attr-defined]
     assert "__slots__" in vars(value)

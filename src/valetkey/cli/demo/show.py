@@ -22,6 +22,7 @@ from valetkey.cli.serving import listen
 from valetkey.cli.stack import LOOPBACK, Chains, Plan, Stack, running_stack, url_of
 from valetkey.core.money import format_units
 from valetkey.wire.errors import Exit
+from valetkey.wire.timestamps import iso_timestamp
 
 INTERRUPTED = 130
 WIDTH_PIPED = 130
@@ -148,7 +149,15 @@ def _show(console: Console, step: Step) -> None:
         console.print(Text(f"{'':11}refused: {code}", style="yellow") + Text(f" ({refusal['error']})"))
         for name in REFUSAL_LINES:
             if name in refusal:
-                console.print(Text(f"{'':13}{name}: {refusal[name]}", style="dim"))
+                console.print(Text(f"{'':13}{name}: {_told(refusal, name)}", style="dim"))
+
+
+def _told(refusal: dict[str, Any], name: str) -> str:
+    """A fact of a refusal as people read it: times as dates, amounts with their currency."""
+    value = str(refusal[name])
+    if name == "resets_at" or (name == "limit" and refusal.get("rule") == "expires_at"):
+        return iso_timestamp(int(value))
+    return f"{value} USDC" if name in ("asked", "limit", "remaining") else value
 
 
 def _end(console: Console, result: Result, seconds: float) -> None:

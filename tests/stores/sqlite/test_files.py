@@ -1,0 +1,172 @@
+"""The file: private, of a known version, with exact numbers and without a secret in it."""
+
+import os
+import stat
+from pathlib import Path
+
+import apsw
+import pytest
+
+from tests.stores.making import NOW, SystemTime, a_hash, a_purchase, a_session, allowed, an_event, digest
+from tests.stores.sqlite.conftest import Open
+from tests.stores.sqlite.test_races import prepare
+from tests.stores.test_change import fund
+from valetkey.core.errors import EnvironmentFailure
+from valetkey.core.ledger import HoldState
+from valetkey.crypto.credentials import credential_hash, new_api_key, new_session_token
+from valetkey.stores.sqlite import open_store, outbox, queue
+from valetkey.stores.sqlite.failures import StoreUnreadable
+from valetkey.stores.sqlite.schema import MIGRATIONS
+
+
+def test_the_file_and_its_companions_are_the_owner_s_alone(open_again: Open, path: Path) -> None:
+    before = os.umask(0)
+    try:
+        prepare(open_again())
+    finally:
+        os.umask(before)
+    found = sorted(path.parent.iterdir())
+    assert [one.name for one in found] == ["valetkey.db", "valetkey.db-shm", "valetkey.db-wal"]
+    assert {stat.S_IMODE(one.stat().st_mode) for one in found} == {0o600}
+
+
+def test_what_was_kept_is_there_again(open_again: Open) -> None:
+    store = open_again()
+    market, record = prepare(store)
+    purchase = allowed(store.place(a_purchase(market.service, market.owner, record, 7_000), None))
+    store.mark_signed(purchase.id)
+    store.close()
+    again = open_again()
+    assert again.transaction(purchase.id) == purchase
+    assert again.hold(purchase.hold_id).state is HoldState.UNKNOWN
+    assert again.authenticate(digest("token")).session.usage.held == 7_000
+
+
+def test_a_newer_file_is_refused(open_again: Open, path: Path) -> None:
+    open_again().close()
+    newer = len(MIGRATIONS) + 1
+    _run(path, f"PRAGMA user_version = {newer}")
+    with pytest.raises(StoreUnreadable, match=f"version {newer}.*knows {len(MIGRATIONS)}.*newer") as caught:
+        open_store(path)
+    assert not caught.value.retryable
+    _run(path, f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _run(path: Path, sql: str) -> None:
+    db = apsw.Connection(str(path))
+    db.execute(sql)
+    db.close()
+
+
+@pytest.mark.parametrize(
+    "sql", ["CREATE TABLE theirs (a)", "PRAGMA user_version = 99", "PRAGMA application_id = 7"]
+)
+def test_another_program_s_database_is_left_alone(path: Path, sql: str) -> None:
+    _run(path, sql)
+    with pytest.raises(StoreUnreadable, match="another program"):
+        open_store(path)
+
+
+def test_what_is_no_database_and_what_cannot_be_opened(path: Path, tmp_path: Path) -> None:
+    path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StoreUnreadable, match="not a database"):
+        open_store(path)
+    for nowhere in (tmp_path / "no such folder" / "valetkey.db", tmp_path):
+        with pytest.raises(StoreUnreadable):
+            open_store(nowhere)
+
+
+def test_a_damaged_file_is_an_environment_failure(open_again: Open, path: Path) -> None:
+    store = open_again()
+    market, _ = prepare(store)
+    store.close()
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(4_096)
+        file.write(b"\xff" * (size - 4_096))
+    with pytest.raises(EnvironmentFailure) as caught:
+        open_again().agent(market.owner.id)
+    assert not caught.value.retryable
+
+
+def test_no_number_is_ever_a_float(open_again: Open, path: Path) -> None:
+    store = open_again()
+    market, record = prepare(store, 10**30 - 1)
+    for units in (1, 2**53 + 1, 2**63, 10**29 + 1):
+        purchase = allowed(store.place(a_purchase(market.service, market.owner, record, units), None))
+        store.change(purchase.id, fund(a_hash(), units=units, events=(an_event(market.seller, purchase),)))
+    store.pulse()
+    db = apsw.Connection(str(path))
+    tables = db.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%STRICT%'"
+    ).fetchall()
+    assert len(tables) >= 10
+    for (table,) in tables:
+        for row in db.execute(f"SELECT * FROM {table}").fetchall():
+            assert not any(isinstance(value, float) for value in row), table
+    ((held, captured),) = db.execute("SELECT held, captured FROM sessions").fetchall()
+    db.close()
+    assert (held, captured) == ("0", str(1 + 2**53 + 1 + 2**63 + 10**29 + 1))
+
+
+def test_SECRETS_STAY_SECRET_credentials_are_hashes(open_again: Open, path: Path) -> None:
+    store = open_again()
+    market, _ = prepare(store)
+    api_key, token = new_api_key().reveal(), new_session_token().reveal()
+    store.add_api_key(market.owner.id, credential_hash(api_key))
+    store.add_session(a_session(market.owner), credential_hash(token))
+    assert store.authenticate(credential_hash(api_key)) == market.owner
+    kept = b"".join(one.read_bytes() for one in path.parent.iterdir())
+    assert credential_hash(token) in kept
+    for secret in (api_key, token):
+        assert secret.encode() not in kept
+        assert secret[-64:].encode() not in kept
+
+
+def test_stale_one_time_values_are_forgotten(open_again: Open, path: Path, time: SystemTime) -> None:
+    store = open_again()
+    for number in range(30):
+        store.use_once(b"%d" % number, NOW + 300)
+    time.seconds += 300
+    assert store.use_once(b"new", NOW + 900)
+    db = apsw.Connection(str(path))
+    assert db.execute("SELECT key FROM used_once").fetchall() == [(b"new",)]
+    db.close()
+
+
+def test_looking_at_an_idle_queue_writes_nothing(open_again: Open, path: Path, time: SystemTime) -> None:
+    store = open_again()
+    prepare(store)
+    log = path.with_name("valetkey.db-wal")
+    before = log.stat().st_size
+    for _ in range(5):
+        time.seconds += 1
+        assert store.claim_due(20, 60) == []
+        assert store.awaiting_proof(20) == []
+        assert store.unsettled(20) == []
+    assert log.stat().st_size == before
+
+
+@pytest.mark.parametrize(
+    ("look", "index"),
+    [
+        ("awaiting_proof", "transactions_awaiting"),
+        ("unsettled", "transactions_unsettled"),
+        ("over", "transactions_watched"),
+        ("due", "events_due"),
+    ],
+)
+def test_queues_are_read_through_their_index(open_again: Open, path: Path, look: str, index: str) -> None:
+    open_again()
+    statements = {
+        "awaiting_proof": (queue._AWAITING, (0, 50)),
+        "unsettled": (queue._UNSETTLED, (50,)),
+        "over": (queue._ANY_OVER, (0,)),
+        "due": (outbox._DUE, (0, 50)),
+    }
+    sql, values = statements[look]
+    db = apsw.Connection(str(path))
+    plan = " ".join(str(row[3]) for row in db.execute("EXPLAIN QUERY PLAN " + sql, values).fetchall())
+    db.close()
+    assert index in plan
+    assert "TEMP B-TREE" not in plan
