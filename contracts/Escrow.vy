@@ -256,19 +256,19 @@ def submitDelivery(escrowId: bytes32, proofHash: bytes32):
     @param escrowId The escrow.
     @param proofHash keccak256 of what was delivered; any value, since the chain cannot judge it.
     """
-    deal: Deal = self.deals[escrowId]
-    assert deal.status == FUNDED, "not funded"
-    assert self._can_deliver(deal.seller, msg.sender), "not the seller"
-    assert block.timestamp < deal.deadline + deal.abandonmentGrace, "abandoned"
+    assert self.deals[escrowId].status == FUNDED, "not funded"
+    seller: address = self.deals[escrowId].seller
+    assert self._can_deliver(seller, msg.sender), "not the seller"
+    assert block.timestamp < self._abandoned_from(escrowId), "abandoned"
     self.deals[escrowId].status = DELIVERED
     self.deals[escrowId].deliveredAt = block.timestamp
     self.deals[escrowId].proofHash = proofHash
     log DeliverySubmitted(
         escrowId=escrowId,
-        seller=deal.seller,
+        seller=seller,
         submitter=msg.sender,
         proofHash=proofHash,
-        disputableUntil=block.timestamp + deal.disputeWindow,
+        disputableUntil=self._final_from(escrowId),
     )
 
 
@@ -278,10 +278,9 @@ def accept(escrowId: bytes32):
     @notice Pays the seller. By the buyer, in Delivered, at any time.
     @param escrowId The escrow.
     """
-    deal: Deal = self.deals[escrowId]
-    assert deal.status == DELIVERED, "not delivered"
-    assert msg.sender == deal.buyer, "not the buyer"
-    self._release(escrowId, deal, BY_ACCEPTANCE)
+    assert self.deals[escrowId].status == DELIVERED, "not delivered"
+    assert msg.sender == self.deals[escrowId].buyer, "not the buyer"
+    self._release(escrowId, BY_ACCEPTANCE)
 
 
 @external
@@ -291,12 +290,11 @@ def dispute(escrowId: bytes32):
             deliveredAt + disputeWindow.
     @param escrowId The escrow.
     """
-    deal: Deal = self.deals[escrowId]
-    assert deal.status == DELIVERED, "not delivered"
-    assert msg.sender == deal.buyer, "not the buyer"
-    assert block.timestamp < deal.deliveredAt + deal.disputeWindow, "dispute window closed"
+    assert self.deals[escrowId].status == DELIVERED, "not delivered"
+    assert msg.sender == self.deals[escrowId].buyer, "not the buyer"
+    assert block.timestamp < self._final_from(escrowId), "dispute window closed"
     self.deals[escrowId].status = DISPUTED
-    log EscrowDisputed(escrowId=escrowId, buyer=deal.buyer, seller=deal.seller)
+    log EscrowDisputed(escrowId=escrowId, buyer=msg.sender, seller=self.deals[escrowId].seller)
 
 
 @external
@@ -306,10 +304,9 @@ def finalizeRelease(escrowId: bytes32):
             deliveredAt + disputeWindow on.
     @param escrowId The escrow.
     """
-    deal: Deal = self.deals[escrowId]
-    assert deal.status == DELIVERED, "not delivered"
-    assert block.timestamp >= deal.deliveredAt + deal.disputeWindow, "dispute window open"
-    self._release(escrowId, deal, BY_TIME)
+    assert self.deals[escrowId].status == DELIVERED, "not delivered"
+    assert block.timestamp >= self._final_from(escrowId), "dispute window open"
+    self._release(escrowId, BY_TIME)
 
 
 @external
@@ -319,20 +316,17 @@ def claimAbandoned(escrowId: bytes32):
             deadline + abandonmentGrace on. The fee is not refunded.
     @param escrowId The escrow.
     """
-    deal: Deal = self.deals[escrowId]
-    assert deal.status == FUNDED, "not funded"
-    assert msg.sender == deal.buyer, "not the buyer"
-    assert block.timestamp >= deal.deadline + deal.abandonmentGrace, "not abandoned yet"
+    assert self.deals[escrowId].status == FUNDED, "not funded"
+    assert msg.sender == self.deals[escrowId].buyer, "not the buyer"
+    assert block.timestamp >= self._abandoned_from(escrowId), "not abandoned yet"
+    token: address = self.deals[escrowId].token
+    seller: address = self.deals[escrowId].seller
+    locked: uint256 = self.deals[escrowId].lockedAmount
     self.deals[escrowId].status = ABANDONED
-    log EscrowAbandoned(
-        escrowId=escrowId, buyer=deal.buyer, seller=deal.seller, token=deal.token, amount=deal.lockedAmount
-    )
-    self._pay(deal.token, deal.buyer, deal.lockedAmount)
+    log EscrowAbandoned(escrowId=escrowId, buyer=msg.sender, seller=seller, token=token, amount=locked)
+    self._pay(token, msg.sender, locked)
     self._tell_score(
-        escrowId,
-        abi_encode(
-            deal.seller, deal.lockedAmount, method_id=method_id("recordAbandonment(address,uint256)")
-        ),
+        escrowId, abi_encode(seller, locked, method_id=method_id("recordAbandonment(address,uint256)"))
     )
 
 
@@ -362,40 +356,43 @@ def resolveDispute(escrowId: bytes32, outcome: uint8, buyerPercent: uint256, sel
            the outcome.
     @param sellerPercent The seller gets lockedAmount * sellerPercent // 100, the buyer the rest and so the dust.
     """
-    deal: Deal = self.deals[escrowId]
     assert msg.sender == settings.resolver, "not the resolver"
-    assert deal.status == DISPUTED, "not disputed"
+    assert self.deals[escrowId].status == DISPUTED, "not disputed"
+    token: address = self.deals[escrowId].token
+    buyer: address = self.deals[escrowId].buyer
+    seller: address = self.deals[escrowId].seller
+    locked: uint256 = self.deals[escrowId].lockedAmount
     to_seller: uint256 = 0
     if outcome == BUYER_REFUND:
         assert sellerPercent == 0 and buyerPercent in [0, 100], "bad percentages"
     elif outcome == SELLER_PAID:
         assert buyerPercent == 0 and sellerPercent in [0, 100], "bad percentages"
-        to_seller = deal.lockedAmount
+        to_seller = locked
     else:
         assert outcome == SPLIT, "bad outcome"
         assert buyerPercent <= 100 and sellerPercent == 100 - buyerPercent, "bad percentages"
-        to_seller = deal.lockedAmount * sellerPercent // 100
-    to_buyer: uint256 = deal.lockedAmount - to_seller
+        to_seller = locked * sellerPercent // 100
+    to_buyer: uint256 = locked - to_seller
     self.deals[escrowId].status = REFUNDED if outcome == BUYER_REFUND else RESOLVED
     log DisputeResolved(
         escrowId=escrowId,
         resolver=msg.sender,
         outcome=outcome,
-        token=deal.token,
+        token=token,
         buyerAmount=to_buyer,
         sellerAmount=to_seller,
     )
     if to_buyer > 0:
-        self._pay(deal.token, deal.buyer, to_buyer)
+        self._pay(token, buyer, to_buyer)
     if to_seller > 0:
-        self._pay(deal.token, deal.seller, to_seller)
+        self._pay(token, seller, to_seller)
     self._tell_score(
         escrowId,
         abi_encode(
-            deal.buyer,
-            deal.seller,
+            buyer,
+            seller,
             outcome,
-            deal.lockedAmount,
+            locked,
             method_id=method_id("recordDisputeOutcome(address,address,uint8,uint256)"),
         ),
     )
@@ -444,8 +441,7 @@ def isDisputeWindowActive(escrowId: bytes32) -> bool:
     @param escrowId The escrow.
     @return False for an escrow that does not exist.
     """
-    deal: Deal = self.deals[escrowId]
-    return deal.status == DELIVERED and block.timestamp < deal.deliveredAt + deal.disputeWindow
+    return self.deals[escrowId].status == DELIVERED and block.timestamp < self._final_from(escrowId)
 
 
 @external
@@ -456,8 +452,7 @@ def canFinalize(escrowId: bytes32) -> bool:
     @param escrowId The escrow.
     @return False for an escrow that does not exist.
     """
-    deal: Deal = self.deals[escrowId]
-    return deal.status == DELIVERED and block.timestamp >= deal.deliveredAt + deal.disputeWindow
+    return self.deals[escrowId].status == DELIVERED and block.timestamp >= self._final_from(escrowId)
 
 
 @external
@@ -468,8 +463,7 @@ def canClaimAbandoned(escrowId: bytes32) -> bool:
     @param escrowId The escrow.
     @return False for an escrow that does not exist.
     """
-    deal: Deal = self.deals[escrowId]
-    return deal.status == FUNDED and block.timestamp >= deal.deadline + deal.abandonmentGrace
+    return self.deals[escrowId].status == FUNDED and block.timestamp >= self._abandoned_from(escrowId)
 
 
 @external
@@ -498,24 +492,20 @@ def version() -> String[8]:
 
 
 @internal
-def _release(escrowId: bytes32, deal: Deal, how: uint8):
+def _release(escrowId: bytes32, how: uint8):
+    token: address = self.deals[escrowId].token
+    buyer: address = self.deals[escrowId].buyer
+    seller: address = self.deals[escrowId].seller
+    locked: uint256 = self.deals[escrowId].lockedAmount
     self.deals[escrowId].status = RELEASED
     log EscrowReleased(
-        escrowId=escrowId,
-        seller=deal.seller,
-        caller=msg.sender,
-        how=how,
-        token=deal.token,
-        amount=deal.lockedAmount,
+        escrowId=escrowId, seller=seller, caller=msg.sender, how=how, token=token, amount=locked
     )
-    self._pay(deal.token, deal.seller, deal.lockedAmount)
+    self._pay(token, seller, locked)
     self._tell_score(
         escrowId,
         abi_encode(
-            deal.buyer,
-            deal.seller,
-            deal.lockedAmount,
-            method_id=method_id("recordCompletion(address,address,uint256)"),
+            buyer, seller, locked, method_id=method_id("recordCompletion(address,address,uint256)")
         ),
     )
 
@@ -543,6 +533,20 @@ def _tell_score(escrowId: bytes32, message: Bytes[132]):
         heard = raw_call(score, message, gas=HOOK_GAS, revert_on_failure=False)
     if not heard:
         log ScoreNotRecorded(escrowId=escrowId, score=score)
+
+
+@internal
+@view
+def _final_from(escrowId: bytes32) -> uint256:
+    # The first second in which the buyer can no longer dispute.
+    return self.deals[escrowId].deliveredAt + self.deals[escrowId].disputeWindow
+
+
+@internal
+@view
+def _abandoned_from(escrowId: bytes32) -> uint256:
+    # The first second in which the seller can no longer deliver.
+    return self.deals[escrowId].deadline + self.deals[escrowId].abandonmentGrace
 
 
 @internal

@@ -5,6 +5,7 @@ The model knows what was held, what moved and what was answered; it knows nothin
 
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,10 @@ class LedgerStoreMachine(RuleBasedStateMachine):
         self.store.close()
         self.store = self._open()
 
+    def look(self, method: str, each: Iterable[Any]) -> list[Any]:
+        """The answers of a reading method, asked for all at once."""
+        return self.store.together(*(getattr(self.store.store, method)(one) for one in each))
+
     def expected(self, spending: Spending) -> Usage:
         own = [purchase for purchase in self.world.purchases if purchase.spending is spending]
         return Usage(held=sum(one.held for one in own), captured=sum(one.moved or 0 for one in own))
@@ -221,8 +226,9 @@ class LedgerStoreMachine(RuleBasedStateMachine):
     @invariant()
     def NO_OVERSPEND(self) -> None:
         """The budget bounds what was granted; what moved beyond a grant is known to the last unit."""
-        for spending in self.world.sessions:
-            session = self.store.session(spending.record.session.id).session
+        found = self.look("session", (spending.record.session.id for spending in self.world.sessions))
+        for spending, record in zip(self.world.sessions, found, strict=True):
+            session = record.session
             assert session.usage == self.expected(spending)
             budget = session.policy.budget
             assert budget is None or session.usage.committed - spending.beyond <= budget
@@ -230,8 +236,9 @@ class LedgerStoreMachine(RuleBasedStateMachine):
     @invariant()
     def UNKNOWN_STAYS_HELD(self) -> None:
         """A signed payment is held until it was captured or proven not to have moved."""
-        for purchase in self.world.purchases:
-            state = self.store.hold(purchase.first.hold_id).state
+        found = self.look("hold", (purchase.first.hold_id for purchase in self.world.purchases))
+        for purchase, hold in zip(self.world.purchases, found, strict=True):
+            state = hold.state
             if purchase.moved is not None:
                 assert state is HoldState.CAPTURED
             elif purchase.ended:
@@ -242,16 +249,16 @@ class LedgerStoreMachine(RuleBasedStateMachine):
     @invariant()
     def IDEMPOTENT(self) -> None:
         """Every key still answers the purchase that it made first."""
-        for known in self.world.keys:
-            made = allowed(self.store.remembered(a_key(known.key, known.body)))
-            assert made.id == known.purchase.first.id
+        found = self.look("remembered", (a_key(known.key, known.body) for known in self.world.keys))
+        for known, made in zip(self.world.keys, found, strict=True):
+            assert allowed(made).id == known.purchase.first.id
 
     @invariant()
     def REVOKED_IS_DEAD(self) -> None:
         """The token of a revoked session says so, and of no other."""
-        for spending in self.world.sessions:
-            found = self.store.authenticate(digest(spending.record.alias))
-            assert (status(found.session, self.now()) is Status.REVOKED) == spending.revoked
+        tokens = (digest(spending.record.alias) for spending in self.world.sessions)
+        for spending, record in zip(self.world.sessions, self.look("authenticate", tokens), strict=True):
+            assert (status(record.session, self.now()) is Status.REVOKED) == spending.revoked
 
 
 def _one(known: list[Any], number: int) -> Any:

@@ -223,6 +223,9 @@ def test_pages_of_transactions(store: Blocking, market: Market) -> None:
     assert ids(agent_id=seller) == ([own.id, *newest], 5)
     assert ids(agent_id=seller, role="buyer") == ([own.id], 1)
     assert ids(agent_id=buyer, limit=1, offset=2) == ([newest[2]], 4)
+    assert ids(agent_id=seller, limit=2, offset=1) == (newest[:2], 5), (
+        "its own purchase of its service counts once"
+    )
     assert ids(agent_id=buyer, status="escrowed") == ([], 0)
     store.change(
         owner_s.id,

@@ -83,11 +83,14 @@ def test_a_checkout_that_ended_unpaid_is_watched_for_a_week(
 def test_what_is_paid_after_the_watch_is_followed_again(
     store: Blocking, three: list[Transaction], time: SystemTime
 ) -> None:
-    a = three[0].id
+    a, b, _ = ids(three)
     store.change(a, UNPAID)
     time.seconds += 8 * DAY + HOUR
     assert a not in ids(store.awaiting_proof(10))
+    store.change(b, fund())
     allowed(store.change(a, fund()))
-    assert a in ids(store.unsettled(10))
+    assert ids(store.unsettled(10)) == [b, a]
+    store.looked_up(b)
+    assert ids(store.unsettled(10)) == [a, b]
     store.looked_up(a)
-    assert a in ids(store.unsettled(10))
+    assert ids(store.unsettled(10)) == [b, a]

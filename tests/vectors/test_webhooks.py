@@ -1,23 +1,18 @@
 """webhooks.json: what the real client believes, and what the sender makes of its receiver's answers."""
 
-import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from tests.unit.engine import sending
+from tests.unit.engine.sending import OneDelivery, Receiver, send
 from tests.vectors.files import names, vectors
 from tests.vectors.leaks import parts_told
 from valetkey.crypto.secret import Secret
-from valetkey.engine.webhooks import WebhookSender
-from valetkey.ports.ledger import Event
-from valetkey.ports.outbox import Delivery
-from valetkey.wire.http import SIGNATURE_HEADER
 from valetkey.wire.webhooks import WebhookCode, WebhookError, sign_header, verify_header
 
 WEBHOOKS = vectors("webhooks")
 CASES = WEBHOOKS["cases"]
-NOW = 1_772_323_200
 CODES = {
     "age_301_stale": WebhookCode.STALE,
     "future_301": WebhookCode.STALE,
@@ -56,65 +51,13 @@ def test_signs_as_the_server_does() -> None:
         assert sign_header(Secret(case["secret"]), case["body"].encode(), timestamp) == case["header"]
 
 
-class OneDelivery:
-    """An outbox with one event, that remembers what became of it."""
-
-    def __init__(self) -> None:
-        event = Event("whk_1", "agt_1", "txn_1", "service.delivered", "https://a.example/webhook", b"{}")
-        self.due = [Delivery(event, attempts=0, queued_at=NOW)]
-        self.outcome: tuple[object, ...] = ()
-
-    async def claim_due(self, limit: int, lease_seconds: int) -> list[Delivery]:
-        taken, self.due = self.due[:limit], self.due[limit:]
-        return taken
-
-    async def sent(self, event_id: str, http_status: int) -> None:
-        self.outcome = ("sent", http_status)
-
-    async def retry_at(self, event_id: str, at: int, reason: str) -> None:
-        self.outcome = ("retry", at > NOW, reason)
-
-    async def gave_up(self, event_id: str, reason: str) -> None:
-        self.outcome = ("gave up", reason)
-
-    async def next_due(self) -> int | None:
-        return None
-
-
-class Receiver:
-    """Answers as the client's receiver does, and believes what it believes."""
-
-    def __init__(self, status: int) -> None:
-        self.status = status
-        self.believed = 0
-
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
-        self.believed = verify_header(SECRET, headers[SIGNATURE_HEADER], body, NOW)
-        return self.status
-
-
-class Noon:
-    def now(self) -> int:
-        return NOW
-
-
-SECRET = Secret("whsec_000102030405060708090a0b0c0d0e0f")
-
-
-async def secret_of(agent_id: str) -> Secret:
-    return SECRET
-
-
 @pytest.mark.parametrize("case", WEBHOOKS["webhookServer"], ids=names(WEBHOOKS["webhookServer"]))
 def test_only_a_success_of_the_receiver_ends_the_sending(case: dict[str, Any]) -> None:
-    outbox, receiver, told = OneDelivery(), Receiver(case["status"]), list[str]()
-    sender = WebhookSender(
-        outbox, receiver, secret_of, Noon(), observer=lambda outcome, delivery: told.append(outcome)
-    )
-    assert asyncio.run(sender.step()) == 1
-    assert receiver.believed == NOW
+    outbox, receiver = OneDelivery(), Receiver(case["status"])
+    told = send(outbox, receiver)
+    assert receiver.believed == [sending.NOW]
     if case["status"] == 200:
-        assert outbox.outcome == ("sent", 200)
+        assert (told, outbox.outcome) == (["sent"], ("sent", 200))
     else:
-        assert outbox.outcome == ("retry", True, f"answered {case['status']}")
-    assert told == ["sent" if case["status"] == 200 else "retry"]
+        assert (told, outbox.outcome[0]) == (["retry"], "retry")
+        assert outbox.outcome[2] == f"answered {case['status']}"

@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from valetkey.core.errors import InvalidAmount
+from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.fees import platform_fee
 from valetkey.core.money import CURRENCY_DECIMALS, parse_units
+from valetkey.crypto.keys import is_address
 from valetkey.sdk.errors import InstructionsDiffer
 from valetkey.wire.checkout import CheckoutResult, PaymentInstructions
 from valetkey.wire.network import NetworkView
+from valetkey.wire.proofs import escrow_id
 from valetkey.wire.timestamps import unix_seconds
 from valetkey.wire.transactions import TransactionView
+
+HASH_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,10 @@ class Funded:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """What the escrow call will say. `units` are base units of `token`, times unix seconds, windows seconds."""
+    """What the escrow call will say. `units` are base units of `token`, times unix seconds, windows seconds.
+
+    `is_open`: the platform still waits for it.
+    """
 
     transaction_id: str
     escrow: str
@@ -47,6 +54,7 @@ class Payment:
     dispute_window: int
     abandonment_grace: int
     criteria_hash: bytes
+    is_open: bool
 
 
 def checkout_of(result: CheckoutResult) -> Checkout:
@@ -78,8 +86,10 @@ def payment_of(
     _same("network", view.network, network.network)
     _same("escrow contract", _lower(view.escrow_address), contracts.escrow.lower())
     _same("buyer's wallet", _lower(view.buyer_address), payer.lower())
-    if view.seller_address is None:
+    if view.seller_address is None or not is_address(view.seller_address):
         raise InstructionsDiffer("the platform does not say whom to pay")
+    window, grace = view.dispute_window or 0, view.abandonment_grace or 0
+    criteria = _criteria(view.criteria_hash)
     if instructions is not None:
         _same("seller", view.seller_address.lower(), instructions.seller_address.lower())
         _same("total", str(units), instructions.total_with_fee)
@@ -87,17 +97,21 @@ def payment_of(
         _same("token", contracts.usdc.lower(), instructions.token_address.lower())
         _same("escrow contract", contracts.escrow.lower(), instructions.escrow_contract.lower())
         _same("chain", network.chain_id, instructions.chain_id)
-    criteria = view.criteria_hash
+        _same("escrow's id", f"0x{escrow_id(view.id).hex()}", instructions.escrow_id.lower())
+        _same("dispute window", window, instructions.dispute_window or 0)
+        _same("abandonment grace", grace, instructions.abandonment_grace or 0)
+        _same("criteria's hash", criteria, _criteria(instructions.criteria_hash))
     return Payment(
         transaction_id=view.id,
         escrow=contracts.escrow,
         seller=view.seller_address,
         token=contracts.usdc,
         units=units,
-        ends_at=None if view.expires_at is None else unix_seconds(view.expires_at),
-        dispute_window=view.dispute_window or 0,
-        abandonment_grace=view.abandonment_grace or 0,
-        criteria_hash=bytes(32) if criteria is None else bytes.fromhex(criteria[2:]),
+        ends_at=_end(view.expires_at),
+        dispute_window=window,
+        abandonment_grace=grace,
+        criteria_hash=criteria,
+        is_open=view.status == "pending",
     )
 
 
@@ -106,6 +120,26 @@ def _units(amount: Decimal, decimals: int) -> int:
         return parse_units(amount, decimals)
     except InvalidAmount:
         raise InstructionsDiffer("the platform names an amount that is none") from None
+
+
+def _criteria(text: str | None) -> bytes:
+    if text is None:
+        return bytes(HASH_BYTES)
+    found = b""
+    try:
+        found = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        found = b""
+    if len(found) != HASH_BYTES:
+        raise InstructionsDiffer("the platform names a hash of criteria that is none")
+    return found
+
+
+def _end(text: str | None) -> int | None:
+    try:
+        return None if text is None else unix_seconds(text)
+    except InvalidInput:
+        raise InstructionsDiffer("the platform names an end of the checkout that is no date") from None
 
 
 def _lower(text: str | None) -> str:

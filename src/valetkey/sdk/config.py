@@ -18,7 +18,10 @@ def base_url_of(given: str | None) -> str:
     url = given or os.environ.get(BASE_URL)
     if not url:
         raise NotConfigured(f"where is the platform? pass base_url, or set {BASE_URL}")
-    return checked_url(url.rstrip("/"), "the base URL")
+    checked = checked_url(url.rstrip("/"), "the base URL")
+    if "?" in checked or "#" in checked or "@" in checked:
+        raise NotConfigured("the base URL is scheme, host and path alone; credentials travel in a header")
+    return checked
 
 
 def rpc_url_of(given: str | None, told: str | None) -> str:
@@ -36,6 +39,9 @@ def home_of(given: Path | str | None) -> Path:
 
 def checked_url(url: str, name: str) -> str:
     """Raise NotConfigured unless the URL is https, or http on loopback. It is not quoted: it may hold a key."""
+    # Parsers disagree about backslashes and blanks, and then about the host.
+    if "\\" in url or " " in url or not url.isprintable():
+        raise NotConfigured(f"{name} is not a URL")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

@@ -34,7 +34,7 @@ class PlatformAnswer(core.ValetkeyError):
         self,
         message: str,
         *,
-        code: str,
+        code: str = "internal",
         status: int = 0,
         request_id: str | None = None,
         details: Any = None,
@@ -97,9 +97,13 @@ class SessionExpired(Refused, Unauthenticated):
 class SessionPaused(Refused):
     """The owner paused the session."""
 
+    retryable = True
+
 
 class SessionPending(Refused):
     """The session has not begun."""
+
+    retryable = True
 
 
 class BudgetExceeded(Refused):
@@ -270,7 +274,7 @@ class InstructionsDiffer(core.ValetkeyError):
 
 
 class CheckoutEnded(core.ValetkeyError):
-    """The time to pay this purchase is over: nothing was signed. Make a new purchase."""
+    """The time to pay this purchase is over: nothing was sent. Make a new purchase."""
 
     code = "checkout_ended"
 
@@ -286,7 +290,7 @@ class TransactionReverted(core.ValetkeyError):
 
     code = "transaction_reverted"
 
-    def __init__(self, message: str, tx_hash: str) -> None:
+    def __init__(self, message: str, tx_hash: str = "") -> None:
         super().__init__(message)
         self.tx_hash = tx_hash
 
@@ -310,19 +314,28 @@ def error_of(status: int, answer: Answer | None, retry_after: int | None) -> Pla
             f"something else than the platform answered (HTTP {status})", code="network", status=status
         )
     code = answer.code or _code_of(status)
-    row = CODES.get(code)
-    kind = globals().get(row.sdk_class if row else "PlatformError", PlatformError)
+    # A code that a newer platform made up still has a status.
+    kind = globals().get(CODES.get(code, CODES[_code_of(status)]).sdk_class)
     assert isinstance(kind, type)
     assert issubclass(kind, PlatformAnswer)
-    details = None if isinstance(answer.details, msgspec.UnsetType) else msgspec.json.decode(answer.details)
     return kind(
         answer.error or f"the platform answered {status}",
         code=code,
         status=status,
         request_id=answer.request_id,
-        details=details,
+        details=_details(answer),
         retry_after=retry_after,
     )
+
+
+def _details(answer: Answer) -> Any:
+    """The facts of an error; None when there are none, or none that can be read."""
+    if isinstance(answer.details, msgspec.UnsetType):
+        return None
+    try:
+        return msgspec.json.decode(answer.details)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
 
 
 def _code_of(status: int) -> str:

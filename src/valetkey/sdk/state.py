@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import re
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,10 +29,11 @@ class StateFolder:
     def write(self, room: str, name: str, data: bytes) -> None:
         """Keep bytes under a name; what was there before is replaced at once or not at all."""
         path = self._path(room, name)
-        half = path.with_name(f"{path.name}.{os.getpid()}.new")
+        # Two threads that write the same name at once have a half of their own each.
+        half = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
         try:
             self._make(path.parent)
-            descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
                 file.flush()
@@ -39,7 +41,18 @@ class StateFolder:
             half.replace(path)
             self._sync(path.parent)
         except OSError as error:
+            with suppress(OSError):
+                half.unlink()
             raise _unusable(error) from None
+
+    def check_writable(self, room: str) -> None:
+        """Raise StateUnusable now, rather than after a step whose outcome could not be kept."""
+        try:
+            self._make(self._home / room)
+        except OSError as error:
+            raise _unusable(error) from None
+        if not os.access(self._home / room, os.W_OK | os.X_OK):
+            raise StateUnusable("the state folder cannot be used: it is not writable")
 
     def read(self, room: str, name: str) -> bytes | None:
         """What is kept under a name; None when there is nothing."""
@@ -73,6 +86,9 @@ class StateFolder:
         except BlockingIOError:
             os.close(descriptor)
             return None
+        except OSError as error:
+            os.close(descriptor)
+            raise _unusable(error) from None
         return descriptor
 
     @staticmethod
@@ -87,9 +103,10 @@ class StateFolder:
         )
         return self._home / room / plain
 
-    @staticmethod
-    def _make(folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    def _make(self, folder: Path) -> None:
+        # Parents that are made on the way get no mode: the folder itself is made first.
+        for path in (self._home, folder):
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @staticmethod
     def _sync(folder: Path) -> None:

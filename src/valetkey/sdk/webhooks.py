@@ -1,6 +1,8 @@
 """Receiving webhooks: a small HTTP server in a thread that believes nothing whose signature does not hold."""
 
 import json
+import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from valetkey.wire.http import JSON_TYPE, SIGNATURE_HEADER
 from valetkey.wire.webhooks import WebhookError, verify_header
 
 BODY_BYTES_MAX = 4 * 1_048_576
+LENGTH_DIGITS_MAX = 10
 IDLE_SECONDS = 15.0
 
 Handler = Callable[[dict[str, Any]], None]
@@ -57,8 +60,8 @@ class WebhookReceiver:
         known = Secret(secret) if isinstance(secret, str) else secret
         if not known:
             raise InvalidInput("a receiver needs the secret that signs the webhooks")
-        self._server = ThreadingHTTPServer((host, port), _handler_class(known, handler, path))
-        self._server.daemon_threads = True
+        kind = _Server6 if ":" in host else _Server
+        self._server = kind((host, port), _handler_class(known, handler, path))
         self.port = int(self._server.server_address[1])
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}{path}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True)
@@ -79,6 +82,19 @@ class WebhookReceiver:
         self.close()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that hangs up is no news; anything else is a bug, and shows."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
 def _handler_class(secret: Secret, handler: Handler, path: str) -> type[BaseHTTPRequestHandler]:
     class _Receiver(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -88,7 +104,8 @@ def _handler_class(secret: Secret, handler: Handler, path: str) -> type[BaseHTTP
 
         def do_POST(self) -> None:
             length = self.headers.get("Content-Length", "")
-            if not length.isdecimal() or int(length) > BODY_BYTES_MAX:
+            plain = length.isdecimal() and len(length) <= LENGTH_DIGITS_MAX
+            if not plain or int(length) > BODY_BYTES_MAX:
                 self.close_connection = True
                 self._answer(400, {"error": "a body of bounded length is required"})
                 return

@@ -181,6 +181,7 @@ def test_accounts_can_be_edited(chain: ChainRpc, tool: str) -> None:
 
 
 def test_an_edit_takes_no_time_and_runs_nothing(chain: ChainRpc) -> None:
+    chain("evm_mine")
     chain("evm_setAutomine", False)
     sent = chain("eth_sendTransaction", {"from": ACCOUNTS[1], "to": ACCOUNTS[2], "value": "0x1"})
     before = stamp(chain)

@@ -101,7 +101,8 @@ def test_nan_is_not_even_json(budget: str) -> None:
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_every_field_has_its_type(name: str) -> None:
-    for wrong in (True, [], {}, [["token", "x"]]):
+    wrongs: tuple[object, ...] = (True, [], {}, [["token", "x"]])
+    for wrong in wrongs:
         assert code_of(changed(**{name: wrong})) == BundleCode.WRONG_TYPE
     if name not in {"budgetUsdc", "expiry"}:
         assert code_of(changed(**{name: 5})) == BundleCode.WRONG_TYPE

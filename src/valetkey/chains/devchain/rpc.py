@@ -64,7 +64,8 @@ class Rpc:
         except Exception as error:  # noqa: BLE001 - a client gets an answer whatever happens
             traceback.print_exc(file=sys.stderr)
             answer = _error(number, RpcFault(INTERNAL_ERROR, f"internal error: {type(error).__name__}"))
-        return answer if "id" in request else None
+        # Without an id it asks for no answer, provided that it is a request at all.
+        return answer if "id" in request or not isinstance(request.get("method"), str) else None
 
     def _call(self, request: dict[str, Any]) -> Any:
         name, params = request.get("method"), request.get("params", [])

@@ -3,12 +3,16 @@
 web3.py takes a second to import, so it is imported when the first connection opens.
 """
 
+import logging
 from typing import TYPE_CHECKING, Any
 
+from valetkey.chains.evm.recursion import recursion_limit_kept
 from valetkey.core.errors import ChainUnavailable
 
 if TYPE_CHECKING:
     from web3 import AsyncWeb3, Web3
+
+_SILENT = logging.Logger("valetkey.silent", level=logging.CRITICAL + 1)
 
 TIMEOUT_SECONDS = 20.0
 CONNECTIONS_MAX = 8
@@ -16,10 +20,12 @@ CONNECTIONS_MAX = 8
 
 async def async_open_web3(rpc_url: str) -> "AsyncWeb3[Any]":
     """An async connection, used by one event loop. Proxies of the environment are ignored."""
-    from aiohttp import ClientSession, ClientTimeout, TCPConnector
-    from web3 import AsyncHTTPProvider, AsyncWeb3
+    with recursion_limit_kept():
+        from aiohttp import ClientSession, ClientTimeout, TCPConnector
+        from web3 import AsyncHTTPProvider, AsyncWeb3
 
     provider = AsyncHTTPProvider(rpc_url, request_kwargs={"timeout": ClientTimeout(TIMEOUT_SECONDS)})
+    _hush(provider)
     session = ClientSession(connector=TCPConnector(limit=CONNECTIONS_MAX), raise_for_status=True)
     await provider.cache_async_session(session)
     return AsyncWeb3(provider)
@@ -32,12 +38,15 @@ async def async_close_web3(web3: "AsyncWeb3[Any]") -> None:
 
 def open_web3(rpc_url: str) -> "Web3":
     """A sync connection. Proxies of the environment are ignored."""
-    import requests
-    from web3 import HTTPProvider, Web3
+    with recursion_limit_kept():
+        import requests
+        from web3 import HTTPProvider, Web3
 
     session = requests.Session()
     session.trust_env = False
-    return Web3(HTTPProvider(rpc_url, request_kwargs={"timeout": TIMEOUT_SECONDS}, session=session))
+    provider = HTTPProvider(rpc_url, request_kwargs={"timeout": TIMEOUT_SECONDS}, session=session)
+    _hush(provider)
+    return Web3(provider)
 
 
 def close_web3(web3: "Web3") -> None:
@@ -49,6 +58,11 @@ def close_web3(web3: "Web3") -> None:
     if manager._explicit_session is not None:
         manager._explicit_session.close()
     manager.session_pool.shutdown(wait=False)
+
+
+def _hush(provider: Any) -> None:
+    """Both log the URL, which may hold a provider's key, with every request."""
+    provider.logger = provider._request_session_manager.logger = _SILENT
 
 
 def no_answer(error: Exception) -> ChainUnavailable | None:

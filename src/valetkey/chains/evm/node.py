@@ -42,6 +42,9 @@ class AsyncNode:
     """A node and a bounded number of connections to it, opened at the first call and used by one event loop."""
 
     def __init__(self, rpc_url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        # Imported when a node is meant, but before its first call, which would hold up an event loop that serves.
+        import aiohttp  # noqa: F401
+
         self._rpc_url = rpc_url
         self._timeout_seconds = timeout_seconds
         self._session: ClientSession | None = None

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
+from valetkey.core.errors import InvalidInput
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.ports.signer import Signer
@@ -227,5 +228,8 @@ def _private_key(key: str | Secret | PrivateKey) -> PrivateKey:
 
 
 def segment(text: str) -> str:
-    """An id as a part of a path: what it holds must not lead to another one."""
-    return quote(text, safe="")
+    """An id as a part of a path: what it holds must not lead to another one. Raises InvalidInput."""
+    # A path with dots, or with nothing, in the place of an id is the path of something else.
+    if text in ("", ".", ".."):
+        raise InvalidInput("this is not an id")
+    return quote(text, safe="", errors="replace")

@@ -1,5 +1,7 @@
 """Composition root of the SDK: the one place that names the concrete chain."""
 
+from valetkey.chains.evm.errors import CallReverts as CallReverts
+from valetkey.chains.evm.errors import NotAccepted as NotAccepted
 from valetkey.ports.signer import Signer
 from valetkey.sdk._async.wallet import AsyncWallet
 from valetkey.wire.network import NetworkView

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from valetkey.ports.wallet import Call, Mined, SignedTransaction
+from valetkey.sdk._async.connect import NotAccepted
 from valetkey.sdk._async.wallet import AsyncWallet
 from valetkey.sdk.errors import InsufficientFunds, TransactionReverted
 from valetkey.sdk.journal import Entry, Journal
@@ -14,6 +15,8 @@ from valetkey.seam import async_sleep
 
 WAIT_SECONDS = 120.0
 LOCK_PAUSE_SECONDS = 0.05
+SECOND_LOOK_SECONDS = 1.0
+SIGNINGS_MAX = 4
 
 BeforeSending = Callable[[SignedTransaction], Awaitable[None]]
 
@@ -49,14 +52,25 @@ class AsyncDesk:
         self, purpose: str, call: Call, before_sending: BeforeSending | None = None
     ) -> Mined:
         """As `perform`, for who is `alone` already; the entry stays until `done`, so that its hash is known."""
-        entry = await self.unfinished(purpose)
-        if entry is None:
-            signed = await self.wallet.sign(call)
-            await self._afford(signed)
-            entry = self.keep(purpose, signed)
-        if before_sending is not None:
-            await before_sending(entry.signed)
-        return await self.follow(purpose, entry)
+        for tries_left in reversed(range(SIGNINGS_MAX)):
+            entry = await self.unfinished(purpose)
+            if entry is None:
+                entry = await self.sign(purpose, call)
+            if before_sending is not None:
+                await before_sending(entry.signed)
+            try:
+                return await self.follow(purpose, entry)
+            except NotAccepted:
+                # When the same wallet used the nonce from another state folder, these bytes are dead.
+                if not tries_left or await self.unfinished(purpose) is not None:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    async def sign(self, purpose: str, call: Call, note: str = "") -> Entry:
+        """Sign a call and store it; nothing is sent. Raises InsufficientFunds, and then nothing is stored."""
+        signed = await self.wallet.sign(call)
+        await self._afford(signed)
+        return self.keep(purpose, signed, note)
 
     async def unfinished(self, purpose: str) -> Entry | None:
         """What was signed for a purpose and may still be in a block, now or later; None when nothing can."""
@@ -65,10 +79,14 @@ class AsyncDesk:
             return None
         used = await self.wallet.nonce()
         # Asked in this order: what is in a block by now has used its nonce by now.
-        if used > entry.signed.nonce and await self.wallet.mined(entry.signed.tx_hash) is None:
-            self._journal.forget(purpose)
-            return None
-        return entry
+        if used <= entry.signed.nonce or await self.wallet.mined(entry.signed.tx_hash) is not None:
+            return entry
+        # Of the nodes behind one URL, the one that answered last may be a block behind the one before.
+        await async_sleep(SECOND_LOOK_SECONDS)
+        if await self.wallet.mined(entry.signed.tx_hash) is not None:
+            return entry
+        self._journal.forget(purpose)
+        return None
 
     def keep(self, purpose: str, signed: SignedTransaction, note: str = "") -> Entry:
         """Store signed bytes; on the disk when this returns."""

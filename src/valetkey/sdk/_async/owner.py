@@ -1,6 +1,7 @@
 """What an owner does with sessions: make, fund, list, revoke, and take the money back."""
 
 import base64
+from contextlib import suppress
 
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, format_units
@@ -11,10 +12,18 @@ from valetkey.sdk._async.agent import OWNERS, AsyncAgent, segment
 from valetkey.sdk._async.connect import async_open_signer
 from valetkey.sdk._async.desk import AsyncDesk
 from valetkey.sdk.amounts import Amount, usdc_of
-from valetkey.sdk.errors import InsufficientFunds, NotConfigured, NotFound, RecoveryFailed, Unfinished
+from valetkey.sdk.errors import (
+    Conflict,
+    InsufficientFunds,
+    NotConfigured,
+    NotFound,
+    RecoveryFailed,
+    Unfinished,
+)
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.wire import calls
 from valetkey.wire.bundle import BUNDLE_PREFIX, Bundle, parse_bundle
+from valetkey.wire.escrow import ZERO_ADDRESS
 from valetkey.wire.sessions import (
     CreatedSession,
     CreateSessionRequest,
@@ -75,8 +84,8 @@ class AsyncOwner(AsyncAgent):
         if not is_address(to):
             raise InvalidInput("this is not an address, or its checksum is wrong", code="invalid_address")
         keys = await self._keys_to_sweep(session, to)
-        if to.lower() == keys.wallet_address.lower():
-            raise InvalidInput("a session's wallet cannot be swept into itself")
+        if to.lower() in (keys.wallet_address.lower(), ZERO_ADDRESS):
+            raise InvalidInput("a session's wallet is not swept into itself, nor into nobody's")
         desk = await self._desk(async_open_signer(keys.wallet_private_key))
         async with desk.alone():
             swept = await self._sweep_token(desk, checksum_address(to))
@@ -92,7 +101,18 @@ class AsyncOwner(AsyncAgent):
             self._state.write(recovery.ROOM, name, sealed)
         body = RecoveryBody(recovery=base64.b64encode(sealed).decode("ascii"))
         path = f"/agents/session/{segment(name)}/recovery"
-        await self._client.send("PUT", path, RecoveryBody, body, repeat=True)
+        is_kept = True
+        try:
+            await self._client.send("PUT", path, RecoveryBody, body, repeat=True)
+        except Conflict:
+            is_kept = False
+        if not is_kept:
+            # It came from another state folder. Any copy will do, if it opens and holds these keys.
+            sealed = await self._fetch_recovery(name)
+            opened = recovery.open_recovery(self._need_signer(), name, sealed)
+            if opened.serialize() != session.bundle.serialize():
+                raise RecoveryFailed("the platform keeps a recovery copy of other keys for this session")
+            self._state.write(recovery.ROOM, name, sealed)
 
     # Making sessions
 
@@ -160,7 +180,7 @@ class AsyncOwner(AsyncAgent):
                 await self._check_funds(desk, token, units)
                 await self._send_gas(desk, session.wallet_address, gas_wei)
                 call = calls.transfer(token, session.wallet_address, units)
-                entry = desk.keep(purpose, await desk.wallet.sign(call), note)
+                entry = await desk.sign(purpose, call, note)
             mined = await desk.follow(purpose, entry)
             desk.done(purpose)
         return mined.tx_hash
@@ -174,7 +194,7 @@ class AsyncOwner(AsyncAgent):
             missing = wanted - await desk.wallet.native_balance(to)
             if missing <= 0:
                 return
-            entry = desk.keep(purpose, await desk.wallet.sign(calls.transfer_native(to, missing)))
+            entry = await desk.sign(purpose, calls.transfer_native(to, missing))
         await desk.follow(purpose, entry)
         desk.done(purpose)
 
@@ -214,9 +234,11 @@ class AsyncOwner(AsyncAgent):
         if text.startswith(BUNDLE_PREFIX):
             return parse_bundle(text, None)
         sealed = self._state.read(recovery.ROOM, text)
-        if sealed is None:
-            sealed = await self._fetch_recovery(text)
-        return recovery.open_recovery(self._need_signer(), text, sealed)
+        if sealed is not None:
+            # A damaged file is no reason to give up: the platform keeps the same ciphertext.
+            with suppress(RecoveryFailed):
+                return recovery.open_recovery(self._need_signer(), text, sealed)
+        return recovery.open_recovery(self._need_signer(), text, await self._fetch_recovery(text))
 
     async def _fetch_recovery(self, session_id: str) -> bytes:
         path = f"/agents/session/{segment(session_id)}/recovery"
@@ -263,15 +285,17 @@ class AsyncOwner(AsyncAgent):
 
     async def _sweep_gas(self, desk: AsyncDesk, to: str) -> str | None:
         purpose = "sweep gas"
+        tx_hash = None
         entry = await desk.unfinished(purpose)
-        if entry is None:
-            signed = await desk.wallet.sign_sweep(to)
-            if signed is None:
-                return None
-            entry = desk.keep(purpose, signed)
-        mined = await desk.follow(purpose, entry)
-        desk.done(purpose)
-        return mined.tx_hash
+        if entry is not None:
+            tx_hash = (await desk.follow(purpose, entry)).tx_hash
+            desk.done(purpose)
+        # What came in since an interrupted sweep was signed goes too.
+        signed = await desk.wallet.sign_sweep(to)
+        if signed is not None:
+            tx_hash = (await desk.follow(purpose, desk.keep(purpose, signed))).tx_hash
+            desk.done(purpose)
+        return tx_hash
 
 
 def _id_of(session: SessionInfo | str) -> str:

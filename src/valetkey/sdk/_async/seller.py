@@ -12,7 +12,7 @@ from valetkey.sdk._async.agent import segment
 from valetkey.sdk._async.directory import AsyncDirectory
 from valetkey.sdk._async.owner import AsyncOwner, Session
 from valetkey.sdk.amounts import Amount, usdc_of
-from valetkey.sdk.errors import RateLimited
+from valetkey.sdk.errors import PlatformError, RateLimited
 from valetkey.sdk.payloads import opened
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.seam import async_sleep
@@ -25,7 +25,9 @@ from valetkey.wire.services import CreateServiceRequest, PatchServiceRequest, Se
 from valetkey.wire.transactions import DeliverRequest, TransactionView
 
 POLL_SECONDS = 5.0
+PAUSE_SECONDS_MAX = 300.0
 PAGE = 50
+SERVER_ERROR = 500
 SESSION_SECONDS = 3_600
 
 
@@ -78,6 +80,7 @@ class AsyncSellerAgent(AsyncDirectory, AsyncOwner):
         """
         self._stopped = False
         seen: set[str] = set()
+        missed: set[str] = set()
         while not self._is_stopped():
             pause = interval
             found: list[TransactionView] = []
@@ -85,13 +88,17 @@ class AsyncSellerAgent(AsyncDirectory, AsyncOwner):
                 for status in statuses:
                     found += await self._all(status)
             except RateLimited as limited:
-                pause = max(interval, float(limited.retry_after or 0))
-            except EnvironmentFailure:
+                pause = max(interval, min(float(limited.retry_after or 0), PAUSE_SECONDS_MAX))
+            except (EnvironmentFailure, PlatformError) as problem:
                 # Nothing is lost: what is paid stays on the list until it is delivered.
+                if isinstance(problem, PlatformError) and problem.status < SERVER_ERROR:
+                    raise
                 found = []
             else:
-                # What left the list needs no memory.
-                seen &= {one.id for one in found}
+                # What left the list needs no memory; one look may miss what moved between two pages.
+                gone = seen - {one.id for one in found}
+                seen -= gone & missed
+                missed = gone
             for purchase in sorted(found, key=lambda one: one.created_at):
                 if purchase.id not in seen:
                     seen.add(purchase.id)
@@ -143,7 +150,8 @@ class AsyncSellerAgent(AsyncDirectory, AsyncOwner):
         digest = proof if proof is not None else delivery_proof(payload)
         desk = await self._desk()
         escrow = await desk.wallet.escrow(transaction_id)
-        purpose = f"deliver {transaction_id}"
+        # Another proof is another step: the bytes of the first say something else.
+        purpose = f"deliver {transaction_id} {digest.hex()}"
         if escrow is not None and escrow.status is not EscrowStatus.FUNDED and escrow.proof_hash == digest:
             desk.done(purpose)
             return None

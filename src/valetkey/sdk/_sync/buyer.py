@@ -104,6 +104,7 @@ class BuyerAgent(Directory, Escrows):
         so that a lost answer is asked anew and nothing is ordered twice. Raises BudgetExceeded,
         ServiceNotAllowed and the other refusals.
         """
+        self._state.check_writable(CHECKOUTS)
         payload = msgspec.UNSET if request_payload is None else msgspec.Raw(_json(request_payload))
         asked = CheckoutRequest(
             service_id=service_id,

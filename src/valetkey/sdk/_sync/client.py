@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
+from valetkey.core.errors import InvalidInput
 from valetkey.crypto.secret import Secret
-from valetkey.sdk.errors import NetworkError, PlatformAnswer, error_of
+from valetkey.sdk.errors import NetworkError, PlatformAnswer, TryLater, error_of
 from valetkey.seam import sleep
 from valetkey.wire.http import (
     API_KEY_HEADER,
@@ -29,6 +30,9 @@ CONNECTIONS_MAX = 64
 TRIES = 4
 PAUSE_SECONDS = 0.25
 RETRY_AFTER_SECONDS_MAX = 30
+"""Longer pauses are the caller's to decide on."""
+
+RETRY_AFTER_DIGITS_MAX = 6
 
 
 class Client:
@@ -92,11 +96,13 @@ class Client:
         if body is not None:
             content = encode(body)
             sent["Content-Type"] = JSON_TYPE
+        _check_headers(sent)
         for attempt in range(1, TRIES + 1):
             problem = self._try(method, path, params, content, sent)
             if isinstance(problem, bytes):
                 return problem
-            if not repeat or attempt == TRIES or not _passes(problem):
+            # The world's failures may be gone in a moment; a refusal that waits for the chain takes longer.
+            if not repeat or attempt == TRIES or not isinstance(problem, TryLater):
                 raise problem
             pause = PAUSE_SECONDS * 2 ** (attempt - 1)
             sleep(max(pause, min(problem.retry_after or 0, RETRY_AFTER_SECONDS_MAX)))
@@ -124,13 +130,20 @@ class Client:
         answer = read_answer(response.content)
         if answer is not None and answer.success and response.is_success:
             return response.content
-        after = response.headers.get(RETRY_AFTER_HEADER, "")
-        return error_of(response.status_code, answer, int(after) if after.isdecimal() else None)
+        return error_of(response.status_code, answer, _seconds(response.headers.get(RETRY_AFTER_HEADER, "")))
 
 
-def _passes(problem: PlatformAnswer) -> bool:
-    """Whether it may be gone in a moment: the world's failures, not a refusal that waits for the chain."""
-    return problem.code in ("network", "rate_limited", "over_capacity", "chain_unavailable", "environment")
+def _check_headers(headers: Mapping[str, str]) -> None:
+    """Raise InvalidInput for a value that no header can carry, such as a key with a line break; it is not quoted."""
+    for name, value in headers.items():
+        if not value.isascii() or not value.isprintable() or value != value.strip():
+            raise InvalidInput(f"what goes into the header {name} is printable ASCII without outer blanks")
+
+
+def _seconds(retry_after: str) -> int | None:
+    """The pause that an answer asks for; None when it names none, or a date, or a time that nobody waits."""
+    plain = retry_after.isascii() and retry_after.isdecimal() and len(retry_after) <= RETRY_AFTER_DIGITS_MAX
+    return int(retry_after) if plain else None
 
 
 def _data(body: bytes, kind: type[T]) -> T:
@@ -148,4 +161,6 @@ def _read(body: bytes, kind: type[T]) -> T:
     except msgspec.MsgspecError as error:
         # Names a place and types, never a value.
         problem = str(error)
+    except (RecursionError, UnicodeDecodeError):
+        problem = "no JSON that can be read"
     raise NetworkError(f"the platform's answer is not of the expected shape: {problem}", code="network")

@@ -1,6 +1,8 @@
 # Generated from src/valetkey/sdk/_async/connect.py by scripts/generate_sync.py: edit that file instead.
 """Composition root of the SDK: the one place that names the concrete chain."""
 
+from valetkey.chains.evm.errors import CallReverts as CallReverts
+from valetkey.chains.evm.errors import NotAccepted as NotAccepted
 from valetkey.ports.signer import Signer
 from valetkey.sdk._sync.wallet import Wallet
 from valetkey.wire.network import NetworkView

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from valetkey.ports.wallet import Call, Mined, SignedTransaction
+from valetkey.sdk._sync.connect import NotAccepted
 from valetkey.sdk._sync.wallet import Wallet
 from valetkey.sdk.errors import InsufficientFunds, TransactionReverted
 from valetkey.sdk.journal import Entry, Journal
@@ -15,6 +16,8 @@ from valetkey.seam import sleep
 
 WAIT_SECONDS = 120.0
 LOCK_PAUSE_SECONDS = 0.05
+SECOND_LOOK_SECONDS = 1.0
+SIGNINGS_MAX = 4
 
 BeforeSending = Callable[[SignedTransaction], None]
 
@@ -48,14 +51,25 @@ class Desk:
 
     def carry_through(self, purpose: str, call: Call, before_sending: BeforeSending | None = None) -> Mined:
         """As `perform`, for who is `alone` already; the entry stays until `done`, so that its hash is known."""
-        entry = self.unfinished(purpose)
-        if entry is None:
-            signed = self.wallet.sign(call)
-            self._afford(signed)
-            entry = self.keep(purpose, signed)
-        if before_sending is not None:
-            before_sending(entry.signed)
-        return self.follow(purpose, entry)
+        for tries_left in reversed(range(SIGNINGS_MAX)):
+            entry = self.unfinished(purpose)
+            if entry is None:
+                entry = self.sign(purpose, call)
+            if before_sending is not None:
+                before_sending(entry.signed)
+            try:
+                return self.follow(purpose, entry)
+            except NotAccepted:
+                # When the same wallet used the nonce from another state folder, these bytes are dead.
+                if not tries_left or self.unfinished(purpose) is not None:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    def sign(self, purpose: str, call: Call, note: str = "") -> Entry:
+        """Sign a call and store it; nothing is sent. Raises InsufficientFunds, and then nothing is stored."""
+        signed = self.wallet.sign(call)
+        self._afford(signed)
+        return self.keep(purpose, signed, note)
 
     def unfinished(self, purpose: str) -> Entry | None:
         """What was signed for a purpose and may still be in a block, now or later; None when nothing can."""
@@ -64,10 +78,14 @@ class Desk:
             return None
         used = self.wallet.nonce()
         # Asked in this order: what is in a block by now has used its nonce by now.
-        if used > entry.signed.nonce and self.wallet.mined(entry.signed.tx_hash) is None:
-            self._journal.forget(purpose)
-            return None
-        return entry
+        if used <= entry.signed.nonce or self.wallet.mined(entry.signed.tx_hash) is not None:
+            return entry
+        # Of the nodes behind one URL, the one that answered last may be a block behind the one before.
+        sleep(SECOND_LOOK_SECONDS)
+        if self.wallet.mined(entry.signed.tx_hash) is not None:
+            return entry
+        self._journal.forget(purpose)
+        return None
 
     def keep(self, purpose: str, signed: SignedTransaction, note: str = "") -> Entry:
         """Store signed bytes; on the disk when this returns."""

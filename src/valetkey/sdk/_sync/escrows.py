@@ -5,10 +5,11 @@ import time
 
 import msgspec
 
-from valetkey.core.escrow import EscrowStatus
+from valetkey.core.escrow import Escrow, EscrowStatus
 from valetkey.core.money import format_units
-from valetkey.ports.wallet import SignedTransaction
+from valetkey.ports.wallet import Call, SignedTransaction
 from valetkey.sdk._sync.agent import segment
+from valetkey.sdk._sync.connect import CallReverts
 from valetkey.sdk._sync.desk import WAIT_SECONDS, Desk
 from valetkey.sdk._sync.owner import Owner, Session
 from valetkey.sdk.checkout import Checkout, Funded, Payment, payment_of
@@ -22,6 +23,7 @@ from valetkey.sdk.errors import (
     InsufficientFunds,
     TransactionReverted,
 )
+from valetkey.sdk.state import StateUnusable
 from valetkey.seam import sleep
 from valetkey.wire import calls
 from valetkey.wire.checkout import PaymentInstructions
@@ -78,19 +80,18 @@ class Escrows(Owner):
 
         `session`: an owner acts for one of its sessions, also an ended one, with its recovered key.
         """
-        desk = self._session_desk(session)
-        escrow = desk.wallet.escrow(transaction_id)
-        if escrow is None or escrow.status in (EscrowStatus.FUNDED, EscrowStatus.DELIVERED):
-            desk.perform(f"accept {transaction_id}", calls.accept(self._escrow(), transaction_id))
-        return self._follow(transaction_id, "confirm", None, EscrowNotReleased)
+        call = calls.accept(self._escrow(), transaction_id)
+        found = self._step(self._session_desk(session), f"accept {transaction_id}", call)
+        paid = found is None or found.status in (EscrowStatus.RELEASED, EscrowStatus.RESOLVED)
+        return self._follow(transaction_id, "confirm", None, EscrowNotReleased, patient=paid)
 
     def dispute(self, transaction_id: str, reason: str, *, session: Session | None = None) -> TransactionView:
         """Dispute a delivery on chain, inside its window, and tell the platform why. `session` as above."""
-        desk = self._session_desk(session)
-        escrow = desk.wallet.escrow(transaction_id)
-        if escrow is None or escrow.status is not EscrowStatus.DISPUTED:
-            desk.perform(f"dispute {transaction_id}", calls.dispute(self._escrow(), transaction_id))
-        return self._follow(transaction_id, "dispute", DisputeRequest(reason=reason), EscrowNotDisputed)
+        call = calls.dispute(self._escrow(), transaction_id)
+        found = self._step(self._session_desk(session), f"dispute {transaction_id}", call)
+        disputed = found is None or found.status is EscrowStatus.DISPUTED
+        body = DisputeRequest(reason=reason)
+        return self._follow(transaction_id, "dispute", body, EscrowNotDisputed, patient=disputed)
 
     def claim_abandoned(self, transaction_id: str, *, session: Session | None = None) -> str:
         """Take the money of an undelivered escrow back to the wallet that paid, after deadline and grace.
@@ -109,7 +110,23 @@ class Escrows(Owner):
     def _agreed(self, transaction_id: str) -> PaymentInstructions | None:
         """What the platform said at the purchase, when it was made from this state folder."""
         kept = self._state.read(CHECKOUTS, transaction_id)
-        return None if kept is None else msgspec.json.decode(kept, type=PaymentInstructions)
+        if kept is None:
+            return None
+        try:
+            return msgspec.json.decode(kept, type=PaymentInstructions)
+        except msgspec.MsgspecError:
+            raise StateUnusable("payment instructions in the state folder cannot be read") from None
+
+    def _step(self, desk: Desk, purpose: str, call: Call) -> Escrow | None:
+        """Make a buyer's step while the escrow waits for one; None when it was made, otherwise the settled escrow."""
+        transaction_id = purpose.rpartition(" ")[2]
+        with desk.alone():
+            escrow = desk.wallet.escrow(transaction_id)
+            if escrow is None or escrow.status in (EscrowStatus.FUNDED, EscrowStatus.DELIVERED):
+                desk.carry_through(purpose, call)
+                escrow = None
+            desk.done(purpose)
+        return escrow
 
     def _pay(self, desk: Desk, payment: Payment, delivery_seconds: int) -> str | None:
         """The hash of the transaction that made the escrow; None when the escrow is there by other means."""
@@ -133,18 +150,20 @@ class Escrows(Owner):
 
         def announce(signed: SignedTransaction) -> None:
             # From here on the platform holds the money until the chain proves one thing or the other.
-            self._client.send(
+            view = self._client.send(
                 "POST",
                 f"/transactions/{segment(payment.transaction_id)}/signed",
                 TransactionView,
                 SignedRequest(tx_hash=signed.tx_hash),
                 repeat=True,
             )
+            if view.status == "abandoned" and desk.wallet.mined(signed.tx_hash) is None:
+                raise CheckoutEnded("the time to pay this purchase is over: make a new one")
 
-        reverted: TransactionReverted | None = None
+        reverted: TransactionReverted | CallReverts | None = None
         try:
             return (desk.carry_through(purpose, call, announce)).tx_hash
-        except TransactionReverted as error:
+        except (TransactionReverted, CallReverts) as error:
             reverted = error
         # It reverts too when the same purchase was paid from another place meanwhile.
         if self._is_paid(desk, payment):
@@ -164,7 +183,8 @@ class Escrows(Owner):
 
     def _prepare(self, desk: Desk, payment: Payment) -> None:
         """Everything that must hold before the payment is signed: time, money, allowance."""
-        if payment.ends_at is not None and desk.wallet.block_time() >= payment.ends_at:
+        late = payment.ends_at is not None and desk.wallet.block_time() >= payment.ends_at
+        if late or not payment.is_open:
             raise CheckoutEnded("the time to pay this purchase is over: make a new one")
         has = desk.wallet.token_balance(payment.token, desk.wallet.address)
         if has < payment.units:
@@ -205,9 +225,11 @@ class Escrows(Owner):
         step: str,
         body: object,
         not_yet: type[EscrowNotReleased | EscrowNotDisputed],
+        *,
+        patient: bool,
     ) -> TransactionView:
-        """Let the platform read a step from the chain; its node may be a block behind ours."""
-        deadline = time.monotonic() + WAIT_SECONDS
+        """Let the platform read a step from the chain; when `patient`, its node may be a block behind ours."""
+        deadline = time.monotonic() + (WAIT_SECONDS if patient else 0)
         path = f"/transactions/{segment(transaction_id)}/{step}"
         while True:
             try:

@@ -2,6 +2,7 @@
 """What an owner does with sessions: make, fund, list, revoke, and take the money back."""
 
 import base64
+from contextlib import suppress
 
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, format_units
@@ -12,10 +13,18 @@ from valetkey.sdk._sync.agent import OWNERS, Agent, segment
 from valetkey.sdk._sync.connect import open_signer
 from valetkey.sdk._sync.desk import Desk
 from valetkey.sdk.amounts import Amount, usdc_of
-from valetkey.sdk.errors import InsufficientFunds, NotConfigured, NotFound, RecoveryFailed, Unfinished
+from valetkey.sdk.errors import (
+    Conflict,
+    InsufficientFunds,
+    NotConfigured,
+    NotFound,
+    RecoveryFailed,
+    Unfinished,
+)
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.wire import calls
 from valetkey.wire.bundle import BUNDLE_PREFIX, Bundle, parse_bundle
+from valetkey.wire.escrow import ZERO_ADDRESS
 from valetkey.wire.sessions import (
     CreatedSession,
     CreateSessionRequest,
@@ -76,8 +85,8 @@ class Owner(Agent):
         if not is_address(to):
             raise InvalidInput("this is not an address, or its checksum is wrong", code="invalid_address")
         keys = self._keys_to_sweep(session, to)
-        if to.lower() == keys.wallet_address.lower():
-            raise InvalidInput("a session's wallet cannot be swept into itself")
+        if to.lower() in (keys.wallet_address.lower(), ZERO_ADDRESS):
+            raise InvalidInput("a session's wallet is not swept into itself, nor into nobody's")
         desk = self._desk(open_signer(keys.wallet_private_key))
         with desk.alone():
             swept = self._sweep_token(desk, checksum_address(to))
@@ -93,7 +102,18 @@ class Owner(Agent):
             self._state.write(recovery.ROOM, name, sealed)
         body = RecoveryBody(recovery=base64.b64encode(sealed).decode("ascii"))
         path = f"/agents/session/{segment(name)}/recovery"
-        self._client.send("PUT", path, RecoveryBody, body, repeat=True)
+        is_kept = True
+        try:
+            self._client.send("PUT", path, RecoveryBody, body, repeat=True)
+        except Conflict:
+            is_kept = False
+        if not is_kept:
+            # It came from another state folder. Any copy will do, if it opens and holds these keys.
+            sealed = self._fetch_recovery(name)
+            opened = recovery.open_recovery(self._need_signer(), name, sealed)
+            if opened.serialize() != session.bundle.serialize():
+                raise RecoveryFailed("the platform keeps a recovery copy of other keys for this session")
+            self._state.write(recovery.ROOM, name, sealed)
 
     # Making sessions
 
@@ -161,7 +181,7 @@ class Owner(Agent):
                 self._check_funds(desk, token, units)
                 self._send_gas(desk, session.wallet_address, gas_wei)
                 call = calls.transfer(token, session.wallet_address, units)
-                entry = desk.keep(purpose, desk.wallet.sign(call), note)
+                entry = desk.sign(purpose, call, note)
             mined = desk.follow(purpose, entry)
             desk.done(purpose)
         return mined.tx_hash
@@ -175,7 +195,7 @@ class Owner(Agent):
             missing = wanted - desk.wallet.native_balance(to)
             if missing <= 0:
                 return
-            entry = desk.keep(purpose, desk.wallet.sign(calls.transfer_native(to, missing)))
+            entry = desk.sign(purpose, calls.transfer_native(to, missing))
         desk.follow(purpose, entry)
         desk.done(purpose)
 
@@ -215,9 +235,11 @@ class Owner(Agent):
         if text.startswith(BUNDLE_PREFIX):
             return parse_bundle(text, None)
         sealed = self._state.read(recovery.ROOM, text)
-        if sealed is None:
-            sealed = self._fetch_recovery(text)
-        return recovery.open_recovery(self._need_signer(), text, sealed)
+        if sealed is not None:
+            # A damaged file is no reason to give up: the platform keeps the same ciphertext.
+            with suppress(RecoveryFailed):
+                return recovery.open_recovery(self._need_signer(), text, sealed)
+        return recovery.open_recovery(self._need_signer(), text, self._fetch_recovery(text))
 
     def _fetch_recovery(self, session_id: str) -> bytes:
         path = f"/agents/session/{segment(session_id)}/recovery"
@@ -264,15 +286,17 @@ class Owner(Agent):
 
     def _sweep_gas(self, desk: Desk, to: str) -> str | None:
         purpose = "sweep gas"
+        tx_hash = None
         entry = desk.unfinished(purpose)
-        if entry is None:
-            signed = desk.wallet.sign_sweep(to)
-            if signed is None:
-                return None
-            entry = desk.keep(purpose, signed)
-        mined = desk.follow(purpose, entry)
-        desk.done(purpose)
-        return mined.tx_hash
+        if entry is not None:
+            tx_hash = (desk.follow(purpose, entry)).tx_hash
+            desk.done(purpose)
+        # What came in since an interrupted sweep was signed goes too.
+        signed = desk.wallet.sign_sweep(to)
+        if signed is not None:
+            tx_hash = (desk.follow(purpose, desk.keep(purpose, signed))).tx_hash
+            desk.done(purpose)
+        return tx_hash
 
 
 def _id_of(session: SessionInfo | str) -> str:

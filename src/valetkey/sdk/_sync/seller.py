@@ -13,7 +13,7 @@ from valetkey.sdk._sync.agent import segment
 from valetkey.sdk._sync.directory import Directory
 from valetkey.sdk._sync.owner import Owner, Session
 from valetkey.sdk.amounts import Amount, usdc_of
-from valetkey.sdk.errors import RateLimited
+from valetkey.sdk.errors import PlatformError, RateLimited
 from valetkey.sdk.payloads import opened
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.seam import sleep
@@ -26,7 +26,9 @@ from valetkey.wire.services import CreateServiceRequest, PatchServiceRequest, Se
 from valetkey.wire.transactions import DeliverRequest, TransactionView
 
 POLL_SECONDS = 5.0
+PAUSE_SECONDS_MAX = 300.0
 PAGE = 50
+SERVER_ERROR = 500
 SESSION_SECONDS = 3_600
 
 
@@ -79,6 +81,7 @@ class SellerAgent(Directory, Owner):
         """
         self._stopped = False
         seen: set[str] = set()
+        missed: set[str] = set()
         while not self._is_stopped():
             pause = interval
             found: list[TransactionView] = []
@@ -86,13 +89,17 @@ class SellerAgent(Directory, Owner):
                 for status in statuses:
                     found += self._all(status)
             except RateLimited as limited:
-                pause = max(interval, float(limited.retry_after or 0))
-            except EnvironmentFailure:
+                pause = max(interval, min(float(limited.retry_after or 0), PAUSE_SECONDS_MAX))
+            except (EnvironmentFailure, PlatformError) as problem:
                 # Nothing is lost: what is paid stays on the list until it is delivered.
+                if isinstance(problem, PlatformError) and problem.status < SERVER_ERROR:
+                    raise
                 found = []
             else:
-                # What left the list needs no memory.
-                seen &= {one.id for one in found}
+                # What left the list needs no memory; one look may miss what moved between two pages.
+                gone = seen - {one.id for one in found}
+                seen -= gone & missed
+                missed = gone
             for purchase in sorted(found, key=lambda one: one.created_at):
                 if purchase.id not in seen:
                     seen.add(purchase.id)
@@ -144,7 +151,8 @@ class SellerAgent(Directory, Owner):
         digest = proof if proof is not None else delivery_proof(payload)
         desk = self._desk()
         escrow = desk.wallet.escrow(transaction_id)
-        purpose = f"deliver {transaction_id}"
+        # Another proof is another step: the bytes of the first say something else.
+        purpose = f"deliver {transaction_id} {digest.hex()}"
         if escrow is not None and escrow.status is not EscrowStatus.FUNDED and escrow.proof_hash == digest:
             desk.done(purpose)
             return None

@@ -13,8 +13,9 @@ from valetkey.core.session import Session
 from valetkey.core.transaction import Step, Transaction, take
 from valetkey.ports.ledger import Change, Facts, Idempotency, TransactionQuery
 from valetkey.stores.sqlite.database import Tables
+from valetkey.stores.sqlite.listing import list_transactions
 from valetkey.stores.sqlite.outbox import queue_events
-from valetkey.stores.sqlite.queue import next_turn
+from valetkey.stores.sqlite.queue import next_turn, requeue
 from valetkey.stores.sqlite.rows import (
     HOLD,
     SESSION,
@@ -26,21 +27,12 @@ from valetkey.stores.sqlite.rows import (
     transaction_values,
 )
 from valetkey.stores.sqlite.standing import follow_step
-from valetkey.stores.sqlite.statements import Value, row, rows
+from valetkey.stores.sqlite.statements import row, rows
 
 _TRANSACTION = f"SELECT {TRANSACTION} FROM transactions WHERE id = ?"  # noqa: S608 - constants of ours
 _HOLD = f"SELECT {HOLD} FROM holds WHERE id = ?"  # noqa: S608 - constants of ours
 _SESSION = f"SELECT {SESSION} FROM sessions s WHERE s.id = ?"  # noqa: S608 - constants of ours
 _INSERT = f"INSERT INTO transactions ({TRANSACTION}, turn) VALUES ({TRANSACTION_PLACES}, :turn)"  # noqa: S608
-_PAGE = f"SELECT {TRANSACTION} FROM transactions WHERE "  # noqa: S608 - conditions below, values bound
-_COUNT = "SELECT count(*) FROM transactions WHERE "
-
-_ROLES = {
-    "buyer": "buyer_id = :agent",
-    "seller": "seller_id = :agent",
-    # Two indexes answer this, and an agent that is on both sides is counted once.
-    "all": "(buyer_id = :agent OR seller_id = :agent)",
-}
 
 _Command = MarkUnknown | Capture | Void | Expire
 
@@ -71,7 +63,7 @@ class SqliteLedger(Tables):
 
     async def transactions(self, query: TransactionQuery) -> tuple[list[Transaction], int]:
         """See ports/ledger.py."""
-        return await self._database.read(lambda db: _page(db, query))
+        return await self._database.read(lambda db: list_transactions(db, query))
 
     async def hold(self, hold_id: str) -> Hold | None:
         """See ports/ledger.py."""
@@ -145,6 +137,8 @@ def _change(db: apsw.Connection, now: int, transaction_id: str, change: Change) 
         " funded_at = iif(:funded, :updated_at, funded_at) WHERE id = :id",
         {**transaction_values(after), "funded": change.step is Step.FUND},
     )
+    if change.step is Step.FUND:
+        requeue(db, transaction_id)
     follow_step(db, transaction, after)
     queue_events(db, now, change.events)
     return after
@@ -188,25 +182,6 @@ def _write_state(db: apsw.Connection, state: State) -> None:
             hold.settled_at,
         ),
     )
-
-
-def _page(db: apsw.Connection, query: TransactionQuery) -> tuple[list[Transaction], int]:
-    where = [_ROLES[query.role]]
-    values: dict[str, Value] = {"agent": query.agent_id}
-    if query.session_id is not None:
-        where.append("session_id = :session")
-        values["session"] = query.session_id
-    if query.status is not None:
-        where.append("status = :status")
-        values["status"] = query.status
-    condition = " AND ".join(where)
-    ((total,),) = db.execute(_COUNT + condition, values).fetchall()
-    assert isinstance(total, int)
-    page = db.execute(
-        f"{_PAGE}{condition} ORDER BY seq DESC LIMIT :limit OFFSET :offset",
-        {**values, "limit": query.limit, "offset": query.offset},
-    ).fetchall()
-    return [transaction_of(found) for found in page], total
 
 
 def _known(facts: Facts) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class SqliteMarket(Tables):
         where, values = _conditions(query)
         found, total = await self._database.read(
             lambda db: page(
-                db, _SERVICES, _TABLES, where, values, _ORDERS[query.sort_by], query.limit, query.offset
+                db, _SERVICES, "services v", where, values, _ORDERS[query.sort_by], query.limit, query.offset
             )
         )
         return [service_of(one) for one in found], total

@@ -40,6 +40,12 @@ def next_turn(db: apsw.Connection) -> int:
     return turn
 
 
+def requeue(db: apsw.Connection, transaction_id: str) -> None:
+    """Put a transaction that had left the queue at its end; one that is in it keeps its turn."""
+    if rows(db, "SELECT 1 FROM transactions WHERE id = ? AND turn IS NULL", transaction_id):
+        run(db, "UPDATE transactions SET turn = ? WHERE id = ?", next_turn(db), transaction_id)
+
+
 class SqliteQueue(Tables):
     """The part of the ledger store that the reconciler works from."""
 

@@ -166,6 +166,9 @@ CREATE TABLE transactions (
 ) STRICT;
 CREATE INDEX transactions_buyer ON transactions (buyer_id, seq);
 CREATE INDEX transactions_seller ON transactions (seller_id, seq);
+CREATE INDEX transactions_buyer_status ON transactions (buyer_id, status, seq);
+CREATE INDEX transactions_seller_status ON transactions (seller_id, status, seq);
+CREATE INDEX transactions_self ON transactions (buyer_id, status) WHERE buyer_id = seller_id;
 CREATE INDEX transactions_session ON transactions (session_id, seq);
 CREATE INDEX transactions_completed ON transactions (completed_at, currency, total_units)
   WHERE status = 'completed';

@@ -127,9 +127,9 @@ class AsyncEvmWallet:
 
     async def send(self, signed: SignedTransaction) -> None:
         """Send signed bytes; sending them again is harmless. Raises NotAccepted when no node takes them."""
+        web3 = await self._connected()
         from web3.exceptions import Web3RPCError
 
-        web3 = await self._connected()
         refusal = ""
         try:
             await self._ask(web3.eth.send_raw_transaction(signed.raw), let=Web3RPCError)
@@ -141,9 +141,9 @@ class AsyncEvmWallet:
 
     async def mined(self, tx_hash: str) -> Mined | None:
         """What became of a transaction; None while it is in no block."""
+        web3 = await self._connected()
         from web3.exceptions import TransactionNotFound
 
-        web3 = await self._connected()
         try:
             receipt = await self._ask(web3.eth.get_transaction_receipt(tx_hash), let=TransactionNotFound)
         except TransactionNotFound:
@@ -174,7 +174,11 @@ class AsyncEvmWallet:
                     await async_close_web3(web3)
             if met != self._chain_id:
                 raise WrongChain(f"the node serves chain {met}, not {self._chain_id}")
-            self._web3 = web3
+            # Another task may have been faster.
+            kept = self._web3 or web3
+            if kept is not web3:
+                await async_close_web3(web3)
+            self._web3 = kept
         return self._web3
 
     async def _ask(self, question: Awaitable[T], *, let: type[Exception] | None = None) -> T:
@@ -217,9 +221,9 @@ class AsyncEvmWallet:
 
     async def _fees(self) -> tuple[int, int]:
         """The most that is paid per gas, and what of it goes to the block's maker, in wei."""
+        web3 = await self._connected()
         from web3.exceptions import MethodUnavailable
 
-        web3 = await self._connected()
         base = int((await self._ask(web3.eth.get_block("latest"))).get("baseFeePerGas", 0))
         try:
             tip = int(await self._ask(web3.eth.max_priority_fee, let=MethodUnavailable)) or PRIORITY_FEE_WEI
@@ -241,9 +245,9 @@ class AsyncEvmWallet:
         return int.from_bytes(answer[:32], "big") * 3 // 2
 
     async def _known(self, tx_hash: str) -> bool:
+        web3 = await self._connected()
         from web3.exceptions import TransactionNotFound
 
-        web3 = await self._connected()
         try:
             await self._ask(web3.eth.get_transaction(tx_hash), let=TransactionNotFound)
         except TransactionNotFound:

@@ -125,9 +125,9 @@ class EvmWallet:
 
     def send(self, signed: SignedTransaction) -> None:
         """Send signed bytes; sending them again is harmless. Raises NotAccepted when no node takes them."""
+        web3 = self._connected()
         from web3.exceptions import Web3RPCError
 
-        web3 = self._connected()
         refusal = ""
         try:
             self._ask(web3.eth.send_raw_transaction(signed.raw), let=Web3RPCError)
@@ -139,9 +139,9 @@ class EvmWallet:
 
     def mined(self, tx_hash: str) -> Mined | None:
         """What became of a transaction; None while it is in no block."""
+        web3 = self._connected()
         from web3.exceptions import TransactionNotFound
 
-        web3 = self._connected()
         try:
             receipt = self._ask(web3.eth.get_transaction_receipt(tx_hash), let=TransactionNotFound)
         except TransactionNotFound:
@@ -172,7 +172,11 @@ class EvmWallet:
                     close_web3(web3)
             if met != self._chain_id:
                 raise WrongChain(f"the node serves chain {met}, not {self._chain_id}")
-            self._web3 = web3
+            # Another task may have been faster.
+            kept = self._web3 or web3
+            if kept is not web3:
+                close_web3(web3)
+            self._web3 = kept
         return self._web3
 
     def _ask(self, question: T, *, let: type[Exception] | None = None) -> T:
@@ -215,9 +219,9 @@ class EvmWallet:
 
     def _fees(self) -> tuple[int, int]:
         """The most that is paid per gas, and what of it goes to the block's maker, in wei."""
+        web3 = self._connected()
         from web3.exceptions import MethodUnavailable
 
-        web3 = self._connected()
         base = int((self._ask(web3.eth.get_block("latest"))).get("baseFeePerGas", 0))
         try:
             tip = int(self._ask(web3.eth.max_priority_fee, let=MethodUnavailable)) or PRIORITY_FEE_WEI
@@ -239,9 +243,9 @@ class EvmWallet:
         return int.from_bytes(answer[:32], "big") * 3 // 2
 
     def _known(self, tx_hash: str) -> bool:
+        web3 = self._connected()
         from web3.exceptions import TransactionNotFound
 
-        web3 = self._connected()
         try:
             self._ask(web3.eth.get_transaction(tx_hash), let=TransactionNotFound)
         except TransactionNotFound:

@@ -1,0 +1,55 @@
+"""Pages of transactions, each read through an index of one side, however many transactions an agent has."""
+
+import apsw
+
+from valetkey.core.transaction import Transaction
+from valetkey.ports.ledger import TransactionQuery
+from valetkey.stores.sqlite.rows import TRANSACTION, transaction_of
+from valetkey.stores.sqlite.statements import Value
+
+_PAGE = f"SELECT {TRANSACTION} FROM transactions WHERE "  # noqa: S608 - constants of ours
+_COUNT = "SELECT count(*) FROM transactions WHERE "
+_NEWEST = " ORDER BY seq DESC LIMIT :limit OFFSET :offset"
+
+_SIDES = {
+    "buyer": "buyer_id = :agent",
+    "seller": "seller_id = :agent",
+    "all": "(buyer_id = :agent OR seller_id = :agent)",
+}
+
+# `{0}` is the condition on the status. Whoever is on both sides of a purchase sees it once.
+_PAGE_OF_BOTH = (
+    "seq IN (SELECT seq FROM (SELECT seq FROM transactions WHERE buyer_id = :agent{0} ORDER BY seq DESC"
+    " LIMIT :limit + :offset) UNION SELECT seq FROM (SELECT seq FROM transactions WHERE seller_id = :agent{0}"
+    " ORDER BY seq DESC LIMIT :limit + :offset))"
+)
+_COUNT_OF_BOTH = (
+    "SELECT (SELECT count(*) FROM transactions WHERE buyer_id = :agent{0})"
+    " + (SELECT count(*) FROM transactions WHERE seller_id = :agent{0})"
+    " - (SELECT count(*) FROM transactions WHERE buyer_id = :agent AND buyer_id = seller_id{0})"
+)
+
+
+def list_transactions(db: apsw.Connection, query: TransactionQuery) -> tuple[list[Transaction], int]:
+    """A page, newest first, and how many there are in all."""
+    values: dict[str, Value] = {
+        "agent": query.agent_id,
+        "session": query.session_id,
+        "status": query.status,
+        "limit": query.limit,
+        "offset": query.offset,
+    }
+    status = "" if query.status is None else " AND status = :status"
+    if query.session_id is not None:
+        # The index of the session is the narrowest there is.
+        condition = f"session_id = :session AND {_SIDES[query.role]}{status}"
+        count = _COUNT + condition
+    elif query.role == "all":
+        condition, count = _PAGE_OF_BOTH.format(status), _COUNT_OF_BOTH.format(status)
+    else:
+        condition = _SIDES[query.role] + status
+        count = _COUNT + condition
+    ((total,),) = db.execute(count, values).fetchall()
+    assert isinstance(total, int)
+    page = db.execute(_PAGE + condition + _NEWEST, values).fetchall()
+    return [transaction_of(found) for found in page], total
