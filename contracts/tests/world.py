@@ -62,6 +62,8 @@ def send(sender: str, contract: Any, function: str, *arguments: Any, gas: int = 
 
 def send_raw(sender: str, to: str, data: bytes, *, gas: int = PLENTY_OF_GAS) -> Outcome:
     """One transaction with calldata as it is."""
+    # For every revert boa prints all storage that was ever written: quadratic, so it is told to forget.
+    boa.env.sstore_trace.clear()
     computation = boa.env.execute_code(to_address=Address(to), sender=Address(sender), data=data, gas=gas)
     output = bytes(computation.output)
     reason = ""

@@ -88,3 +88,13 @@ def test_links_between_pages_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} -> {target}"
+
+
+def test_every_page_is_on_the_index() -> None:
+    index = ROOT / "docs" / "index.md"
+    linked = {(index.parent / target).resolve() for target in re.findall(r"\]\(([^)#]+)", index.read_text())}
+    lost = {page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").rglob("*.md")} - {
+        page.relative_to(ROOT).as_posix() for page in linked | {index} if page.is_relative_to(ROOT)
+    }
+    # The page of the contracts is written beside them.
+    assert not lost - {"docs/reference/contracts.md"}

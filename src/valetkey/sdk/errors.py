@@ -309,7 +309,9 @@ class RecoveryFailed(core.ValetkeyError):
 
 def error_of(status: int, answer: Answer | None, retry_after: int | None) -> PlatformAnswer:
     """The exception for an answer that is no success; None stands for one that is not the platform's JSON."""
-    if answer is None:
+    # A body such as {} with a 200 is no envelope: it neither succeeds nor says why not.
+    silent = answer is not None and answer.error is None and answer.code is None and status < 300
+    if answer is None or silent:
         return NetworkError(
             f"something else than the platform answered (HTTP {status})", code="network", status=status
         )

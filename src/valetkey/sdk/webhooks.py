@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from valetkey.core.errors import InvalidInput
 from valetkey.crypto.secret import Secret
+from valetkey.wire import js_json
 from valetkey.wire.http import JSON_TYPE, SIGNATURE_HEADER
 from valetkey.wire.webhooks import WebhookError, verify_header
 
@@ -33,10 +34,7 @@ def read_webhook(
     """
     known = Secret(secret) if isinstance(secret, str) else secret
     verify_header(known, header, body, int(time.time()) if now is None else now)
-    try:
-        event = json.loads(body)
-    except (ValueError, RecursionError):
-        event = None
+    event = js_json.parse(body)
     if not isinstance(event, dict):
         raise InvalidInput("a webhook is a JSON object")
     return event

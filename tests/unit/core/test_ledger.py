@@ -181,6 +181,19 @@ def test_placing_asks_the_policy(one: Session, code: Code) -> None:
     assert refused.first.code is code
 
 
+@pytest.mark.parametrize(
+    ("asked", "granted"), [(AMOUNT, 4), (50_000_000, 1), (50_000_001, 0), (499_999, 100)]
+)
+def test_NO_OVERSPEND_however_often_money_is_asked_for(asked: int, granted: int) -> None:
+    one, placed = SESSION, 0
+    for number in range(120):
+        after = apply(State(one), PlaceHold(f"hld_{number}", spend(asked), END), NOW)
+        if isinstance(after, State):
+            one, placed = after.session, placed + 1
+    assert placed == granted
+    assert one.usage == Usage(held=asked * granted)
+
+
 def test_a_repeated_placing_is_not_decided_again() -> None:
     state = applied(State(SESSION), PLACE, NOW)
     dead = replace(state, session=replace(state.session, revoked_at=NOW))

@@ -55,6 +55,7 @@ NO_ANSWERS = {
     "empty": Reply(b""),
     "204": Reply(b"", 204),
     "null": Reply(b"null"),
+    "an empty object": Reply(b"{}"),
     "list": Reply(b"[]"),
     "text": Reply(b'"ok"'),
     "cut": Reply(b'{"success":true,"data":{"numb'),

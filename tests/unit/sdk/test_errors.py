@@ -98,8 +98,7 @@ def test_details_that_cannot_be_read_hide_no_error(details: bytes) -> None:
     [(400, errors.InvalidInput), (401, errors.Unauthenticated), (403, errors.Forbidden), (404, errors.NotFound),
      (405, errors.MethodNotAllowed), (409, errors.Conflict), (413, errors.PayloadTooLarge),
      (429, errors.RateLimited), (500, errors.PlatformError), (502, errors.PlatformUnavailable),
-     (503, errors.PlatformUnavailable), (504, errors.PlatformUnavailable), (402, errors.PlatformError),
-     (200, errors.PlatformError)],
+     (503, errors.PlatformUnavailable), (504, errors.PlatformUnavailable), (402, errors.PlatformError)],
 )  # fmt: skip
 @pytest.mark.parametrize("code", [None, "of_a_newer_platform"])
 def test_a_code_that_is_missing_or_unknown_leaves_the_status(

@@ -69,7 +69,8 @@ def test_a_signed_event_arrives(receiver: WebhookReceiver, inbox: Inbox) -> None
 
 @pytest.mark.parametrize(
     "header",
-    ["", "t=1,v1=00", "v1=00", "t=now,v1=00", "nonsense", f"t={int(time.time())}", f"t={int(time.time())},v1={'0' * 64}"],
+    ["", "t=1,v1=00", "v1=00", "t=now,v1=00", "nonsense", f"t={int(time.time())}",
+     f"t={int(time.time())},v1={'0' * 64}"],
 )  # fmt: skip
 def test_another_signature_is_401(receiver: WebhookReceiver, inbox: Inbox, header: str) -> None:
     answer = post(receiver.url, json.dumps(EVENT).encode(), header)
