@@ -1,6 +1,7 @@
 """Fixtures and profiles for every test. The seed is fixed and printed, so that a failure repeats."""
 
 import os
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -23,3 +24,11 @@ def pytest_report_header(config: pytest.Config) -> str:
     seed = config.getoption("--hypothesis-seed", None)
     shown = "derandomized" if PROFILE == "fast" else seed or "random (printed)"
     return f"hypothesis profile {PROFILE}, seed {shown}"
+
+
+RECURSION_LIMIT = sys.getrecursionlimit()
+
+
+def pytest_runtest_setup() -> None:
+    """Tests import web3 and titanoboa, which raise the limit for the whole process: each begins with Python's own."""
+    sys.setrecursionlimit(RECURSION_LIMIT)

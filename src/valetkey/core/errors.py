@@ -13,9 +13,17 @@ class ValetkeyError(Exception):
 
 
 class InvalidInput(ValetkeyError, ValueError):
-    """A value that cannot be meant: refused before anything is computed or stored."""
+    """A value that cannot be meant: refused before anything is computed or stored.
+
+    `field` names the member of a request that holds it, when that is known.
+    """
 
     code = "invalid_input"
+    field: str | None = None
+
+    def __init__(self, message: str, *, code: str | None = None, field: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.field = field
 
 
 class InvalidAmount(InvalidInput):

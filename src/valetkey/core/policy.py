@@ -61,4 +61,5 @@ def check_lifetime(seconds: int, *, seconds_min: int, seconds_max: int) -> None:
         raise InvalidInput(
             f"a session lives {seconds_min} to {seconds_max} seconds, not {seconds}",
             code="lifetime_out_of_bounds",
+            field="expiry",
         )

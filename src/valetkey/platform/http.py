@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from valetkey.core.errors import ValetkeyError
+from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.core.refusal import Code
 from valetkey.platform.callers import Caller, authenticate
 from valetkey.platform.context import Platform
@@ -25,6 +25,7 @@ from valetkey.wire.http import (
     REQUEST_ID_HEADER,
     RETRY_AFTER_HEADER,
     InvalidRequest,
+    Problem,
     credential,
     decode_body,
     decode_query,
@@ -189,7 +190,7 @@ async def _understand(endpoint: Endpoint, request: Request) -> Call:
             caller = await authenticate(platform.store, secret, platform.clock.now())
         except Unauthenticated:
             # Guessing is counted by where it comes from; every guess has a key of its own.
-            platform.limiter.take(client, Limit.GENERAL)
+            platform.limiter.take(client, Limit.GUESS)
             raise
         if platform.clock.now() - caller.agent.last_seen_at >= SEEN_SECONDS:
             await platform.store.seen(caller.agent.id)
@@ -221,8 +222,7 @@ def error_response(error: ValetkeyError, request_id: str) -> Response:
     if isinstance(error, RefusedRequest):
         body = refusal_body(error.refused, request_id, extra=error.extra)
     else:
-        details = error.problems if isinstance(error, InvalidRequest) and error.problems else None
-        body = error_body(error.code, str(error), details, request_id)
+        body = error_body(error.code, str(error), _details(error), request_id)
     row = row_of(error)
     headers: dict[str, str] = {}
     if isinstance(error, RateLimited):
@@ -230,6 +230,15 @@ def error_response(error: ValetkeyError, request_id: str) -> Response:
     elif row.retryable:
         headers[RETRY_AFTER_HEADER] = str(RETRY_SECONDS)
     return json_response(encode(body), row.http_status, request_id, headers)
+
+
+def _details(error: ValetkeyError) -> object:
+    """What is wrong where, for who sent it; None when only the message says it."""
+    if isinstance(error, InvalidRequest) and error.problems:
+        return error.problems
+    if isinstance(error, InvalidInput) and error.field is not None:
+        return (Problem([error.field], str(error)),)
+    return None
 
 
 def method_not_allowed(request: Request, allowed: list[str]) -> Response:

@@ -13,9 +13,14 @@ KEYS_MAX = 20_000
 
 
 class Limit(StrEnum):
-    """What is counted, each on its own."""
+    """What is counted, each on its own: PUBLIC and GUESS by address, the others by credential.
+
+    GUESS counts credentials that nobody has: it must not use up what an address may look up in public.
+    """
 
     GENERAL = "general"
+    PUBLIC = "public"
+    GUESS = "guess"
     SEARCH = "search"
     CHECKOUT = "checkout"
     FUND = "fund"
@@ -25,6 +30,8 @@ class Limit(StrEnum):
 
 PER_MINUTE: Mapping[Limit, int] = {
     Limit.GENERAL: 100,
+    Limit.PUBLIC: 600,
+    Limit.GUESS: 100,
     Limit.SEARCH: 10,
     Limit.CHECKOUT: 20,
     Limit.FUND: 20,

@@ -31,11 +31,20 @@ class UrlRefused(InvalidInput):
     code = "callback_url_refused"
 
 
-def check_url(url: str, test_mode: bool) -> SplitResult:
+def check_url(url: str, test_mode: bool, field: str = "callbackUrl") -> SplitResult:
     """Raise UrlRefused unless the URL is https (in test mode also http on loopback) and not plainly private.
 
-    This is the look at the door; a name is resolved, and checked again, when it is called.
+    This is the look at the door; a name is resolved, and checked again, when it is called. `field` is the
+    member of the request that holds the URL.
     """
+    try:
+        return _checked(url, test_mode)
+    except UrlRefused as refused:
+        refused.field = field
+        raise
+
+
+def _checked(url: str, test_mode: bool) -> SplitResult:
     if len(url) > URL_CHARS_MAX or any(c <= " " or c == "\\" or c == "\x7f" for c in url):
         raise UrlRefused("a callback URL is a plain https URL")
     try:
@@ -44,9 +53,11 @@ def check_url(url: str, test_mode: bool) -> SplitResult:
     except ValueError:
         raise UrlRefused("a callback URL is a plain https URL") from None
     host = parts.hostname or ""
+    if parts.scheme not in ("http", "https"):
+        raise UrlRefused("a callback URL begins with https://")
     if parts.username is not None or parts.password is not None or not host or port == 0:
         raise UrlRefused("a callback URL has a host and no user name")
-    if test_mode and parts.scheme in ("http", "https") and host in LOOPBACK_NAMES:
+    if test_mode and host in LOOPBACK_NAMES:
         return parts
     if parts.scheme != "https":
         raise UrlRefused("a callback URL begins with https://")

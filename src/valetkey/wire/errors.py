@@ -107,7 +107,9 @@ CODES: dict[str, ErrorRow] = {
 }
 """Every code of `core.refusal.Code` and of the environment; none is ever renamed."""
 
-AMOUNT_CODES = frozenset({Code.BUDGET_EXCEEDED, Code.PER_SPEND_EXCEEDED, Code.NO_LIMIT_FOR_ASSET})
+AMOUNT_CODES = frozenset(
+    {Code.BUDGET_EXCEEDED, Code.PER_SPEND_EXCEEDED, Code.NO_LIMIT_FOR_ASSET, Code.INSUFFICIENT_BALANCE}
+)
 """Refusals whose figures are amounts of money. The limit of any other is a plain integer (unix seconds)."""
 
 

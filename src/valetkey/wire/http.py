@@ -1,5 +1,6 @@
 """How HTTP is spelled here: paths, header names, the envelope of answers, and reading requests strictly."""
 
+import re
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -25,6 +26,10 @@ CREDENTIAL_CHARS_MAX = 512
 IDEMPOTENCY_KEY_CHARS_MAX = 255
 
 T = TypeVar("T")
+
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+_NAMED = re.compile(r"([A-Za-z_]+): (an amount .*)")
+"""What our own look at a field says of it, see shape.check_amount."""
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -126,10 +131,15 @@ def credential(headers: Mapping[str, str]) -> Secret | None:
 
 def _problem(message: str) -> Problem:
     text, _, place = message.partition(" - at `")
+    path = _path(place.rstrip("`"))
     if text.startswith("Invalid enum value"):
         # The library quotes what was sent, and a secret may have been pasted into the wrong field.
         text = "not one of the allowed values"
-    return Problem(_path(place.rstrip("`")), text)
+    if missing := _MISSING.fullmatch(text):
+        return Problem([*path, missing[1]], "required")
+    if named := _NAMED.fullmatch(text):
+        return Problem([*path, named[1]], named[2])
+    return Problem(path, text)
 
 
 def _path(place: str) -> list[str | int]:

@@ -1,7 +1,5 @@
 """JSON shapes of figures about the whole market."""
 
-from decimal import Decimal
-
 from msgspec import field
 
 from valetkey.wire.shape import View
@@ -23,11 +21,11 @@ class ServiceFigures(View):
 
 
 class TransactionFigures(View):
-    """Completed transactions; the volume is US dollars as USDC."""
+    """Completed transactions; the volume is US dollars as USDC, a decimal string."""
 
     total_completed: int
     last_24h: int = field(name="last24h")
-    volume_usd_24h: Decimal = field(name="volumeUsd24h")
+    volume_usd_24h: str = field(name="volumeUsd24h")
 
 
 class AgentFigures(View):

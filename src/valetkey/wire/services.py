@@ -37,11 +37,13 @@ class CreateServiceRequest(Request):
     network: Network = "base-sepolia"
 
     def __post_init__(self) -> None:
-        check_amount(self.price, self.currency)
+        check_amount(self.price, "price", self.currency)
 
 
 class PatchServiceRequest(Request):
-    """PATCH /services/:id. An absent member stays as it is; a null `endpoint_url` removes the URL."""
+    """PATCH /services/:id. An absent member stays as it is; a null `endpoint_url` removes the URL.
+
+    Currency and network cannot change; they are taken so that a client that sends all it knows may name them."""
 
     title: Title | None = None
     description: Description | None = None
@@ -52,9 +54,11 @@ class PatchServiceRequest(Request):
     callback_required: bool | None = None
     endpoint_url: Url | UnsetType | None = msgspec.UNSET
     status: Literal["active", "paused"] | None = None
+    currency: Currency | None = None
+    network: Network | None = None
 
     def __post_init__(self) -> None:
-        check_amount(self.price)
+        check_amount(self.price, "price")
 
 
 class SearchQuery(msgspec.Struct, kw_only=True):
@@ -75,7 +79,7 @@ class SearchQuery(msgspec.Struct, kw_only=True):
 
     def __post_init__(self) -> None:
         known = self.currency in CURRENCY_DECIMALS
-        check_amount(self.max_price, self.currency if known and self.currency else "USDC")
+        check_amount(self.max_price, "max_price", self.currency if known and self.currency else "USDC")
 
 
 class ServiceAgent(View):

@@ -42,8 +42,8 @@ class CreateSessionRequest(Request):
     recovery: Recovery | None = None
 
     def __post_init__(self) -> None:
-        check_amount(self.budget_usdc)
-        check_amount(self.per_spend_usdc)
+        check_amount(self.budget_usdc, "budgetUsdc")
+        check_amount(self.per_spend_usdc, "perSpendUsdc")
 
 
 class CreatedSession(View):

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 
+from valetkey.core.errors import InvalidAmount
 from valetkey.core.money import CURRENCY_DECIMALS, parse_units
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -34,7 +35,14 @@ class View(msgspec.Struct, rename="camel", kw_only=True, omit_defaults=True):
     """What the platform answers. A member that is at its default (None, absent) is left out."""
 
 
-def check_amount(amount: Decimal | None, currency: str = "USDC") -> None:
-    """Raise InvalidAmount unless the number is an exact amount of the currency; None passes."""
-    if amount is not None:
+def check_amount(amount: Decimal | None, field: str, currency: str = "USDC") -> None:
+    """Raise InvalidAmount unless the number is an exact amount of the currency; None passes.
+
+    The message begins with the field, because a decoder that calls this knows only the object it is in.
+    """
+    if amount is None:
+        return
+    try:
         parse_units(amount, CURRENCY_DECIMALS[currency])
+    except InvalidAmount as problem:
+        raise InvalidAmount(f"{field}: {problem}", field=field) from None

@@ -88,3 +88,25 @@ def test_searching(server: Server) -> None:
     assert (page["total"], page["limit"]) == (3, 100)
     for strange in ("%22", "%2A", "quokka%20OR", "NEAR(", "a%22b*", "-", "%00", "quokka%27"):
         assert seller.ask("GET", f"/services?q={strange}").status_code == 200
+    assert "Quokka one" in found("q=quokka&min_rating=0")
+    assert found("q=quokka&min_rating=0.5") == []
+
+
+def test_what_is_wrong_is_named(seller: Agent) -> None:
+    """Clients print the path: `price — ...`."""
+    made = seller.offer()
+    whole = {"title": "t", "description": "d", "category": "data", "price": 1, "priceUnit": "flat"}
+    for method, path, body, field in [
+        ("POST", "/services", {**whole, "price": 0}, "price"),
+        ("POST", "/services", {**whole, "price": -1}, "price"),
+        ("POST", "/services", {name: value for name, value in whole.items() if name != "title"}, "title"),
+        ("POST", "/services", {**whole, "endpointUrl": "nonsense"}, "endpointUrl"),
+        ("PATCH", f"/services/{made['id']}", {"network": "base"}, "network"),
+        ("PATCH", f"/services/{made['id']}", {"currency": "ETH"}, "currency"),
+        ("PATCH", f"/services/{made['id']}", {"price": 0}, "price"),
+    ]:
+        answer = seller.ask(method, path, body)
+        assert answer.status_code == 400, answer.text
+        assert [problem["path"] for problem in answer.json()["details"]] == [[field]]
+    same = seller.data("PATCH", f"/services/{made['id']}", {"network": "base-sepolia", "title": "other"})
+    assert same["title"] == "other"

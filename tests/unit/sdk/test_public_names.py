@@ -8,8 +8,8 @@ import pytest
 
 import valetkey
 
-HEAVY = ("web3", "eth_account", "httpx", "aiohttp", "requests", "solders", "msgspec", "coincurve", "cryptography", "rich",
-         "typer", "starlette", "apsw")  # fmt: skip
+HEAVY = ("web3", "eth_account", "httpx", "aiohttp", "requests", "solders", "msgspec", "coincurve", "cryptography",
+         "rich", "typer", "starlette", "apsw")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", valetkey.__all__)

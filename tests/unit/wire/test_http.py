@@ -64,8 +64,8 @@ def test_amounts_are_read_exactly(amount: bytes, expected: Decimal | int) -> Non
 def test_null_is_unlimited_and_absent_is_an_error() -> None:
     assert decode_body(SESSION % b"null", CreateSessionRequest).budget_usdc is None
     assert problem_of(b'{"expiry":3600}', CreateSessionRequest) == (
-        [],
-        "Object missing required field `budgetUsdc`",
+        ["budgetUsdc"],
+        "required",
     )
 
 
@@ -73,6 +73,8 @@ def test_null_is_unlimited_and_absent_is_an_error() -> None:
     ("body", "path"),
     [
         (b'{"budgetUsdc":1,"expiry":1.5}', ["expiry"]),
+        (b'{"budgetUsdc":-1,"expiry":60}', ["budgetUsdc"]),
+        (b'{"budgetUsdc":1,"perSpendUsdc":0.0000001,"expiry":60}', ["perSpendUsdc"]),
         (b'{"budgetUsdc":1,"expiry":true}', ["expiry"]),
         (b'{"budgetUsdc":1,"expiry":"60"}', ["expiry"]),
         (b'{"budgetUsdc":1,"expiry":60,"allowedServiceIds":["a",7]}', ["allowedServiceIds", 1]),
@@ -81,7 +83,7 @@ def test_null_is_unlimited_and_absent_is_an_error() -> None:
         (b"null", []), (b"[]", []), (b'"text"', []), (b"", []), (b"{", []),
         (b'{"budgetUsdc":1,"expiry":60,"label":"\xff"}', []),
         (b'{"unknown":"\xff"}', []),
-        (b'{"unknown":' + b"[" * 50_000 + b"]" * 50_000 + b"}", []),
+        (b'{"unknown":' + b"[" * 50_000 + b"]" * 50_000 + b"}", ["budgetUsdc"]),
     ],
 )  # fmt: skip
 def test_problems_say_where(body: bytes, path: list[str | int]) -> None:

@@ -95,6 +95,6 @@ ENDPOINTS = [
         summary="The key to encrypt payloads for an agent to",
         gives=PublicKey,
         access=Access.PUBLIC,
-        limit=Limit.GENERAL,
+        limit=Limit.PUBLIC,
     ),
 ]

@@ -50,7 +50,9 @@ def fee_tier() -> FeeTier:
 async def score(platform: Platform, address: str) -> Score:
     """The on-chain score of a wallet, where trading is free: the first network."""
     if not is_address(address):
-        raise InvalidInput("this is not an address, or its checksum is wrong", code="invalid_address")
+        raise InvalidInput(
+            "this is not an address, or its checksum is wrong", code="invalid_address", field="address"
+        )
     address = checksum_address(address)
     value = await platform.main_network.reader.score(address)
     required = platform.settings.graduation_score

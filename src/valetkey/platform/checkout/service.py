@@ -87,7 +87,7 @@ async def _check_order(
     if service.agent_id == caller.agent.id or payer == seller.wallet_address:
         raise refused(Code.SELF_PURCHASE, "seller", "an agent does not buy from itself")
     if service.callback_required and asked.callback_url is None:
-        raise InvalidInput("this service needs a callbackUrl", code="validation_failed")
+        raise InvalidInput("this service needs a callbackUrl", code="validation_failed", field="callbackUrl")
     if asked.callback_url is not None:
         check_url(asked.callback_url, platform.settings.test_mode)
     if service.price * asked.quantity == 0:
@@ -95,7 +95,7 @@ async def _check_order(
             Code.SERVICE_UNAVAILABLE, "price", "a price of nothing cannot be paid through an escrow"
         )
     if service.price * asked.quantity >= AMOUNT_MAX:
-        raise InvalidInput("the price times the quantity is more than any escrow holds")
+        raise InvalidInput("the price times the quantity is more than any escrow holds", field="quantity")
     await check_graduated(platform, service.network, caller.agent.wallet_address)
 
 

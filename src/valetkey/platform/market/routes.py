@@ -1,6 +1,7 @@
 """Routes of the market and its networks."""
 
 from valetkey.platform.http import Access, Call, Endpoint
+from valetkey.platform.limits import Limit
 from valetkey.platform.market import service
 from valetkey.wire.http import API_PREFIX
 from valetkey.wire.market import MarketplacePulse
@@ -26,6 +27,7 @@ ENDPOINTS = [
         summary="Figures about the whole market",
         gives=MarketplacePulse,
         access=Access.PUBLIC,
+        limit=Limit.PUBLIC,
     ),
     Endpoint(
         method="GET",
@@ -34,5 +36,6 @@ ENDPOINTS = [
         summary="Chain, contracts and confirmations; `?network=` names another than the first",
         gives=NetworkView,
         access=Access.PUBLIC,
+        limit=Limit.PUBLIC,
     ),
 ]

@@ -1,7 +1,7 @@
 """Figures about the whole market."""
 
 from valetkey.core.fees import FEE_BPS
-from valetkey.core.money import to_decimal
+from valetkey.core.money import format_units
 from valetkey.platform.context import Platform
 from valetkey.wire.market import (
     AgentFigures,
@@ -32,7 +32,7 @@ async def pulse(platform: Platform) -> MarketplacePulse:
         transactions=TransactionFigures(
             total_completed=figures.completed_total,
             last_24h=figures.completed_last_24h,
-            volume_usd_24h=to_decimal(figures.volume_24h, network.asset.decimals),
+            volume_usd_24h=format_units(figures.volume_24h, network.asset.decimals),
         ),
         agents=AgentFigures(total_registered=figures.agents_total, active_last_7d=figures.agents_active_7d),
         settlement=SettlementFacts(

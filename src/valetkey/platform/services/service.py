@@ -1,5 +1,8 @@
 """Offering services, changing them, and finding them."""
 
+from decimal import Decimal
+
+from valetkey.core.errors import InvalidInput
 from valetkey.core.ids import Kind
 from valetkey.core.money import CURRENCY_DECIMALS, parse_units
 from valetkey.core.service import Service, ServiceQuery, ServiceStatus
@@ -26,7 +29,8 @@ async def create(platform: Platform, caller: Caller, asked: CreateServiceRequest
     platform.network(asked.network)
     await check_graduated(platform, asked.network, caller.agent.wallet_address)
     if asked.endpoint_url is not None:
-        check_url(asked.endpoint_url, platform.settings.test_mode)
+        check_url(asked.endpoint_url, platform.settings.test_mode, "endpointUrl")
+    _check_price(asked.price)
     now = platform.clock.now()
     decimals = CURRENCY_DECIMALS[asked.currency]
     service = Service(
@@ -61,7 +65,8 @@ async def search(platform: Platform, asked: SearchQuery) -> ServicePage:
         category=asked.category,
         currency=asked.currency,
         price_max=None if asked.max_price is None else parse_units(asked.max_price, decimals),
-        rating_hundredths_min=None if asked.min_rating is None else round(asked.min_rating * 100),
+        # At least nothing is no condition: services without a rating fit it too.
+        rating_hundredths_min=round(asked.min_rating * 100) if asked.min_rating else None,
         network=asked.network,
         sort_by=asked.sort_by,
         limit=limit,
@@ -89,11 +94,19 @@ async def change(
 ) -> ServiceView:
     """Change what the caller offers. Purchases that were made keep their price."""
     service = await _own(platform, caller, service_id)
+    for field, wanted, fixed in (
+        ("currency", asked.currency, service.currency),
+        ("network", asked.network, service.network),
+    ):
+        if wanted is not None and wanted != fixed:
+            raise InvalidInput(f"a service keeps its {field}: offer another one", field=field)
+    if asked.price is not None:
+        _check_price(asked.price)
     endpoint_url: str | None = None
     if asked.endpoint_url is None:
         endpoint_url = ""
     elif isinstance(asked.endpoint_url, str):
-        check_url(asked.endpoint_url, platform.settings.test_mode)
+        check_url(asked.endpoint_url, platform.settings.test_mode, "endpointUrl")
         endpoint_url = asked.endpoint_url
     changed = await platform.store.change_service(
         service.id,
@@ -116,6 +129,11 @@ async def archive(platform: Platform, caller: Caller, service_id: str) -> None:
     """Take a service off the market for good."""
     service = await _own(platform, caller, service_id)
     await platform.store.change_service(service.id, ServiceChange(status=ServiceStatus.ARCHIVED))
+
+
+def _check_price(price: Decimal) -> None:
+    if price == 0:
+        raise InvalidInput("a price of nothing cannot be paid through an escrow", field="price")
 
 
 async def _own(platform: Platform, caller: Caller, service_id: str) -> Service:

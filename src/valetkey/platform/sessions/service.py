@@ -122,12 +122,16 @@ def _wallet(asked: CreateSessionRequest, caller: Caller) -> str | None:
     if asked.session_wallet is None:
         return None
     if not is_address(asked.session_wallet):
-        raise InvalidInput("the checksum of the session wallet's address is wrong", code="invalid_address")
+        raise InvalidInput(
+            "the checksum of the session wallet's address is wrong",
+            code="invalid_address",
+            field="sessionWallet",
+        )
     address = checksum_address(asked.session_wallet)
     if address == ZERO_ADDRESS:
-        raise InvalidInput("the session wallet is an account")
+        raise InvalidInput("the session wallet is an account", field="sessionWallet")
     if address == caller.agent.wallet_address:
-        raise InvalidInput("a session has a wallet of its own, not the owner's")
+        raise InvalidInput("a session has a wallet of its own, not the owner's", field="sessionWallet")
     return address
 
 

@@ -2,7 +2,7 @@
 ChainUnavailable (retryable); nothing is guessed."""
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from valetkey.chains.evm.connection import async_close_web3, async_open_web3, no_answer
@@ -60,7 +60,7 @@ class AsyncEvmWallet:
     async def native_balance(self, address: str) -> int:
         """Wei of an account."""
         web3 = await self._connected()
-        return int(await self._ask(web3.eth.get_balance(checksum_address(address))))
+        return int(await self._ask(lambda: web3.eth.get_balance(checksum_address(address))))
 
     async def token_balance(self, token: str, address: str) -> int:
         """Base units of a token that an account has."""
@@ -85,12 +85,12 @@ class AsyncEvmWallet:
     async def block_time(self) -> int:
         """Unix seconds of the newest block."""
         web3 = await self._connected()
-        return int((await self._ask(web3.eth.get_block("latest")))["timestamp"])
+        return int((await self._ask(lambda: web3.eth.get_block("latest")))["timestamp"])
 
     async def nonce(self) -> int:
         """How many transactions of the account are in blocks."""
         web3 = await self._connected()
-        return int(await self._ask(web3.eth.get_transaction_count(self.address, "latest")))
+        return int(await self._ask(lambda: web3.eth.get_transaction_count(self.address, "latest")))
 
     async def fee_per_gas(self) -> int:
         """Wei per gas that a transaction offers at most if it is signed now."""
@@ -110,7 +110,7 @@ class AsyncEvmWallet:
             gas = await self._gas(call)
         fee, tip = await self._fees()
         if nonce is None:
-            nonce = int(await self._ask(web3.eth.get_transaction_count(self.address, "pending")))
+            nonce = int(await self._ask(lambda: web3.eth.get_transaction_count(self.address, "pending")))
         return self._signed(call, nonce, gas, fee, tip)
 
     async def sign_sweep(self, to: str) -> SignedTransaction | None:
@@ -132,7 +132,7 @@ class AsyncEvmWallet:
 
         refusal = ""
         try:
-            await self._ask(web3.eth.send_raw_transaction(signed.raw), let=Web3RPCError)
+            await self._ask(lambda: web3.eth.send_raw_transaction(signed.raw), let=Web3RPCError)
         except Web3RPCError as error:
             refusal = _reason(error.message)
         # A node that knows it already refuses it too.
@@ -145,7 +145,9 @@ class AsyncEvmWallet:
         from web3.exceptions import TransactionNotFound
 
         try:
-            receipt = await self._ask(web3.eth.get_transaction_receipt(tx_hash), let=TransactionNotFound)
+            receipt = await self._ask(
+                lambda: web3.eth.get_transaction_receipt(tx_hash), let=TransactionNotFound
+            )
         except TransactionNotFound:
             return None
         return Mined(tx_hash, int(receipt["status"]) == 1, int(receipt["blockNumber"]))
@@ -168,7 +170,7 @@ class AsyncEvmWallet:
             web3 = await async_open_web3(self._rpc_url)
             met = -1
             try:
-                met = int(await self._ask(web3.eth.chain_id))
+                met = int(await self._ask(lambda: web3.eth.chain_id))
             finally:
                 if met != self._chain_id:
                     await async_close_web3(web3)
@@ -181,13 +183,16 @@ class AsyncEvmWallet:
             self._web3 = kept
         return self._web3
 
-    async def _ask(self, question: Awaitable[T], *, let: type[Exception] | None = None) -> T:
-        """Await an answer; failures become ours, and never quote the URL. `let` passes as it is."""
+    async def _ask(self, question: Callable[[], Awaitable[T]], *, let: type[Exception] | None = None) -> T:
+        """Ask, and await the answer; failures become ours, and never quote the URL. `let` passes as it is.
+
+        The question is asked in here, so that the sync twin, which gets its answer at once, meets its failures here.
+        """
         from web3.exceptions import ContractLogicError, Web3RPCError
 
         problem: Exception
         try:
-            return await question
+            return await question()
         except ContractLogicError as error:
             problem = CallReverts(_reason(error.message))
         except Web3RPCError as error:
@@ -204,7 +209,7 @@ class AsyncEvmWallet:
     async def _view(self, call: Call) -> bytes:
         web3 = await self._connected()
         # The sender is set by no caller of a view: whoever asks gets the same answer.
-        return bytes(await self._ask(web3.eth.call({"to": call.to, "data": call.data})))
+        return bytes(await self._ask(lambda: web3.eth.call({"to": call.to, "data": call.data})))
 
     async def _number(self, call: Call) -> int:
         answer = await self._view(call)
@@ -217,16 +222,19 @@ class AsyncEvmWallet:
             return TRANSFER_GAS
         web3 = await self._connected()
         asked = {"from": self.address, "to": call.to, "data": call.data, "value": call.value}
-        return int(await self._ask(web3.eth.estimate_gas(asked))) * GAS_MARGIN_PERCENT // 100
+        return int(await self._ask(lambda: web3.eth.estimate_gas(asked))) * GAS_MARGIN_PERCENT // 100
 
     async def _fees(self) -> tuple[int, int]:
         """The most that is paid per gas, and what of it goes to the block's maker, in wei."""
         web3 = await self._connected()
         from web3.exceptions import MethodUnavailable
 
-        base = int((await self._ask(web3.eth.get_block("latest"))).get("baseFeePerGas", 0))
+        base = int((await self._ask(lambda: web3.eth.get_block("latest"))).get("baseFeePerGas", 0))
         try:
-            tip = int(await self._ask(web3.eth.max_priority_fee, let=MethodUnavailable)) or PRIORITY_FEE_WEI
+            tip = (
+                int(await self._ask(lambda: web3.eth.max_priority_fee, let=MethodUnavailable))
+                or PRIORITY_FEE_WEI
+            )
         except MethodUnavailable:
             tip = PRIORITY_FEE_WEI
         return 2 * base + tip, tip
@@ -249,7 +257,7 @@ class AsyncEvmWallet:
         from web3.exceptions import TransactionNotFound
 
         try:
-            await self._ask(web3.eth.get_transaction(tx_hash), let=TransactionNotFound)
+            await self._ask(lambda: web3.eth.get_transaction(tx_hash), let=TransactionNotFound)
         except TransactionNotFound:
             return False
         return True

@@ -3,6 +3,7 @@
 ChainUnavailable (retryable); nothing is guessed."""
 
 import time
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from valetkey.chains.evm.connection import close_web3, no_answer, open_web3
@@ -60,7 +61,7 @@ class EvmWallet:
     def native_balance(self, address: str) -> int:
         """Wei of an account."""
         web3 = self._connected()
-        return int(self._ask(web3.eth.get_balance(checksum_address(address))))
+        return int(self._ask(lambda: web3.eth.get_balance(checksum_address(address))))
 
     def token_balance(self, token: str, address: str) -> int:
         """Base units of a token that an account has."""
@@ -85,12 +86,12 @@ class EvmWallet:
     def block_time(self) -> int:
         """Unix seconds of the newest block."""
         web3 = self._connected()
-        return int((self._ask(web3.eth.get_block("latest")))["timestamp"])
+        return int((self._ask(lambda: web3.eth.get_block("latest")))["timestamp"])
 
     def nonce(self) -> int:
         """How many transactions of the account are in blocks."""
         web3 = self._connected()
-        return int(self._ask(web3.eth.get_transaction_count(self.address, "latest")))
+        return int(self._ask(lambda: web3.eth.get_transaction_count(self.address, "latest")))
 
     def fee_per_gas(self) -> int:
         """Wei per gas that a transaction offers at most if it is signed now."""
@@ -108,7 +109,7 @@ class EvmWallet:
             gas = self._gas(call)
         fee, tip = self._fees()
         if nonce is None:
-            nonce = int(self._ask(web3.eth.get_transaction_count(self.address, "pending")))
+            nonce = int(self._ask(lambda: web3.eth.get_transaction_count(self.address, "pending")))
         return self._signed(call, nonce, gas, fee, tip)
 
     def sign_sweep(self, to: str) -> SignedTransaction | None:
@@ -130,7 +131,7 @@ class EvmWallet:
 
         refusal = ""
         try:
-            self._ask(web3.eth.send_raw_transaction(signed.raw), let=Web3RPCError)
+            self._ask(lambda: web3.eth.send_raw_transaction(signed.raw), let=Web3RPCError)
         except Web3RPCError as error:
             refusal = _reason(error.message)
         # A node that knows it already refuses it too.
@@ -143,7 +144,7 @@ class EvmWallet:
         from web3.exceptions import TransactionNotFound
 
         try:
-            receipt = self._ask(web3.eth.get_transaction_receipt(tx_hash), let=TransactionNotFound)
+            receipt = self._ask(lambda: web3.eth.get_transaction_receipt(tx_hash), let=TransactionNotFound)
         except TransactionNotFound:
             return None
         return Mined(tx_hash, int(receipt["status"]) == 1, int(receipt["blockNumber"]))
@@ -166,7 +167,7 @@ class EvmWallet:
             web3 = open_web3(self._rpc_url)
             met = -1
             try:
-                met = int(self._ask(web3.eth.chain_id))
+                met = int(self._ask(lambda: web3.eth.chain_id))
             finally:
                 if met != self._chain_id:
                     close_web3(web3)
@@ -179,13 +180,16 @@ class EvmWallet:
             self._web3 = kept
         return self._web3
 
-    def _ask(self, question: T, *, let: type[Exception] | None = None) -> T:
-        """Await an answer; failures become ours, and never quote the URL. `let` passes as it is."""
+    def _ask(self, question: Callable[[], T], *, let: type[Exception] | None = None) -> T:
+        """Ask, and the answer; failures become ours, and never quote the URL. `let` passes as it is.
+
+        The question is asked in here, so that the sync twin, which gets its answer at once, meets its failures here.
+        """
         from web3.exceptions import ContractLogicError, Web3RPCError
 
         problem: Exception
         try:
-            return question
+            return question()
         except ContractLogicError as error:
             problem = CallReverts(_reason(error.message))
         except Web3RPCError as error:
@@ -202,7 +206,7 @@ class EvmWallet:
     def _view(self, call: Call) -> bytes:
         web3 = self._connected()
         # The sender is set by no caller of a view: whoever asks gets the same answer.
-        return bytes(self._ask(web3.eth.call({"to": call.to, "data": call.data})))
+        return bytes(self._ask(lambda: web3.eth.call({"to": call.to, "data": call.data})))
 
     def _number(self, call: Call) -> int:
         answer = self._view(call)
@@ -215,16 +219,16 @@ class EvmWallet:
             return TRANSFER_GAS
         web3 = self._connected()
         asked = {"from": self.address, "to": call.to, "data": call.data, "value": call.value}
-        return int(self._ask(web3.eth.estimate_gas(asked))) * GAS_MARGIN_PERCENT // 100
+        return int(self._ask(lambda: web3.eth.estimate_gas(asked))) * GAS_MARGIN_PERCENT // 100
 
     def _fees(self) -> tuple[int, int]:
         """The most that is paid per gas, and what of it goes to the block's maker, in wei."""
         web3 = self._connected()
         from web3.exceptions import MethodUnavailable
 
-        base = int((self._ask(web3.eth.get_block("latest"))).get("baseFeePerGas", 0))
+        base = int((self._ask(lambda: web3.eth.get_block("latest"))).get("baseFeePerGas", 0))
         try:
-            tip = int(self._ask(web3.eth.max_priority_fee, let=MethodUnavailable)) or PRIORITY_FEE_WEI
+            tip = int(self._ask(lambda: web3.eth.max_priority_fee, let=MethodUnavailable)) or PRIORITY_FEE_WEI
         except MethodUnavailable:
             tip = PRIORITY_FEE_WEI
         return 2 * base + tip, tip
@@ -247,7 +251,7 @@ class EvmWallet:
         from web3.exceptions import TransactionNotFound
 
         try:
-            self._ask(web3.eth.get_transaction(tx_hash), let=TransactionNotFound)
+            self._ask(lambda: web3.eth.get_transaction(tx_hash), let=TransactionNotFound)
         except TransactionNotFound:
             return False
         return True
