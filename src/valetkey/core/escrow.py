@@ -17,6 +17,22 @@ class EscrowStatus(IntEnum):
     ABANDONED = 7
 
 
+class DisputeOutcome(IntEnum):
+    """How a dispute was decided. The contract's own numbers."""
+
+    BUYER_REFUND = 1
+    SELLER_PAID = 2
+    SPLIT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A decided dispute: `buyer_percent` of what was locked went to the buyer, the rest to the seller."""
+
+    outcome: DisputeOutcome
+    buyer_percent: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escrow:
     """Addresses are EIP-55, amounts base units of `token`, times unix seconds of the chain, 0 = not yet."""

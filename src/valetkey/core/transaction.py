@@ -6,6 +6,7 @@ The escrow holds the money and has the last word; this table keeps the platform'
 from dataclasses import dataclass
 from enum import StrEnum
 
+from valetkey.core.escrow import DisputeOutcome
 from valetkey.core.money import Money
 from valetkey.core.refusal import Code, Refused, refuse
 
@@ -32,7 +33,9 @@ class Step(StrEnum):
     DELIVER = "deliver"
     CONFIRM = "confirm"
     DISPUTE = "dispute"
-    SUBMIT_EVIDENCE = "submit evidence"
+    SUBMIT_EVIDENCE = "submit evidence for"
+    EXPLAIN_DISPUTE = "explain the dispute of"
+    NAME_PAYMENT = "name the payment of"
     RESOLVE_BUYER = "refund"
     RESOLVE_SELLER = "resolve"
     ABANDON = "claim"
@@ -42,22 +45,29 @@ class Step(StrEnum):
 S = TransactionStatus
 P = Party
 
+UNDISPUTED = frozenset({S.ESCROWED, S.PROCESSING, S.DELIVERED})
+"""Paid, and neither released nor disputed."""
+
 STEPS: dict[Step, tuple[frozenset[Party], frozenset[TransactionStatus], TransactionStatus | None]] = {
     # who may ask, from which statuses, to which status (None: it stays). A late payment revives
-    # a checkout that had ended: money that moved is never ignored.
+    # a checkout that had ended: money that moved is never ignored. What the chain shows is followed from
+    # every open status: parties can act on chain without telling the platform before.
     Step.FUND: (frozenset({P.BUYER, P.PLATFORM}), frozenset({S.PENDING, S.ABANDONED}), S.ESCROWED),
     Step.DELIVER: (frozenset({P.SELLER}), frozenset({S.ESCROWED, S.PROCESSING}), S.DELIVERED),
     # The escrow can be released before the platform hears of a delivery: it follows the chain.
     Step.CONFIRM: (
         frozenset({P.BUYER, P.PLATFORM}),
-        frozenset({S.ESCROWED, S.PROCESSING, S.DELIVERED}),
+        UNDISPUTED,
         S.COMPLETED,
     ),
-    Step.DISPUTE: (frozenset({P.BUYER}), frozenset({S.DELIVERED}), S.DISPUTED),
+    Step.DISPUTE: (frozenset({P.BUYER, P.PLATFORM}), UNDISPUTED, S.DISPUTED),
+    Step.EXPLAIN_DISPUTE: (frozenset({P.BUYER}), frozenset({S.DISPUTED}), None),
     Step.SUBMIT_EVIDENCE: (frozenset({P.BUYER, P.SELLER}), frozenset({S.DISPUTED}), None),
-    Step.RESOLVE_BUYER: (frozenset({P.PLATFORM}), frozenset({S.DISPUTED}), S.REFUNDED),
-    Step.RESOLVE_SELLER: (frozenset({P.PLATFORM}), frozenset({S.DISPUTED}), S.COMPLETED),
-    Step.ABANDON: (frozenset({P.BUYER, P.PLATFORM}), frozenset({S.ESCROWED, S.PROCESSING}), S.ABANDONED),
+    Step.RESOLVE_BUYER: (frozenset({P.PLATFORM}), UNDISPUTED | {S.DISPUTED}, S.REFUNDED),
+    Step.RESOLVE_SELLER: (frozenset({P.PLATFORM}), UNDISPUTED | {S.DISPUTED}, S.COMPLETED),
+    Step.ABANDON: (frozenset({P.BUYER, P.PLATFORM}), UNDISPUTED, S.ABANDONED),
+    # The hash of a payment that was proven by its escrow alone.
+    Step.NAME_PAYMENT: (frozenset({P.BUYER}), frozenset(S) - {S.PENDING}, None),
     Step.EXPIRE: (frozenset({P.PLATFORM}), frozenset({S.PENDING}), S.ABANDONED),
 }
 
@@ -92,7 +102,7 @@ class Transaction:
     `buyer_id` is the owner's agent; `buyer_alias` is the id that the seller sees: the agent's own, or one
     that belongs to the session, whose public key is the session's. `buyer_address` pays the escrow.
     Payloads are the JSON bytes that were sent, untouched. `hold_id` is None when the owner buys without
-    a session: there is no delegated authority to limit.
+    a session: there is no delegated authority to limit. `buyer_percent` is the buyer's share of a decided dispute.
     """
 
     id: str
@@ -125,6 +135,9 @@ class Transaction:
     delivered_at: int | None = None
     completed_at: int | None = None
     dispute_reason: str | None = None
+    disputed_at: int | None = None
+    dispute_outcome: DisputeOutcome | None = None
+    buyer_percent: int | None = None
     dispute_window: int = 0
     abandonment_grace: int = 0
     criteria_hash: str | None = None

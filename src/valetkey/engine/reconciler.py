@@ -18,9 +18,6 @@ from valetkey.ports.ledger import LedgerStore
 BATCH = 50
 """How many transactions are looked up before the reconciler starts over."""
 
-CHAIN_DISPUTE = "disputed on chain"
-"""The reason that is kept when the platform learns of a dispute from the chain first."""
-
 Observer = Callable[[str, Transaction], None]
 """Told of each outcome (`captured`, `expired`, `released`, ...) and of each look-up that failed (`failed`)."""
 
@@ -73,7 +70,7 @@ class Reconciler:
             if final is None:
                 return
             escrow = await reader.escrow(transaction.id, at_block=final.number)
-            outcome = await look(transaction, escrow, final)
+            outcome = await look(transaction, escrow, final, reader)
         except EnvironmentFailure:
             # Nothing is lost: what waits stays held.
             outcome = "unavailable"
@@ -88,7 +85,7 @@ class Reconciler:
             self._observer(outcome, transaction)
 
     async def _prove(
-        self, transaction: Transaction, escrow: Escrow | None, final: Block
+        self, transaction: Transaction, escrow: Escrow | None, final: Block, _reader: ChainReader
     ) -> str | Refused | None:
         if escrow is not None and mismatch(transaction, escrow) is None:
             done = await self._settlement.funded(transaction, escrow, None, Party.PLATFORM)
@@ -105,26 +102,30 @@ class Reconciler:
         return done if isinstance(done, Refused) else "expired"
 
     async def _follow(
-        self, transaction: Transaction, escrow: Escrow | None, _final: Block
+        self, transaction: Transaction, escrow: Escrow | None, final: Block, reader: ChainReader
     ) -> str | Refused | None:
         if escrow is None:
             return None
+        settlement = self._settlement
         done: Transaction | Refused | None = None
         match escrow.status:
-            case EscrowStatus.RELEASED | EscrowStatus.RESOLVED:
-                done = await self._settlement.released(transaction, escrow, Party.PLATFORM)
-            case EscrowStatus.DISPUTED if transaction.status is TransactionStatus.DELIVERED:
-                done = await self._settlement.disputed(transaction, CHAIN_DISPUTE)
-            case EscrowStatus.REFUNDED:
-                done = await self._settlement.refunded(transaction)
+            case EscrowStatus.RELEASED:
+                # Before the window's end only the buyer can have released it.
+                accepted = final.timestamp < escrow.delivered_at + escrow.dispute_window
+                done = await settlement.released(transaction, escrow, Party.PLATFORM, accepted=accepted)
+            case EscrowStatus.RESOLVED | EscrowStatus.REFUNDED:
+                resolution = await reader.resolution(transaction.id, at_block=final.number)
+                done = await settlement.resolved(transaction, escrow, resolution)
+            case EscrowStatus.DISPUTED if transaction.status is not TransactionStatus.DISPUTED:
+                done = await settlement.disputed(transaction, None, Party.PLATFORM)
             case EscrowStatus.ABANDONED:
-                done = await self._settlement.abandoned(transaction)
+                done = await settlement.abandoned(transaction)
             case _:
                 return None
         return done if isinstance(done, Refused) else escrow.status.name.lower()
 
 
-_Look = Callable[[Transaction, Escrow | None, Block], Awaitable[str | Refused | None]]
+_Look = Callable[[Transaction, Escrow | None, Block, ChainReader], Awaitable[str | Refused | None]]
 
 
 def _buyer_paid(transaction: Transaction, escrow: Escrow) -> bool:

@@ -1,14 +1,21 @@
 """What becomes true when the chain shows something: payments captured, escrows released, refunded, abandoned."""
 
-from valetkey.core.escrow import Escrow
+from valetkey.core.escrow import DisputeOutcome, Escrow, EscrowStatus, Resolution
 from valetkey.core.ledger import Capture, Expire
 from valetkey.core.money import CURRENCY_DECIMALS, rescale
 from valetkey.core.refusal import Refused
-from valetkey.core.transaction import Party, PaymentStatus, Step, Transaction, TransactionStatus
+from valetkey.core.transaction import Party, PaymentStatus, Step, Transaction
 from valetkey.engine import events
 from valetkey.ports.clock import Clock
 from valetkey.ports.ledger import Change, Event, Facts, LedgerStore
 from valetkey.ports.market import MarketStore
+
+CHAIN_DISPUTE = "disputed on chain"
+"""The reason that is kept as long as the platform knows of a dispute from the chain alone."""
+
+REFUND = Resolution(DisputeOutcome.BUYER_REFUND, 100)
+PAYMENT = Resolution(DisputeOutcome.SELLER_PAID, 0)
+"""What a status says of a dispute when the contract does not tell more."""
 
 
 class Settlement:
@@ -58,39 +65,65 @@ class Settlement:
             ),
         )
 
-    async def released(self, transaction: Transaction, escrow: Escrow, party: Party) -> Transaction | Refused:
-        """The seller was paid: by the buyer (`released`), or by anyone after the window (`finalized`)."""
-        step = Step.CONFIRM
-        if transaction.status is TransactionStatus.DISPUTED:
-            step, party = Step.RESOLVE_SELLER, Party.PLATFORM
-        name = events.ESCROW_RELEASED if party is Party.BUYER else events.ESCROW_FINALIZED
+    async def released(
+        self, transaction: Transaction, escrow: Escrow, party: Party, *, accepted: bool
+    ) -> Transaction | Refused:
+        """The seller was paid: the buyer accepted (`released`), or anyone ended it after the window (`finalized`)."""
+        name = events.ESCROW_RELEASED if accepted else events.ESCROW_FINALIZED
         return await self._ledger.change(
             transaction.id,
             Change(
-                step=step,
+                step=Step.CONFIRM,
                 party=party,
                 facts=Facts(completed_at=self._clock.now()),
                 events=await self._event(name, transaction, escrow),
             ),
         )
 
-    async def disputed(self, transaction: Transaction, reason: str) -> Transaction | Refused:
-        """The buyer disputed the escrow on chain."""
-        return await self._ledger.change(
-            transaction.id,
-            Change(step=Step.DISPUTE, party=Party.BUYER, facts=Facts(dispute_reason=reason)),
-        )
+    async def disputed(
+        self, transaction: Transaction, reason: str | None, party: Party
+    ) -> Transaction | Refused:
+        """The buyer disputed the escrow on chain; `reason` is None as long as only the chain said so."""
+        facts = Facts(dispute_reason=reason or CHAIN_DISPUTE, disputed_at=self._clock.now())
+        return await self._ledger.change(transaction.id, Change(step=Step.DISPUTE, party=party, facts=facts))
 
-    async def refunded(self, transaction: Transaction) -> Transaction | Refused:
-        """The dispute was decided for the buyer. The budget stays debited: the money did move."""
+    async def explained(self, transaction: Transaction, reason: str) -> Transaction | Refused:
+        """The buyer says why it disputed. A reason that was given stays."""
+        if transaction.dispute_reason != CHAIN_DISPUTE:
+            return transaction
+        change = Change(step=Step.EXPLAIN_DISPUTE, party=Party.BUYER, facts=Facts(dispute_reason=reason))
+        return await self._ledger.change(transaction.id, change)
+
+    async def resolved(
+        self, transaction: Transaction, escrow: Escrow, resolution: Resolution | None
+    ) -> Transaction | Refused:
+        """The dispute was decided on chain. The budget stays debited, whoever got the money: it did move."""
+        to_buyer = escrow.status is EscrowStatus.REFUNDED
+        if resolution is None:
+            resolution = REFUND if to_buyer else PAYMENT
+        now = self._clock.now()
         return await self._ledger.change(
             transaction.id,
             Change(
-                step=Step.RESOLVE_BUYER,
+                step=Step.RESOLVE_BUYER if to_buyer else Step.RESOLVE_SELLER,
                 party=Party.PLATFORM,
-                facts=Facts(completed_at=self._clock.now()),
+                facts=Facts(
+                    completed_at=now,
+                    disputed_at=transaction.disputed_at or now,
+                    dispute_reason=transaction.dispute_reason or CHAIN_DISPUTE,
+                    dispute_outcome=resolution.outcome,
+                    buyer_percent=resolution.buyer_percent,
+                ),
+                events=() if to_buyer else await self._event(events.ESCROW_FINALIZED, transaction, escrow),
             ),
         )
+
+    async def named(self, transaction: Transaction, tx_hash: str) -> Transaction | Refused:
+        """Keep the hash of a payment that was proven by its escrow alone."""
+        if transaction.escrow_tx_hash is not None:
+            return transaction
+        change = Change(step=Step.NAME_PAYMENT, party=Party.BUYER, facts=Facts(escrow_tx_hash=tx_hash))
+        return await self._ledger.change(transaction.id, change)
 
     async def abandoned(self, transaction: Transaction) -> Transaction | Refused:
         """The buyer took the money of an undelivered escrow back."""

@@ -20,6 +20,7 @@ CLIENT_SIDE = ("BASE_URL", "HOME", "ANVIL", "DEMO_", "RPC_URL")
 """Names that agents and the command line read; the platform leaves them alone."""
 
 MASTER_SECRET_CHARS_MIN = 32
+STEP_WAIT_SECONDS_MAX = 4
 CHAIN_IDS = {"base-sepolia": 84532, "base": 8453}
 
 
@@ -68,6 +69,7 @@ class Settings:
     webhook_secret: Secret
     test_mode: bool = False
     checkout_seconds: int = 1_800
+    proof_wait_seconds: int = 20
     session_seconds_min: int = LIFETIME_SECONDS_MIN
     session_seconds_max: int = LIFETIME_SECONDS_MAX
     registration_units: int = 1_000_000
@@ -90,6 +92,11 @@ class Settings:
         if not 1 <= self.session_seconds_min <= self.session_seconds_max:
             raise SettingsError("the bounds of a session's life are 1 second or more, and in order")
 
+    @property
+    def step_wait_seconds(self) -> int:
+        """Patience for what our node may see a block later: a few seconds, no confirmations are waited for."""
+        return min(self.proof_wait_seconds, STEP_WAIT_SECONDS_MAX)
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Settings from VALETKEY_* variables. Raises SettingsError.
@@ -97,6 +104,7 @@ class Settings:
         DATABASE: path of the SQLite file. NETWORKS: a JSON list of NetworkSettings in camelCase.
         MASTER_SECRET and WEBHOOK_SECRET, or the same with _FILE: a file that holds it.
         TEST_MODE=1: http callbacks on loopback, lives of seconds, no balance gate, no rate limits.
+        PROOF_WAIT_SECONDS: how long a claim that the chain does not show yet is looked up again before the answer.
         CHECKOUT_SECONDS, SESSION_SECONDS_MIN, SESSION_SECONDS_MAX, REGISTRATION_USDC, GRADUATION_SCORE,
         RATE_LIMITS (0 or 1), RECONCILE_SECONDS, WEBHOOK_SECONDS: what Settings documents.
         RATE_GENERAL, RATE_PUBLIC, RATE_GUESS, RATE_SEARCH, RATE_CHECKOUT, RATE_FUND, RATE_DELIVER, RATE_CONFIRM:
@@ -111,6 +119,7 @@ class Settings:
             webhook_secret=names.secret("WEBHOOK_SECRET"),
             test_mode=test_mode,
             checkout_seconds=names.number("CHECKOUT_SECONDS", 1_800),
+            proof_wait_seconds=names.number("PROOF_WAIT_SECONDS", 20, least=0),
             session_seconds_min=names.number("SESSION_SECONDS_MIN", 1 if test_mode else LIFETIME_SECONDS_MIN),
             session_seconds_max=names.number("SESSION_SECONDS_MAX", LIFETIME_SECONDS_MAX),
             registration_units=names.usdc("REGISTRATION_USDC", "0" if test_mode else "1"),
@@ -138,10 +147,10 @@ class _Names:
             raise SettingsError(f"{PREFIX}{name} is missing")
         return value
 
-    def number(self, name: str, default: int) -> int:
+    def number(self, name: str, default: int, *, least: int = 1) -> int:
         text = self.text(name, str(default))
-        if not text.isdecimal() or len(text) > 12 or int(text) < 1:
-            raise SettingsError(f"{PREFIX}{name} is a whole number from 1 on")
+        if not text.isdecimal() or len(text) > 12 or int(text) < least:
+            raise SettingsError(f"{PREFIX}{name} is a whole number from {least} on")
         return int(text)
 
     def flag(self, name: str, default: bool) -> bool:

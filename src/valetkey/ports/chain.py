@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from valetkey.core.escrow import Escrow
+from valetkey.core.escrow import Escrow, Resolution
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,10 @@ class ChainReader(Protocol):
 
     async def escrow(self, transaction_id: str, *, at_block: int | None = None) -> Escrow | None:
         """The escrow of a marketplace transaction at a block (None = newest); None when there is none."""
+        ...
+
+    async def resolution(self, transaction_id: str, *, at_block: int | None = None) -> Resolution | None:
+        """How the dispute about a transaction was decided; None when none was, or the contract does not tell."""
         ...
 
     def escrow_id(self, transaction_id: str) -> bytes:

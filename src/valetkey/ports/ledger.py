@@ -7,6 +7,7 @@ nothing. Every method is one database transaction, durable when it returns; none
 from dataclasses import dataclass
 from typing import Protocol
 
+from valetkey.core.escrow import DisputeOutcome
 from valetkey.core.ledger import Capture, Expire, Hold, MarkUnknown, Void
 from valetkey.core.refusal import Refused
 from valetkey.core.transaction import Party, PaymentStatus, Step, Transaction
@@ -47,6 +48,9 @@ class Facts:
     delivered_at: int | None = None
     completed_at: int | None = None
     dispute_reason: str | None = None
+    disputed_at: int | None = None
+    dispute_outcome: DisputeOutcome | None = None
+    buyer_percent: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,11 @@ def get_escrow(escrow: str, transaction_id: str) -> Call:
     return _call(escrow, "getEscrow(bytes32)", escrow_id(transaction_id))
 
 
+def get_resolution(escrow: str, transaction_id: str) -> Call:
+    """Ask how the dispute about a marketplace transaction was decided."""
+    return _call(escrow, "getResolution(bytes32)", escrow_id(transaction_id))
+
+
 def _call(to: str, signature: str, *words: bytes) -> Call:
     return Call(checksum_address(to), keccak256(signature.encode("ascii"))[:4] + b"".join(words))
 

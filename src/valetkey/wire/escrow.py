@@ -1,11 +1,12 @@
-"""The thirteen words that `getEscrow` answers, as an Escrow."""
+"""The words that `getEscrow` and `getResolution` answer, as values."""
 
 from valetkey.core.errors import InvalidInput
-from valetkey.core.escrow import Escrow, EscrowStatus
+from valetkey.core.escrow import DisputeOutcome, Escrow, EscrowStatus, Resolution
 from valetkey.crypto.keys import checksum_address
 
 WORD_BYTES = 32
 FIELDS = 13
+RESOLUTION_FIELDS = 3
 
 ZERO_ADDRESS = "0x" + "0" * 40
 
@@ -37,6 +38,20 @@ def read_escrow(words: bytes) -> Escrow | None:
         proof_hash=fields[11],
         criteria_hash=fields[12],
     )
+
+
+def read_resolution(words: bytes) -> Resolution | None:
+    """The decision in an answer of `getResolution`; None when there is none. Raises InvalidInput for any other answer."""
+    if len(words) != RESOLUTION_FIELDS * WORD_BYTES:
+        raise InvalidInput("a resolution is three words")
+    outcome, to_buyer, to_seller = (
+        int.from_bytes(words[at : at + WORD_BYTES], "big") for at in range(0, len(words), WORD_BYTES)
+    )
+    if outcome == 0:
+        return None
+    if outcome not in set(DisputeOutcome) or to_buyer + to_seller != 100:
+        raise InvalidInput("a resolution has an outcome from 1 to 3 and percentages that sum to 100")
+    return Resolution(DisputeOutcome(outcome), to_buyer)
 
 
 def _address(word: bytes) -> str:

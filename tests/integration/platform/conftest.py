@@ -49,6 +49,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
                 "VALETKEY_MASTER_SECRET": "the-master-secret-of-these-tests-only",
                 "VALETKEY_WEBHOOK_SECRET": "whsec_of_these_tests_only",
                 "VALETKEY_TEST_MODE": "1",
+                "VALETKEY_PROOF_WAIT_SECONDS": "0",
                 **environ,
             }
         )

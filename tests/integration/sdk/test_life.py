@@ -61,7 +61,7 @@ def test_a_session_from_birth_to_end(
 
     owner = do(buyers.register(owner_key, f"owner-{mark}", "A description", **places("owner")))
     assert owner.init_eoa_wallet(owner_key) == owner_key.address
-    session = do(owner.create_session(50, 3_600, [service.id], label="errands", per_spend_usdc="20.4"))
+    session = do(owner.create_session(50, 3_600, [service.id], label="errands", per_spend_usdc="60"))
     do(owner.fund_session(session))
     units, wei = stack.units(session.wallet_address), stack.rpc.wei(session.wallet_address)
     assert units == 50 * USDC
@@ -70,7 +70,7 @@ def test_a_session_from_birth_to_end(
     delegate = buyers(**places("delegate"))
     view = do(delegate.init_with_session(session.serialize()))
     assert (view.session_id, view.status, view.budget_usdc) == (session.session_id, "active", "50")
-    assert (view.funding_mode, view.network.chain_id, view.per_spend_usdc) == ("wallet", 84532, "20.4")
+    assert (view.funding_mode, view.network.chain_id, view.per_spend_usdc) == ("wallet", 84532, "60")
     assert view.allowed_service_ids == [service.id]
     assert delegate.agent_id == owner.agent_id == session.agent_id
     assert delegate.wallet_address == session.wallet_address

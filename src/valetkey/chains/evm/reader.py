@@ -9,18 +9,21 @@ from typing import Any
 
 from valetkey.chains.evm.contracts import event_topic
 from valetkey.chains.evm.networks import Network
-from valetkey.chains.evm.node import TIMEOUT_SECONDS, AsyncNode
+from valetkey.chains.evm.node import TIMEOUT_SECONDS, AsyncNode, NodeRefused
 from valetkey.core.errors import ChainUnavailable, InvalidInput
-from valetkey.core.escrow import Escrow
+from valetkey.core.escrow import Escrow, Resolution
 from valetkey.crypto.keys import checksum_address, keccak256
 from valetkey.ports.chain import Block, Receipt
 from valetkey.ports.wallet import Call
 from valetkey.wire import calls, proofs
-from valetkey.wire.escrow import read_escrow
+from valetkey.wire.escrow import read_escrow, read_resolution
 
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}", re.ASCII)
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*", re.ASCII)
+
+EXECUTION_REVERTED = 3
+"""The code of JSON-RPC for a call that the contract refused."""
 
 
 class EvmReader:
@@ -85,6 +88,19 @@ class EvmReader:
         answer = await self._view(calls.get_escrow(self._network.escrow, transaction_id), at_block)
         try:
             return read_escrow(answer)
+        except InvalidInput as error:
+            raise ChainUnavailable("what answers at the escrow's address is no escrow contract") from error
+
+    async def resolution(self, transaction_id: str, *, at_block: int | None = None) -> Resolution | None:
+        """How the dispute about a transaction was decided; None when none was, or the contract does not tell."""
+        call = calls.get_resolution(self._network.escrow, transaction_id)
+        try:
+            return read_resolution(await self._view(call, at_block))
+        except NodeRefused as refused:
+            # A contract of the third party has no such view.
+            if refused.rpc_code == EXECUTION_REVERTED or "revert" in refused.said.lower():
+                return None
+            raise
         except InvalidInput as error:
             raise ChainUnavailable("what answers at the escrow's address is no escrow contract") from error
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from valetkey.core.escrow import EscrowStatus
+from valetkey.core.escrow import Escrow, EscrowStatus
 from valetkey.core.ids import Kind
 from valetkey.core.refusal import Code, Refused
 from valetkey.core.transaction import Party, Step, Transaction, TransactionStatus, take
@@ -12,6 +12,7 @@ from valetkey.platform.context import Platform
 from valetkey.platform.refusing import NotFound, RefusedRequest, refused
 from valetkey.platform.transactions.sight import seen, seen_as
 from valetkey.platform.transactions.views import transaction_view
+from valetkey.platform.transactions.waiting import patiently
 from valetkey.ports.market import Evidence
 from valetkey.wire.payload import ENVELOPE_MEMBER
 from valetkey.wire.timestamps import iso_timestamp
@@ -24,21 +25,28 @@ DISCLOSURE = (
 
 
 async def dispute(platform: Platform, caller: Caller, transaction_id: str, reason: str) -> TransactionView:
-    """Record a dispute that the chain shows. Asking again with the first reason kept changes nothing."""
+    """Record a dispute that the chain shows, and why. The first reason that was given stays."""
     transaction = await seen_as(platform, caller, transaction_id, Party.BUYER)
     if transaction.status is TransactionStatus.DISPUTED:
-        return await transaction_view(platform, transaction, Party.BUYER)
-    escrow = await platform.network(transaction.network).reader.escrow(transaction.id)
-    if escrow is None or escrow.status is not EscrowStatus.DISPUTED:
+        return await _explained(platform, transaction, reason)
+    reader = platform.network(transaction.network).reader
+    escrow = await patiently(
+        lambda: reader.escrow(transaction.id), _is_disputed, platform.settings.step_wait_seconds
+    )
+    if not _is_disputed(escrow):
         raise refused(
             Code.ESCROW_NOT_DISPUTED,
             "escrow",
             "the chain does not show that the escrow is disputed",
             hint="call dispute on the escrow contract first",
         )
-    done = await platform.settlement.disputed(transaction, reason)
+    done = await platform.settlement.disputed(transaction, reason, Party.BUYER)
     if isinstance(done, Refused):
-        raise RefusedRequest(done)
+        # The reconciler may have been faster; what it does not know is the reason.
+        again = await platform.store.transaction(transaction.id)
+        if again is None or again.status is not TransactionStatus.DISPUTED:
+            raise RefusedRequest(done)
+        return await _explained(platform, again, reason)
     return await transaction_view(platform, done, Party.BUYER)
 
 
@@ -48,20 +56,16 @@ async def show(platform: Platform, caller: Caller, transaction_id: str) -> Dispu
     if transaction.dispute_reason is None:
         raise NotFound("This transaction was not disputed")
     evidence = await platform.store.evidence(transaction.id)
-    refunded = transaction.status is TransactionStatus.REFUNDED
-    resolved = refunded or transaction.status is TransactionStatus.COMPLETED
-    buyer_percent = None
-    if resolved:
-        buyer_percent = 100 if refunded else 0
-    ended = transaction.completed_at or transaction.updated_at
+    outcome, percent = transaction.dispute_outcome, transaction.buyer_percent
+    ended = None if outcome is None else transaction.completed_at or transaction.updated_at
     return DisputeView(
-        status="resolved" if resolved else "evaluating",
-        outcome=("buyer_refund" if refunded else "seller_paid") if resolved else None,
-        buyer_percent=buyer_percent,
-        seller_percent=None if buyer_percent is None else 100 - buyer_percent,
+        status="evaluating" if outcome is None else "resolved",
+        outcome=None if outcome is None else outcome.name.lower(),
+        buyer_percent=percent,
+        seller_percent=None if percent is None else 100 - percent,
         evidence_count=len(evidence),
-        created_at=iso_timestamp(min([transaction.updated_at, *(e.created_at for e in evidence)])),
-        resolved_at=iso_timestamp(ended) if resolved else None,
+        created_at=iso_timestamp(transaction.disputed_at or transaction.updated_at),
+        resolved_at=None if ended is None else iso_timestamp(ended),
         disclosure_instructions=DISCLOSURE if _encrypted(transaction) else None,
     )
 
@@ -87,6 +91,17 @@ async def submit_evidence(
     )
     await platform.store.add_evidence(evidence)
     return EvidenceResult(evidence_id=evidence.id)
+
+
+async def _explained(platform: Platform, transaction: Transaction, reason: str) -> TransactionView:
+    done = await platform.settlement.explained(transaction, reason)
+    if isinstance(done, Refused):
+        raise RefusedRequest(done)
+    return await transaction_view(platform, done, Party.BUYER)
+
+
+def _is_disputed(escrow: Escrow | None) -> bool:
+    return escrow is not None and escrow.status is EscrowStatus.DISPUTED
 
 
 def _encrypted(transaction: Transaction) -> bool:

@@ -1,6 +1,6 @@
 """Steps of a transaction. What moves money is read from the chain; nothing that a caller claims is taken for it."""
 
-from valetkey.core.escrow import EscrowStatus
+from valetkey.core.escrow import Escrow, EscrowStatus
 from valetkey.core.refusal import Code, Refused
 from valetkey.core.session import Role
 from valetkey.core.transaction import Party, PaymentStatus, Step, Transaction, TransactionStatus
@@ -12,6 +12,7 @@ from valetkey.platform.paging import PAGE_MAX, page_limit
 from valetkey.platform.refusing import RefusedRequest, refused
 from valetkey.platform.transactions.sight import party_of, seen, seen_as
 from valetkey.platform.transactions.views import fund_result, transaction_view
+from valetkey.platform.transactions.waiting import patiently
 from valetkey.ports.ledger import Change, Facts, TransactionQuery
 from valetkey.wire.proofs import payload_digest
 from valetkey.wire.transactions import (
@@ -91,11 +92,18 @@ async def fund(platform: Platform, caller: Caller, transaction_id: str, tx_hash:
     tx_hash = tx_hash.lower()
     reader = platform.network(transaction.network).reader
     proof = await prove(reader, transaction, tx_hash)
-    if isinstance(proof, Refused):
-        held = transaction.hold_id is not None and transaction.status is TransactionStatus.PENDING
-        if held and proof.first.code in _MAY_STILL_ARRIVE:
+    if isinstance(proof, Refused) and proof.first.code in _PATIENCE:
+        if transaction.hold_id is not None and transaction.status is TransactionStatus.PENDING:
             # Whoever knows a hash has signed something.
             await platform.store.mark_signed(transaction.id)
+        proof = await patiently(
+            lambda: prove(reader, transaction, tx_hash),
+            lambda seen: not isinstance(seen, Refused) or seen.first.code not in _PATIENCE,
+            platform.settings.proof_wait_seconds
+            if proof.first.code is Code.FUNDING_UNCONFIRMED
+            else platform.settings.step_wait_seconds,
+        )
+    if isinstance(proof, Refused):
         raise RefusedRequest(proof)
     if transaction.payment_status is not PaymentStatus.PAID:
         done = await platform.settlement.funded(transaction, proof, tx_hash, Party.BUYER)
@@ -104,10 +112,18 @@ async def fund(platform: Platform, caller: Caller, transaction_id: str, tx_hash:
             again = await platform.store.transaction(transaction.id)
             if again is None or again.payment_status is not PaymentStatus.PAID:
                 raise RefusedRequest(done)
+            transaction = again
+        else:
+            transaction = done
+    # The reconciler proves by the escrow alone, and does not know by which transaction it was made.
+    named = await platform.settlement.named(transaction, tx_hash)
+    if isinstance(named, Refused):
+        raise RefusedRequest(named)
     return fund_result(transaction, proof, tx_hash)
 
 
-_MAY_STILL_ARRIVE = frozenset({Code.FUNDING_NOT_FOUND, Code.FUNDING_UNCONFIRMED})
+_PATIENCE = frozenset({Code.FUNDING_NOT_FOUND, Code.FUNDING_UNCONFIRMED})
+"""Refusals that a moment may change."""
 
 
 async def deliver(
@@ -139,8 +155,11 @@ async def confirm(platform: Platform, caller: Caller, transaction_id: str) -> Tr
     transaction = await seen_as(platform, caller, transaction_id, Party.BUYER)
     if transaction.status is TransactionStatus.COMPLETED:
         return await transaction_view(platform, transaction, Party.BUYER)
-    escrow = await platform.network(transaction.network).reader.escrow(transaction.id)
-    if escrow is None or escrow.status is not EscrowStatus.RELEASED:
+    reader = platform.network(transaction.network).reader
+    escrow = await patiently(
+        lambda: reader.escrow(transaction.id), _is_released, platform.settings.step_wait_seconds
+    )
+    if escrow is None or not _is_released(escrow):
         raise refused(
             Code.ESCROW_NOT_RELEASED,
             "escrow",
@@ -149,13 +168,17 @@ async def confirm(platform: Platform, caller: Caller, transaction_id: str) -> Tr
         )
     if transaction.payment_status is not PaymentStatus.PAID:
         transaction = await _capture(platform, transaction)
-    done = await platform.settlement.released(transaction, escrow, Party.BUYER)
+    done = await platform.settlement.released(transaction, escrow, Party.BUYER, accepted=True)
     if isinstance(done, Refused):
         again = await platform.store.transaction(transaction.id)
         if again is None or again.status is not TransactionStatus.COMPLETED:
             raise RefusedRequest(done)
         done = again
     return await transaction_view(platform, done, Party.BUYER)
+
+
+def _is_released(escrow: Escrow | None) -> bool:
+    return escrow is not None and escrow.status is EscrowStatus.RELEASED
 
 
 async def _capture(platform: Platform, transaction: Transaction) -> Transaction:

@@ -23,6 +23,7 @@ from valetkey.sdk.errors import (
 )
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.wire import calls
+from valetkey.wire.agents import WebhookSecret
 from valetkey.wire.bundle import BUNDLE_PREFIX, Bundle, parse_bundle
 from valetkey.wire.escrow import ZERO_ADDRESS
 from valetkey.wire.sessions import (
@@ -114,6 +115,11 @@ class Owner(Agent):
             if opened.serialize() != session.bundle.serialize():
                 raise RecoveryFailed("the platform keeps a recovery copy of other keys for this session")
             self._state.write(recovery.ROOM, name, sealed)
+
+    def renew_webhook_secret(self) -> Secret:
+        """A new secret that signs this agent's webhooks from now on; shown once, so keep it."""
+        answer = self._client.send("POST", "/agents/webhook-secret", WebhookSecret)
+        return Secret(answer.webhook_secret)
 
     # Making sessions
 

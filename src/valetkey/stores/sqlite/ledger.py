@@ -134,6 +134,7 @@ def _change(db: apsw.Connection, now: int, transaction_id: str, change: Change) 
         "UPDATE transactions SET status = :status, payment_status = :payment_status, updated_at = :updated_at,"
         " escrow_tx_hash = :escrow_tx_hash, response_payload = :response_payload, delivery_proof = :delivery_proof,"
         " delivered_at = :delivered_at, completed_at = :completed_at, dispute_reason = :dispute_reason,"
+        " disputed_at = :disputed_at, dispute_outcome = :dispute_outcome, buyer_percent = :buyer_percent,"
         " funded_at = iif(:funded, :updated_at, funded_at) WHERE id = :id",
         {**transaction_values(after), "funded": change.step is Step.FUND},
     )

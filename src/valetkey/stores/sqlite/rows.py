@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from valetkey.core.agent import Agent
+from valetkey.core.escrow import DisputeOutcome
 from valetkey.core.ledger import Hold, HoldState
 from valetkey.core.money import Asset, Money
 from valetkey.core.policy import Policy
@@ -34,9 +35,13 @@ _PLAIN = (
     "hold_id", "quantity", "network", "escrow_address", "payment_method", "checkout_ends_at", "created_at",
     "updated_at", "escrow_tx_hash", "callback_url", "request_payload", "response_payload", "delivery_proof",
     "delivered_at", "completed_at", "dispute_reason", "dispute_window", "abandonment_grace", "criteria_hash",
+    "disputed_at", "buyer_percent",
 )  # fmt: skip
 _AMOUNTS = ("unit_price", "subtotal", "platform_fee")
-_OTHERS = ("total_units", "currency", "chain_id", "token_address", "decimals", "status", "payment_status")
+_OTHERS = (
+    "total_units", "currency", "chain_id", "token_address", "decimals", "status", "payment_status",
+    "dispute_outcome",
+)  # fmt: skip
 _COLUMNS = (*_PLAIN, *_AMOUNTS, *_OTHERS)
 
 TRANSACTION = ", ".join(_COLUMNS)
@@ -168,7 +173,9 @@ def transaction_of(row: Row) -> Transaction:
     """A transaction from the columns of TRANSACTION."""
     plain = len(_PLAIN)
     fields: dict[str, Any] = dict(zip(_PLAIN, row, strict=False))
-    unit_price, subtotal, platform_fee, total, currency, chain_id, token, decimals, status, paid = row[plain:]
+    unit_price, subtotal, platform_fee, total, currency, chain_id, token, decimals, status, paid, outcome = (
+        row[plain:]
+    )
     return Transaction(
         **fields,
         unit_price=int(unit_price),
@@ -177,6 +184,7 @@ def transaction_of(row: Row) -> Transaction:
         total=Money(int(total), Asset(currency, chain_id, token, decimals)),
         status=TransactionStatus(status),
         payment_status=PaymentStatus(paid),
+        dispute_outcome=None if outcome is None else DisputeOutcome(outcome),
     )
 
 
@@ -194,6 +202,7 @@ def transaction_values(transaction: Transaction) -> dict[str, Value]:
         "decimals": total.asset.decimals,
         "status": str(transaction.status),
         "payment_status": str(transaction.payment_status),
+        "dispute_outcome": transaction.dispute_outcome,
     }
 
 
