@@ -79,7 +79,7 @@ def test_a_score_that_calls_back_gets_nowhere(world: World) -> None:
 def test_no_amount_of_gas_pays_without_a_score(world: World, ending: int) -> None:
     """Whatever gas is sent, either everything happened or nothing did."""
     sender, function, arguments = endings(world)[ending]
-    # The first transaction of an agent costs most: all storage is cold and empty.
+    # The first record of an agent costs most: its storage in the score contract is cold and empty.
 
     def attempt(gas: int) -> bool:
         with boa.env.anchor():
@@ -105,7 +105,7 @@ def test_no_amount_of_gas_pays_without_a_score(world: World, ending: int) -> Non
 
 
 def test_what_a_hook_gets_is_enough_for_our_score(world: World) -> None:
-    """The dearest record, with all storage cold and empty, needs at most half of what the hook gets."""
+    """The dearest record, of agents without any history, needs at most half of what the hook gets."""
     world.must(world.owner, world.score, "setRecorder", world.key, True)
     for outcome in (BUYER_REFUND, SELLER_PAID):
         with boa.env.anchor():

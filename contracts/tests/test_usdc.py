@@ -21,6 +21,7 @@ ABI = json.loads(ARTIFACT.read_text(encoding="utf-8"))["abi"]
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 PAYER = Account.from_key("0x" + "11" * 32)
 MALLORY = Account.from_key("0x" + "22" * 32)
+SIGNERS = {"payer": PAYER, "mallory": MALLORY}
 PAYEE = "0x" + "77" * 20
 NONCE = b"\x0a" * 32
 LATER = START + 1_000
@@ -101,7 +102,7 @@ class Token:
             "before": LATER,
             "nonce": NONCE,
         }
-        account = changes.pop("account", PAYER)
+        account = SIGNERS[changes.pop("by", "payer")]
         sender = changes.pop("sender", PAYEE)
         signed = changes.pop("signed", {})
         domain = changes.pop("domain", {})
@@ -122,7 +123,7 @@ class Token:
             "nonce": call(self.world.usdc, "nonces", PAYER.address),
             "deadline": LATER,
         }
-        account, signed = changes.pop("account", PAYER), changes.pop("signed", {})
+        account, signed = SIGNERS[changes.pop("by", "payer")], changes.pop("signed", {})
         asked |= changes
         signature = self.sign(account, "Permit", *(asked | signed).values())
         del asked["nonce"]
@@ -198,7 +199,7 @@ def test_a_permit_is_good_once(token: Token, form: Form) -> None:
     [
         ({"deadline": START}, ""),
         ({"deadline": START - 1}, "expired"),
-        ({"account": MALLORY}, "bad signature"),
+        ({"by": "mallory"}, "bad signature"),
         ({"signed": {"value": 41}}, "bad signature"),
         ({"signed": {"spender": MALLORY.address}}, "bad signature"),
         ({"nonce": 1}, "bad signature"),
@@ -239,7 +240,7 @@ def test_an_authorization_is_good_once(token: Token, function: str, form: Form) 
         ({"before": START}, "expired"),
         ({"before": START + 1}, ""),
         ({"before": 2**256 - 1}, ""),
-        ({"account": MALLORY}, "bad signature"),
+        ({"by": "mallory"}, "bad signature"),
         ({"signed": {"value": 41}}, "bad signature"),
         ({"signed": {"to": MALLORY.address}}, "bad signature"),
         ({"signed": {"before": LATER + 1}}, "bad signature"),

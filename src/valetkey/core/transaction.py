@@ -40,6 +40,7 @@ class Step(StrEnum):
     RESOLVE_SELLER = "resolve"
     ABANDON = "claim"
     EXPIRE = "expire"
+    DEBIT = "debit what was paid wrongly for"
 
 
 S = TransactionStatus
@@ -68,6 +69,8 @@ STEPS: dict[Step, tuple[frozenset[Party], frozenset[TransactionStatus], Transact
     Step.ABANDON: (frozenset({P.BUYER, P.PLATFORM}), UNDISPUTED, S.ABANDONED),
     # The hash of a payment that was proven by its escrow alone.
     Step.NAME_PAYMENT: (frozenset({P.BUYER}), frozenset(S) - {S.PENDING}, None),
+    # Another amount, or to another seller, and late as well: it moved, so the session pays for it.
+    Step.DEBIT: (frozenset({P.PLATFORM}), frozenset({S.ABANDONED}), None),
     Step.EXPIRE: (frozenset({P.PLATFORM}), frozenset({S.PENDING}), S.ABANDONED),
 }
 

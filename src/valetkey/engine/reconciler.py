@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from valetkey.core.errors import EnvironmentFailure, ValetkeyError
 from valetkey.core.escrow import Escrow, EscrowStatus
+from valetkey.core.ledger import HoldState
 from valetkey.core.refusal import Refused
 from valetkey.core.transaction import Party, Transaction, TransactionStatus
 from valetkey.engine.funding import mismatch, same_address
@@ -90,16 +91,24 @@ class Reconciler:
         if escrow is not None and mismatch(transaction, escrow) is None:
             done = await self._settlement.funded(transaction, escrow, None, Party.PLATFORM)
             return done if isinstance(done, Refused) else "captured"
-        if (
-            transaction.status is not TransactionStatus.PENDING
-            or final.timestamp < transaction.checkout_ends_at
-        ):
+        if final.timestamp < transaction.checkout_ends_at:
             return None
         if escrow is not None and _buyer_paid(transaction, escrow):
+            if await self._is_captured(transaction):
+                return None
             done = await self._settlement.ended_mispaid(transaction, escrow)
             return done if isinstance(done, Refused) else "mispaid"
+        if transaction.status is not TransactionStatus.PENDING:
+            return None
         done = await self._settlement.ended_unpaid(transaction, final.timestamp)
         return done if isinstance(done, Refused) else "expired"
+
+    async def _is_captured(self, transaction: Transaction) -> bool:
+        """Whether what was paid wrongly is debited already; nobody's session pays for an owner's own purchase."""
+        if transaction.hold_id is None:
+            return transaction.status is not TransactionStatus.PENDING
+        hold = await self._ledger.hold(transaction.hold_id)
+        return hold is not None and hold.state is HoldState.CAPTURED
 
     async def _follow(
         self, transaction: Transaction, escrow: Escrow | None, final: Block, reader: ChainReader

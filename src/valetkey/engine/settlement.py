@@ -4,7 +4,7 @@ from valetkey.core.escrow import DisputeOutcome, Escrow, EscrowStatus, Resolutio
 from valetkey.core.ledger import Capture, Expire
 from valetkey.core.money import CURRENCY_DECIMALS, rescale
 from valetkey.core.refusal import Refused
-from valetkey.core.transaction import Party, PaymentStatus, Step, Transaction
+from valetkey.core.transaction import Party, PaymentStatus, Step, Transaction, TransactionStatus
 from valetkey.engine import events
 from valetkey.ports.clock import Clock
 from valetkey.ports.ledger import Change, Event, Facts, LedgerStore
@@ -58,7 +58,7 @@ class Settlement:
         return await self._ledger.change(
             transaction.id,
             Change(
-                step=Step.EXPIRE,
+                step=Step.EXPIRE if transaction.status is TransactionStatus.PENDING else Step.DEBIT,
                 party=Party.PLATFORM,
                 facts=Facts(payment_status=PaymentStatus.FAILED),
                 command=_capture(transaction, escrow),

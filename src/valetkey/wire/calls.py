@@ -4,7 +4,8 @@ Source: the contract ABI specification of Solidity, and the third-party client's
 """
 
 from valetkey.core.errors import InvalidAmount
-from valetkey.crypto.keys import checksum_address, keccak256
+from valetkey.crypto.errors import InvalidAddress
+from valetkey.crypto.keys import checksum_address, is_address, keccak256
 from valetkey.ports.wallet import Call
 from valetkey.wire.proofs import escrow_id
 
@@ -14,8 +15,8 @@ NO_CRITERIA = bytes(WORD_BYTES)
 
 
 def transfer_native(to: str, wei: int) -> Call:
-    """Send so many wei."""
-    return Call(checksum_address(to), value=_unsigned(wei))
+    """Send so many wei. Raises InvalidAddress, as every call here does for an address that is none."""
+    return Call(_checked(to), value=_unsigned(wei))
 
 
 def transfer(token: str, to: str, units: int) -> Call:
@@ -106,11 +107,18 @@ def get_resolution(escrow: str, transaction_id: str) -> Call:
 
 
 def _call(to: str, signature: str, *words: bytes) -> Call:
-    return Call(checksum_address(to), keccak256(signature.encode("ascii"))[:4] + b"".join(words))
+    return Call(_checked(to), keccak256(signature.encode("ascii"))[:4] + b"".join(words))
 
 
 def _address(text: str) -> bytes:
-    return bytes.fromhex(checksum_address(text)[2:]).rjust(WORD_BYTES, b"\0")
+    return bytes.fromhex(_checked(text)[2:]).rjust(WORD_BYTES, b"\0")
+
+
+def _checked(text: str) -> str:
+    """An address as EIP-55 spells it; one in mixed case whose checksum is wrong was mistyped."""
+    if not is_address(text):
+        raise InvalidAddress("this is not an address, or its checksum is wrong")
+    return checksum_address(text)
 
 
 def _uint(number: int) -> bytes:

@@ -41,7 +41,7 @@ def read_escrow(words: bytes) -> Escrow | None:
 
 
 def read_resolution(words: bytes) -> Resolution | None:
-    """The decision in an answer of `getResolution`; None when there is none. Raises InvalidInput for any other answer."""
+    """The decision in an answer of `getResolution`; None when there is none. Raises InvalidInput for another answer."""
     if len(words) != RESOLUTION_FIELDS * WORD_BYTES:
         raise InvalidInput("a resolution is three words")
     outcome, to_buyer, to_seller = (

@@ -237,6 +237,20 @@ def test_what_was_paid_wrongly_is_debited(followed: Server, escrows: Chain) -> N
     assert deal.usage() == ("0", "1")
 
 
+def test_what_was_paid_wrongly_and_late_is_debited_too(followed: Server, escrows: Chain) -> None:
+    deal = Deal(followed, escrows)
+
+    def mined() -> str:
+        escrows.mine()
+        return deal.status()
+
+    eventually(mined, "abandoned")
+    assert deal.usage() == ("0", "0")
+    deal.pay(totalWithFee="1000000")
+    eventually(deal.usage, ("0", "1"))
+    assert deal.status() == "abandoned"
+
+
 def test_a_dispute_is_the_chains(live: Server, escrows: Chain) -> None:
     deal = Deal(live, escrows).funded().delivered()
     reason = {"reason": "not what was agreed"}

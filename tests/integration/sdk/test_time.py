@@ -41,7 +41,7 @@ def abandoned(shop: Shop, delegate: BuyerAgent) -> str:
 
 
 def funded(owner: BuyerAgent) -> SessionInfo:
-    session = owner.create_session(30)
+    session = owner.create_session(40)
     owner.fund_session(session)
     return session
 
@@ -89,8 +89,8 @@ def test_after_an_hour(late: World) -> None:
     owner.claim_abandoned(by_revoked, session=revoked.session_id)
     for one in (by_living, by_revoked):
         wait_until(lambda one=one: owner.get_transaction(one).status == "abandoned", "the claim")  # type: ignore[misc]
-    assert late.has(revoked.wallet_address)[0] == 30 * USDC - 200_000, "all but the fee"
+    assert late.has(revoked.wallet_address)[0] == 40 * USDC - 200_000, "all but the fee"
     home = late.has(owner.wallet_address)[0]
     owner.reclaim_session(owner.wallet_address, session=revoked.session_id)
     assert late.has(revoked.wallet_address) == (0, 0)
-    assert late.has(owner.wallet_address)[0] == home + 30 * USDC - 200_000
+    assert late.has(owner.wallet_address)[0] == home + 40 * USDC - 200_000

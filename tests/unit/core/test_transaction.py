@@ -28,14 +28,15 @@ RULES: dict[Step, tuple[str, dict[str, str]]] = {
         "buyer platform",
         {"escrowed": "completed", "processing": "completed", "delivered": "completed"},
     ),
-    Step.DISPUTE: ("buyer platform", {one: "disputed" for one in UNDISPUTED}),
+    Step.DISPUTE: ("buyer platform", dict.fromkeys(UNDISPUTED, "disputed")),
     Step.EXPLAIN_DISPUTE: ("buyer", {"disputed": "disputed"}),
     Step.SUBMIT_EVIDENCE: ("buyer seller", {"disputed": "disputed"}),
-    Step.RESOLVE_BUYER: ("platform", {one: "refunded" for one in (*UNDISPUTED, "disputed")}),
-    Step.RESOLVE_SELLER: ("platform", {one: "completed" for one in (*UNDISPUTED, "disputed")}),
-    Step.ABANDON: ("buyer platform", {one: "abandoned" for one in UNDISPUTED}),
+    Step.RESOLVE_BUYER: ("platform", dict.fromkeys((*UNDISPUTED, "disputed"), "refunded")),
+    Step.RESOLVE_SELLER: ("platform", dict.fromkeys((*UNDISPUTED, "disputed"), "completed")),
+    Step.ABANDON: ("buyer platform", dict.fromkeys(UNDISPUTED, "abandoned")),
     Step.NAME_PAYMENT: ("buyer", {str(one): str(one) for one in S if one is not S.PENDING}),
     Step.EXPIRE: ("platform", {"pending": "abandoned"}),
+    Step.DEBIT: ("platform", {"abandoned": "abandoned"}),
 }
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.unit.engine.purchase import AGREED, BUYER, OTHER, PAID
 from valetkey.core.errors import ChainUnavailable, Contradiction
-from valetkey.core.escrow import Escrow, EscrowStatus
-from valetkey.core.ledger import Capture, Expire
+from valetkey.core.escrow import DisputeOutcome, Escrow, EscrowStatus, Resolution
+from valetkey.core.ledger import Capture, Expire, Hold, HoldState
 from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.core.transaction import Party, PaymentStatus, Step, Transaction, TransactionStatus
 from valetkey.engine.reconciler import Reconciler
@@ -32,6 +32,10 @@ class Ledger:
         self.changes: list[tuple[str, Change]] = []
         self.looked_at: list[str] = []
         self.answer: Refused | Contradiction | None = None
+        self.state = HoldState.HELD
+
+    async def hold(self, hold_id: str) -> Hold:
+        return Hold(hold_id, "ses_a", AGREED.total.units, self.state, 0, END)
 
     async def awaiting_proof(self, limit: int) -> list[Transaction]:
         return self.waiting[:limit]
@@ -72,6 +76,7 @@ class Chain:
         self.finals = 0
         self.asked_at: list[int | None] = []
         self.gone = False
+        self.decided: Resolution | None = None
 
     async def final(self) -> Block:
         self.finals += 1
@@ -82,6 +87,10 @@ class Chain:
     async def escrow(self, transaction_id: str, *, at_block: int | None = None) -> Escrow | None:
         self.asked_at.append(at_block)
         return self.shown
+
+    async def resolution(self, transaction_id: str, *, at_block: int | None = None) -> Resolution | None:
+        assert at_block == self.block.number
+        return self.decided
 
 
 def step(ledger: Ledger, chain: Chain) -> list[str]:
@@ -121,6 +130,7 @@ OWNERS = replace(AGREED, session_id=None, hold_id=None)
         (AGREED, OTHERS, END, "expired", (Step.EXPIRE, PaymentStatus.FAILED, Expire(END))),
         # The session's own wallet paid something else: what moved is debited.
         (AGREED, MISPAID, END, "mispaid", (Step.EXPIRE, PaymentStatus.FAILED, Capture(1_020_000))),
+        (ENDED, MISPAID, END, "mispaid", (Step.DEBIT, PaymentStatus.FAILED, Capture(1_020_000))),
     ],
 )
 def test_proof_settles(
@@ -197,7 +207,10 @@ def test_one_that_cannot_be_written_does_not_stop_the_others(
         (S.DELIVERED, EscrowStatus.RELEASED, "released", (Step.CONFIRM, Party.PLATFORM)),
         (S.DISPUTED, EscrowStatus.RESOLVED, "resolved", (Step.RESOLVE_SELLER, Party.PLATFORM)),
         (S.DISPUTED, EscrowStatus.REFUNDED, "refunded", (Step.RESOLVE_BUYER, Party.PLATFORM)),
-        (S.DELIVERED, EscrowStatus.DISPUTED, "disputed", (Step.DISPUTE, Party.BUYER)),
+        (S.DELIVERED, EscrowStatus.DISPUTED, "disputed", (Step.DISPUTE, Party.PLATFORM)),
+        (S.ESCROWED, EscrowStatus.DISPUTED, "disputed", (Step.DISPUTE, Party.PLATFORM)),
+        (S.ESCROWED, EscrowStatus.REFUNDED, "refunded", (Step.RESOLVE_BUYER, Party.PLATFORM)),
+        (S.DELIVERED, EscrowStatus.ABANDONED, "abandoned", (Step.ABANDON, Party.PLATFORM)),
         (S.ESCROWED, EscrowStatus.ABANDONED, "abandoned", (Step.ABANDON, Party.PLATFORM)),
     ],
 )
@@ -229,3 +242,30 @@ def test_the_buyer_s_wallet_is_known_in_any_spelling() -> None:
     lower = replace(MISPAID, buyer=BUYER.lower())
     ledger = waiting(AGREED)
     assert step(ledger, Chain(lower)) == ["mispaid"]
+
+
+@pytest.mark.parametrize("ended", [ENDED, replace(OWNERS, status=S.ABANDONED)])
+def test_what_was_paid_wrongly_is_debited_once(ended: Transaction) -> None:
+    ledger = waiting(ended)
+    ledger.state = HoldState.CAPTURED
+    assert step(ledger, Chain(MISPAID)) == []
+    assert ledger.changes == []
+
+
+@pytest.mark.parametrize(
+    ("decided", "outcome", "percent"),
+    [
+        (Resolution(DisputeOutcome.SPLIT, 30), DisputeOutcome.SPLIT, 30),
+        (None, DisputeOutcome.SELLER_PAID, 0),
+    ],
+)
+def test_a_decision_is_kept_as_the_contract_tells_it(
+    decided: Resolution | None, outcome: DisputeOutcome, percent: int
+) -> None:
+    paid = replace(AGREED, status=S.ESCROWED, payment_status=PaymentStatus.PAID)
+    ledger, chain = Ledger(waiting=[], paid=[paid]), Chain(replace(PAID, status=EscrowStatus.RESOLVED))
+    chain.decided = decided
+    assert step(ledger, chain) == ["resolved"]
+    ((_, change),) = ledger.changes
+    assert (change.facts.dispute_outcome, change.facts.buyer_percent) == (outcome, percent)
+    assert (change.facts.disputed_at, change.facts.dispute_reason) == (NOW, "disputed on chain")
