@@ -8,18 +8,21 @@
 @notice A buyer locks an amount of a token for a seller. The seller delivers and is paid when the buyer accepts or
         the dispute window closes; the buyer gets the locked amount back when nothing was delivered in time; a
         resolver decides disputes. 2 % of the price go to the treasury at creation and are not refunded.
-@dev Order of this file: constants, types, events, storage, constructor, actions of the parties, of the resolver,
-     of the owner, views, internal functions. Every external function of an instance is under one reentrancy lock
-     (pragma nonreentrancy), views included, so that nobody can read a half-made state from inside a token's
-     callback; and in each of them effects precede calls to others.
+@dev Order of this file: constants, events, storage, constructor, actions of the parties, of the resolver, views,
+     internal functions; what the owner may set is in modules/settings, how a record is stored in modules/records.
+     Every external function of an instance is under one reentrancy lock (pragma nonreentrancy), views included, so
+     that nobody can read a half-made state from inside a token's callback; and in each of them effects precede calls
+     to others.
      All times are unix seconds of the block, all intervals half open. Nothing depends on the contract's own
      address or on immutables, so that a development chain may place the code at any address.
 """
 from ethereum.ercs import IERC20
 
+from modules import records
 from modules import settings
 
 initializes: settings
+initializes: records
 exports: settings.__interface__
 
 PLATFORM_FEE_BPS: public(constant(uint256)) = 200
@@ -51,29 +54,14 @@ DISPUTE_WINDOW_MAX: constant(uint256) = 86_400
 ABANDONMENT_GRACE_DEFAULT: constant(uint256) = 172_800
 ABANDONMENT_GRACE_MIN: constant(uint256) = 3_600
 ABANDONMENT_GRACE_MAX: constant(uint256) = 2_592_000
-# Bounds every sum of times far below 2**256; ten years.
+# Ten years.
 DEADLINE_AHEAD_MAX: constant(uint256) = 315_360_000
 
 # What a score hook gets, and what must be left before the call so that it surely gets it: a call is given at most
-# 63/64 of the gas that is left (EIP-150), and reaching a cold address costs 2,600 of it.
-HOOK_GAS: constant(uint256) = 250_000
+# 63/64 of the gas that is left (EIP-150), and reaching a cold address costs 2,600 of it. The dearest record of Score,
+# a decided dispute of two agents without a history, needs about 120,000 (contracts/gas.json).
+HOOK_GAS: constant(uint256) = 190_000
 HOOK_GAS_LEFT_MIN: constant(uint256) = HOOK_GAS * 64 // 63 + 10_000
-
-
-struct Deal:
-    token: address
-    buyer: address
-    seller: address
-    lockedAmount: uint256
-    platformFee: uint256
-    status: uint8
-    createdAt: uint256
-    deadline: uint256
-    disputeWindow: uint256
-    abandonmentGrace: uint256
-    deliveredAt: uint256
-    proofHash: bytes32
-    criteriaHash: bytes32
 
 
 event EscrowCreated:
@@ -148,7 +136,6 @@ event DeliveryAuthorized:
 
 
 deliveryAuthorizedUntil: public(HashMap[address, HashMap[address, uint256]])
-deals: HashMap[bytes32, Deal]
 
 
 @deploy
@@ -185,7 +172,8 @@ def createEscrow(
             the treasury, the rest is locked for the seller. Reverts while paused.
     @param escrowId keccak256 of the transaction's id. Never used before.
     @param seller Who is paid. Not zero, not the buyer, neither this contract nor the token (money there is lost).
-    @param amount Base units; enough that something is locked. The caller has approved this contract for it.
+    @param amount Base units; enough that something is locked, below 2**128. The caller has approved this contract
+           for it.
     @param token Supported, and it must move exactly what it is told to.
     @param deadline Until when the seller should deliver: in the future, at most ten years ahead.
     @param disputeWindow 300 to 86400 seconds after delivery; 0 means 3600.
@@ -194,7 +182,7 @@ def createEscrow(
     """
     assert not settings.paused, "paused"
     assert settings.supportedTokens[token], "token not supported"
-    assert self.deals[escrowId].status == UNUSED, "escrow id used"
+    assert records._progress(escrowId).status == UNUSED, "escrow id used"
     assert seller not in [empty(address), msg.sender, self, token], "bad seller"
     assert deadline > block.timestamp, "deadline passed"
     assert deadline <= block.timestamp + DEADLINE_AHEAD_MAX, "deadline too far"
@@ -204,24 +192,21 @@ def createEscrow(
     grace: uint256 = self._setting(
         abandonmentGrace, ABANDONMENT_GRACE_DEFAULT, ABANDONMENT_GRACE_MIN, ABANDONMENT_GRACE_MAX
     )
-    # An amount that survives this product can also be split by percentages later without overflow.
+    # What the lanes of the record hold (see modules/records). The product cannot overflow then, nor that of a split.
+    assert amount <= records.AMOUNT_MAX, "amount too large"
+    assert deadline + grace <= records.TIME_MAX, "deadline too far"
     fee: uint256 = amount * PLATFORM_FEE_BPS // (BPS + PLATFORM_FEE_BPS)
     locked: uint256 = amount - fee
     assert locked > 0, "nothing to lock"
-    self.deals[escrowId] = Deal(
-        token=token,
-        buyer=msg.sender,
-        seller=seller,
-        lockedAmount=locked,
-        platformFee=fee,
-        status=FUNDED,
-        createdAt=block.timestamp,
-        deadline=deadline,
-        disputeWindow=window,
-        abandonmentGrace=grace,
-        deliveredAt=0,
-        proofHash=empty(bytes32),
-        criteriaHash=criteriaHash,
+    records._create(
+        escrowId,
+        records.Amounts(locked=locked, fee=fee),
+        records.Progress(
+            seller=seller, disputeWindow=window, deliveredAt=0, status=FUNDED, outcome=0, sellerPercent=0
+        ),
+        records.Terms(buyer=msg.sender, abandonmentGrace=grace, deadline=deadline),
+        records.Origin(token=token, createdAt=block.timestamp),
+        criteriaHash,
     )
     log EscrowCreated(
         escrowId=escrowId,
@@ -240,11 +225,12 @@ def createEscrow(
     assert extcall IERC20(token).transferFrom(
         msg.sender, self, amount, default_return_value=True
     ), "transferFrom failed"
-    assert staticcall IERC20(token).balanceOf(self) == before + amount, "amount did not arrive"
+    held: uint256 = staticcall IERC20(token).balanceOf(self)
+    assert held == before + amount, "amount did not arrive"
     if fee > 0:
         treasury: address = settings.treasury
         log FeePaid(escrowId=escrowId, treasury=treasury, token=token, amount=fee)
-        self._pay(token, treasury, fee)
+        self._pay(token, treasury, fee, held)
 
 
 @external
@@ -256,19 +242,20 @@ def submitDelivery(escrowId: bytes32, proofHash: bytes32):
     @param escrowId The escrow.
     @param proofHash keccak256 of what was delivered; any value, since the chain cannot judge it.
     """
-    assert self.deals[escrowId].status == FUNDED, "not funded"
-    seller: address = self.deals[escrowId].seller
-    assert self._can_deliver(seller, msg.sender), "not the seller"
-    assert block.timestamp < self._abandoned_from(escrowId), "abandoned"
-    self.deals[escrowId].status = DELIVERED
-    self.deals[escrowId].deliveredAt = block.timestamp
-    self.deals[escrowId].proofHash = proofHash
+    progress: records.Progress = records._progress(escrowId)
+    assert progress.status == FUNDED, "not funded"
+    assert self._can_deliver(progress.seller, msg.sender), "not the seller"
+    assert block.timestamp < self._abandoned_from(records._terms(escrowId)), "abandoned"
+    progress.status = DELIVERED
+    progress.deliveredAt = block.timestamp
+    records._set_progress(escrowId, progress)
+    records._set_proof(escrowId, proofHash)
     log DeliverySubmitted(
         escrowId=escrowId,
-        seller=seller,
+        seller=progress.seller,
         submitter=msg.sender,
         proofHash=proofHash,
-        disputableUntil=self._final_from(escrowId),
+        disputableUntil=self._final_from(progress),
     )
 
 
@@ -278,9 +265,11 @@ def accept(escrowId: bytes32):
     @notice Pays the seller. By the buyer, in Delivered, at any time.
     @param escrowId The escrow.
     """
-    assert self.deals[escrowId].status == DELIVERED, "not delivered"
-    assert msg.sender == self.deals[escrowId].buyer, "not the buyer"
-    self._release(escrowId, BY_ACCEPTANCE)
+    progress: records.Progress = records._progress(escrowId)
+    buyer: address = records._terms(escrowId).buyer
+    assert progress.status == DELIVERED, "not delivered"
+    assert msg.sender == buyer, "not the buyer"
+    self._release(escrowId, progress, buyer, BY_ACCEPTANCE)
 
 
 @external
@@ -290,11 +279,13 @@ def dispute(escrowId: bytes32):
             deliveredAt + disputeWindow.
     @param escrowId The escrow.
     """
-    assert self.deals[escrowId].status == DELIVERED, "not delivered"
-    assert msg.sender == self.deals[escrowId].buyer, "not the buyer"
-    assert block.timestamp < self._final_from(escrowId), "dispute window closed"
-    self.deals[escrowId].status = DISPUTED
-    log EscrowDisputed(escrowId=escrowId, buyer=msg.sender, seller=self.deals[escrowId].seller)
+    progress: records.Progress = records._progress(escrowId)
+    assert progress.status == DELIVERED, "not delivered"
+    assert msg.sender == records._terms(escrowId).buyer, "not the buyer"
+    assert block.timestamp < self._final_from(progress), "dispute window closed"
+    progress.status = DISPUTED
+    records._set_progress(escrowId, progress)
+    log EscrowDisputed(escrowId=escrowId, buyer=msg.sender, seller=progress.seller)
 
 
 @external
@@ -304,9 +295,10 @@ def finalizeRelease(escrowId: bytes32):
             deliveredAt + disputeWindow on.
     @param escrowId The escrow.
     """
-    assert self.deals[escrowId].status == DELIVERED, "not delivered"
-    assert block.timestamp >= self._final_from(escrowId), "dispute window open"
-    self._release(escrowId, BY_TIME)
+    progress: records.Progress = records._progress(escrowId)
+    assert progress.status == DELIVERED, "not delivered"
+    assert block.timestamp >= self._final_from(progress), "dispute window open"
+    self._release(escrowId, progress, records._terms(escrowId).buyer, BY_TIME)
 
 
 @external
@@ -316,15 +308,18 @@ def claimAbandoned(escrowId: bytes32):
             deadline + abandonmentGrace on. The fee is not refunded.
     @param escrowId The escrow.
     """
-    assert self.deals[escrowId].status == FUNDED, "not funded"
-    assert msg.sender == self.deals[escrowId].buyer, "not the buyer"
-    assert block.timestamp >= self._abandoned_from(escrowId), "not abandoned yet"
-    token: address = self.deals[escrowId].token
-    seller: address = self.deals[escrowId].seller
-    locked: uint256 = self.deals[escrowId].lockedAmount
-    self.deals[escrowId].status = ABANDONED
+    progress: records.Progress = records._progress(escrowId)
+    terms: records.Terms = records._terms(escrowId)
+    assert progress.status == FUNDED, "not funded"
+    assert msg.sender == terms.buyer, "not the buyer"
+    assert block.timestamp >= self._abandoned_from(terms), "not abandoned yet"
+    token: address = records._origin(escrowId).token
+    seller: address = progress.seller
+    locked: uint256 = records._amounts(escrowId).locked
+    progress.status = ABANDONED
+    records._set_progress(escrowId, progress)
     log EscrowAbandoned(escrowId=escrowId, buyer=msg.sender, seller=seller, token=token, amount=locked)
-    self._pay(token, msg.sender, locked)
+    self._pay(token, msg.sender, locked, staticcall IERC20(token).balanceOf(self))
     self._tell_score(
         escrowId, abi_encode(seller, locked, method_id=method_id("recordAbandonment(address,uint256)"))
     )
@@ -357,23 +352,27 @@ def resolveDispute(escrowId: bytes32, outcome: uint8, buyerPercent: uint256, sel
     @param sellerPercent The seller gets lockedAmount * sellerPercent // 100, the buyer the rest and so the dust.
     """
     assert msg.sender == settings.resolver, "not the resolver"
-    assert self.deals[escrowId].status == DISPUTED, "not disputed"
-    token: address = self.deals[escrowId].token
-    buyer: address = self.deals[escrowId].buyer
-    seller: address = self.deals[escrowId].seller
-    locked: uint256 = self.deals[escrowId].lockedAmount
-    to_seller: uint256 = 0
+    progress: records.Progress = records._progress(escrowId)
+    assert progress.status == DISPUTED, "not disputed"
+    token: address = records._origin(escrowId).token
+    buyer: address = records._terms(escrowId).buyer
+    seller: address = progress.seller
+    locked: uint256 = records._amounts(escrowId).locked
+    percent: uint256 = sellerPercent
     if outcome == BUYER_REFUND:
         assert sellerPercent == 0 and buyerPercent in [0, 100], "bad percentages"
     elif outcome == SELLER_PAID:
         assert buyerPercent == 0 and sellerPercent in [0, 100], "bad percentages"
-        to_seller = locked
+        percent = 100
     else:
         assert outcome == SPLIT, "bad outcome"
         assert buyerPercent <= 100 and sellerPercent == 100 - buyerPercent, "bad percentages"
-        to_seller = locked * sellerPercent // 100
+    to_seller: uint256 = locked * percent // 100
     to_buyer: uint256 = locked - to_seller
-    self.deals[escrowId].status = REFUNDED if outcome == BUYER_REFUND else RESOLVED
+    progress.status = REFUNDED if outcome == BUYER_REFUND else RESOLVED
+    progress.outcome = outcome
+    progress.sellerPercent = percent
+    records._set_progress(escrowId, progress)
     log DisputeResolved(
         escrowId=escrowId,
         resolver=msg.sender,
@@ -382,10 +381,11 @@ def resolveDispute(escrowId: bytes32, outcome: uint8, buyerPercent: uint256, sel
         buyerAmount=to_buyer,
         sellerAmount=to_seller,
     )
+    held: uint256 = staticcall IERC20(token).balanceOf(self)
     if to_buyer > 0:
-        self._pay(token, buyer, to_buyer)
+        self._pay(token, buyer, to_buyer, held)
     if to_seller > 0:
-        self._pay(token, seller, to_seller)
+        self._pay(token, seller, to_seller, held - to_buyer)
     self._tell_score(
         escrowId,
         abi_encode(
@@ -415,22 +415,40 @@ def getEscrow(
             disputeWindow, abandonmentGrace, deliveredAt (0 before delivery), proofHash, criteriaHash. Amounts stay
             as they were agreed after the money has left.
     """
-    deal: Deal = self.deals[escrowId]
+    origin: records.Origin = records._origin(escrowId)
+    terms: records.Terms = records._terms(escrowId)
+    amounts: records.Amounts = records._amounts(escrowId)
+    progress: records.Progress = records._progress(escrowId)
     return (
-        deal.token,
-        deal.buyer,
-        deal.seller,
-        deal.lockedAmount,
-        deal.platformFee,
-        deal.status,
-        deal.createdAt,
-        deal.deadline,
-        deal.disputeWindow,
-        deal.abandonmentGrace,
-        deal.deliveredAt,
-        deal.proofHash,
-        deal.criteriaHash,
+        origin.token,
+        terms.buyer,
+        progress.seller,
+        amounts.locked,
+        amounts.fee,
+        progress.status,
+        origin.createdAt,
+        terms.deadline,
+        progress.disputeWindow,
+        terms.abandonmentGrace,
+        progress.deliveredAt,
+        records.deals[escrowId].proofHash,
+        records.deals[escrowId].criteriaHash,
     )
+
+
+@external
+@view
+def getResolution(escrowId: bytes32) -> (uint8, uint256, uint256):
+    """
+    @notice How a dispute was decided.
+    @param escrowId The escrow.
+    @return outcome (1 buyer refunded, 2 seller paid, 3 split), buyerPercent, sellerPercent: 100 and 0 for outcome 1,
+            0 and 100 for 2. Zeros while nothing was decided, and for an escrow that does not exist.
+    """
+    progress: records.Progress = records._progress(escrowId)
+    if progress.outcome == 0:
+        return (0, 0, 0)
+    return (progress.outcome, 100 - progress.sellerPercent, progress.sellerPercent)
 
 
 @external
@@ -441,7 +459,8 @@ def isDisputeWindowActive(escrowId: bytes32) -> bool:
     @param escrowId The escrow.
     @return False for an escrow that does not exist.
     """
-    return self.deals[escrowId].status == DELIVERED and block.timestamp < self._final_from(escrowId)
+    progress: records.Progress = records._progress(escrowId)
+    return progress.status == DELIVERED and block.timestamp < self._final_from(progress)
 
 
 @external
@@ -452,7 +471,8 @@ def canFinalize(escrowId: bytes32) -> bool:
     @param escrowId The escrow.
     @return False for an escrow that does not exist.
     """
-    return self.deals[escrowId].status == DELIVERED and block.timestamp >= self._final_from(escrowId)
+    progress: records.Progress = records._progress(escrowId)
+    return progress.status == DELIVERED and block.timestamp >= self._final_from(progress)
 
 
 @external
@@ -463,7 +483,9 @@ def canClaimAbandoned(escrowId: bytes32) -> bool:
     @param escrowId The escrow.
     @return False for an escrow that does not exist.
     """
-    return self.deals[escrowId].status == FUNDED and block.timestamp >= self._abandoned_from(escrowId)
+    if records._progress(escrowId).status != FUNDED:
+        return False
+    return block.timestamp >= self._abandoned_from(records._terms(escrowId))
 
 
 @external
@@ -492,16 +514,18 @@ def version() -> String[8]:
 
 
 @internal
-def _release(escrowId: bytes32, how: uint8):
-    token: address = self.deals[escrowId].token
-    buyer: address = self.deals[escrowId].buyer
-    seller: address = self.deals[escrowId].seller
-    locked: uint256 = self.deals[escrowId].lockedAmount
-    self.deals[escrowId].status = RELEASED
+def _release(escrowId: bytes32, progress: records.Progress, buyer: address, how: uint8):
+    token: address = records._origin(escrowId).token
+    seller: address = progress.seller
+    locked: uint256 = records._amounts(escrowId).locked
+    # An argument cannot be changed in place.
+    released: records.Progress = progress
+    released.status = RELEASED
+    records._set_progress(escrowId, released)
     log EscrowReleased(
         escrowId=escrowId, seller=seller, caller=msg.sender, how=how, token=token, amount=locked
     )
-    self._pay(token, seller, locked)
+    self._pay(token, seller, locked, staticcall IERC20(token).balanceOf(self))
     self._tell_score(
         escrowId,
         abi_encode(
@@ -511,12 +535,12 @@ def _release(escrowId: bytes32, how: uint8):
 
 
 @internal
-def _pay(token: address, receiver: address, amount: uint256):
-    # Exactly this amount has to leave: a token that turned greedy must not reach into other escrows, and one that
-    # says true and moves nothing must not end an escrow.
-    before: uint256 = staticcall IERC20(token).balanceOf(self)
+def _pay(token: address, receiver: address, amount: uint256, held: uint256):
+    # Exactly this amount has to leave of what the contract holds: a token that turned greedy must not reach into
+    # other escrows, and one that says true and moves nothing must not end an escrow. The caller has just asked for
+    # `held`, or has seen it checked: a second question would have the same answer.
     assert extcall IERC20(token).transfer(receiver, amount, default_return_value=True), "transfer failed"
-    assert staticcall IERC20(token).balanceOf(self) == before - amount, "another amount left"
+    assert staticcall IERC20(token).balanceOf(self) == held - amount, "another amount left"
 
 
 @internal
@@ -536,17 +560,17 @@ def _tell_score(escrowId: bytes32, message: Bytes[132]):
 
 
 @internal
-@view
-def _final_from(escrowId: bytes32) -> uint256:
+@pure
+def _final_from(progress: records.Progress) -> uint256:
     # The first second in which the buyer can no longer dispute.
-    return self.deals[escrowId].deliveredAt + self.deals[escrowId].disputeWindow
+    return progress.deliveredAt + progress.disputeWindow
 
 
 @internal
-@view
-def _abandoned_from(escrowId: bytes32) -> uint256:
+@pure
+def _abandoned_from(terms: records.Terms) -> uint256:
     # The first second in which the seller can no longer deliver.
-    return self.deals[escrowId].deadline + self.deals[escrowId].abandonmentGrace
+    return terms.deadline + terms.abandonmentGrace
 
 
 @internal

@@ -32,7 +32,8 @@ RESULTS: dict[str, dict[str, tuple[str, ...]]] = {
         "getEscrow": (
             *("token", "buyer", "seller", "lockedAmount", "platformFee", "status", "createdAt", "deadline"),
             *("disputeWindow", "abandonmentGrace", "deliveredAt", "proofHash", "criteriaHash"),
-        )
+        ),
+        "getResolution": ("outcome", "buyerPercent", "sellerPercent"),
     },
     "Score": {"getAgentStats": ("score", "jobs", "disputesLost", "abandoned", "maxJobValue")},
 }

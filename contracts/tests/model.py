@@ -39,6 +39,7 @@ class Deal:
     grace: int
     delivered_at: int = 0
     proof: bytes = bytes(32)
+    resolution: tuple[int, int, int] = (0, 0, 0)
 
     @property
     def open(self) -> bool:
@@ -83,6 +84,7 @@ class Model:
             and (window == 0 or 300 <= window <= 86_400)
             and (grace == 0 or 3_600 <= grace <= 2_592_000)
             and locked > 0
+            and amount < 2**128
         )
         if not allowed or self.modes[token] not in {PLAIN, QUIET}:
             return False
@@ -138,16 +140,16 @@ class Model:
             return False
         said = (to_buyer, to_seller)
         if outcome == BUYER_REFUND and said in {(0, 0), (100, 0)}:
-            share, points, status = 0, (1, -3), REFUNDED
+            share, points, status, said = 0, (1, -3), REFUNDED, (100, 0)
         elif outcome == SELLER_PAID and said in {(0, 0), (0, 100)}:
-            share, points, status = deal.locked, (-3, 1), RESOLVED
+            share, points, status, said = deal.locked, (-3, 1), RESOLVED, (0, 100)
         elif outcome == SPLIT and to_buyer + to_seller == 100:
             share, points, status = deal.locked * to_seller // 100, (0, 0), RESOLVED
         else:
             return False
         if not self._pay(deal.token, {deal.buyer: deal.locked - share, deal.seller: share}):
             return False
-        deal.status = status
+        deal.status, deal.resolution = status, (outcome, *said)
         self._score(dict(zip((deal.buyer, deal.seller), points, strict=True)))
         return True
 

@@ -44,6 +44,7 @@ def test_what_each_outcome_pays(
     scores: tuple[int, int],
 ) -> None:
     escrow_id = world.disputed(amount=999_999 + 19_999)
+    assert call(world.escrow, "getResolution", escrow_id) == (0, 0, 0)
     before = world.balances(world.usdc, world.buyer, world.seller)
     done = world.must(
         world.resolver, world.escrow, "resolveDispute", escrow_id, outcome, buyer_percent, seller_percent
@@ -52,6 +53,8 @@ def test_what_each_outcome_pays(
     assert [b - a for a, b in zip(before, after, strict=True)] == [to_buyer, 999_999 - to_buyer]
     assert world.balances(world.usdc, world.escrow.address) == [0]
     assert world.status(escrow_id) == status
+    told = {BUYER_REFUND: (100, 0), SELLER_PAID: (0, 100)}.get(outcome, (buyer_percent, seller_percent))
+    assert call(world.escrow, "getResolution", escrow_id) == (outcome, *told)
     assert tuple(call(world.score, "getScore", agent) for agent in (world.buyer, world.seller)) == scores
     assert events(world.escrow, done) == [
         (
@@ -93,6 +96,7 @@ def test_a_decision_that_contradicts_itself_is_none(
         world.resolver, world.escrow, "resolveDispute", escrow_id, outcome, buyer_percent, seller_percent
     )
     assert done.reason == reason
+    assert call(world.escrow, "getResolution", escrow_id) == (0, 0, 0)
 
 
 def test_only_the_resolver_decides_and_only_once(world: World) -> None:
@@ -106,6 +110,16 @@ def test_only_the_resolver_decides_and_only_once(world: World) -> None:
     world.must(world.resolver, world.escrow, "resolveDispute", escrow_id, BUYER_REFUND, 0, 0)
     done = send(world.resolver, world.escrow, "resolveDispute", escrow_id, SELLER_PAID, 0, 0)
     assert done.reason == "not disputed"
+
+
+def test_an_escrow_that_ended_without_a_dispute_has_no_resolution(world: World) -> None:
+    accepted, finalized, abandoned = world.delivered(), world.delivered(), world.funded()
+    world.must(world.buyer, world.escrow, "accept", accepted)
+    at(now() + 10**6)
+    world.must(world.stranger, world.escrow, "finalizeRelease", finalized)
+    world.must(world.buyer, world.escrow, "claimAbandoned", abandoned)
+    for escrow_id in (accepted, finalized, abandoned, bytes(32)):
+        assert call(world.escrow, "getResolution", escrow_id) == (0, 0, 0)
 
 
 def test_while_disputed_nobody_else_moves_the_money(world: World) -> None:

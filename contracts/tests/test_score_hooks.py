@@ -6,7 +6,6 @@ import boa
 import pytest
 
 from contracts.tests.world import (
-    BUYER_REFUND,
     CONTRACTS,
     DAY,
     DOUBLES,
@@ -102,18 +101,6 @@ def test_no_amount_of_gas_pays_without_a_score(world: World, ending: int) -> Non
         too_little, enough = (too_little, middle) if attempt(middle) else (middle, enough)
     for gas in (*range(21_000, 400_000, 23_917), *range(enough - 8_000, enough + 8_000, 1_999)):
         assert attempt(gas) is (gas >= enough), gas
-
-
-def test_what_a_hook_gets_is_enough_for_our_score(world: World) -> None:
-    """The dearest record, of agents without any history, needs at most half of what the hook gets."""
-    world.must(world.owner, world.score, "setRecorder", world.key, True)
-    for outcome in (BUYER_REFUND, SELLER_PAID):
-        with boa.env.anchor():
-            done = send(
-                world.key, world.score, "recordDisputeOutcome", world.buyer, world.seller, outcome, 2**200
-            )
-            assert done.ok
-            assert done.gas_used < 125_000 + 21_000
 
 
 def test_scores_follow_the_endings(world: World) -> None:

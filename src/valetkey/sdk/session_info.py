@@ -26,3 +26,17 @@ class SessionInfo:
     def serialize(self) -> str:
         """The bundle as text: `abba_session_bundle_...`. Treat it like a private key."""
         return self.bundle.serialize()
+
+
+def info_of(session_id: str, bundle: Bundle) -> SessionInfo:
+    """The session of a bundle."""
+    return SessionInfo(
+        session_id=session_id,
+        token=bundle.token,
+        agent_id=bundle.agent_id,
+        budget_usdc=bundle.budget_usdc,
+        expiry=bundle.expiry,
+        wallet_address=bundle.wallet_address,
+        e2e_public_key=bundle.e2e_public_key,
+        bundle=bundle,
+    )

@@ -35,11 +35,10 @@ def delivered(shop: Shop, delegate: BuyerAgent) -> str:
     return checkout.id
 
 
-@pytest.fixture(params=["revoked", "expired"])
+@pytest.fixture(params=["revoked", pytest.param("expired", marks=pytest.mark.slow)])
 def ended(world: World, request: pytest.FixtureRequest) -> Ended:
     owner, shop = world.owner(), world.shop()
     session = owner.create_session(30, EXPIRY if request.param == "expired" else 3_600)
-    # What little gas is sent does not last: the owner lends the rest.
     owner.fund_session(session)
     delegate = world.delegate(session)
     made = Ended(owner, shop, session, delegate, delivered(shop, delegate), delivered(shop, delegate))

@@ -1,6 +1,7 @@
 """`fund_and_verify`: paid once, whoever repeats it from wherever, and nothing signed when something does not fit."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.market import answer_of, start_delegate
 from tests.e2e.processes import wait_until
 from tests.e2e.proxy import Cut, Proxy
 from tests.integration.sdk.world import TOTAL_UNITS, Shop, World, only, signed_by
@@ -45,7 +47,7 @@ def session(world: World) -> SessionInfo:
     return made
 
 
-def assert_paid_once(world: World, session: SessionInfo, owner: BuyerAgent | None = None) -> None:
+def assert_paid_once(world: World, session: SessionInfo) -> None:
     assert world.has(session.wallet_address)[0] == BUDGET * USDC - TOTAL_UNITS
 
 
@@ -331,3 +333,15 @@ def test_an_owner_pays_for_itself_and_nobody_without_a_wallet(world: World, shop
             agent.fund_and_verify(checkout)
     assert owner.fund_and_verify(checkout).status == "escrowed"
     wait_until(lambda: owner.get_transaction(checkout.id).payment_status == "paid", "the payment")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shared", [True, False], ids=["one state folder", "different state folders"])
+def test_two_processes_pay_once(world: World, shop: Shop, session: SessionInfo, shared: bool) -> None:
+    checkout = world.delegate(session).purchase(shop.service_id)
+    folders = [world.folder()] * 2 if shared else [world.folder(), world.folder()]
+    order = {"do": "pay", "base_url": world.stack.base_url, "bundle": session.serialize()}
+    order |= {"transaction_id": checkout.id}
+    racers = [start_delegate(json.dumps(order | {"state_dir": str(folder)}).encode()) for folder in folders]
+    assert [answer_of(racer).get("status") for racer in racers] == ["escrowed", "escrowed"]
+    assert_paid_once(world, session)

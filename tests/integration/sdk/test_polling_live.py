@@ -11,7 +11,7 @@ from valetkey import SellerAgent, SessionRevoked, Unauthenticated
 PURCHASES = 105
 
 
-@pytest.mark.parametrize("outage", [False, True])
+@pytest.mark.parametrize("outage", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_more_than_a_page_of_purchases_each_once(world: World, outage: bool) -> None:
     shop, owner = world.shop(), world.owner()
     bought = [owner.purchase(shop.service_id).id for _ in range(PURCHASES)]

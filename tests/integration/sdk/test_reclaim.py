@@ -1,5 +1,6 @@
 """OWNER_CAN_ALWAYS_RECLAIM with the SDK: from a new machine, without the bundle, after the end; and only home."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -141,11 +142,10 @@ def test_a_delegate_returns_money_after_the_end_and_a_restart(
     assert world.has(session.wallet_address) == EMPTY
 
 
+@pytest.mark.slow
 def test_a_delegate_returns_money_of_an_expired_session(
     world: World, owner: BuyerAgent, key: PrivateKey
 ) -> None:
-    import time
-
     session, folder = funded(owner, expiry=6), world.folder()
     delegate = world.delegate(session, state_dir=folder)
     wait_until(lambda: time.time() > session.expiry + 1, "the end of the session")
@@ -191,8 +191,15 @@ def test_a_session_never_funded_has_no_copy(owner: BuyerAgent, key: PrivateKey) 
         owner.reclaim_session(key.address, session=session.session_id)
 
 
-@pytest.mark.parametrize("nth", [1, 2], ids=["token", "gas"])
-@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize(
+    ("side", "nth"),
+    [
+        ("before", 2),
+        ("after", 1),
+        pytest.param("before", 1, marks=pytest.mark.slow),
+        pytest.param("after", 2, marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_sweep_is_finished(world: World, key: PrivateKey, nth: int, side: str) -> None:
     folder = world.folder()
     owner = world.owner(key, state_dir=folder)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.processes import wait_until
+from tests.e2e.proxy import Cut, Proxy
 from tests.fixtures_stack import RunningStack, start_stack
-from tests.integration.sdk.world import Shop, World, signed_by
-from valetkey import BuyerAgent, SellerAgent, SessionInfo
+from tests.integration.sdk.world import Shop, World, only, signed_by
+from valetkey import BuyerAgent, ChainUnavailable, SellerAgent, SessionInfo
 from valetkey.chains.evm.errors import CallReverts
 from valetkey.cli.rpc import USDC
 from valetkey.sdk.errors import CheckoutEnded
@@ -46,6 +47,21 @@ def funded(owner: BuyerAgent) -> SessionInfo:
     return session
 
 
+def signed_and_not_sent(world: World, shop: Shop, session: SessionInfo, folder: Path) -> str:
+    """A purchase whose payment the platform knows to be signed, and no node has seen."""
+
+    def cut(number: int) -> None:
+        if number == 2:
+            raise Cut
+
+    with Proxy(world.stack.rpc_url, before=only("eth_sendRawTransaction", cut)) as proxy:
+        delegate = world.delegate(session, state_dir=folder, rpc_url=proxy.url)
+        checkout = delegate.purchase(shop.service_id)
+        with pytest.raises(ChainUnavailable):
+            delegate.fund_and_verify(checkout)
+    return checkout.id
+
+
 def test_after_an_hour(late: World) -> None:
     owner, shop, folder = late.owner(), late.shop(), late.folder()
     revoked, living = funded(owner), funded(owner)
@@ -63,6 +79,9 @@ def test_after_an_hour(late: World) -> None:
     late.agents.append(worker)
     worker.init_with_session(rights.serialize())
 
+    stuck, other_folder = funded(owner), late.folder()
+    never_sent = signed_and_not_sent(late, shop, stuck, other_folder)
+
     late.stack.rpc.call("evm_increaseTime", JUMP)
     late.stack.rpc.call("evm_mine")
 
@@ -77,6 +96,13 @@ def test_after_an_hour(late: World) -> None:
     assert not signed_by(folder)
     view = owner.get_session(living.session_id)
     assert (view.held_usdc, view.spent_usdc) == ("0", "20.4")
+
+    # What was signed and never sent stays so, now that the platform has given its money back to the budget.
+    again = late.delegate(stuck, state_dir=other_folder)
+    wait_until(lambda: again.get_transaction(never_sent).status == "abandoned", "the end of the checkout")
+    with pytest.raises(CheckoutEnded):
+        again.fund_and_verify(never_sent)
+    assert late.has(stuck.wallet_address)[0] == 40 * USDC
 
     # The key's right to deliver ended with its session.
     with pytest.raises(CallReverts, match="not the seller"):

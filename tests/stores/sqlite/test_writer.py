@@ -11,12 +11,13 @@ import apsw
 import pytest
 
 from tests.stores.blocking import Blocking
-from tests.stores.making import NOW, SystemTime, a_key, a_purchase, allowed
+from tests.stores.making import DAY, NOW, SystemTime, a_key, a_purchase, allowed, code
 from tests.stores.sqlite.conftest import Open
 from tests.stores.sqlite.test_races import assert_sums_agree, prepare
 from valetkey.core.errors import Contradiction, EnvironmentFailure
 from valetkey.core.transaction import Transaction
 from valetkey.stores.clock import StoreClock
+from valetkey.stores.sqlite import open_store
 from valetkey.stores.sqlite.failures import StoreClosed, StoreFailed, StoreFull
 from valetkey.stores.sqlite.files import connect, create_file, migrate
 from valetkey.stores.sqlite.writer import Writer
@@ -289,3 +290,14 @@ def test_time_is_common_to_everybody_who_writes(path: Path, open_again: Open, ti
     assert later.clock.now() == NOW + 1_000, "a restart does not bring the past back"
     time.seconds = NOW + 1_001
     assert later.clock.now() == store.clock.now() == NOW + 1_001
+
+
+def test_nobody_decides_earlier_than_another_process_did(path: Path, open_again: Open) -> None:
+    here = open_again()
+    market, record = prepare(here)
+    there = Blocking(open_store(path, system_time=SystemTime(record.session.policy.expires_at)))
+    there.use_once(b"a write, with which its time becomes everybody's", NOW + DAY)
+    there.close()
+    answer = here.place(a_purchase(market.service, market.owner, record, 1), None)
+    assert code(answer) == "session_expired"
+    assert here.clock.now() == record.session.policy.expires_at

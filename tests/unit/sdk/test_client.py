@@ -10,7 +10,7 @@ from tests.vectors.leaks import parts_told
 from valetkey.core.errors import InvalidInput
 from valetkey.crypto.secret import Secret
 from valetkey.sdk._sync.client import Client
-from valetkey.sdk.errors import Conflict, NetworkError, NotFound, PlatformAnswer, RateLimited
+from valetkey.sdk.errors import Conflict, NetworkError, NotConfigured, NotFound, PlatformAnswer, RateLimited
 from valetkey.wire.http import encode
 
 KEY = "vk_0123456789abcdefghijklmnopqrstuv"
@@ -169,6 +169,16 @@ def test_a_credential_that_no_header_carries_is_refused_and_not_quoted(opened: O
         client.get("/figure", Figure)
     assert not parts_told(caught.value, KEY)
     assert not platform.asked
+
+
+@pytest.mark.parametrize("host", ["a" * 70 + ".org", "a..b", "xn--a"])
+def test_a_host_that_cannot_be(pauses: list[float], host: str) -> None:
+    client = Client(f"https://{host}", Secret(KEY), "1")
+    with pytest.raises(NetworkError):
+        client.get("/figure", Figure)
+    client.close()
+    with pytest.raises(NotConfigured):
+        Client("https://\u2024.org", None, "1")
 
 
 def test_nobody_listens() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from eth_abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,3 +96,39 @@ def test_addresses_that_are_none(address: str) -> None:
         calls.transfer(USDC, address, 1)
     with pytest.raises(InvalidInput):
         calls.transfer(address, WALLET, 1)
+
+
+ADDRESSES = st.binary(min_size=20, max_size=20).map(lambda raw: "0x" + raw.hex())
+NUMBERS = st.integers(0, 2**256 - 1)
+HASHES = st.binary(min_size=32, max_size=32)
+
+
+@given(ADDRESSES, ADDRESSES, st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS), HASHES)
+def test_an_escrow_call_is_what_another_encoder_makes(
+    seller: str, token: str, numbers: tuple[int, int, int, int], criteria: bytes
+) -> None:
+    units, deadline, window, grace = numbers
+    call = calls.create_escrow(
+        ESCROW,
+        TXN,
+        seller=seller,
+        units=units,
+        token=token,
+        deadline=deadline,
+        dispute_window=window,
+        abandonment_grace=grace,
+        criteria_hash=criteria,
+    )
+    types = ["bytes32", "address", "uint256", "address", "uint256", "uint256", "uint256", "bytes32"]
+    words = [escrow_id(TXN), seller, units, token, deadline, window, grace, criteria]
+    assert call.data[4:] == encode(types, words)
+
+
+@given(ADDRESSES, NUMBERS, HASHES)
+def test_short_calls_are_what_another_encoder_makes(account: str, number: int, proof: bytes) -> None:
+    pair = encode(["address", "uint256"], [account, number])
+    assert calls.transfer(USDC, account, number).data[4:] == pair
+    assert calls.approve(USDC, account, number).data[4:] == pair
+    assert calls.authorize_delivery(ESCROW, account, number).data[4:] == pair
+    delivery = calls.submit_delivery(ESCROW, TXN, proof).data[4:]
+    assert delivery == encode(["bytes32", "bytes32"], [escrow_id(TXN), proof])

@@ -9,7 +9,7 @@ import msgspec
 
 from valetkey.core.errors import InvalidInput
 from valetkey.crypto.secret import Secret
-from valetkey.sdk.errors import NetworkError, PlatformAnswer, TryLater, error_of
+from valetkey.sdk.errors import NetworkError, NotConfigured, PlatformAnswer, TryLater, error_of
 from valetkey.seam import async_sleep
 from valetkey.wire.http import (
     API_KEY_HEADER,
@@ -39,8 +39,12 @@ class AsyncClient:
 
     def __init__(self, base_url: str, credential: Secret | None, version: str) -> None:
         self.credential = credential
+        try:
+            url = httpx.URL(base_url)
+        except httpx.InvalidURL:
+            raise NotConfigured("the base URL is not a URL") from None
         self._http = httpx.AsyncClient(
-            base_url=base_url,
+            base_url=url,
             timeout=TIMEOUT_SECONDS,
             limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
             headers={"Accept": JSON_TYPE, "User-Agent": f"{USER_AGENT_PREFIX}{version}"},
@@ -122,7 +126,7 @@ class AsyncClient:
             )
         except httpx.TimeoutException:
             failure = f"the platform did not answer within {TIMEOUT_SECONDS:g} s"
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             failure = f"the platform did not answer ({type(error).__name__})"
         if failure:
             return NetworkError(failure, code="network")

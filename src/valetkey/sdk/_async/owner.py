@@ -20,7 +20,7 @@ from valetkey.sdk.errors import (
     RecoveryFailed,
     Unfinished,
 )
-from valetkey.sdk.session_info import SessionInfo
+from valetkey.sdk.session_info import SessionInfo, info_of
 from valetkey.wire import calls
 from valetkey.wire.agents import WebhookSecret
 from valetkey.wire.bundle import BUNDLE_PREFIX, Bundle, parse_bundle
@@ -120,6 +120,15 @@ class AsyncOwner(AsyncAgent):
         answer = await self._client.send("POST", "/agents/webhook-secret", WebhookSecret)
         return Secret(answer.webhook_secret)
 
+    async def recover_session(self, session_id: str) -> SessionInfo:
+        """A session as its maker held it, from its recovery copy; also an ended one.
+
+        After a restart, an interrupted `fund_session` goes on with it. Raises RecoveryFailed.
+        """
+        if session_id.startswith(BUNDLE_PREFIX):
+            raise InvalidInput("a session is recovered by its id")
+        return info_of(session_id, await self._keys(session_id))
+
     # Making sessions
 
     async def _create_session(
@@ -156,16 +165,7 @@ class AsyncOwner(AsyncAgent):
             wallet_private_key=wallet,
             e2e_private_key=e2e,
         )
-        return SessionInfo(
-            session_id=made.session_id,
-            token=bundle.token,
-            agent_id=bundle.agent_id,
-            budget_usdc=bundle.budget_usdc,
-            expiry=bundle.expiry,
-            wallet_address=wallet.address,
-            e2e_public_key=bundle.e2e_public_key,
-            bundle=bundle,
-        )
+        return info_of(made.session_id, bundle)
 
     async def _fund(self, session: SessionInfo, units: int, gas_wei: int | None) -> str:
         """Send gas and tokens to a session's wallet, once, however often it is interrupted."""

@@ -1,0 +1,206 @@
+"""Every endpoint against every kind of caller: who gets in, who is told what, and that strangers change nothing."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.attacks.conftest import Rows
+from tests.integration.platform.serving import Agent, Server, registration
+from valetkey.crypto.keys import PrivateKey
+from valetkey.platform.api import ENDPOINTS
+from valetkey.platform.http import Access, Endpoint
+
+HASH = "0x" + "12" * 32
+BODIES: dict[str, Any] = {
+    "POST /api/v1/agents/session": {"budgetUsdc": 1, "expiry": 60},
+    "PUT /api/v1/agents/session/{id}/recovery": {"recovery": "c3RvbGVu"},
+    "POST /api/v1/services": {
+        "title": "t",
+        "description": "d",
+        "category": "other",
+        "price": 1,
+        "priceUnit": "flat",
+    },
+    "PATCH /api/v1/services/{id}": {"price": 999},
+    "POST /api/v1/transactions/{id}/signed": {"txHash": HASH},
+    "POST /api/v1/transactions/{id}/fund": {"txHash": HASH},
+    "POST /api/v1/transactions/{id}/deliver": {"responsePayload": {"stolen": True}},
+    "POST /api/v1/transactions/{id}/dispute": {"reason": "stolen"},
+    "POST /api/v1/transactions/{id}/dispute/evidence": {"evidenceType": "x", "description": "stolen"},
+}
+EVERYONE = ("/api/v1/services/{id}", "/api/v1/agents/{id}/discovery-score", "/api/v1/agents/{id}/public-key")
+"""What anybody may read of an id."""
+
+
+@dataclass
+class Scene:
+    """A victim with everything that has an id, and a stranger."""
+
+    server: Server
+    owner: Agent
+    seller: Agent
+    session: Agent
+    service: Any
+    bought: str
+
+    def path(self, endpoint: Endpoint) -> str:
+        """The endpoint's path with the victim's id in it."""
+        if "/transactions/" in endpoint.path:
+            known = self.bought
+        elif "/services/" in endpoint.path:
+            known = self.service["id"]
+        elif "/session/" in endpoint.path:
+            known = self.session.session_id
+        else:
+            known = self.seller.agent_id
+        return endpoint.path.replace("{id}", known)
+
+    def body(self, endpoint: Endpoint) -> Any:
+        if endpoint.path.endswith("/register"):
+            return registration(PrivateKey.generate())
+        if endpoint.path.endswith("/checkout"):
+            return {"serviceId": self.service["id"]}
+        return BODIES.get(f"{endpoint.method} {endpoint.path}")
+
+    def ask(self, endpoint: Endpoint, headers: Any, query: str = "") -> httpx.Response:
+        """One request, raw: headers may come twice."""
+        body = self.body(endpoint)
+        more = {} if body is None else {"json": body}
+        return self.server.http.request(
+            endpoint.method, self.path(endpoint) + query, headers=headers, **more
+        )
+
+
+@pytest.fixture(scope="module")
+def scene(server: Server) -> Scene:
+    owner, seller = server.register(), server.register()
+    session, service = owner.session(), seller.offer()
+    bought = session.buy(service).json()["data"]["transactionId"]
+    return Scene(server, owner, seller, session, service, bought)
+
+
+def named(endpoint: Endpoint) -> str:
+    return f"{endpoint.method} {endpoint.path}"
+
+
+def told(answer: httpx.Response) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/json"
+    return answer.status_code, answer.json().get("code", "")
+
+
+@pytest.fixture(scope="module")
+def dead(scene: Scene) -> dict[str, str]:
+    """Credentials that open nothing, and the code that says why."""
+    revoked, expired = scene.owner.session(), scene.owner.session(expiry=1)
+    scene.owner.data("DELETE", f"/agents/session/{revoked.session_id}")
+    deadline = time.monotonic() + 20
+    while expired.ask("GET", "/agents/session/self").status_code == 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return {
+        "aba_" + "0" * 64: "unauthenticated",
+        "abba_session_" + "0" * 64: "unauthenticated",
+        scene.owner.credential[:-1]: "unauthenticated",
+        scene.owner.credential.upper(): "unauthenticated",
+        revoked.credential: "session_revoked",
+        expired.credential: "session_expired",
+    }
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=named)
+def test_nobody_and_dead_credentials(scene: Scene, dead: dict[str, str], endpoint: Endpoint) -> None:
+    anonymous = told(scene.ask(endpoint, {}))
+    queried = told(scene.ask(endpoint, {}, f"?api_key={scene.owner.credential}&token={scene.owner.credential}"))
+    assert anonymous[0] == queried[0]
+    assert (anonymous == (401, "unauthenticated")) is (endpoint.access in (Access.CALLER, Access.OWNER))
+    for credential, code in dead.items():
+        for headers in ({"X-API-Key": credential}, {"Authorization": f"Bearer {credential}"}):
+            answer = told(scene.ask(endpoint, headers))
+            if endpoint.access is Access.PUBLIC:
+                assert answer[0] != 401
+            else:
+                assert answer == (401, code)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=named)
+def test_two_credentials_that_differ_are_none(scene: Scene, endpoint: Endpoint) -> None:
+    """A proxy may look at one of them and the platform at the other."""
+    if endpoint.access not in (Access.CALLER, Access.OWNER):
+        return
+    mine, other = scene.seller.credential, scene.owner.credential
+    for headers in (
+        [("X-API-Key", mine), ("Authorization", f"Bearer {other}")],
+        [("X-API-Key", mine), ("X-API-Key", other)],
+        [("Authorization", f"Bearer {mine}"), ("Authorization", f"Bearer {other}")],
+        [("X-API-Key", f"{mine}, {other}")],
+    ):
+        assert told(scene.ask(endpoint, headers)) == (401, "unauthenticated"), [name for name, _ in headers]
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=named)
+@pytest.mark.parametrize("role", ["buyer", "seller"])
+def test_a_session_never_acts_as_its_owner(scene: Scene, endpoint: Endpoint, role: str) -> None:
+    session = scene.owner.session(role=role)
+    answer = told(scene.ask(endpoint, {"X-API-Key": session.credential}))
+    if endpoint.access is Access.OWNER:
+        assert answer == (403, str(endpoint.owner_code))
+    elif endpoint.path.endswith("/checkout"):
+        assert answer[0] == (201 if role == "buyer" else 403)
+    elif "{id}" in endpoint.path and endpoint.path not in EVERYONE:
+        # Its owner's other session, and what that session bought.
+        assert answer == (404, "not_found")
+    else:
+        assert answer[0] in (200, 201, 503)
+
+
+@pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS if "{id}" in one.path], ids=named)
+def test_another_owners_things_do_not_exist(scene: Scene, rows: Rows, endpoint: Endpoint) -> None:
+    tables = ("sessions", "services", "transactions", "holds", "evidence", "events")
+
+    def everything() -> list[Any]:
+        # The turn in the reconciler's queue moves by itself.
+        found = [rows(scene.server, f"SELECT * FROM {table}") for table in tables if table != "transactions"]
+        return [*found, rows(scene.server, "SELECT status, payment_status, response_payload FROM transactions")]
+
+    if endpoint.method == "GET" and endpoint.path in EVERYONE:
+        return
+    stranger = scene.server.register()
+    callers = [stranger, stranger.session(), stranger.session(role="seller")]
+    before = everything()
+    for caller in callers:
+        for query in ("", f"?agentId={scene.owner.agent_id}&session_id={scene.session.session_id}"):
+            answer = told(scene.ask(endpoint, {"X-API-Key": caller.credential}, query))
+            expected = 403 if endpoint.access is Access.OWNER and caller is not stranger else 404
+            assert answer[0] == expected, answer
+    assert everything() == before
+
+
+def test_lists_show_a_stranger_nothing(scene: Scene) -> None:
+    stranger = scene.server.register()
+    for caller in (stranger, stranger.session(), stranger.session(role="seller")):
+        for path in ("/transactions", "/transactions?role=seller", "/transactions?role=buyer&status=pending"):
+            page = caller.data("GET", path)
+            assert (page["total"], page["transactions"]) == (0, [])
+    assert stranger.data("GET", "/agents/sessions")["total"] == 2
+
+
+def test_a_paused_session_reads_and_does_not_spend(scene: Scene, rows: Rows) -> None:
+    session = scene.owner.session()
+    rows(scene.server, "UPDATE sessions SET paused_at = 1 WHERE id = ?", session.session_id)
+    assert session.data("GET", "/agents/session/self")["status"] == "paused"
+    assert told(session.buy(scene.service)) == (403, "session_paused")
+    rows(scene.server, "UPDATE sessions SET paused_at = NULL WHERE id = ?", session.session_id)
+    assert session.buy(scene.service).status_code == 201
+
+
+def test_the_seller_does_not_learn_whose_session_buys(scene: Scene) -> None:
+    seen = scene.seller.ask("GET", f"/transactions/{scene.bought}").text
+    seen += scene.seller.ask("GET", "/transactions?role=seller").text
+    for secret in (scene.owner.agent_id, scene.owner.key.address, scene.session.session_id):
+        assert secret not in seen
+    alias = scene.seller.data("GET", f"/transactions/{scene.bought}")["buyerAgentId"]
+    assert scene.owner.agent_id not in scene.server.http.get(f"/api/v1/agents/{alias}/public-key").text
+    assert scene.server.http.get(f"/api/v1/agents/{alias}/discovery-score").status_code == 404
