@@ -53,8 +53,10 @@ def purchases(draw: st.DrawFn) -> Purchase:
     life = draw(st.one_of(st.sampled_from([1, 315_360_000]), st.integers(1, 315_360_000)))
     latest = TIME_LIMIT - 1 - grace - life
     share = draw(st.integers(0, 100))
+    buyer, seller = draw(st.lists(ADDRESSES, min_size=2, max_size=2, unique_by=str.lower))
     return Purchase(
-        *draw(st.lists(ADDRESSES, min_size=2, max_size=2, unique_by=str.lower)),
+        buyer=buyer,
+        seller=seller,
         amount=draw(st.one_of(st.sampled_from([1, 2**128 - 1]), st.integers(1, 2**128 - 1))),
         created_at=draw(st.one_of(st.sampled_from([0, latest]), st.integers(0, latest))),
         life=life,

@@ -69,9 +69,7 @@ class Scene:
         """One request, raw: headers may come twice."""
         body = self.body(endpoint)
         more = {} if body is None else {"json": body}
-        return self.server.http.request(
-            endpoint.method, self.path(endpoint) + query, headers=headers, **more
-        )
+        return self.server.http.request(endpoint.method, self.path(endpoint) + query, headers=headers, **more)
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +111,13 @@ def dead(scene: Scene) -> dict[str, str]:
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=named)
 def test_nobody_and_dead_credentials(scene: Scene, dead: dict[str, str], endpoint: Endpoint) -> None:
     anonymous = told(scene.ask(endpoint, {}))
-    queried = told(scene.ask(endpoint, {}, f"?api_key={scene.owner.credential}&token={scene.owner.credential}"))
+    queried = told(
+        scene.ask(endpoint, {}, f"?api_key={scene.owner.credential}&token={scene.owner.credential}")
+    )
     assert anonymous[0] == queried[0]
-    assert (anonymous == (401, "unauthenticated")) is (endpoint.access in (Access.CALLER, Access.OWNER))
+    # A score is the caller's own unless an address is named.
+    needed = endpoint.access in (Access.CALLER, Access.OWNER) or endpoint.path.endswith("/score")
+    assert (anonymous == (401, "unauthenticated")) is needed
     for credential, code in dead.items():
         for headers in ({"X-API-Key": credential}, {"Authorization": f"Bearer {credential}"}):
             answer = told(scene.ask(endpoint, headers))
@@ -163,7 +165,10 @@ def test_another_owners_things_do_not_exist(scene: Scene, rows: Rows, endpoint: 
     def everything() -> list[Any]:
         # The turn in the reconciler's queue moves by itself.
         found = [rows(scene.server, f"SELECT * FROM {table}") for table in tables if table != "transactions"]
-        return [*found, rows(scene.server, "SELECT status, payment_status, response_payload FROM transactions")]
+        return [
+            *found,
+            rows(scene.server, "SELECT status, payment_status, response_payload FROM transactions"),
+        ]
 
     if endpoint.method == "GET" and endpoint.path in EVERYONE:
         return

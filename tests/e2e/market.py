@@ -62,7 +62,9 @@ def open_market(stack: RunningStack, home: Path, *, price: str, budget: int, exp
     """Register both, list the service, make the session and fund it."""
     seller_key, owner_key = stack.wallet(), stack.wallet(1_000 * USDC)
     mark = uuid.uuid4().hex[:10]
-    seller = SellerAgent.register(seller_key.to_hex(), f"seller-{mark}", base_url=stack.base_url)
+    seller = SellerAgent.register(
+        seller_key.to_hex(), f"seller-{mark}", base_url=stack.base_url, state_dir=home / "seller"
+    )
     seller.init_eoa_wallet(seller_key.to_hex())
     service = seller.list_service(
         title=f"Work {mark}",
@@ -71,7 +73,9 @@ def open_market(stack: RunningStack, home: Path, *, price: str, budget: int, exp
         price=price,
         price_unit="per_request",
     )
-    owner = BuyerAgent.register(owner_key.to_hex(), f"owner-{mark}", base_url=stack.base_url)
+    owner = BuyerAgent.register(
+        owner_key.to_hex(), f"owner-{mark}", base_url=stack.base_url, state_dir=home / "owner"
+    )
     owner.init_eoa_wallet(owner_key.to_hex())
     session = owner.create_session(budget_usdc=budget, expiry=expiry, allowed_service_ids=[service.id])
     owner.fund_session(session)

@@ -1,5 +1,6 @@
 """How a request becomes a call of a domain and its result becomes JSON. Every answer, also to nonsense, is JSON."""
 
+import asyncio
 import re
 import secrets
 from collections.abc import Awaitable, Callable
@@ -15,12 +16,15 @@ from starlette.routing import Route
 
 from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.core.refusal import Code
+from valetkey.crypto.secret import Secret
 from valetkey.platform.callers import Caller, authenticate
 from valetkey.platform.context import Platform
 from valetkey.platform.limits import Limit
 from valetkey.platform.refusing import PayloadTooLarge, RateLimited, RefusedRequest, Unauthenticated
 from valetkey.wire.errors import error_body, refusal_body, row_of
 from valetkey.wire.http import (
+    API_KEY_HEADER,
+    AUTHORIZATION_HEADER,
     JSON_TYPE,
     REQUEST_ID_HEADER,
     RETRY_AFTER_HEADER,
@@ -39,6 +43,9 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SEEN_SECONDS = 300
 """How exactly the platform remembers when an agent called last."""
+
+BODY_SECONDS = 30.0
+"""How long a body may take to arrive."""
 
 RETRY_SECONDS = 2
 """What a caller is told to wait when the same request may succeed later."""
@@ -179,7 +186,7 @@ async def _serve(endpoint: Endpoint, request: Request) -> Response:
 
 async def _understand(endpoint: Endpoint, request: Request) -> Call:
     platform: Platform = request.app.state.platform
-    secret = credential(request.headers) if endpoint.access is not Access.PUBLIC else None
+    secret = _credential(request) if endpoint.access is not Access.PUBLIC else None
     client = f"address {request.client.host if request.client else ''}".encode()
     # Before the look-up: a flood of requests must not reach the database.
     key = sha256(secret.reveal().encode("utf-8", "surrogatepass")).digest() if secret else client
@@ -197,10 +204,27 @@ async def _understand(endpoint: Endpoint, request: Request) -> Call:
         if endpoint.access is Access.OWNER:
             caller.require_owner(endpoint.owner_code)
     raw = await _read(request, platform.settings.body_bytes_max)
+    if caller is not None and caller.session is not None:
+        # A body may come slowly, and its session may have been revoked meanwhile.
+        caller = await authenticate(platform.store, secret, platform.clock.now())
     return Call(platform, request, raw, caller)
 
 
+def _credential(request: Request) -> Secret | None:
+    """The request's credential; None also when a header comes twice, of which a proxy may have seen the other."""
+    twice = any(len(request.headers.getlist(name)) > 1 for name in (API_KEY_HEADER, AUTHORIZATION_HEADER))
+    return None if twice else credential(request.headers)
+
+
 async def _read(request: Request, bytes_max: int) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _whole(request, bytes_max)
+    except TimeoutError:
+        raise InvalidRequest(f"The request body did not arrive within {BODY_SECONDS:g} s") from None
+
+
+async def _whole(request: Request, bytes_max: int) -> bytes:
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length[:20]) > bytes_max:
         raise PayloadTooLarge(f"A request body has at most {bytes_max} bytes")

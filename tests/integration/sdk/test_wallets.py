@@ -84,7 +84,7 @@ def test_nobody_listens(ask: Any, question: Callable[[Any], Any]) -> None:
 
 
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
-@pytest.mark.parametrize("greeted", [False, True], ids=["at once", "after the greeting"])
+@pytest.mark.parametrize("greeted", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_node_that_fails(ask: Any, failure: Reply, greeted: bool) -> None:
     for question in ("native_balance", "token_balance", "mined", "nonce"):
         with Canned(*([CHAIN] if greeted else []), failure) as node:

@@ -54,6 +54,9 @@ def _new_agent(asked: RegisterRequest, wallet: ProvenWallet, now: int) -> Agent:
     name = asked.agent_name.strip()
     if len(name) < 3:
         raise ValetkeyError("An agent's name has at least 3 characters", code="validation_failed")
+    if not name.isprintable():
+        # What nobody sees would make one name look like another.
+        raise ValetkeyError("An agent's name has printable characters only", code="validation_failed")
     return Agent(
         id=new_id(Kind.AGENT),
         developer_id=new_id(Kind.DEVELOPER),
