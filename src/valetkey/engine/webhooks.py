@@ -12,6 +12,9 @@ from valetkey.wire.http import JSON_TYPE, SIGNATURE_HEADER
 from valetkey.wire.webhooks import sign_header
 
 BATCH = 20
+SENDING_MAX = 100
+"""Tries that may be under way at once: a receiver that is slow takes one place and nobody's time."""
+
 LEASE_SECONDS = 120
 """Longer than any try lasts, so that no event is sent twice at once."""
 
@@ -59,11 +62,28 @@ class WebhookSender:
         self._observer = observer
 
     async def run(self, interval_seconds: float) -> None:
-        """Run until cancelled; looks for due events every so often."""
-        while True:
-            while await self.step():
-                pass
-            await asyncio.sleep(interval_seconds)
+        """Run until cancelled; looks for due events every so often, and at once while there are more."""
+        sending: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                done = {task for task in sending if task.done()}
+                sending -= done
+                for task in done:
+                    task.result()
+                room = min(BATCH, SENDING_MAX - len(sending))
+                due = await self._outbox.claim_due(room, LEASE_SECONDS) if room else []
+                sending |= {asyncio.create_task(self._try(delivery)) for delivery in due}
+                if not room:
+                    await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+                elif len(due) < room:
+                    await asyncio.sleep(interval_seconds)
+        except Exception:
+            # A bug with one event: the others are finished before it is told.
+            await asyncio.gather(*sending, return_exceptions=True)
+            raise
+        finally:
+            for task in sending:
+                task.cancel()
 
     async def step(self) -> int:
         """Try every event that is due now, up to a batch; how many were tried."""
@@ -73,6 +93,11 @@ class WebhookSender:
 
     async def _try(self, delivery: Delivery) -> None:
         event = delivery.event
+        if delivery.attempts >= ATTEMPTS_MAX:
+            # Its tries were claimed, and nobody lived to tell how the last one ended.
+            await self._outbox.gave_up(event.id, "every try ended without an outcome")
+            self._observer("gave_up", delivery)
+            return
         status, reason = None, ""
         try:
             secret = await self._secret_of(event.agent_id)

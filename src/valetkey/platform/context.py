@@ -65,7 +65,7 @@ class Platform:
         """A network by its name. Raises a refusal when it is not served."""
         found = self.networks.get(name)
         if found is None:
-            raise refused(Code.NETWORK_MISMATCH, "network", f"this platform does not serve {name}")
+            raise refused(Code.NETWORK_MISMATCH, "network", "this platform does not serve that network")
         return found
 
 

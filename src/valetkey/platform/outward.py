@@ -7,6 +7,8 @@ are not followed, answers are not read beyond a bound, proxies of the environmen
 import asyncio
 import ipaddress
 import socket
+from functools import cache
+from ssl import SSLContext
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
@@ -55,6 +57,9 @@ def _checked(url: str, test_mode: bool) -> SplitResult:
     host = parts.hostname or ""
     if parts.scheme not in ("http", "https"):
         raise UrlRefused("a callback URL begins with https://")
+    if not parts.netloc.isascii():
+        # Resolvers read digits and dots of other scripts as addresses; names have an ASCII form.
+        raise UrlRefused("a callback URL names its host in ASCII")
     if parts.username is not None or parts.password is not None or not host or port == 0:
         raise UrlRefused("a callback URL has a host and no user name")
     if test_mode and host in LOOPBACK_NAMES:
@@ -118,7 +123,7 @@ class GuardedPoster:
             "Accept-Encoding": "identity",
         }
         async with httpx.AsyncClient(
-            follow_redirects=False, trust_env=False, timeout=self._timeout_seconds
+            verify=_certificates(), follow_redirects=False, trust_env=False, timeout=self._timeout_seconds
         ) as client:
             request = client.build_request(
                 "POST",
@@ -152,7 +157,14 @@ class GuardedPoster:
         return addresses[0]
 
 
+@cache
+def _certificates() -> SSLContext:
+    """The trusted authorities. Reading them takes longer than everything else here, so it is done once."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 def _literal(host: str) -> Address | None:
+    host = host.removesuffix(".")
     try:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

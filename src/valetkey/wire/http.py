@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import TypeVar
 
 import msgspec
 
 from valetkey.core.errors import InvalidInput
 from valetkey.crypto.secret import Secret
+from valetkey.wire import js_json
 from valetkey.wire.shape import View
 
 API_PREFIX = "/api/v1"
@@ -25,8 +27,13 @@ RETRY_AFTER_HEADER = "Retry-After"
 CREDENTIAL_CHARS_MAX = 512
 IDEMPOTENCY_KEY_CHARS_MAX = 255
 
+DEPTH_MAX = js_json.DEPTH_MAX + 1
+"""Nesting of a request: that of a payload, and the object around it. Whoever reads payloads follows no further."""
+
 T = TypeVar("T")
 
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 _NAMED = re.compile(r"([A-Za-z_]+): (an amount .*)")
 """What our own look at a field says of it, see shape.check_amount."""
@@ -90,7 +97,10 @@ def decode_body(body: bytes, kind: type[T]) -> T:
     try:
         # The decoder does not look inside members that it skips or keeps raw.
         body.decode("utf-8")
-        return msgspec.json.decode(body, type=kind)
+        found = msgspec.json.decode(body, type=kind)
+        if _depth(body) <= DEPTH_MAX:
+            return found
+        problem = Problem([], "nested too deeply")
     except msgspec.ValidationError as error:
         problem = _problem(str(error))
     except msgspec.DecodeError:
@@ -127,6 +137,16 @@ def credential(headers: Mapping[str, str]) -> Secret | None:
         return None
     (text,) = found
     return Secret(text) if len(text) <= CREDENTIAL_CHARS_MAX else None
+
+
+def _depth(body: bytes) -> int:
+    """How deep the brackets of JSON nest; an upper bound when there are too few of them to matter."""
+    brackets = body.count(b"[") + body.count(b"{")
+    if brackets <= DEPTH_MAX:
+        return brackets
+    # Without what is escaped, every other part between quotation marks is outside of texts.
+    outside = b"".join(body.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
+    return max(accumulate(memoryview(outside.translate(_STEPS, _NO_BRACKETS)).cast("b")))
 
 
 def _problem(message: str) -> Problem:
