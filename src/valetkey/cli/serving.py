@@ -39,6 +39,7 @@ def run_platform(listener: socket.socket, settings: "Settings", *, stop_with_std
     """Serve a platform until a signal, or the end of standard input."""
     import uvicorn
 
+    from valetkey.cli.http_protocol import BoundedHttp
     from valetkey.platform.app import create_app
 
     config = uvicorn.Config(
@@ -46,6 +47,12 @@ def run_platform(listener: socket.socket, settings: "Settings", *, stop_with_std
         log_config=None,
         access_log=False,
         server_header=False,
+        http=BoundedHttp,
+        # The API has no use for them, and their frames would pass by every rule.
+        ws="none",
+        # Whose word about a caller's address counts: nobody's, unless the operator names a proxy.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = uvicorn.Server(config)

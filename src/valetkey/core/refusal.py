@@ -22,6 +22,7 @@ class Code(StrEnum):
     # the purchase
     SERVICE_UNAVAILABLE = "service_unavailable"
     NETWORK_MISMATCH = "network_mismatch"
+    PRICE_EXCEEDS_MAX = "price_exceeds_max"
     SELF_PURCHASE = "self_purchase"
     GRADUATION_REQUIRED = "testnet_graduation_required"
     INSUFFICIENT_BALANCE = "insufficient_wallet_balance"

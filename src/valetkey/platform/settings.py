@@ -1,5 +1,6 @@
 """Settings of the platform, read once at the start. An unknown name stops it: a typing error is not a default."""
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -74,6 +75,7 @@ class Settings:
     session_seconds_max: int = LIFETIME_SECONDS_MAX
     registration_units: int = 1_000_000
     graduation_score: int = 10
+    trusted_proxies: tuple[str, ...] = ()
     rate_limits: bool = True
     rates: Mapping[Limit, int] = field(default_factory=lambda: PER_MINUTE)
     reconcile_seconds: float = 15.0
@@ -106,6 +108,7 @@ class Settings:
         TEST_MODE=1: http callbacks on loopback, lives of seconds, no balance gate, no rate limits.
         PROOF_WAIT_SECONDS: how long a claim that the chain does not show yet is looked up again before the answer.
         CHECKOUT_SECONDS, SESSION_SECONDS_MIN, SESSION_SECONDS_MAX, REGISTRATION_USDC, GRADUATION_SCORE,
+        TRUSTED_PROXIES: addresses or networks, with commas, whose X-Forwarded-For is believed; nobody's unless named.
         RATE_LIMITS (0 or 1), RECONCILE_SECONDS, WEBHOOK_SECONDS: what Settings documents.
         RATE_GENERAL, RATE_PUBLIC, RATE_GUESS, RATE_SEARCH, RATE_CHECKOUT, RATE_FUND, RATE_DELIVER, RATE_CONFIRM:
         requests a minute and key.
@@ -124,6 +127,7 @@ class Settings:
             session_seconds_max=names.number("SESSION_SECONDS_MAX", LIFETIME_SECONDS_MAX),
             registration_units=names.usdc("REGISTRATION_USDC", "0" if test_mode else "1"),
             graduation_score=names.number("GRADUATION_SCORE", 10),
+            trusted_proxies=names.addresses("TRUSTED_PROXIES"),
             rate_limits=names.flag("RATE_LIMITS", not test_mode),
             rates={limit: names.number(f"RATE_{limit.upper()}", PER_MINUTE[limit]) for limit in Limit},
             reconcile_seconds=names.number("RECONCILE_SECONDS", 2 if test_mode else 15),
@@ -152,6 +156,16 @@ class _Names:
         if not text.isdecimal() or len(text) > 12 or int(text) < least:
             raise SettingsError(f"{PREFIX}{name} is a whole number from {least} on")
         return int(text)
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        self._known.add(name)
+        found = tuple(one.strip() for one in self._values.get(name, "").split(",") if one.strip())
+        try:
+            for one in found:
+                ipaddress.ip_network(one)
+        except ValueError:
+            raise SettingsError(f"{PREFIX}{name} is a list of addresses or networks, with commas") from None
+        return found
 
     def flag(self, name: str, default: bool) -> bool:
         text = self.text(name, "1" if default else "0").lower()

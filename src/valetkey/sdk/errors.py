@@ -141,6 +141,10 @@ class NetworkMismatch(Refused):
     """The service is on another network."""
 
 
+class PriceExceedsMax(Refused):
+    """The purchase costs more than the buyer said it may: the seller changed its price."""
+
+
 class SelfPurchase(Refused):
     """An agent does not buy from itself."""
 

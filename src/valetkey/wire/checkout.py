@@ -8,11 +8,13 @@ from msgspec import Meta
 
 from valetkey.core.service import QUANTITY_MAX
 from valetkey.wire.services import Network, Url
-from valetkey.wire.shape import Hash, Id, Payload, Request, View
+from valetkey.wire.shape import Hash, Id, Payload, Request, View, check_amount
 
 
 class CheckoutRequest(Request):
-    """POST /checkout. Windows are seconds; `request_payload` stays the bytes that were sent."""
+    """POST /checkout. Windows are seconds; `request_payload` stays the bytes that were sent.
+
+    `max_total` is what the purchase may cost at most, fee included: a price may change after it was looked at."""
 
     service_id: Id
     payment_method: Literal["crypto", "usdc"] = "crypto"
@@ -23,6 +25,10 @@ class CheckoutRequest(Request):
     dispute_window: Annotated[int, Meta(ge=300, le=86_400)] | None = None
     abandonment_grace: Annotated[int, Meta(ge=3_600, le=2_592_000)] | None = None
     criteria_hash: Hash | None = None
+    max_total: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        check_amount(self.max_total, "maxTotal")
 
 
 class PaymentInstructions(View):

@@ -57,6 +57,7 @@ CODES: dict[str, ErrorRow] = {
     # the purchase
     Code.SERVICE_UNAVAILABLE: _row(409, "ServiceUnavailable", "conflict", Exit.CONFLICT),
     Code.NETWORK_MISMATCH: _row(400, "NetworkMismatch", "invalid_input", Exit.INPUT),
+    Code.PRICE_EXCEEDS_MAX: _row(409, "PriceExceedsMax", "conflict", Exit.CONFLICT),
     Code.SELF_PURCHASE: _row(403, "SelfPurchase", "forbidden", Exit.REFUSED),
     Code.GRADUATION_REQUIRED: _row(403, "GraduationRequired", "forbidden", Exit.REFUSED),
     Code.INSUFFICIENT_BALANCE: _row(403, "InsufficientBalance", "forbidden", Exit.REFUSED),
@@ -108,7 +109,13 @@ CODES: dict[str, ErrorRow] = {
 """Every code of `core.refusal.Code` and of the environment; none is ever renamed."""
 
 AMOUNT_CODES = frozenset(
-    {Code.BUDGET_EXCEEDED, Code.PER_SPEND_EXCEEDED, Code.NO_LIMIT_FOR_ASSET, Code.INSUFFICIENT_BALANCE}
+    {
+        Code.BUDGET_EXCEEDED,
+        Code.PER_SPEND_EXCEEDED,
+        Code.NO_LIMIT_FOR_ASSET,
+        Code.INSUFFICIENT_BALANCE,
+        Code.PRICE_EXCEEDS_MAX,
+    }
 )
 """Refusals whose figures are amounts of money. The limit of any other is a plain integer (unix seconds)."""
 

@@ -258,3 +258,17 @@ def test_no_overspend_two_clients_a_hundred_purchases(owner: Agent, server: Serv
     assert (statuses.count(201), statuses.count(403)) == (24, 76)
     view = session.data("GET", "/agents/session/self")
     assert (view["heldUsdc"], view["remainingUsdc"]) == ("24.48", "0.52")
+
+
+def test_a_price_that_was_raised_is_not_paid(server: Server) -> None:
+    seller, owner = server.register(), server.register()
+    service, session = seller.offer(price=1), owner.session()
+    assert session.buy(service, maxTotal=1.02).status_code == 201
+    seller.data("PATCH", f"/services/{service['id']}", {"price": 1.01})
+    refused = session.buy(service, maxTotal=1.02)
+    assert (refused.status_code, refused.json()["code"]) == (409, "price_exceeds_max")
+    details = refused.json()["details"]
+    assert (details["asked"], details["limit"], details["rule"]) == ("1.0302", "1.02", "max_total")
+    view = owner.data("GET", f"/agents/session/{session.session_id}")
+    assert view["heldUsdc"] == "1.02"
+    assert session.buy(service, maxTotal="-1").status_code == 400

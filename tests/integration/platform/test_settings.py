@@ -75,6 +75,7 @@ def test_secrets_from_files(tmp_path: Path) -> None:
         {"VALETKEY_SESSION_SECONDS_MIN": "100", "VALETKEY_SESSION_SECONDS_MAX": "99"},
         {"VALETKEY_REGISTRATION_USDC": "-1"},
         {"VALETKEY_RATE_SEARCH": "0"},
+        {"VALETKEY_TRUSTED_PROXIES": "everybody"},
         {"VALETKEY_RATE_MEMORY": "10"},
     ],
 )

@@ -6,8 +6,9 @@ import msgspec
 
 from valetkey.core.agent import Agent
 from valetkey.core.errors import InvalidInput
-from valetkey.core.money import to_decimal
-from valetkey.core.refusal import Code, Refused
+from valetkey.core.fees import platform_fee
+from valetkey.core.money import format_units, parse_units, to_decimal
+from valetkey.core.refusal import Code, Refusal, Refused
 from valetkey.core.service import Service, ServiceStatus
 from valetkey.core.transaction import Transaction
 from valetkey.engine.gate import Order
@@ -96,7 +97,27 @@ async def _check_order(
         )
     if service.price * asked.quantity >= AMOUNT_MAX:
         raise InvalidInput("the price times the quantity is more than any escrow holds", field="quantity")
+    _check_max(asked, service)
     await check_graduated(platform, service.network, caller.agent.wallet_address)
+
+
+def _check_max(asked: CheckoutRequest, service: Service) -> None:
+    if asked.max_total is None:
+        return
+    subtotal = service.price * asked.quantity
+    total, most = subtotal + platform_fee(subtotal), parse_units(asked.max_total, service.decimals)
+    if total <= most:
+        return
+    costs, may = (f"{format_units(units, service.decimals)} {service.currency}" for units in (total, most))
+    reason = Refusal(
+        Code.PRICE_EXCEEDS_MAX,
+        "max_total",
+        f"the purchase costs {costs}, it may cost {may}",
+        asked=total,
+        limit=most,
+        hint=f"look at the service again; allow {costs} or buy elsewhere",
+    )
+    raise RefusedRequest(Refused((reason,)))
 
 
 def _idempotency(caller: Caller, asked: CheckoutRequest, key: str | None) -> Idempotency | None:

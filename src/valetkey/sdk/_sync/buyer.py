@@ -12,7 +12,7 @@ from valetkey.sdk._sync.agent import segment
 from valetkey.sdk._sync.directory import Directory
 from valetkey.sdk._sync.escrows import CHECKOUTS, Escrows
 from valetkey.sdk._sync.owner import Session
-from valetkey.sdk.amounts import Amount, usdc_units
+from valetkey.sdk.amounts import Amount, usdc_of, usdc_units
 from valetkey.sdk.checkout import Checkout, checkout_of
 from valetkey.sdk.payloads import evidence_of, opened
 from valetkey.sdk.session_info import SessionInfo
@@ -95,14 +95,16 @@ class BuyerAgent(Directory, Escrows):
         abandonment_grace: int | None = None,
         criteria: object = None,
         network: str | None = None,
+        max_total: Amount | None = None,
         idempotency_key: str | None = None,
     ) -> Checkout:
         """Order a service: the spend gate decides, and holds the money of a session.
 
-        Windows are seconds. `criteria` is what the delivery is to be measured by; its hash goes on chain. The same
+        `max_total` is USDC that it may cost, fee included: a price may change after it was looked at. Windows
+        are seconds. `criteria` is what the delivery is to be measured by; its hash goes on chain. The same
         `idempotency_key` and order answer the same purchase, for ever; one is made for each call unless given,
         so that a lost answer is asked anew and nothing is ordered twice. Raises BudgetExceeded,
-        ServiceNotAllowed and the other refusals.
+        ServiceNotAllowed, PriceExceedsMax and the other refusals.
         """
         self._state.check_writable(CHECKOUTS)
         payload = msgspec.UNSET if request_payload is None else msgspec.Raw(_json(request_payload))
@@ -114,6 +116,7 @@ class BuyerAgent(Directory, Escrows):
             network=network,  # type: ignore[arg-type]  # the platform knows which networks there are
             dispute_window=dispute_window,
             abandonment_grace=abandonment_grace,
+            max_total=None if max_total is None else usdc_of(max_total),
             criteria_hash=None if criteria is None else "0x" + criteria_hash(criteria).hex(),
         )
         result = self._client.send(
