@@ -116,3 +116,51 @@ def test_thousands_of_purchases_of_one_session_keep_the_budget_and_their_pages(o
         page = call(open_to_all, caller, "GET", "/transactions?limit=100&offset=2950")
         assert (page["total"], len(page["transactions"])) == (3_000, 50)
     assert read(open_to_all, "SELECT count(*) FROM holds") == [(3_000,)]
+
+
+def test_pages_of_long_payloads_are_bounded_in_bytes(open_to_all: Killed) -> None:
+    """Forty purchases of a megabyte: each is listed once, and a few readers at a time cost little memory."""
+    owner, seller = register(open_to_all), register(open_to_all)
+    order = {"serviceId": offered(open_to_all, seller), "requestPayload": "x" * 950_000}
+    made = [call(open_to_all, owner, "POST", "/checkout", order)["transactionId"] for _ in range(40)]
+    small = call(open_to_all, owner, "POST", "/checkout", {**order, "requestPayload": "x"})["transactionId"]
+    before = open_to_all.memory()
+
+    def read_all(http: httpx.Client, _: int) -> list[str]:
+        found: list[str] = []
+        while True:
+            path = f"/api/v1/transactions?limit=100&offset={len(found)}"
+            answer = http.get(path, headers={"X-API-Key": seller})
+            assert len(answer.content) < 2_200_000
+            page = answer.json()["data"]
+            assert (page["total"], page["limit"]) == (41, 100)
+            found += [one["id"] for one in page["transactions"]]
+            if not page["transactions"] or len(found) >= page["total"]:
+                return found
+
+    for listed in many(open_to_all, 5, read_all):
+        assert listed == [small, *reversed(made)]
+    assert open_to_all.memory() - before < 2 * GROWTH_MAX
+
+
+def test_evidence_of_a_party_is_bounded(open_to_all: Killed) -> None:
+    """In pieces and in bytes; what one party sends takes nothing from the other."""
+    owner, seller = register(open_to_all), register(open_to_all)
+    made = call(open_to_all, owner, "POST", "/checkout", {"serviceId": offered(open_to_all, seller)})
+    sql = "UPDATE transactions SET status = 'disputed', payment_status = 'paid', dispute_reason = 'no' WHERE id = ?"
+    read(open_to_all, sql, made["transactionId"])
+    path = f"/transactions/{made['transactionId']}/dispute"
+    piece = {"evidenceType": "text", "description": "see above"}
+
+    def submit(body: dict[str, Any]) -> Any:
+        def one(http: httpx.Client, _: int) -> tuple[int, str | None]:
+            answer = http.post(f"/api/v1{path}/evidence", json=body, headers={"X-API-Key": owner})
+            return answer.status_code, answer.json().get("code")
+
+        return one
+
+    long = {**piece, "metadata": "x" * 1_000_000}
+    assert Counter(many(open_to_all, 7, submit(long))) == {(201, None): 4, (409, "conflict"): 3}
+    assert Counter(many(open_to_all, 60, submit(piece))) == {(201, None): 46, (409, "conflict"): 14}
+    call(open_to_all, seller, "POST", f"{path}/evidence", long)
+    assert call(open_to_all, owner, "GET", path)["evidenceCount"] == 51

@@ -5,6 +5,7 @@ The model knows what was held, what moved and what was answered; it knows nothin
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -259,6 +260,26 @@ class LedgerStoreMachine(RuleBasedStateMachine):
         tokens = (digest(spending.record.alias) for spending in self.world.sessions)
         for spending, record in zip(self.world.sessions, self.look("authenticate", tokens), strict=True):
             assert (status(record.session, self.now()) is Status.REVOKED) == spending.revoked
+
+    @invariant()
+    def NOTHING_IS_FORGOTTEN(self) -> None:
+        """What the chain may still change is in the queue, in its class, and counted in its crowd."""
+        expected = {}
+        for purchase in self.world.purchases:
+            paid, ended = purchase.moved is not None, purchase.ended
+            open_class = "signed" if purchase.signed else "pending"
+            expected[purchase.first.id] = "unsettled" if paid else "ended" if ended else open_class
+        found, crowds = self.store.run(self.store.store._database.read(_queue))
+        # What ended may have left, when its watch is over.
+        assert {one: queue for one, queue in expected.items() if queue != "ended"}.items() <= found.items()
+        assert found.items() <= expected.items()
+        assert crowds == Counter(found.values())
+
+
+def _queue(db: Any) -> tuple[dict[str, str], dict[str, int]]:
+    found = db.execute("SELECT t.id, w.queue FROM waiting w JOIN transactions t ON t.seq = w.seq").fetchall()
+    crowds = db.execute("SELECT queue, count FROM crowds WHERE count <> 0").fetchall()
+    return dict(found), dict(crowds)
 
 
 def _one(known: list[Any], number: int) -> Any:

@@ -212,9 +212,41 @@ def test_evidence_comes_back_in_the_order_in_which_it_came(store: Blocking, mark
         )
         for content_hash, metadata in (("0xab", b'{"a": 1.0}'), (None, None))
     ]
+    assert store.evidence_count(bought.id) == 0
     for piece in pieces:
-        store.add_evidence(piece)
+        assert store.add_evidence(piece, pieces_max=2, bytes_max=1_000)
     assert store.evidence(bought.id) == pieces
+    assert store.evidence_count(bought.id) == 2
+
+
+@pytest.mark.parametrize(
+    ("pieces_max", "bytes_max", "kept"), [(3, 10**6, 3), (9, 45, 3), (9, 44, 2), (9, 14, 0), (0, 10**6, 0)]
+)
+def test_evidence_of_one_party_is_bounded_in_pieces_and_bytes(
+    store: Blocking, market: Market, pieces_max: int, bytes_max: int, kept: int
+) -> None:
+    bought, other = (allowed(store.place(a_purchase(market.service, market.owner), None)) for _ in range(2))
+
+    def submit(transaction_id: str, by: str) -> Any:
+        piece = Evidence(
+            id=an_id(Kind.EVIDENCE),
+            transaction_id=transaction_id,
+            submitted_by=by,
+            evidence_type="log",
+            description="\N{LATIN SMALL LETTER E WITH ACUTE}",
+            content_hash="0xab",
+            ipfs_hash="Qm",
+            metadata=b"null",
+            created_at=NOW,
+        )
+        return store.store.add_evidence(piece, pieces_max=pieces_max, bytes_max=bytes_max)
+
+    # Of 15 bytes each, sent at once.
+    answers = store.together(*(submit(bought.id, market.owner.id) for _ in range(6)))
+    assert answers == [True] * kept + [False] * (6 - kept)
+    assert store.evidence_count(bought.id) == kept
+    for transaction, by in ((bought, market.seller), (other, market.owner)):
+        assert store.run(submit(transaction.id, by.id)) is (kept > 0), "the other party, another purchase"
 
 
 def test_the_pulse_counts_what_there_is(store: Blocking, market: Market, time: SystemTime) -> None:

@@ -67,19 +67,41 @@ class Change:
     events: tuple[Event, ...] = ()
 
 
+PAGE_BYTES_MAX = 2_000_000
+"""Bytes of payloads on one page of transactions; a page with one transaction may be longer."""
+
+BUYER_LOOKS_PER_SECOND = 2
+"""How often the reconciler looks for one buyer, in each class of what waits, however much of it waits."""
+
+
 @dataclass(frozen=True, slots=True)
 class TransactionQuery:
     """A page of the transactions that one caller may see, newest first.
 
-    `agent_id` is the owner's or seller's agent; `session_id` narrows to what one session bought.
+    `agent_id` is the owner's or seller's agent; `session_id` narrows to what one session bought, `service_ids` to
+    what was bought of some services.
     """
 
     agent_id: str
     role: str = "all"
     session_id: str | None = None
+    service_ids: frozenset[str] | None = None
     status: str | None = None
     limit: int = 20
     offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A transaction whose escrow is to be looked up now; its payloads are left out (None).
+
+    `signed`: a payment for it was announced, and its outcome is not proven. `now` is the store's time of this
+    answer, in unix seconds.
+    """
+
+    transaction: Transaction
+    signed: bool
+    now: int
 
 
 class LedgerStore(Protocol):
@@ -108,32 +130,39 @@ class LedgerStore(Protocol):
         ...
 
     async def mark_signed(self, transaction_id: str) -> None:
-        """A payment for this transaction was signed: its open hold becomes unknown."""
+        """A payment for this transaction was signed: its open hold becomes unknown, and it is looked up soon."""
         ...
 
     async def transaction(self, transaction_id: str) -> Transaction | None: ...
 
     async def transactions(self, query: TransactionQuery) -> tuple[list[Transaction], int]:
-        """One page and the total count."""
+        """One page and the total count.
+
+        A page ends early where its payloads pass PAGE_BYTES_MAX, but not before its first transaction.
+        """
         ...
 
     async def hold(self, hold_id: str) -> Hold | None: ...
 
-    async def awaiting_proof(self, limit: int) -> list[Transaction]:
-        """Unpaid transactions whose escrow the reconciler looks up: least recently looked up first.
+    async def awaiting_proof(self, limit: int) -> list[Waiting]:
+        """Unpaid transactions that are due for a look: signed payments first, then pending ones, then ended ones.
 
-        Includes checkouts that ended without payment for as long as the store keeps watching them
-        (`late_watch_seconds`), because what is paid late is debited in any case.
+        In each class what has been due longest comes first, and each lower class keeps a share of the batch.
+        Checkouts that ended without payment are watched for `late_watch_seconds`, because what is paid late
+        is debited in any case. A transaction is due when it is made, when its payment was signed, and from
+        then on when `looked_up` says; in a crowd of the same buyer and class later, so that nobody's purchases
+        push others' back (BUYER_LOOKS_PER_SECOND).
         """
         ...
 
-    async def looked_up(self, transaction_id: str) -> None:
-        """Put the transaction at the end of the reconciler's queue."""
+    async def looked_up(self, transaction_id: str, again_at: int) -> None:
+        """Set the time of the next look, unix seconds; nothing for a transaction that needs none any more."""
         ...
 
-    async def unsettled(self, limit: int) -> list[Transaction]:
-        """Paid transactions whose escrow may still change on chain (escrowed, processing, delivered, disputed).
+    async def unsettled(self, limit: int) -> list[Waiting]:
+        """Paid transactions that are due for a look: the chain may still change them, until they are over.
 
-        Least recently looked up first; `looked_up` puts them at the end too.
+        (escrowed, processing, delivered, disputed.) What has been due longest comes first. A change of status
+        makes them due at once, and `looked_up` says when again.
         """
         ...

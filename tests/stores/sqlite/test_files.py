@@ -150,17 +150,17 @@ def test_looking_at_an_idle_queue_writes_nothing(open_again: Open, path: Path, t
 @pytest.mark.parametrize(
     ("look", "index"),
     [
-        ("awaiting_proof", "transactions_awaiting"),
-        ("unsettled", "transactions_unsettled"),
-        ("over", "transactions_watched"),
+        ("waiting", "COVERING INDEX waiting_due"),
+        ("ended", "COVERING INDEX waiting_due"),
+        ("over", "waiting_watched"),
         ("due", "events_due"),
     ],
 )
 def test_queues_are_read_through_their_index(open_again: Open, path: Path, look: str, index: str) -> None:
     open_again()
     statements = {
-        "awaiting_proof": (queue._AWAITING, (0, 50)),
-        "unsettled": (queue._UNSETTLED, (50,)),
+        "waiting": (queue._DUE, (queue.SIGNED, 0, 50)),
+        "ended": (queue._DUE_ENDED, (0, 0, 50)),
         "over": (queue._ANY_OVER, (0,)),
         "due": (outbox._DUE, (0, 50)),
     }

@@ -76,6 +76,14 @@ def test_every_page(tmp_path: Path) -> None:
     assert [one.path.rpartition("offset=")[2] for one in platform.asked] == ["0", "50", "100"]
 
 
+def test_pages_that_end_early_are_followed_by_what_comes_after_them(tmp_path: Path) -> None:
+    """Long payloads end a page before its limit, with one purchase at least."""
+    replies = [page(5, total=5), page(3, 4, total=5), page(1, 2, total=5)]
+    found, platform = polled(tmp_path, replies, 5)
+    assert found == names(1, 2, 3, 4, 5)
+    assert [one.path.rpartition("offset=")[2] for one in platform.asked] == ["0", "1", "3"]
+
+
 def test_a_total_that_is_never_reached_ends_with_an_empty_page(tmp_path: Path) -> None:
     found, _ = polled(tmp_path, [page(1, total=9), page(total=9), page(1, 2)], 2)
     assert found == names(1, 2)

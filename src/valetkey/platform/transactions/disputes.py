@@ -9,7 +9,7 @@ from valetkey.core.transaction import Party, Step, Transaction, TransactionStatu
 from valetkey.crypto.credentials import new_id
 from valetkey.platform.callers import Caller
 from valetkey.platform.context import Platform
-from valetkey.platform.refusing import NotFound, RefusedRequest, refused
+from valetkey.platform.refusing import Conflict, NotFound, RefusedRequest, refused
 from valetkey.platform.transactions.sight import seen, seen_as
 from valetkey.platform.transactions.views import transaction_view
 from valetkey.platform.transactions.waiting import patiently
@@ -17,6 +17,10 @@ from valetkey.ports.market import Evidence
 from valetkey.wire.payload import ENVELOPE_MEMBER
 from valetkey.wire.timestamps import iso_timestamp
 from valetkey.wire.transactions import DisputeView, EvidenceRequest, EvidenceResult, TransactionView
+
+EVIDENCE_PIECES_MAX = 50
+EVIDENCE_BYTES_MAX = 5_000_000
+"""What each party of a transaction may submit about it in all."""
 
 DISCLOSURE = (
     "The payloads of this purchase are encrypted and the resolver cannot read them. Submit what it should see"
@@ -55,7 +59,6 @@ async def show(platform: Platform, caller: Caller, transaction_id: str) -> Dispu
     transaction, _ = await seen(platform, caller, transaction_id)
     if transaction.dispute_reason is None:
         raise NotFound("This transaction was not disputed")
-    evidence = await platform.store.evidence(transaction.id)
     outcome, percent = transaction.dispute_outcome, transaction.buyer_percent
     ended = None if outcome is None else transaction.completed_at or transaction.updated_at
     return DisputeView(
@@ -63,7 +66,7 @@ async def show(platform: Platform, caller: Caller, transaction_id: str) -> Dispu
         outcome=None if outcome is None else outcome.name.lower(),
         buyer_percent=percent,
         seller_percent=None if percent is None else 100 - percent,
-        evidence_count=len(evidence),
+        evidence_count=await platform.store.evidence_count(transaction.id),
         created_at=iso_timestamp(transaction.disputed_at or transaction.updated_at),
         resolved_at=None if ended is None else iso_timestamp(ended),
         disclosure_instructions=DISCLOSURE if _encrypted(transaction) else None,
@@ -73,7 +76,7 @@ async def show(platform: Platform, caller: Caller, transaction_id: str) -> Dispu
 async def submit_evidence(
     platform: Platform, caller: Caller, transaction_id: str, asked: EvidenceRequest
 ) -> EvidenceResult:
-    """Add one piece of evidence to an open dispute."""
+    """Add one piece of evidence to an open dispute, as long as the caller's side has sent no more than it may."""
     transaction, party = await seen(platform, caller, transaction_id)
     allowed = take(Step.SUBMIT_EVIDENCE, transaction.status, party)
     if isinstance(allowed, Refused):
@@ -89,7 +92,14 @@ async def submit_evidence(
         metadata=None if isinstance(asked.metadata, msgspec.UnsetType) else bytes(asked.metadata),
         created_at=platform.clock.now(),
     )
-    await platform.store.add_evidence(evidence)
+    kept = await platform.store.add_evidence(
+        evidence, pieces_max=EVIDENCE_PIECES_MAX, bytes_max=EVIDENCE_BYTES_MAX
+    )
+    if not kept:
+        raise Conflict(
+            f"each party may submit {EVIDENCE_PIECES_MAX} pieces of evidence and {EVIDENCE_BYTES_MAX} bytes in all;"
+            " this one is too much and was not kept"
+        )
     return EvidenceResult(evidence_id=evidence.id)
 
 

@@ -8,7 +8,7 @@ from valetkey.engine.events import service_delivered
 from valetkey.engine.funding import mismatch, prove
 from valetkey.platform.callers import Caller
 from valetkey.platform.context import Platform
-from valetkey.platform.paging import PAGE_MAX, page_limit
+from valetkey.platform.paging import page_limit
 from valetkey.platform.refusing import RefusedRequest, refused
 from valetkey.platform.transactions.sight import party_of, seen, seen_as
 from valetkey.platform.transactions.views import fund_result, transaction_view
@@ -25,26 +25,26 @@ from valetkey.wire.transactions import (
 
 
 async def listed(platform: Platform, caller: Caller, asked: TransactionListQuery) -> TransactionPage:
-    """A page of what the caller may see, newest first."""
+    """A page of what the caller may see, newest first; shorter than its limit where payloads are long."""
     limit = page_limit(asked.limit)
     session = caller.session.session if caller.session else None
-    role, session_id = asked.role, None
+    role, session_id, service_ids = asked.role, None, None
     if session is not None:
         role, session_id = ("seller", None) if session.role is Role.SELLER else ("buyer", session.id)
         if asked.role not in ("all", role):
             return TransactionPage(transactions=[], total=0, limit=limit, offset=asked.offset)
+        if session.role is Role.SELLER:
+            service_ids = session.policy.allowed_services
     query = TransactionQuery(
         agent_id=caller.agent.id,
         role=role,
         session_id=session_id,
+        service_ids=service_ids,
         status=asked.status,
         limit=limit,
         offset=asked.offset,
     )
-    if session is not None and role == "seller" and session.policy.allowed_services is not None:
-        found, total = await _within_policy(platform, caller, query)
-    else:
-        found, total = await platform.store.transactions(query)
+    found, total = await platform.store.transactions(query)
     views = []
     for transaction in found:
         party = party_of(caller, transaction)
@@ -54,22 +54,6 @@ async def listed(platform: Platform, caller: Caller, asked: TransactionListQuery
         if party is not None:
             views.append(await transaction_view(platform, transaction, party))
     return TransactionPage(transactions=views, total=total, limit=limit, offset=asked.offset)
-
-
-async def _within_policy(
-    platform: Platform, caller: Caller, query: TransactionQuery
-) -> tuple[list[Transaction], int]:
-    """A page among those of the services that a seller session may serve."""
-    kept: list[Transaction] = []
-    offset, total = 0, 1
-    while offset < total:
-        page = TransactionQuery(
-            agent_id=query.agent_id, role=query.role, status=query.status, limit=PAGE_MAX, offset=offset
-        )
-        found, total = await platform.store.transactions(page)
-        kept += [transaction for transaction in found if party_of(caller, transaction) is not None]
-        offset += PAGE_MAX
-    return kept[query.offset : query.offset + query.limit], len(kept)
 
 
 async def show(platform: Platform, caller: Caller, transaction_id: str) -> TransactionView:

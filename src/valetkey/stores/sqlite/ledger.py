@@ -15,7 +15,7 @@ from valetkey.ports.ledger import Change, Facts, Idempotency, TransactionQuery
 from valetkey.stores.sqlite.database import Tables
 from valetkey.stores.sqlite.listing import list_transactions
 from valetkey.stores.sqlite.outbox import queue_events
-from valetkey.stores.sqlite.queue import next_turn, requeue
+from valetkey.stores.sqlite.queue import enqueue, follow_status, signed
 from valetkey.stores.sqlite.rows import (
     HOLD,
     SESSION,
@@ -32,7 +32,7 @@ from valetkey.stores.sqlite.statements import row, rows
 _TRANSACTION = f"SELECT {TRANSACTION} FROM transactions WHERE id = ?"  # noqa: S608 - constants of ours
 _HOLD = f"SELECT {HOLD} FROM holds WHERE id = ?"  # noqa: S608 - constants of ours
 _SESSION = f"SELECT {SESSION} FROM sessions s WHERE s.id = ?"  # noqa: S608 - constants of ours
-_INSERT = f"INSERT INTO transactions ({TRANSACTION}, turn) VALUES ({TRANSACTION_PLACES}, :turn)"  # noqa: S608
+_INSERT = f"INSERT INTO transactions ({TRANSACTION}) VALUES ({TRANSACTION_PLACES})"  # noqa: S608 - constants of ours
 
 _Command = MarkUnknown | Capture | Void | Expire
 
@@ -86,7 +86,8 @@ def _place(
         if isinstance(after, Refused):
             return after
         _write_state(db, after)
-    db.execute(_INSERT, {**transaction_values(transaction), "turn": next_turn(db)})
+    db.execute(_INSERT, transaction_values(transaction))
+    enqueue(db, now, transaction)
     if idempotency is not None:
         db.execute(
             "INSERT INTO idempotency (scope, key, fingerprint, transaction_id) VALUES (?, ?, ?, ?)",
@@ -138,8 +139,7 @@ def _change(db: apsw.Connection, now: int, transaction_id: str, change: Change) 
         " funded_at = iif(:funded, :updated_at, funded_at) WHERE id = :id",
         {**transaction_values(after), "funded": change.step is Step.FUND},
     )
-    if change.step is Step.FUND:
-        requeue(db, transaction_id)
+    follow_status(db, now, transaction, after)
     follow_step(db, transaction, after)
     queue_events(db, now, change.events)
     return after
@@ -155,9 +155,10 @@ def _settle(db: apsw.Connection, now: int, hold_id: str, command: _Command) -> R
 
 
 def _mark_signed(db: apsw.Connection, now: int, transaction_id: str) -> None:
-    hold_id = _transaction(db, transaction_id).hold_id
-    if hold_id is not None and _hold(db, hold_id).state in OPEN:
-        _settle(db, now, hold_id, MarkUnknown())
+    transaction = _transaction(db, transaction_id)
+    if transaction.hold_id is not None and _hold(db, transaction.hold_id).state in OPEN:
+        _settle(db, now, transaction.hold_id, MarkUnknown())
+    signed(db, now, transaction)
 
 
 def _write_state(db: apsw.Connection, state: State) -> None:

@@ -1,13 +1,23 @@
-"""Pages of transactions, each read through an index of one side, however many transactions an agent has."""
+"""Pages of transactions, each read through an index of one side, however many transactions an agent has.
+
+The lengths of payloads are read before the payloads, so that no page takes more memory than is meant.
+"""
+
+import json
 
 import apsw
 
 from valetkey.core.transaction import Transaction
-from valetkey.ports.ledger import TransactionQuery
+from valetkey.ports.ledger import PAGE_BYTES_MAX, TransactionQuery
 from valetkey.stores.sqlite.rows import TRANSACTION, transaction_of
-from valetkey.stores.sqlite.statements import Value
+from valetkey.stores.sqlite.statements import Value, rows
 
-_PAGE = f"SELECT {TRANSACTION} FROM transactions WHERE "  # noqa: S608 - constants of ours
+_ONE = f"SELECT {TRANSACTION} FROM transactions WHERE seq = ?"  # noqa: S608 - constants of ours
+_LENGTH = (
+    "SELECT coalesce(length(request_payload), 0) + coalesce(length(response_payload), 0) FROM transactions"
+    " WHERE seq = ?"
+)
+_PAGE = "SELECT seq FROM transactions WHERE "
 _COUNT = "SELECT count(*) FROM transactions WHERE "
 _NEWEST = " ORDER BY seq DESC LIMIT :limit OFFSET :offset"
 
@@ -16,6 +26,8 @@ _SIDES = {
     "seller": "seller_id = :agent",
     "all": "(buyer_id = :agent OR seller_id = :agent)",
 }
+_OF_SERVICES = "service_id IN (SELECT value FROM json_each(:services)) AND +"
+"""A service has one seller, so that its index is narrower than the seller's: `+` keeps from the latter."""
 
 # `{0}` is the condition on the status. Whoever is on both sides of a purchase sees it once.
 _PAGE_OF_BOTH = (
@@ -31,11 +43,12 @@ _COUNT_OF_BOTH = (
 
 
 def list_transactions(db: apsw.Connection, query: TransactionQuery) -> tuple[list[Transaction], int]:
-    """A page, newest first, and how many there are in all."""
+    """A page, newest first, and how many there are in all. See ports/ledger.py for where a page ends."""
     values: dict[str, Value] = {
         "agent": query.agent_id,
         "session": query.session_id,
         "status": query.status,
+        "services": None if query.service_ids is None else json.dumps(sorted(query.service_ids)),
         "limit": query.limit,
         "offset": query.offset,
     }
@@ -44,6 +57,9 @@ def list_transactions(db: apsw.Connection, query: TransactionQuery) -> tuple[lis
         # The index of the session is the narrowest there is.
         condition = f"session_id = :session AND {_SIDES[query.role]}{status}"
         count = _COUNT + condition
+    elif query.service_ids is not None:
+        condition = _OF_SERVICES + _SIDES[query.role] + status
+        count = _COUNT + condition
     elif query.role == "all":
         condition, count = _PAGE_OF_BOTH.format(status), _COUNT_OF_BOTH.format(status)
     else:
@@ -51,5 +67,13 @@ def list_transactions(db: apsw.Connection, query: TransactionQuery) -> tuple[lis
         count = _COUNT + condition
     ((total,),) = db.execute(count, values).fetchall()
     assert isinstance(total, int)
-    page = db.execute(_PAGE + condition + _NEWEST, values).fetchall()
-    return [transaction_of(found) for found in page], total
+    found: list[Transaction] = []
+    length = 0
+    for (seq,) in db.execute(_PAGE + condition + _NEWEST, values).fetchall():
+        assert isinstance(seq, int)
+        ((more,),) = rows(db, _LENGTH, seq)
+        length += more
+        if found and length > PAGE_BYTES_MAX:
+            break
+        found += [transaction_of(one) for one in rows(db, _ONE, seq)]
+    return found, total

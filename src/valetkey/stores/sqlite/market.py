@@ -29,6 +29,11 @@ _EVIDENCE = (
     "SELECT id, transaction_id, submitted_by, evidence_type, description, content_hash, ipfs_hash, metadata,"
     " created_at FROM evidence WHERE transaction_id = ? ORDER BY seq"
 )
+_EVIDENCE_OF = (
+    "SELECT count(*), coalesce(sum(octet_length(evidence_type) + octet_length(description)"
+    " + coalesce(octet_length(content_hash), 0) + coalesce(octet_length(ipfs_hash), 0)"
+    " + coalesce(octet_length(metadata), 0)), 0) FROM evidence WHERE transaction_id = ? AND submitted_by = ?"
+)
 
 
 class SqliteMarket(Tables):
@@ -57,8 +62,8 @@ class SqliteMarket(Tables):
         )
         return [service_of(one) for one in found], total
 
-    async def add_evidence(self, evidence: Evidence) -> None:
-        """Keep one piece of evidence. Raises Contradiction when its transaction is unknown."""
+    async def add_evidence(self, evidence: Evidence, *, pieces_max: int, bytes_max: int) -> bool:
+        """See ports/market.py. Raises Contradiction when its transaction is unknown."""
         sql = (
             "INSERT INTO evidence (id, transaction_id, submitted_by, evidence_type, description, content_hash,"
             " ipfs_hash, metadata, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -74,7 +79,22 @@ class SqliteMarket(Tables):
             evidence.metadata,
             evidence.created_at,
         )
-        await self._database.write(lambda db, _: run(db, sql, *values))
+
+        def work(db: apsw.Connection, _: int) -> bool:
+            ((pieces, length),) = rows(db, _EVIDENCE_OF, evidence.transaction_id, evidence.submitted_by)
+            if pieces >= pieces_max or length + _length(evidence) > bytes_max:
+                return False
+            run(db, sql, *values)
+            return True
+
+        return await self._database.write(work)
+
+    async def evidence_count(self, transaction_id: str) -> int:
+        """How many pieces of evidence there are about a transaction, of both parties."""
+        sql = "SELECT count(*) FROM evidence WHERE transaction_id = ?"
+        ((count,),) = await self._database.read(lambda db: rows(db, sql, transaction_id))
+        assert isinstance(count, int)
+        return count
 
     async def evidence(self, transaction_id: str) -> list[Evidence]:
         """The evidence about a transaction, in the order in which it came."""
@@ -170,6 +190,12 @@ def _conditions(query: ServiceQuery) -> tuple[list[str], dict[str, Value]]:
         where.append("v.rating_hundredths >= :rating")
         values["rating"] = query.rating_hundredths_min
     return where, values
+
+
+def _length(evidence: Evidence) -> int:
+    """Bytes of what its sender chose."""
+    texts = (evidence.evidence_type, evidence.description, evidence.content_hash, evidence.ipfs_hash)
+    return sum(len((text or "").encode()) for text in texts) + len(evidence.metadata or b"")
 
 
 def _evidence_of(found: Row) -> Evidence:

@@ -1,8 +1,14 @@
-"""The reconciler's queue: every transaction that the chain may still change has a turn, the lowest comes first."""
+"""The reconciler's queue: every transaction that the chain may still change has the time of its next look.
+
+Its rows are of four classes (`queue`), each read through one index, however many wait.
+"""
+
+from collections.abc import Sequence
 
 import apsw
 
-from valetkey.core.transaction import Transaction
+from valetkey.core.transaction import UNDISPUTED, PaymentStatus, Transaction, TransactionStatus
+from valetkey.ports.ledger import BUYER_LOOKS_PER_SECOND, Waiting
 from valetkey.stores.sqlite.database import Database, Tables
 from valetkey.stores.sqlite.rows import TRANSACTION, transaction_of
 from valetkey.stores.sqlite.statements import row, rows, run
@@ -12,38 +18,57 @@ DAY_SECONDS = 86_400
 LATE_WATCH_SECONDS = 7 * DAY_SECONDS
 """How long a checkout that ended unpaid is still looked up: what is paid late is debited in any case."""
 
-_LEAVING_MAX = 500
+RESERVE = 5
+"""Each class keeps a fifth of a batch, whatever waits in the classes before it."""
+
+_LEAVING_MAX = 1_000
 """How many transactions leave the queue in one write."""
 
-_AWAITING = (
-    f"SELECT {TRANSACTION} FROM transactions WHERE turn IS NOT NULL AND payment_status <> 'paid'"  # noqa: S608
-    " AND status IN ('pending', 'abandoned') AND (status = 'pending' OR checkout_ends_at > ?)"
-    " ORDER BY turn LIMIT ?"
+SIGNED, PENDING, ENDED, UNSETTLED = "signed", "pending", "ended", "unsettled"
+
+_COLUMNS = TRANSACTION.replace("request_payload", "NULL").replace("response_payload", "NULL")
+_LOOK = f"SELECT {_COLUMNS} FROM transactions WHERE seq = ?"  # noqa: S608 - constants of ours
+_DUE = "SELECT seq FROM waiting WHERE queue = ? AND look_at <= ? ORDER BY look_at, seq LIMIT ?"
+_DUE_ENDED = (
+    "SELECT seq FROM waiting WHERE queue = 'ended' AND look_at <= ? AND checkout_ends_at > ?"
+    " ORDER BY look_at, seq LIMIT ?"
 )
-_UNSETTLED = (
-    f"SELECT {TRANSACTION} FROM transactions WHERE payment_status = 'paid'"  # noqa: S608 - constants of ours
-    " AND status IN ('escrowed', 'processing', 'delivered', 'disputed') ORDER BY turn LIMIT ?"
-)
-_OVER = "turn IS NOT NULL AND payment_status <> 'paid' AND status = 'abandoned' AND checkout_ends_at <= ?"
-_ANY_OVER = f"SELECT 1 FROM transactions WHERE {_OVER} LIMIT 1"  # noqa: S608 - constants of ours
+_OVER = "waiting INDEXED BY waiting_watched WHERE queue = 'ended' AND checkout_ends_at <= ?"
+_ANY_OVER = f"SELECT 1 FROM {_OVER} LIMIT 1"  # noqa: S608 - constants of ours
 _LEAVE = (
-    "UPDATE transactions SET turn = NULL WHERE seq IN"  # noqa: S608 - constants of ours
-    f" (SELECT seq FROM transactions WHERE {_OVER} ORDER BY checkout_ends_at LIMIT {_LEAVING_MAX})"
+    "DELETE FROM waiting WHERE seq IN"  # noqa: S608 - constants of ours
+    f" (SELECT seq FROM {_OVER} ORDER BY checkout_ends_at LIMIT {_LEAVING_MAX})"
 )
+_ENQUEUE = (
+    "INSERT INTO waiting (seq, buyer_id, queue, look_at, checkout_ends_at)"
+    " SELECT seq, buyer_id, ?, ?, checkout_ends_at FROM transactions WHERE id = ?"
+    " ON CONFLICT (seq) DO UPDATE SET queue = excluded.queue, look_at = excluded.look_at"
+)
+_SEQ = "seq = (SELECT seq FROM transactions WHERE id = ?)"
 
 
-def next_turn(db: apsw.Connection) -> int:
-    """The end of the queue, as it is now."""
-    found = row(db, "UPDATE state SET turn = turn + 1 RETURNING turn")
-    assert found is not None
-    turn: int = found[0]
-    return turn
+def enqueue(db: apsw.Connection, now: int, transaction: Transaction) -> None:
+    """A transaction that was made: it is due now, or later when its buyer has many."""
+    run(db, _ENQUEUE, PENDING, _soonest(db, now, transaction.buyer_id, PENDING), transaction.id)
 
 
-def requeue(db: apsw.Connection, transaction_id: str) -> None:
-    """Put a transaction that had left the queue at its end; one that is in it keeps its turn."""
-    if rows(db, "SELECT 1 FROM transactions WHERE id = ? AND turn IS NULL", transaction_id):
-        run(db, "UPDATE transactions SET turn = ? WHERE id = ?", next_turn(db), transaction_id)
+def signed(db: apsw.Connection, now: int, transaction: Transaction) -> None:
+    """A payment was announced: its transaction passes those that only wait. Announcing it again changes nothing."""
+    if rows(db, f"SELECT 1 FROM waiting WHERE {_SEQ} AND queue = 'pending'", transaction.id):  # noqa: S608
+        run(db, _ENQUEUE, SIGNED, _soonest(db, now, transaction.buyer_id, SIGNED), transaction.id)
+
+
+def follow_status(db: apsw.Connection, now: int, before: Transaction, after: Transaction) -> None:
+    """What the chain may still change stays in the queue: a new status brings a look, the last one ends them."""
+    if before.status is after.status:
+        return
+    if after.payment_status is PaymentStatus.PAID and after.status in _UNSETTLED:
+        run(db, _ENQUEUE, UNSETTLED, _soonest(db, now, after.buyer_id, UNSETTLED), after.id)
+    elif after.payment_status is not PaymentStatus.PAID and after.status is TransactionStatus.ABANDONED:
+        # It was looked up to be ended; its next look stays when it was to be.
+        run(db, f"UPDATE waiting SET queue = 'ended' WHERE {_SEQ}", after.id)  # noqa: S608 - constants of ours
+    else:
+        run(db, f"DELETE FROM waiting WHERE {_SEQ}", after.id)  # noqa: S608 - constants of ours
 
 
 class SqliteQueue(Tables):
@@ -53,30 +78,73 @@ class SqliteQueue(Tables):
         super().__init__(database)
         self._late_watch_seconds = late_watch_seconds
 
-    async def awaiting_proof(self, limit: int) -> list[Transaction]:
-        """See ports/ledger.py. A transaction is queued as it is made, so that new ones never starve old ones."""
-        watched_after = self._database.clock.now() - self._late_watch_seconds
+    async def awaiting_proof(self, limit: int) -> list[Waiting]:
+        """See ports/ledger.py."""
+        now = self._database.clock.now()
+        watched_after = now - self._late_watch_seconds
 
-        def look(db: apsw.Connection) -> tuple[list[Transaction], bool]:
-            found = rows(db, _AWAITING, watched_after, limit)
-            return [transaction_of(one) for one in found], row(db, _ANY_OVER, watched_after) is not None
+        def look(db: apsw.Connection) -> tuple[list[Waiting], bool]:
+            classes = (
+                rows(db, _DUE, SIGNED, now, limit),
+                rows(db, _DUE, PENDING, now, limit),
+                rows(db, _DUE_ENDED, now, watched_after, limit),
+            )
+            counts = _shares([len(due) for due in classes], limit)
+            found = [
+                _waiting(db, seq, number == 0, now)
+                for number, due in enumerate(classes)
+                for (seq,) in due[: counts[number]]
+            ]
+            return found, row(db, _ANY_OVER, watched_after) is not None
 
         waiting, some_leave = await self._database.read(look)
         if some_leave:
-            # Otherwise they would be passed over at the head of the queue by every look, for ever.
+            # Otherwise they would be passed over by every look, for ever.
             await self._database.write(lambda db, _: run(db, _LEAVE, watched_after))
         return waiting
 
-    async def looked_up(self, transaction_id: str) -> None:
+    async def looked_up(self, transaction_id: str, again_at: int) -> None:
         """See ports/ledger.py."""
 
-        def work(db: apsw.Connection, _: int) -> None:
-            sql = "UPDATE transactions SET turn = ? WHERE id = ? AND turn IS NOT NULL"
-            db.execute(sql, (next_turn(db), transaction_id))
+        def work(db: apsw.Connection, now: int) -> None:
+            sql = f"SELECT seq, buyer_id, queue FROM waiting WHERE {_SEQ}"  # noqa: S608 - constants of ours
+            for seq, buyer_id, queue in rows(db, sql, transaction_id):
+                look_at = max(again_at, _soonest(db, now, buyer_id, queue))
+                run(db, "UPDATE waiting SET look_at = ? WHERE seq = ?", look_at, seq)
 
         await self._database.write(work)
 
-    async def unsettled(self, limit: int) -> list[Transaction]:
+    async def unsettled(self, limit: int) -> list[Waiting]:
         """See ports/ledger.py."""
-        found = await self._database.read(lambda db: rows(db, _UNSETTLED, limit))
-        return [transaction_of(one) for one in found]
+        now = self._database.clock.now()
+
+        def look(db: apsw.Connection) -> list[Waiting]:
+            return [_waiting(db, seq, False, now) for (seq,) in rows(db, _DUE, UNSETTLED, now, limit)]
+
+        return await self._database.read(look)
+
+
+_UNSETTLED = UNDISPUTED | {TransactionStatus.DISPUTED}
+
+
+def _soonest(db: apsw.Connection, now: int, buyer_id: str, queue: str) -> int:
+    """When a buyer's next look of a class may be: what waits of it already is looked up at the buyer's rate."""
+    found = row(db, "SELECT count FROM crowds WHERE buyer_id = ? AND queue = ?", buyer_id, queue)
+    crowd: int = found[0] if found else 0
+    return now + crowd // BUYER_LOOKS_PER_SECOND
+
+
+def _shares(due: Sequence[int], limit: int) -> list[int]:
+    """How many of each class a batch takes: the first come first, except for the reserve of those behind."""
+    kept = [min(count, limit // RESERVE) for count in due]
+    taken, left = [], limit
+    for number, count in enumerate(due):
+        taken.append(min(count, left - sum(kept[number + 1 :])))
+        left -= taken[-1]
+    return taken
+
+
+def _waiting(db: apsw.Connection, seq: int, is_signed: bool, now: int) -> Waiting:
+    found = row(db, _LOOK, seq)
+    assert found is not None, "what waits is a transaction"
+    return Waiting(transaction_of(found), is_signed, now)

@@ -1,7 +1,8 @@
 """The tables, and how an older file becomes a newer one. Migrations are appended and never changed.
 
 Amounts are decimal TEXT: they may exceed 63 bits, and SQLite must never make a REAL of one. Times are unix
-seconds. Credentials are hashes. `turn` is a transaction's place in the reconciler's queue, NULL when it left it.
+seconds. Credentials are hashes. `waiting` is the reconciler's queue: apart from the transactions, and payloads
+are the last columns there, because SQLite writes whole rows and reads them from the left.
 """
 
 APPLICATION_ID = 0x56414C54
@@ -10,10 +11,9 @@ APPLICATION_ID = 0x56414C54
 _FIRST = """
 CREATE TABLE state (
   one INTEGER PRIMARY KEY CHECK (one = 1),
-  latest INTEGER NOT NULL,
-  turn INTEGER NOT NULL
+  latest INTEGER NOT NULL
 ) STRICT;
-INSERT INTO state VALUES (1, 0, 0);
+INSERT INTO state VALUES (1, 0);
 
 CREATE TABLE agents (
   seq INTEGER PRIMARY KEY,
@@ -152,8 +152,6 @@ CREATE TABLE transactions (
   payment_status TEXT NOT NULL,
   escrow_tx_hash TEXT COLLATE NOCASE UNIQUE,
   callback_url TEXT,
-  request_payload BLOB,
-  response_payload BLOB,
   delivery_proof TEXT,
   delivered_at INTEGER,
   completed_at INTEGER,
@@ -165,7 +163,8 @@ CREATE TABLE transactions (
   abandonment_grace INTEGER NOT NULL,
   criteria_hash TEXT,
   funded_at INTEGER,
-  turn INTEGER
+  request_payload BLOB,
+  response_payload BLOB
 ) STRICT;
 CREATE INDEX transactions_buyer ON transactions (buyer_id, seq);
 CREATE INDEX transactions_seller ON transactions (seller_id, seq);
@@ -173,14 +172,35 @@ CREATE INDEX transactions_buyer_status ON transactions (buyer_id, status, seq);
 CREATE INDEX transactions_seller_status ON transactions (seller_id, status, seq);
 CREATE INDEX transactions_self ON transactions (buyer_id, status) WHERE buyer_id = seller_id;
 CREATE INDEX transactions_session ON transactions (session_id, seq);
+CREATE INDEX transactions_service ON transactions (service_id, seller_id, status);
 CREATE INDEX transactions_completed ON transactions (completed_at, currency, total_units)
   WHERE status = 'completed';
-CREATE INDEX transactions_awaiting ON transactions (turn)
-  WHERE turn IS NOT NULL AND payment_status <> 'paid' AND status IN ('pending', 'abandoned');
-CREATE INDEX transactions_watched ON transactions (checkout_ends_at)
-  WHERE turn IS NOT NULL AND payment_status <> 'paid' AND status = 'abandoned';
-CREATE INDEX transactions_unsettled ON transactions (turn)
-  WHERE payment_status = 'paid' AND status IN ('escrowed', 'processing', 'delivered', 'disputed');
+
+CREATE TABLE waiting (
+  seq INTEGER PRIMARY KEY REFERENCES transactions (seq),
+  buyer_id TEXT NOT NULL,
+  queue TEXT NOT NULL CHECK (queue IN ('signed', 'pending', 'ended', 'unsettled')),
+  look_at INTEGER NOT NULL,
+  checkout_ends_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX waiting_due ON waiting (queue, look_at, seq, checkout_ends_at);
+CREATE INDEX waiting_watched ON waiting (checkout_ends_at) WHERE queue = 'ended';
+CREATE TABLE crowds (
+  buyer_id TEXT NOT NULL,
+  queue TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (buyer_id, queue)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER crowds_entered AFTER INSERT ON waiting BEGIN
+  INSERT INTO crowds VALUES (new.buyer_id, new.queue, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+END;
+CREATE TRIGGER crowds_moved AFTER UPDATE OF queue ON waiting WHEN old.queue <> new.queue BEGIN
+  UPDATE crowds SET count = count - 1 WHERE buyer_id = old.buyer_id AND queue = old.queue;
+  INSERT INTO crowds VALUES (new.buyer_id, new.queue, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+END;
+CREATE TRIGGER crowds_left AFTER DELETE ON waiting BEGIN
+  UPDATE crowds SET count = count - 1 WHERE buyer_id = old.buyer_id AND queue = old.queue;
+END;
 
 CREATE TABLE idempotency (
   scope TEXT NOT NULL,
