@@ -69,10 +69,10 @@ def test_a_signed_event_arrives(receiver: WebhookReceiver, inbox: Inbox) -> None
 
 @pytest.mark.parametrize(
     "header",
-    ["", "t=1,v1=00", "v1=00", "t=now,v1=00", "nonsense", f"t={int(time.time())}",
-     f"t={int(time.time())},v1={'0' * 64}"],
-)  # fmt: skip
+    ["", "t=1,v1=00", "v1=00", "t=now,v1=00", "nonsense", "t=NOW", f"t=NOW,v1={'0' * 64}"],
+)
 def test_another_signature_is_401(receiver: WebhookReceiver, inbox: Inbox, header: str) -> None:
+    header = header.replace("NOW", str(int(time.time())))
     answer = post(receiver.url, json.dumps(EVENT).encode(), header)
     assert answer.status_code == 401
     assert not inbox.events

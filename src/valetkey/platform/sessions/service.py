@@ -7,6 +7,7 @@ from valetkey.core.ids import Kind
 from valetkey.core.money import CURRENCY_DECIMALS, parse_units
 from valetkey.core.policy import Policy, check_lifetime
 from valetkey.core.session import Role, Session, Usage
+from valetkey.core.windows import Window
 from valetkey.crypto.credentials import credential_hash, new_id, new_session_token
 from valetkey.crypto.keys import checksum_address, is_address, load_public_key
 from valetkey.platform.callers import Caller
@@ -39,6 +40,8 @@ async def create(platform: Platform, caller: Caller, asked: CreateSessionRequest
         not_before=asked.not_before or 0,
         per_spend=None if asked.per_spend_usdc is None else parse_units(asked.per_spend_usdc, USDC_DECIMALS),
         allowed_services=services,
+        windows=_windows(asked),
+        spends_max=asked.spends_max,
     )
     token = new_session_token()
     session = Session(
@@ -133,6 +136,14 @@ def _wallet(asked: CreateSessionRequest, caller: Caller) -> str | None:
     if address == caller.agent.wallet_address:
         raise InvalidInput("a session has a wallet of its own, not the owner's", field="sessionWallet")
     return address
+
+
+def _windows(asked: CreateSessionRequest) -> tuple[Window, ...]:
+    """The windows, shortest first. Raises InvalidInput when one length is named twice."""
+    found = sorted(Window(one.seconds, parse_units(one.limit_usdc, USDC_DECIMALS)) for one in asked.windows)
+    if len({window.seconds for window in found}) != len(found):
+        raise InvalidInput("each length of a window is named once", field="windows")
+    return tuple(found)
 
 
 def _public_key(asked: CreateSessionRequest) -> bytes | None:

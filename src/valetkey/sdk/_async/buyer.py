@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -39,13 +40,16 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows):
         *,
         label: str | None = None,
         per_spend_usdc: Amount | None = None,
+        windows: Mapping[int, Amount] | None = None,
+        spends_max: int | None = None,
         not_before: int | None = None,
     ) -> SessionInfo:
         """Make a session for a delegate. Its keys are made here; the platform learns only the public ones.
 
         `budget_usdc` is all it may spend, fees included: None is unlimited, 0 nothing. `expiry` is seconds from
         now, `not_before` unix seconds, `allowed_service_ids` [] every service, `per_spend_usdc` a limit for
-        each spend. Raises InvalidAmount, InvalidInput.
+        each spend, `windows` limits in USDC for any interval of so many seconds (`{3600: 20, 86400: 100}`),
+        `spends_max` how many spends. Raises InvalidAmount, InvalidInput.
         """
         return await self._create_session(
             role="buyer",
@@ -54,6 +58,8 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows):
             services=allowed_service_ids or [],
             label=label,
             per_spend=per_spend_usdc,
+            windows=windows or {},
+            spends_max=spends_max,
             not_before=not_before,
         )
 

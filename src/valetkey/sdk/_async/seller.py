@@ -179,6 +179,8 @@ class AsyncSellerAgent(AsyncDirectory, AsyncOwner):
             services=allowed_service_ids or [],
             label=label,
             per_spend=None,
+            windows={},
+            spends_max=None,
             not_before=None,
         )
 

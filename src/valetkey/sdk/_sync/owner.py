@@ -2,6 +2,7 @@
 """What an owner does with sessions: make, fund, list, revoke, and take the money back."""
 
 import base64
+from collections.abc import Mapping
 from contextlib import suppress
 
 from valetkey.core.errors import InvalidInput
@@ -32,6 +33,7 @@ from valetkey.wire.sessions import (
     RecoveryBody,
     SessionPage,
     SessionView,
+    WindowRule,
 )
 from valetkey.wire.timestamps import unix_seconds
 
@@ -141,6 +143,8 @@ class Owner(Agent):
         services: list[str],
         label: str | None,
         per_spend: Amount | None,
+        windows: Mapping[int, Amount],
+        spends_max: int | None,
         not_before: int | None,
     ) -> SessionInfo:
         wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
@@ -153,6 +157,10 @@ class Owner(Agent):
             role="seller" if role == "seller" else "buyer",
             label=label,
             not_before=not_before,
+            windows=[
+                WindowRule(seconds=seconds, limit_usdc=usdc_of(limit)) for seconds, limit in windows.items()
+            ],
+            spends_max=spends_max,
             per_spend_usdc=None if per_spend is None else usdc_of(per_spend),
         )
         made = self._client.send("POST", "/agents/session", CreatedSession, asked)

@@ -180,6 +180,8 @@ class SellerAgent(Directory, Owner):
             services=allowed_service_ids or [],
             label=label,
             per_spend=None,
+            windows={},
+            spends_max=None,
             not_before=None,
         )
 

@@ -22,10 +22,11 @@ _AGENTS = f"SELECT {AGENT} FROM agents a "  # noqa: S608 - constants of ours
 _RECORDS = f"SELECT {RECORD} FROM sessions s "  # noqa: S608 - constants of ours
 _INSERT = (
     "INSERT INTO sessions (id, owner_id, role, budget, per_spend, currency, allowed_services, not_before, expires_at,"
-    " held, captured, created_at, revoked_at, paused_at, alias, wallet_address, e2e_public_key, label, recovery)"
+    " held, captured, created_at, revoked_at, paused_at, alias, wallet_address, e2e_public_key, label, recovery,"
+    " windows, spends_max, spends, rings)"
     " VALUES (:id, :owner_id, :role, :budget, :per_spend, :currency, :allowed_services, :not_before, :expires_at,"
     " :held, :captured, :created_at, :revoked_at, :paused_at, :alias, :wallet_address, :e2e_public_key, :label,"
-    " :recovery)"
+    " :recovery, :windows, :spends_max, :spends, :rings)"
 )
 
 
