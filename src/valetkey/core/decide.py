@@ -78,6 +78,13 @@ def _alive(session: Session, now: int) -> Refusal | None:
             limit=policy.expires_at,
             hint="ask the owner for a new one",
         )
+    if session.frozen_at is not None:
+        return Refusal(
+            Code.SESSION_PAUSED,
+            "frozen",
+            "the owner froze all of its sessions",
+            hint="ask the owner to thaw them",
+        )
     if session.paused_at is not None:
         return Refusal(
             Code.SESSION_PAUSED, "paused", "the owner paused the session", hint="ask the owner to resume it"

@@ -66,6 +66,8 @@ class Session:
     pace: Pace = Pace()
     revoked_at: int | None = None
     paused_at: int | None = None
+    frozen_at: int | None = None
+    """Since when every session of the owner stands still."""
 
 
 def ring_of(session: Session, index: int) -> Ring:
@@ -93,7 +95,7 @@ def status(session: Session, now: int) -> Status:
         return Status.REVOKED
     if now >= session.policy.expires_at:
         return Status.EXPIRED
-    if session.paused_at is not None:
+    if session.paused_at is not None or session.frozen_at is not None:
         return Status.PAUSED
     if (left is not None and left <= 0) or spends_left(session) == 0:
         return Status.EXHAUSTED

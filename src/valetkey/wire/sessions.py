@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta, field
 
 from valetkey.core.policy import ALLOWED_SERVICES_MAX, SPENDS_MAX
@@ -117,6 +118,27 @@ class SessionPage(View):
     total: int
     limit: int
     offset: int
+
+
+class SessionListQuery(msgspec.Struct, kw_only=True):
+    """Query of GET /agents/sessions. `limit` above 100 is read as 100 by the platform."""
+
+    label: Annotated[str, Meta(max_length=200)] | None = None
+    limit: Annotated[int, Meta(ge=1)] = 20
+    offset: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+
+
+class FleetView(View):
+    """All sessions of an owner together: whether they are frozen, and since when (ISO-8601)."""
+
+    frozen: bool
+    frozen_at: str | None = None
+
+
+class RevokedAll(View):
+    """How many sessions were revoked by this call; those that were before are not among them."""
+
+    revoked: int
 
 
 class RecoveryBody(Request):

@@ -19,7 +19,8 @@ AGENT = "a.id, a.developer_id, a.name, a.description, a.wallet_address, a.public
 
 SESSION = (
     "s.id, s.owner_id, s.role, s.budget, s.per_spend, s.currency, s.allowed_services, s.not_before, s.expires_at,"
-    " s.held, s.captured, s.created_at, s.revoked_at, s.paused_at, s.windows, s.spends_max, s.spends, s.rings"
+    " s.held, s.captured, s.created_at, s.revoked_at, s.paused_at, s.windows, s.spends_max, s.spends, s.rings,"
+    " (SELECT frozen_at FROM agents WHERE id = s.owner_id)"
 )
 RECORD = f"{SESSION}, s.alias, s.wallet_address, s.e2e_public_key, s.label, s.recovery"
 
@@ -68,8 +69,8 @@ def session_of(row: Row) -> Session:
     """A session from the columns of SESSION, which RECORD begins with."""
     (
         session_id, owner_id, role, budget, per_spend, currency, services, not_before, expires_at,
-        held, captured, created_at, revoked_at, paused_at, windows, spends_max, spends, rings,
-    ) = row[:18]  # fmt: skip
+        held, captured, created_at, revoked_at, paused_at, windows, spends_max, spends, rings, frozen_at,
+    ) = row[:19]  # fmt: skip
     policy = Policy(
         budget=_amount(budget),
         expires_at=expires_at,
@@ -90,12 +91,13 @@ def session_of(row: Row) -> Session:
         pace=Pace(spends, tuple(tuple((at, units) for at, units in ring) for ring in json.loads(rings))),
         revoked_at=revoked_at,
         paused_at=paused_at,
+        frozen_at=frozen_at,
     )
 
 
 def record_of(row: Row) -> SessionRecord:
     """A session and what is kept beside it, from the columns of RECORD."""
-    alias, wallet, key, label, recovery = row[18:]
+    alias, wallet, key, label, recovery = row[19:]
     return SessionRecord(session_of(row), alias, wallet, key, label, recovery)
 
 

@@ -26,6 +26,7 @@ CREATE TABLE agents (
   public_key BLOB NOT NULL,
   created_at INTEGER NOT NULL,
   last_seen_at INTEGER NOT NULL,
+  frozen_at INTEGER,
   webhook_secret BLOB
 ) STRICT;
 CREATE INDEX agents_newest ON agents (created_at, seq);
