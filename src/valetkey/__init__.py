@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from valetkey.sdk.errors import SessionExpired as SessionExpired
     from valetkey.sdk.errors import SessionRevoked as SessionRevoked
     from valetkey.sdk.errors import Unauthenticated as Unauthenticated
+    from valetkey.sdk.errors import WindowExceeded as WindowExceeded
     from valetkey.sdk.session_info import SessionInfo as SessionInfo
     from valetkey.sdk.webhooks import WebhookReceiver as WebhookReceiver
     from valetkey.wire.bundle import BundleError as BundleError
@@ -63,6 +64,7 @@ _WHERE = {
     "ValetkeyError": "valetkey.core.errors",
     "WebhookError": "valetkey.wire.webhooks",
     "WebhookReceiver": "valetkey.sdk.webhooks",
+    "WindowExceeded": "valetkey.sdk.errors",
 }
 
 __all__ = sorted(_WHERE)

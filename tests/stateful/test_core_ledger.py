@@ -35,6 +35,7 @@ from valetkey.core.money import Asset, Money
 from valetkey.core.policy import Policy
 from valetkey.core.refusal import Refused
 from valetkey.core.session import Role, Session, Status, Usage, remaining, status
+from valetkey.core.windows import BUCKETS, Window, counted
 
 USDC = Asset("USDC", 84532, "0x036CbD53842c5426634e7929541eC2318f3dCF7e", 6)
 BEGINS, ENDS = 100, 400
@@ -55,18 +56,47 @@ class Spend:
     given_back: str = ""
 
 
+@dataclass
+class Entry:
+    """What the model counts against windows: base units of one spend from a moment on."""
+
+    hold_id: str
+    at: int
+    units: int
+    asked: bool = True
+
+
 class LedgerMachine(RuleBasedStateMachine):
     """One session, many holds; every command reaches the rules and the model."""
 
     placed: Bundle[str] = Bundle("placed")
 
-    @initialize(budget=st.none() | st.integers(0, 100), per_spend=st.none() | st.integers(0, 40))
-    def open_session(self, budget: int | None, per_spend: int | None) -> None:
+    @initialize(
+        budget=st.none() | st.integers(0, 100),
+        per_spend=st.none() | st.integers(0, 40),
+        windows=st.dictionaries(st.integers(1, 150), st.integers(0, 80), max_size=3),
+        spends_max=st.none() | st.integers(0, 12),
+    )
+    def open_session(
+        self,
+        budget: int | None,
+        per_spend: int | None,
+        windows: dict[int, int],
+        spends_max: int | None,
+    ) -> None:
+        policy = Policy(
+            budget=budget,
+            per_spend=per_spend,
+            not_before=BEGINS,
+            expires_at=ENDS,
+            windows=tuple(Window(seconds, windows[seconds]) for seconds in sorted(windows)),
+            spends_max=spends_max,
+        )
         self.session = Session(
             id="ses_1",
             owner_id="agt_1",
             role=Role.BUYER,
-            policy=Policy(budget=budget, per_spend=per_spend, not_before=BEGINS, expires_at=ENDS),
+            policy=policy,
             usage=Usage(),
             created_at=0,
         )
@@ -74,6 +104,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model: dict[str, Spend] = {}
         self.now = BEGINS
         self.over_granted = 0
+        self.entries: list[Entry] = []
 
     def run(self, hold_id: str, command: Command) -> None:
         """Apply a command to a hold that exists and keep what comes back, as a store does."""
@@ -115,6 +146,8 @@ class LedgerMachine(RuleBasedStateMachine):
             and before.paused_at is None
             and (policy.per_spend is None or amount <= policy.per_spend)
             and (policy.budget is None or taken + amount <= policy.budget)
+            and all(self.counts(window) + amount <= window.limit for window in policy.windows)
+            and (policy.spends_max is None or self.made() < policy.spends_max)
         )
         assert isinstance(after, State) is granted
         if isinstance(after, Refused):
@@ -122,7 +155,21 @@ class LedgerMachine(RuleBasedStateMachine):
         assert after.hold is not None
         self.session, self.holds[hold_id] = after.session, after.hold
         self.model[hold_id] = Spend(granted=amount, ends_at=ends_at, kept=amount)
+        self.entries.append(Entry(hold_id, self.now, amount))
         return hold_id
+
+    def counts(self, window: Window) -> int:
+        """What counts in a window now, from the model's own list of spends."""
+        length = -(-window.seconds // BUCKETS)
+        return sum(
+            entry.units
+            for entry in self.entries
+            if self.now < (entry.at // length + 1) * length + window.seconds
+        )
+
+    def made(self) -> int:
+        """How many spends count."""
+        return sum(1 for spend in self.model.values() if spend.paid or not spend.given_back)
 
     @rule(hold_id=placed, amount=AMOUNTS)
     def place_again(self, hold_id: str, amount: int) -> None:
@@ -148,7 +195,13 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         self.run(hold_id, Capture(amount))
         if not spend.paid:
-            self.over_granted += amount if spend.given_back else max(amount - spend.granted, 0)
+            beyond = amount if spend.given_back else max(amount - spend.granted, 0)
+            self.over_granted += beyond
+            if beyond:
+                self.entries.append(Entry(hold_id, self.now, beyond, asked=False))
+            for entry in self.entries:
+                if entry.hold_id == hold_id and entry.asked:
+                    entry.units = 0 if spend.given_back else min(entry.units, amount)
         spend.kept, spend.moved, spend.paid = 0, amount, True
 
     @rule(hold_id=placed, proven=st.booleans())
@@ -166,6 +219,9 @@ class LedgerMachine(RuleBasedStateMachine):
         if done_before or (proof and not spend.given_back and not spend.paid):
             self.run(hold_id, command)
             spend.kept, spend.given_back = 0, word
+            for entry in self.entries:
+                if entry.hold_id == hold_id:
+                    entry.units = 0
             return
         self.refuses(hold_id, command)
 
@@ -175,6 +231,20 @@ class LedgerMachine(RuleBasedStateMachine):
         budget = self.session.policy.budget
         if budget is not None:
             assert self.session.usage.committed <= budget + self.over_granted
+
+    @invariant()
+    def WINDOW_IS_SLIDING(self) -> None:
+        """No interval of a window's length, wherever it begins, holds more of what was granted than the limit."""
+        policy, pace = self.session.policy, self.session.pace
+        granted = [entry for entry in self.entries if entry.asked]
+        for window in policy.windows:
+            for first in granted:
+                end = first.at + window.seconds
+                assert sum(e.units for e in granted if first.at <= e.at < end) <= window.limit
+        for window, ring in zip(policy.windows, pace.rings, strict=bool(pace.rings)):
+            assert counted(window, ring, self.now) == self.counts(window)
+            assert len(ring) <= BUCKETS + 2
+        assert pace.spends == self.made()
 
     @invariant()
     def UNKNOWN_STAYS_HELD(self) -> None:
@@ -205,6 +275,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert left == (None if budget is None else budget - taken)
         if status(self.session, self.now) is Status.ACTIVE:
             assert left is None or left > 0
+            assert self.session.policy.spends_max is None or self.made() < self.session.policy.spends_max
 
 
 TestLedger = LedgerMachine.TestCase

@@ -96,6 +96,7 @@ def a_session(owner: Agent, budget: int | None = 10_000_000, **fields: Any) -> S
         **{
             "expires_at": NOW + HOUR,
             **taken("expires_at", "not_before", "currency", "per_spend", "allowed_services"),
+            **taken("windows", "spends_max"),
         },
     )
     session = Session(
@@ -106,7 +107,7 @@ def a_session(owner: Agent, budget: int | None = 10_000_000, **fields: Any) -> S
             "role": Role.BUYER,
             "usage": Usage(),
             "created_at": NOW,
-            **taken("role", "usage", "created_at", "revoked_at", "paused_at"),
+            **taken("role", "usage", "pace", "created_at", "revoked_at", "paused_at"),
         },
     )
     plain: dict[str, Any] = {

@@ -22,8 +22,10 @@ from tests.stores.making import (
 from valetkey.core.errors import Contradiction
 from valetkey.core.ledger import Capture, Expire, Hold, HoldState
 from valetkey.core.money import Asset, Money
-from valetkey.core.session import Role, Usage
+from valetkey.core.refusal import Code
+from valetkey.core.session import Pace, Role, Usage
 from valetkey.core.transaction import Party, PaymentStatus, Step, TransactionStatus
+from valetkey.core.windows import Window
 from valetkey.ports.ledger import Change, Facts, TransactionQuery
 
 ETH = Asset("ETH", 84532, "0x" + "Ab" * 20, 18)
@@ -61,6 +63,31 @@ def test_a_session_s_purchase_holds_its_money(store: Blocking, market: Market) -
         purchase.hold_id, record.session.id, 4_000_000, HoldState.HELD, NOW, purchase.checkout_ends_at
     )
     assert store.hold("hld_0000000000000000000000000") is None
+
+
+def test_WINDOW_IS_SLIDING_also_in_a_row(store: Blocking, market: Market, time: SystemTime) -> None:
+    """The sums are in the session's row: they come back exact, and as they were left."""
+    minute, hour = Window(60, 2_000_000), Window(3_600, 2**70)
+    record = a_session(market.owner, None, windows=(minute, hour), spends_max=4)
+    store.add_session(record, digest("token"))
+    made = [a_purchase(market.service, market.owner, record) for _ in range(2)]
+    for purchase in made:
+        allowed(store.place(purchase, None))
+    pace = store.session(record.session.id).session.pace
+    assert pace == Pace(2, (((NOW, 2_000_000),), ((NOW // 60, 2_000_000),)))
+    full = a_purchase(market.service, market.owner, record)
+    assert code(store.place(full, None)) == Code.WINDOW_EXCEEDED
+    assert store.session(record.session.id).session.pace == pace
+    ended = Change(step=Step.EXPIRE, party=Party.PLATFORM, command=Expire(made[0].checkout_ends_at))
+    allowed(store.change(made[0].id, ended))
+    assert store.session(record.session.id).session.pace.spends == 1
+    allowed(store.place(full, None))
+    time.seconds = NOW + 61
+    allowed(store.place(a_purchase(market.service, market.owner, record), None))
+    time.seconds = NOW + 122
+    allowed(store.place(a_purchase(market.service, market.owner, record), None))
+    last = store.place(a_purchase(market.service, market.owner, record), None)
+    assert code(last) == Code.SPEND_COUNT_EXCEEDED
 
 
 def test_amounts_beyond_64_bits_stay_exact(store: Blocking, market: Market) -> None:

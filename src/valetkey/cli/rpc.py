@@ -1,5 +1,6 @@
 """A few questions to the development chain, and its tap: ETH and test USDC for whoever plays."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from valetkey.core.errors import ChainUnavailable
 from valetkey.crypto.keys import checksum_address, keccak256
 
 TIMEOUT_SECONDS = 30.0
+LOOK_SECONDS = 0.02
 ETH = 10**18
 USDC = 10**6
 
@@ -85,7 +87,12 @@ class DevRpc:
     def _send(self, transaction: dict[str, Any]) -> None:
         sender = self.call("eth_accounts")[0]
         sent = self.call("eth_sendTransaction", {"from": sender, **transaction})
-        receipt = self.call("eth_getTransactionReceipt", sent)
+        # anvil answers before its block is there.
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while (receipt := self.call("eth_getTransactionReceipt", sent)) is None:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(LOOK_SECONDS)
         if receipt is None or int(receipt["status"], 16) != 1:
             raise ChainUnavailable("the development chain did not execute a transaction of its tap")
 

@@ -6,7 +6,8 @@ from valetkey.core.errors import InvalidAmount
 from valetkey.core.money import Money, format_units, rescale
 from valetkey.core.policy import Policy
 from valetkey.core.refusal import Code, Refusal, Refused
-from valetkey.core.session import Role, Session
+from valetkey.core.session import Role, Session, ring_of
+from valetkey.core.windows import counted, free_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,15 @@ def decide(session: Session, request: SpendRequest, now: int) -> Allowed | Refus
     asked = rescale(request.amount.units, request.amount.asset.decimals, policy.decimals, up=True)
     other_currency = _asset(policy, request)
     # Limits are written in the policy's currency: figures in it would say nothing about another one.
-    limits = () if other_currency else (_per_spend(policy, asked), _budget(session, asked))
+    limits = (
+        ()
+        if other_currency
+        else (
+            _per_spend(policy, asked),
+            *(_window(session, index, asked, now) for index in range(len(policy.windows))),
+            _budget(session, asked),
+        )
+    )
     reasons = [
         reason
         for reason in (
@@ -46,6 +55,7 @@ def decide(session: Session, request: SpendRequest, now: int) -> Allowed | Refus
             _service(policy, request),
             other_currency,
             *limits,
+            _count(session),
         )
         if reason is not None
     ]
@@ -67,6 +77,13 @@ def _alive(session: Session, now: int) -> Refusal | None:
             "the session has expired",
             limit=policy.expires_at,
             hint="ask the owner for a new one",
+        )
+    if session.frozen_at is not None:
+        return Refusal(
+            Code.SESSION_PAUSED,
+            "frozen",
+            "the owner froze all of its sessions",
+            hint="ask the owner to thaw them",
         )
     if session.paused_at is not None:
         return Refusal(
@@ -125,6 +142,45 @@ def _per_spend(policy: Policy, asked: int) -> Refusal | None:
     )
 
 
+def _window(session: Session, index: int, asked: int, now: int) -> Refusal | None:
+    policy, window, ring = session.policy, session.policy.windows[index], ring_of(session, index)
+    used = counted(window, ring, now)
+    if used + asked <= window.limit:
+        return None
+    left = max(window.limit - used, 0)
+    fits_at = free_at(window, ring, asked, now)
+    if fits_at is not None and fits_at >= policy.expires_at:
+        # By then there is no session to spend with.
+        fits_at = None
+    length = span(window.seconds)
+    wait = "" if fits_at is None else f", or wait {span(fits_at - now)}"
+    return Refusal(
+        Code.WINDOW_EXCEEDED,
+        f"window:{window.seconds}",
+        f"asked {_written(asked, policy)}, left {_written(left, policy)} of {_written(window.limit, policy)}"
+        f" in any {length}",
+        asked=asked,
+        limit=window.limit,
+        remaining=left,
+        resets_at=fits_at,
+        hint=f"ask for at most {_written(left, policy)}{wait}",
+    )
+
+
+def _count(session: Session) -> Refusal | None:
+    most = session.policy.spends_max
+    if most is None or session.pace.spends < most:
+        return None
+    return Refusal(
+        Code.SPEND_COUNT_EXCEEDED,
+        "spends_max",
+        f"all {most} spends of the session were made",
+        limit=most,
+        remaining=0,
+        hint="ask the owner for a session that allows more spends",
+    )
+
+
 def _budget(session: Session, asked: int) -> Refusal | None:
     policy, usage = session.policy, session.usage
     if policy.budget is None or usage.committed + asked <= policy.budget:
@@ -143,6 +199,16 @@ def _budget(session: Session, asked: int) -> Refusal | None:
         remaining=left,
         hint=f"ask for at most {_written(left, policy)}, or ask the owner for {_written(short, policy)} more",
     )
+
+
+def span(seconds: int) -> str:
+    """So many seconds as people say them, in the largest units: `1 d 2 h`, `90 s` is `1 min 30 s`."""
+    parts = []
+    for name, length in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        number, seconds = divmod(seconds, length)
+        if number:
+            parts.append(f"{number} {name}")
+    return " ".join(parts) or "0 s"
 
 
 def _written(units: int, policy: Policy) -> str:

@@ -11,7 +11,8 @@ from typing import assert_never
 from valetkey.core.decide import Allowed, SpendRequest, decide
 from valetkey.core.errors import Contradiction, InvalidAmount
 from valetkey.core.refusal import Refused
-from valetkey.core.session import Session, Usage
+from valetkey.core.session import Pace, Session, Usage, ring_of
+from valetkey.core.windows import added, counted
 
 
 class HoldState(StrEnum):
@@ -133,8 +134,14 @@ def _place(state: State, command: PlaceHold, now: int) -> State | Refused:
         expires_at=command.expires_at,
     )
     after = _with_usage(state.session, held=decision.amount)
-    budget = after.policy.budget
-    assert budget is None or after.usage.committed <= budget, "NO_OVERSPEND"
+    after = _with_pace(after, spends=1, units=decision.amount, at=now, now=now)
+    policy = after.policy
+    assert policy.budget is None or after.usage.committed <= policy.budget, "NO_OVERSPEND"
+    assert policy.spends_max is None or after.pace.spends <= policy.spends_max, "NO_OVERSPEND"
+    assert all(
+        counted(window, ring, now) <= window.limit
+        for window, ring in zip(policy.windows, after.pace.rings, strict=True)
+    ), "WINDOW_IS_SLIDING"
     return State(after, hold)
 
 
@@ -154,8 +161,18 @@ def _capture(state: State, hold: Hold, command: Capture, now: int) -> State:
             return state
         raise Contradiction("a hold is captured once")
     # A closed hold gave its money back; what moved nevertheless is debited anew.
-    released = hold.amount if hold.state in OPEN else 0
+    is_open = hold.state in OPEN
+    released = hold.amount if is_open else 0
     session = _with_usage(state.session, held=-released, captured=command.amount)
+    # What was held counts from when it was decided, what moved beyond it from now on.
+    beyond = command.amount - released
+    session = _with_pace(
+        session,
+        spends=0 if is_open else 1,
+        units=beyond,
+        at=hold.placed_at if beyond < 0 else now,
+        now=now,
+    )
     return State(session, replace(hold, state=HoldState.CAPTURED, captured=command.amount, settled_at=now))
 
 
@@ -181,6 +198,7 @@ def _give_back(state: State, hold: Hold, closed: HoldState, now: int) -> State:
     if hold.state not in OPEN:
         raise Contradiction(f"a hold that is {hold.state} cannot become {closed}")
     session = _with_usage(state.session, held=-hold.amount)
+    session = _with_pace(session, spends=-1, units=-hold.amount, at=hold.placed_at, now=now)
     return State(session, replace(hold, state=closed, settled_at=now))
 
 
@@ -189,3 +207,13 @@ def _with_usage(session: Session, *, held: int = 0, captured: int = 0) -> Sessio
     assert usage.held >= 0
     assert usage.captured >= 0
     return replace(session, usage=usage)
+
+
+def _with_pace(session: Session, *, spends: int, units: int, at: int, now: int) -> Session:
+    """Count so many spends, and so many base units from a moment on in every window; below zero: count them no more."""
+    rings = tuple(
+        added(window, ring_of(session, index), units, at, now)
+        for index, window in enumerate(session.policy.windows)
+    )
+    assert session.pace.spends + spends >= 0
+    return replace(session, pace=Pace(session.pace.spends + spends, rings))

@@ -14,6 +14,8 @@ class Code(StrEnum):
     SESSION_PENDING = "session_pending"
     # its policy
     BUDGET_EXCEEDED = "budget_exceeded"
+    WINDOW_EXCEEDED = "window_exceeded"
+    SPEND_COUNT_EXCEEDED = "spend_count_exceeded"
     PER_SPEND_EXCEEDED = "per_spend_exceeded"
     SERVICE_NOT_ALLOWED = "service_not_allowed"
     NO_LIMIT_FOR_ASSET = "no_limit_for_asset"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from valetkey.core.policy import Policy
+from valetkey.core.windows import EMPTY, Ring
 
 
 class Status(StrEnum):
@@ -41,6 +42,18 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How often and how fast a session has spent.
+
+    spends: how many spends were placed and neither voided nor expired.
+    rings: what counts against each window of the policy, in its order; an empty tuple stands for empty rings.
+    """
+
+    spends: int = 0
+    rings: tuple[Ring, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """Delegated authority of one owner. Keys and tokens are elsewhere: here is only what rules need."""
 
@@ -50,8 +63,16 @@ class Session:
     policy: Policy
     usage: Usage
     created_at: int
+    pace: Pace = Pace()
     revoked_at: int | None = None
     paused_at: int | None = None
+    frozen_at: int | None = None
+    """Since when every session of the owner stands still."""
+
+
+def ring_of(session: Session, index: int) -> Ring:
+    """What counts against the window at this place of the policy."""
+    return session.pace.rings[index] if session.pace.rings else EMPTY
 
 
 def remaining(session: Session) -> int | None:
@@ -61,6 +82,12 @@ def remaining(session: Session) -> int | None:
     return session.policy.budget - session.usage.committed
 
 
+def spends_left(session: Session) -> int | None:
+    """How many spends are left, None for any number; never below zero."""
+    most = session.policy.spends_max
+    return None if most is None else max(most - session.pace.spends, 0)
+
+
 def status(session: Session, now: int) -> Status:
     """The status of a session at `now` (unix seconds)."""
     left = remaining(session)
@@ -68,9 +95,9 @@ def status(session: Session, now: int) -> Status:
         return Status.REVOKED
     if now >= session.policy.expires_at:
         return Status.EXPIRED
-    if session.paused_at is not None:
+    if session.paused_at is not None or session.frozen_at is not None:
         return Status.PAUSED
-    if left is not None and left <= 0:
+    if (left is not None and left <= 0) or spends_left(session) == 0:
         return Status.EXHAUSTED
     if now < session.policy.not_before:
         return Status.PENDING

@@ -21,7 +21,7 @@ CLIENT_SIDE = ("BASE_URL", "HOME", "ANVIL", "DEMO_", "RPC_URL")
 """Names that agents and the command line read; the platform leaves them alone."""
 
 MASTER_SECRET_CHARS_MIN = 32
-STEP_WAIT_SECONDS_MAX = 4
+STEP_WAIT_SECONDS_MAX = 8
 CHAIN_IDS = {"base-sepolia": 84532, "base": 8453}
 
 

@@ -57,10 +57,30 @@ class AccountStore(Protocol):
 
     async def session_of_alias(self, alias: str) -> SessionRecord | None: ...
 
-    async def sessions(self, owner_id: str, limit: int, offset: int) -> tuple[list[SessionRecord], int]: ...
+    async def sessions(
+        self, owner_id: str, limit: int, offset: int, *, label: str | None = None
+    ) -> tuple[list[SessionRecord], int]:
+        """A page of an owner's sessions, newest first, ended ones too; with this label only, when one is given."""
+        ...
 
     async def revoke_session(self, session_id: str) -> SessionRecord:
         """Revoke for ever; the time of the first revocation stays. Returns when durable."""
+        ...
+
+    async def pause_session(self, session_id: str, *, paused: bool) -> SessionRecord:
+        """Pause a session, or let it go on. Returns when durable: no hold is placed while it is paused."""
+        ...
+
+    async def freeze(self, owner_id: str, *, frozen: bool) -> int | None:
+        """Stop every session of an owner at once, or thaw them; since when they are frozen, unix seconds.
+
+        Returns when durable: from then on no hold of any of them is placed. Sessions that are made meanwhile are
+        frozen too.
+        """
+        ...
+
+    async def revoke_sessions(self, owner_id: str) -> int:
+        """Revoke every session of an owner that is not; how many those were. Returns when durable."""
         ...
 
     async def keep_recovery(self, session_id: str, recovery: bytes) -> bool:

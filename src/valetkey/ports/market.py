@@ -61,6 +61,10 @@ class MarketStore(Protocol):
         """One page of active services and the total; `query.text` is searched in title and description."""
         ...
 
+    async def offered_by(self, agent_id: str) -> frozenset[str]:
+        """The ids of an agent's active services."""
+        ...
+
     async def add_evidence(self, evidence: Evidence, *, pieces_max: int, bytes_max: int) -> bool:
         """Keep a piece; False, and nothing is kept, when its sender would have more about this transaction."""
         ...

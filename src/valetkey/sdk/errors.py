@@ -114,6 +114,16 @@ class PerSpendExceeded(Refused):
     """The spend is more than one spend may be."""
 
 
+class WindowExceeded(Refused):
+    """The spend is more than is left in one of the session's windows; `resets_at` says when it fits."""
+
+    retryable = True
+
+
+class SpendCountExceeded(Refused):
+    """Every spend that the session may make was made."""
+
+
 class ServiceNotAllowed(Refused):
     """The session may not buy this service."""
 

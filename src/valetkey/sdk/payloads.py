@@ -47,6 +47,17 @@ def evidence_of(
     return EVIDENCE_TYPE, description, claimed if isinstance(claimed, str) else None, metadata
 
 
+def disclosure_of(transaction: TransactionView, payload: Any) -> tuple[str, str, str | None, dict[str, Any]]:
+    """A seller's own delivery as evidence. Raises InvalidInput when it is not the attested one."""
+    attestation = _wrapped(transaction.response_payload).attestation
+    if not matches(payload, attestation):
+        raise InvalidInput("this is not the payload that the delivery attested")
+    claimed = attestation.get("hash") if isinstance(attestation, dict) else None
+    description = "The seller discloses the encrypted delivery; it is the one that the attestation names."
+    metadata: dict[str, Any] = {"role": "seller", "payload": payload, "hashVerified": True}
+    return EVIDENCE_TYPE, description, claimed if isinstance(claimed, str) else None, metadata
+
+
 def _wrapped(payload: Payload) -> Wrapped:
     found = None if isinstance(payload, msgspec.UnsetType) else unwrap(bytes(payload))
     if found is None:

@@ -49,6 +49,8 @@ CODES: dict[str, ErrorRow] = {
     Code.SESSION_PENDING: _row(403, "SessionPending", "refused", Exit.REFUSED, retryable=True),
     # its policy
     Code.BUDGET_EXCEEDED: _row(403, "BudgetExceeded", "refused", Exit.REFUSED),
+    Code.WINDOW_EXCEEDED: _row(403, "WindowExceeded", "refused", Exit.REFUSED, retryable=True),
+    Code.SPEND_COUNT_EXCEEDED: _row(403, "SpendCountExceeded", "refused", Exit.REFUSED),
     Code.PER_SPEND_EXCEEDED: _row(403, "PerSpendExceeded", "refused", Exit.REFUSED),
     Code.SERVICE_NOT_ALLOWED: _row(403, "ServiceNotAllowed", "refused", Exit.REFUSED),
     Code.NO_LIMIT_FOR_ASSET: _row(403, "NoLimitForAsset", "refused", Exit.REFUSED),
@@ -112,6 +114,7 @@ AMOUNT_CODES = frozenset(
     {
         Code.BUDGET_EXCEEDED,
         Code.PER_SPEND_EXCEEDED,
+        Code.WINDOW_EXCEEDED,
         Code.NO_LIMIT_FOR_ASSET,
         Code.INSUFFICIENT_BALANCE,
         Code.PRICE_EXCEEDS_MAX,

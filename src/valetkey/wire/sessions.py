@@ -3,9 +3,11 @@
 from decimal import Decimal
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta, field
 
-from valetkey.core.policy import ALLOWED_SERVICES_MAX
+from valetkey.core.policy import ALLOWED_SERVICES_MAX, SPENDS_MAX
+from valetkey.core.windows import WINDOW_SECONDS_MAX, WINDOWS_MAX
 from valetkey.wire.network import NetworkView
 from valetkey.wire.shape import END, Address, Id, PublicKeyHex, Request, View, check_amount
 
@@ -21,11 +23,29 @@ Recovery = Annotated[
 """A recovery copy: ciphertext for the owner, standard base64."""
 
 
+class WindowRule(Request):
+    """A limit on any interval of so many seconds, wherever it begins."""
+
+    seconds: Annotated[int, Meta(ge=1, le=WINDOW_SECONDS_MAX)]
+    limit_usdc: Decimal
+
+    def __post_init__(self) -> None:
+        check_amount(self.limit_usdc, "limitUsdc")
+
+
+class WindowView(View):
+    """A window as it is now: `left_usdc` may be spent in it."""
+
+    seconds: int
+    limit_usdc: str
+    left_usdc: str
+
+
 class CreateSessionRequest(Request):
     """POST /agents/session. `expiry` is seconds of life from now, `not_before` unix seconds.
 
     `budget_usdc` must be present: None is unlimited, 0 is nothing, and an absent budget is neither. An empty
-    `allowed_service_ids` is every service.
+    `allowed_service_ids` is every service. `windows` limit any interval of a length, several at once.
     """
 
     budget_usdc: Decimal | None
@@ -39,6 +59,8 @@ class CreateSessionRequest(Request):
     label: Annotated[str, Meta(max_length=200)] | None = None
     not_before: Annotated[int, Meta(ge=0)] | None = None
     per_spend_usdc: Decimal | None = None
+    windows: Annotated[list[WindowRule], Meta(max_length=WINDOWS_MAX)] = field(default_factory=list)
+    spends_max: Annotated[int, Meta(ge=0, le=SPENDS_MAX)] | None = None
     recovery: Recovery | None = None
 
     def __post_init__(self) -> None:
@@ -60,7 +82,8 @@ class CreatedSession(View):
 class SessionView(View):
     """A session as its owner and its holder see it. USDC amounts are exact decimal strings.
 
-    `budget_usdc`, `remaining_usdc` and `per_spend_usdc` are None when unlimited; `allowed_service_ids` is
+    `budget_usdc`, `remaining_usdc`, `per_spend_usdc` and `spends_max` are None when unlimited; `spends` is how
+    many were made; `allowed_service_ids` is
     empty for every service. `expires_at` is ISO-8601, `expiry` and `not_before` are unix seconds.
     """
 
@@ -75,6 +98,9 @@ class SessionView(View):
     held_usdc: str
     spent_usdc: str
     per_spend_usdc: str | None
+    windows: list[WindowView]
+    spends_max: int | None
+    spends: int
     allowed_service_ids: list[str]
     not_before: int
     expires_at: str
@@ -92,6 +118,27 @@ class SessionPage(View):
     total: int
     limit: int
     offset: int
+
+
+class SessionListQuery(msgspec.Struct, kw_only=True):
+    """Query of GET /agents/sessions. `limit` above 100 is read as 100 by the platform."""
+
+    label: Annotated[str, Meta(max_length=200)] | None = None
+    limit: Annotated[int, Meta(ge=1)] = 20
+    offset: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+
+
+class FleetView(View):
+    """All sessions of an owner together: whether they are frozen, and since when (ISO-8601)."""
+
+    frozen: bool
+    frozen_at: str | None = None
+
+
+class RevokedAll(View):
+    """How many sessions were revoked by this call; those that were before are not among them."""
+
+    revoked: int
 
 
 class RecoveryBody(Request):

@@ -15,7 +15,9 @@ get /transactions | get /transactions/{id} | post /transactions/{id}/fund | post
 post /transactions/{id}/confirm | post /transactions/{id}/dispute | get /transactions/{id}/dispute
 post /transactions/{id}/dispute/evidence | get /network | get /agents/session/self | get /agents/sessions
 get /agents/session/{id} | put /agents/session/{id}/recovery | get /agents/session/{id}/recovery
-post /agents/webhook-secret | post /transactions/{id}/signed
+post /agents/webhook-secret | post /transactions/{id}/signed | post /agents/session/{id}/pause
+post /agents/session/{id}/resume | post /agents/sessions/freeze | post /agents/sessions/thaw
+post /agents/sessions/revoke
 """
 
 

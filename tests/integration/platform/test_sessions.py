@@ -217,3 +217,24 @@ def test_a_seller_is_asked_for_by_its_newest_living_seller_session(server: Serve
     assert key() == session.key.public_key_compressed.hex()
     seller.ask("DELETE", f"/agents/session/{session.session_id}")
     assert key() == registered
+
+
+def test_a_session_that_serves_one_service_reads_the_requests_for_that_one_alone(server: Server) -> None:
+    seller = server.register()
+    one, other = seller.offer(), seller.offer()
+    first = seller.session(role="seller", budgetUsdc=0, allowedServiceIds=[one["id"]])
+    second = seller.session(role="seller", budgetUsdc=0, allowedServiceIds=[other["id"]])
+    path = f"/api/v1/agents/{seller.agent_id}/public-key"
+
+    def key(service: str | None = None) -> str:
+        query = {} if service is None else {"serviceId": service}
+        return str(server.http.get(path, params=query).json()["data"]["publicKey"])
+
+    assert key(one["id"]) == first.key.public_key_compressed.hex()
+    assert key(other["id"]) == second.key.public_key_compressed.hex()
+    # Nobody but the owner serves both: a client that does not say what it buys encrypts to the owner.
+    assert key() == seller.key.public_key_compressed.hex()
+    both = seller.session(role="seller", budgetUsdc=0, allowedServiceIds=[one["id"], other["id"]])
+    assert key() == both.key.public_key_compressed.hex()
+    seller.data("DELETE", f"/agents/session/{both.session_id}")
+    assert key() == seller.key.public_key_compressed.hex()

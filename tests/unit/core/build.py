@@ -6,7 +6,8 @@ from valetkey.core.decide import SpendRequest
 from valetkey.core.ledger import Hold, HoldState
 from valetkey.core.money import Asset, Money
 from valetkey.core.policy import Policy
-from valetkey.core.session import Role, Session, Usage
+from valetkey.core.session import Pace, Role, Session, Usage
+from valetkey.core.windows import Window
 
 USDC = Asset("USDC", 84532, "0x036CbD53842c5426634e7929541eC2318f3dCF7e", 6)
 FINE_USDC = Asset("USDC", 56, "0x" + "11" * 20, 18)
@@ -45,16 +46,27 @@ def session(
     services: frozenset[str] | None = None,
     held: int = 0,
     captured: int = 0,
+    spends: int = 0,
+    windows: tuple[Window, ...] = (),
+    spends_max: int | None = None,
     role: Role = Role.BUYER,
     revoked_at: int | None = None,
     paused_at: int | None = None,
 ) -> Session:
     """The sound session with these facts; it may spend from BEGINS until ENDS."""
-    policy = replace(POLICY, budget=budget, per_spend=per_spend, allowed_services=services)
+    policy = replace(
+        POLICY,
+        budget=budget,
+        per_spend=per_spend,
+        allowed_services=services,
+        windows=windows,
+        spends_max=spends_max,
+    )
     return replace(
         SESSION,
         policy=policy,
         usage=Usage(held=held, captured=captured),
+        pace=Pace(spends),
         role=role,
         revoked_at=revoked_at,
         paused_at=paused_at,

@@ -24,9 +24,10 @@ from valetkey.core.ledger import (
 )
 from valetkey.core.policy import Policy
 from valetkey.core.refusal import Code, Refused
-from valetkey.core.session import Role, Session, Status, Usage, remaining, status
+from valetkey.core.session import Pace, Role, Session, Status, Usage, remaining, status
 
 HELD, UNKNOWN, CAPTURED, VOIDED, EXPIRED = HoldState
+GAVE_BACK = frozenset({VOIDED, EXPIRED})
 AMOUNT = HOLD.amount
 MOVED = AMOUNT
 SETTLED = NOW + 5
@@ -49,6 +50,7 @@ def state_of(hold_state: HoldState, budget: int | None = 50_000_000) -> State:
             budget=budget,
             held=0 if closed else AMOUNT,
             captured=MOVED if hold_state is CAPTURED else 0,
+            spends=0 if hold_state in GAVE_BACK else 1,
         ),
         hold,
     )
@@ -131,7 +133,9 @@ def test_every_command_in_every_state(before: HoldState, name: str, expected: Ho
         settled_at=LATER if expected in CLOSED else None,
     )
     assert usage(after) == (AMOUNT if expected in OPEN else 0, moved)
-    assert replace(after.session, usage=Usage()) == replace(state.session, usage=Usage())
+    assert after.session.pace.spends == (0 if expected in GAVE_BACK else 1)
+    same = replace(state.session, usage=Usage(), pace=Pace())
+    assert replace(after.session, usage=Usage(), pace=Pace()) == same
 
 
 @pytest.mark.parametrize(("before", "name", "expected"), CASES)

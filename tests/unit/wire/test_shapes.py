@@ -20,7 +20,8 @@ MEMBERS: dict[type[msgspec.Struct], str] = {
     agents.DiscoveryScore: "agentId discoveryScore onChainScore lastSynced",
     sessions.CreatedSession: "sessionId token expiresAt",
     sessions.SessionView: "sessionId agentId ownerWallet role status label budgetUsdc remainingUsdc heldUsdc spentUsdc"
-    " perSpendUsdc allowedServiceIds notBefore expiresAt expiry sessionWallet e2ePublicKey fundingMode network",
+    " perSpendUsdc windows spendsMax spends allowedServiceIds notBefore expiresAt expiry sessionWallet"
+    " e2ePublicKey fundingMode network",
     network.NetworkView: "network chain chainId rpcUrl contracts confirmations testMode",
     network.Contracts: "escrow score usdc",
     services.ServiceView: "id agentId title description category price priceUnit currency deliveryType callbackRequired"

@@ -12,14 +12,20 @@ from valetkey.wire.agents import (
     RegisterResponse,
     Score,
 )
-from valetkey.wire.http import API_PREFIX
+from valetkey.wire.http import API_PREFIX, InvalidRequest
 from valetkey.wire.transactions import PageQuery
 
 AGENTS = f"{API_PREFIX}/agents"
 
 
 async def register(call: Call) -> Reply:
-    answer = await registration.register(call.platform, call.body(RegisterRequest))
+    try:
+        asked = call.body(RegisterRequest)
+    except InvalidRequest as refused:
+        # Clients of the contract show the message alone here.
+        what = "; ".join(f"{'.'.join(map(str, one.path))} {one.message}".strip() for one in refused.problems)
+        raise InvalidRequest(f"{refused}: {what}", refused.problems) from None
+    answer = await registration.register(call.platform, asked)
     return Reply(answer, 201, flat=True)
 
 
@@ -41,7 +47,9 @@ async def discovery_score(call: Call) -> DiscoveryScore:
 
 
 async def public_key(call: Call) -> PublicKey:
-    return await service.public_key(call.platform, call.path("id"))
+    return await service.public_key(
+        call.platform, call.path("id"), call.request.query_params.get("serviceId")
+    )
 
 
 ENDPOINTS = [
@@ -92,7 +100,7 @@ ENDPOINTS = [
         method="GET",
         path=AGENTS + "/{id}/public-key",
         handler=public_key,
-        summary="The key to encrypt payloads for an agent to",
+        summary="The key to encrypt payloads for an agent to, for `serviceId` when it is named",
         gives=PublicKey,
         access=Access.PUBLIC,
         limit=Limit.PUBLIC,

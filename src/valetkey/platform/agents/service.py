@@ -73,8 +73,12 @@ async def discovery_score(platform: Platform, agent_id: str) -> DiscoveryScore:
     )
 
 
-async def public_key(platform: Platform, agent_id: str) -> PublicKey:
-    """The key to encrypt to. A buyer's alias answers its session's key, a seller its newest seller session's."""
+async def public_key(platform: Platform, agent_id: str, service_id: str | None = None) -> PublicKey:
+    """The key to encrypt to. A buyer's alias answers its session's key.
+
+    A seller's is that of its newest seller session that serves the service; without a service, one that serves
+    all that the seller offers, because the buyer may buy any of it. Otherwise it is the seller's own.
+    """
     key: bytes | None = None
     if is_id(Kind.BUYER_ALIAS, agent_id):
         record = await platform.store.session_of_alias(agent_id)
@@ -83,7 +87,7 @@ async def public_key(platform: Platform, agent_id: str) -> PublicKey:
         key = record.e2e_public_key or (await _agent(platform, record.session.owner_id)).public_key
     else:
         agent = await _agent(platform, agent_id)
-        session = await _seller_session(platform, agent.id)
+        session = await _seller_session(platform, agent.id, service_id)
         key = session.e2e_public_key if session else agent.public_key
     assert key is not None
     return PublicKey(agent_id=agent_id, public_key=key.hex())
@@ -96,12 +100,15 @@ async def _agent(platform: Platform, agent_id: str) -> Agent:
     return agent
 
 
-async def _seller_session(platform: Platform, agent_id: str) -> SessionRecord | None:
+async def _seller_session(platform: Platform, agent_id: str, service_id: str | None) -> SessionRecord | None:
     now = platform.clock.now()
+    served = frozenset({service_id}) if service_id else await platform.store.offered_by(agent_id)
     records, _ = await platform.store.sessions(agent_id, SESSIONS_LOOKED_AT, 0)
     for record in records:
         # A seller spends nothing, so a budget of 0 does not end its session.
         lives = status(record.session, now) in (Status.ACTIVE, Status.EXHAUSTED)
-        if record.session.role is Role.SELLER and record.e2e_public_key is not None and lives:
+        allowed = record.session.policy.allowed_services
+        serves = allowed is None or (bool(served) and served <= allowed)
+        if record.session.role is Role.SELLER and record.e2e_public_key is not None and lives and serves:
             return record
     return None

@@ -7,13 +7,16 @@ from valetkey.wire.http import API_PREFIX
 from valetkey.wire.sessions import (
     CreatedSession,
     CreateSessionRequest,
+    FleetView,
     RecoveryBody,
+    RevokedAll,
+    SessionListQuery,
     SessionPage,
     SessionView,
 )
-from valetkey.wire.transactions import PageQuery
 
 SESSION = f"{API_PREFIX}/agents/session"
+SESSIONS = f"{API_PREFIX}/agents/sessions"
 
 REVOKED_MESSAGE = (
     "The token is dead. The key of the session wallet can still sign on chain until the wallet is swept:"
@@ -34,11 +37,31 @@ async def show(call: Call) -> SessionView:
 
 
 async def listed(call: Call) -> SessionPage:
-    return await service.listed(call.platform, call.caller, call.query(PageQuery))
+    return await service.listed(call.platform, call.caller, call.query(SessionListQuery))
 
 
 async def revoke(call: Call) -> Reply:
     return Reply(await service.revoke(call.platform, call.caller, call.path("id")), message=REVOKED_MESSAGE)
+
+
+async def pause(call: Call) -> SessionView:
+    return await service.pause(call.platform, call.caller, call.path("id"), paused=True)
+
+
+async def resume(call: Call) -> SessionView:
+    return await service.pause(call.platform, call.caller, call.path("id"), paused=False)
+
+
+async def freeze(call: Call) -> FleetView:
+    return await service.freeze(call.platform, call.caller, frozen=True)
+
+
+async def thaw(call: Call) -> FleetView:
+    return await service.freeze(call.platform, call.caller, frozen=False)
+
+
+async def revoke_all(call: Call) -> Reply:
+    return Reply(await service.revoke_all(call.platform, call.caller), message=REVOKED_MESSAGE)
 
 
 async def keep_recovery(call: Call) -> RecoveryBody:
@@ -72,10 +95,10 @@ ENDPOINTS = [
     ),
     Endpoint(
         method="GET",
-        path=f"{API_PREFIX}/agents/sessions",
+        path=SESSIONS,
         handler=listed,
-        summary="The owner's sessions, newest first",
-        query=PageQuery,
+        summary="The owner's sessions, newest first; `label` names those to show",
+        query=SessionListQuery,
         gives=SessionPage,
         access=Access.OWNER,
     ),
@@ -109,6 +132,46 @@ ENDPOINTS = [
         handler=recovery,
         summary="The recovery copy",
         gives=RecoveryBody,
+        access=Access.OWNER,
+    ),
+    Endpoint(
+        method="POST",
+        path=SESSION + "/{id}/pause",
+        handler=pause,
+        summary="Pause a session: it buys nothing until it is resumed",
+        gives=SessionView,
+        access=Access.OWNER,
+    ),
+    Endpoint(
+        method="POST",
+        path=SESSION + "/{id}/resume",
+        handler=resume,
+        summary="Let a paused session go on",
+        gives=SessionView,
+        access=Access.OWNER,
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{SESSIONS}/freeze",
+        handler=freeze,
+        summary="Stop every session of the owner at once, those that are made meanwhile too",
+        gives=FleetView,
+        access=Access.OWNER,
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{SESSIONS}/thaw",
+        handler=thaw,
+        summary="Let the owner's sessions go on; one that was paused by itself stays paused",
+        gives=FleetView,
+        access=Access.OWNER,
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{SESSIONS}/revoke",
+        handler=revoke_all,
+        summary="Revoke every session of the owner",
+        gives=RevokedAll,
         access=Access.OWNER,
     ),
 ]

@@ -7,6 +7,7 @@ from valetkey.core.ids import Kind
 from valetkey.core.money import CURRENCY_DECIMALS, parse_units
 from valetkey.core.policy import Policy, check_lifetime
 from valetkey.core.session import Role, Session, Usage
+from valetkey.core.windows import Window
 from valetkey.crypto.credentials import credential_hash, new_id, new_session_token
 from valetkey.crypto.keys import checksum_address, is_address, load_public_key
 from valetkey.platform.callers import Caller
@@ -15,9 +16,16 @@ from valetkey.platform.paging import page_limit
 from valetkey.platform.refusing import Conflict, NotFound
 from valetkey.platform.sessions.views import session_view
 from valetkey.ports.accounts import SessionRecord
-from valetkey.wire.sessions import CreatedSession, CreateSessionRequest, SessionPage, SessionView
+from valetkey.wire.sessions import (
+    CreatedSession,
+    CreateSessionRequest,
+    FleetView,
+    RevokedAll,
+    SessionListQuery,
+    SessionPage,
+    SessionView,
+)
 from valetkey.wire.timestamps import iso_timestamp
-from valetkey.wire.transactions import PageQuery
 
 ZERO_ADDRESS = "0x" + "0" * 40
 USDC_DECIMALS = CURRENCY_DECIMALS["USDC"]
@@ -39,6 +47,8 @@ async def create(platform: Platform, caller: Caller, asked: CreateSessionRequest
         not_before=asked.not_before or 0,
         per_spend=None if asked.per_spend_usdc is None else parse_units(asked.per_spend_usdc, USDC_DECIMALS),
         allowed_services=services,
+        windows=_windows(asked),
+        spends_max=asked.spends_max,
     )
     token = new_session_token()
     session = Session(
@@ -75,10 +85,10 @@ async def show(platform: Platform, caller: Caller, session_id: str) -> SessionVi
     return session_view(platform, await _own(platform, caller, session_id), caller.agent)
 
 
-async def listed(platform: Platform, caller: Caller, query: PageQuery) -> SessionPage:
+async def listed(platform: Platform, caller: Caller, query: SessionListQuery) -> SessionPage:
     """The owner's sessions, newest first, ended ones too."""
     limit = page_limit(query.limit)
-    records, total = await platform.store.sessions(caller.agent.id, limit, query.offset)
+    records, total = await platform.store.sessions(caller.agent.id, limit, query.offset, label=query.label)
     return SessionPage(
         sessions=[session_view(platform, record, caller.agent) for record in records],
         total=total,
@@ -94,6 +104,23 @@ async def revoke(platform: Platform, caller: Caller, session_id: str) -> Session
         raise NotFound("Session not found")
     revoked = await platform.store.revoke_session(session_id)
     return session_view(platform, revoked, caller.agent)
+
+
+async def pause(platform: Platform, caller: Caller, session_id: str, *, paused: bool) -> SessionView:
+    """Pause a session of the owner, or let it go on. What was bought already goes its way."""
+    await _own(platform, caller, session_id)
+    return session_view(platform, await platform.store.pause_session(session_id, paused=paused), caller.agent)
+
+
+async def freeze(platform: Platform, caller: Caller, *, frozen: bool) -> FleetView:
+    """Stop every session of the owner at once, or thaw them."""
+    since = await platform.store.freeze(caller.agent.id, frozen=frozen)
+    return FleetView(frozen=since is not None, frozen_at=None if since is None else iso_timestamp(since))
+
+
+async def revoke_all(platform: Platform, caller: Caller) -> RevokedAll:
+    """End every session of the owner for ever."""
+    return RevokedAll(revoked=await platform.store.revoke_sessions(caller.agent.id))
 
 
 async def keep_recovery(platform: Platform, caller: Caller, session_id: str, copy: str) -> None:
@@ -133,6 +160,14 @@ def _wallet(asked: CreateSessionRequest, caller: Caller) -> str | None:
     if address == caller.agent.wallet_address:
         raise InvalidInput("a session has a wallet of its own, not the owner's", field="sessionWallet")
     return address
+
+
+def _windows(asked: CreateSessionRequest) -> tuple[Window, ...]:
+    """The windows, shortest first. Raises InvalidInput when one length is named twice."""
+    found = sorted(Window(one.seconds, parse_units(one.limit_usdc, USDC_DECIMALS)) for one in asked.windows)
+    if len({window.seconds for window in found}) != len(found):
+        raise InvalidInput("each length of a window is named once", field="windows")
+    return tuple(found)
 
 
 def _public_key(asked: CreateSessionRequest) -> bytes | None:

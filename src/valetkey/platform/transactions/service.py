@@ -65,7 +65,7 @@ async def show(platform: Platform, caller: Caller, transaction_id: str) -> Trans
 async def signed(platform: Platform, caller: Caller, transaction_id: str) -> TransactionView:
     """The buyer signed a payment: until proof its money counts as gone. Repeating it changes nothing."""
     transaction = await seen_as(platform, caller, transaction_id, Party.BUYER)
-    if transaction.status is TransactionStatus.PENDING and transaction.hold_id is not None:
+    if transaction.status is TransactionStatus.PENDING:
         await platform.store.mark_signed(transaction.id)
     return await show(platform, caller, transaction_id)
 
@@ -77,7 +77,7 @@ async def fund(platform: Platform, caller: Caller, transaction_id: str, tx_hash:
     reader = platform.network(transaction.network).reader
     proof = await prove(reader, transaction, tx_hash)
     if isinstance(proof, Refused) and proof.first.code in _PATIENCE:
-        if transaction.hold_id is not None and transaction.status is TransactionStatus.PENDING:
+        if transaction.status is TransactionStatus.PENDING:
             # Whoever knows a hash has signed something.
             await platform.store.mark_signed(transaction.id)
         proof = await patiently(

@@ -171,9 +171,10 @@ class AsyncAgent:
         query = {"role": role, "status": status, "limit": limit, "offset": offset}
         return await self._client.get("/transactions", TransactionPage, query)
 
-    async def public_key(self, agent_id: str) -> bytes:
-        """The key to encrypt payloads for an agent to, 33 bytes."""
-        answer = await self._client.get(f"/agents/{segment(agent_id)}/public-key", PublicKey)
+    async def public_key(self, agent_id: str, *, service_id: str | None = None) -> bytes:
+        """The key to encrypt payloads for an agent to, 33 bytes; for a service, that of whoever serves it."""
+        path = f"/agents/{segment(agent_id)}/public-key"
+        answer = await self._client.get(path, PublicKey, {"serviceId": service_id})
         return bytes.fromhex(answer.public_key)
 
     # Inside

@@ -1,12 +1,16 @@
-"""What anybody may ask about the market: services, agents, scores, figures."""
+"""What anybody may ask about the market: services, agents, scores, figures; and how a dispute stands."""
 
 from typing import Any
 
+import msgspec
+
 from valetkey.sdk._async.agent import AsyncAgent, segment
 from valetkey.sdk.amounts import Amount, usdc_of
+from valetkey.wire import js_json
 from valetkey.wire.agents import AgentSummary, DiscoveryScore, FeeTier, Score
 from valetkey.wire.market import MarketplacePulse
 from valetkey.wire.services import ServicePage, ServiceView
+from valetkey.wire.transactions import DisputeView, EvidenceRequest, EvidenceResult
 
 
 class AsyncDirectory(AsyncAgent):
@@ -72,3 +76,32 @@ class AsyncDirectory(AsyncAgent):
     async def get_marketplace_pulse(self) -> MarketplacePulse:
         """Figures about the whole market."""
         return await self._client.get("/marketplace/pulse", MarketplacePulse)
+
+    # Disputes: both sides look and argue
+
+    async def get_dispute(self, transaction_id: str) -> DisputeView:
+        """Where a dispute stands."""
+        return await self._client.get(f"/transactions/{segment(transaction_id)}/dispute", DisputeView)
+
+    async def submit_evidence(
+        self,
+        transaction_id: str,
+        evidence_type: str,
+        description: str,
+        *,
+        content_hash: str | None = None,
+        ipfs_hash: str | None = None,
+        metadata: Any = None,
+    ) -> str:
+        """Add evidence to an open dispute; returns its id."""
+        asked = EvidenceRequest(
+            evidence_type=evidence_type,
+            description=description,
+            content_hash=content_hash,
+            ipfs_hash=ipfs_hash,
+            metadata=msgspec.UNSET
+            if metadata is None
+            else msgspec.Raw(js_json.stringify(metadata).encode("utf-8")),
+        )
+        path = f"/transactions/{segment(transaction_id)}/dispute/evidence"
+        return (await self._client.send("POST", path, EvidenceResult, asked)).evidence_id

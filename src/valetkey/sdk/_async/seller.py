@@ -13,7 +13,7 @@ from valetkey.sdk._async.directory import AsyncDirectory
 from valetkey.sdk._async.owner import AsyncOwner, Session
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.errors import PlatformError, RateLimited
-from valetkey.sdk.payloads import opened
+from valetkey.sdk.payloads import disclosure_of, opened
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.seam import async_sleep
 from valetkey.wire import calls, js_json
@@ -158,6 +158,17 @@ class AsyncSellerAgent(AsyncDirectory, AsyncOwner):
         contract = (await self.network()).contracts.escrow
         return (await desk.perform(purpose, calls.submit_delivery(contract, transaction_id, digest))).tx_hash
 
+    async def submit_payload_evidence(self, transaction_id: str, payload: Any) -> str:
+        """Disclose what was delivered encrypted as evidence; returns its id.
+
+        Raises InvalidInput when the payload is not the one that the delivery attested.
+        """
+        transaction = await self.get_transaction(transaction_id)
+        kind, description, content_hash, metadata = disclosure_of(transaction, payload)
+        return await self.submit_evidence(
+            transaction_id, kind, description, content_hash=content_hash, metadata=metadata
+        )
+
     # Sessions of a seller
 
     async def create_session(
@@ -170,17 +181,30 @@ class AsyncSellerAgent(AsyncDirectory, AsyncOwner):
         """Make a session whose holder delivers in the owner's name and can do nothing else: it spends nothing.
 
         `expiry` is seconds from now; `allowed_service_ids` [] is every service of the owner. Its key records
-        deliveries on chain once `authorize_session` was called.
+        deliveries on chain once `authorize_session` was called. Buyers encrypt to the session's key from now on,
+        so a recovery copy is stored at once: this needs the owner's wallet.
         """
-        return await self._create_session(
+        self._need_signer()
+        made = await self._create_session(
             role="seller",
             budget=0,
             expiry=expiry,
             services=allowed_service_ids or [],
             label=label,
             per_spend=None,
+            windows={},
+            spends_max=None,
             not_before=None,
         )
+        kept = False
+        try:
+            await self.keep_recovery(made)
+            kept = True
+        finally:
+            if not kept:
+                # What buyers would encrypt to a key that may be lost, nobody could read.
+                await self.revoke_session(made)
+        return made
 
     async def authorize_session(self, session: SessionInfo, *, gas_wei: int | None = None) -> str:
         """Give a seller session gas, and the right to record deliveries on chain until it ends; returns the hash.

@@ -172,9 +172,10 @@ class Agent:
         query = {"role": role, "status": status, "limit": limit, "offset": offset}
         return self._client.get("/transactions", TransactionPage, query)
 
-    def public_key(self, agent_id: str) -> bytes:
-        """The key to encrypt payloads for an agent to, 33 bytes."""
-        answer = self._client.get(f"/agents/{segment(agent_id)}/public-key", PublicKey)
+    def public_key(self, agent_id: str, *, service_id: str | None = None) -> bytes:
+        """The key to encrypt payloads for an agent to, 33 bytes; for a service, that of whoever serves it."""
+        path = f"/agents/{segment(agent_id)}/public-key"
+        answer = self._client.get(path, PublicKey, {"serviceId": service_id})
         return bytes.fromhex(answer.public_key)
 
     # Inside

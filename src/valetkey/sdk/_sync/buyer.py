@@ -3,12 +3,12 @@
 
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from valetkey.core.errors import InvalidInput
-from valetkey.sdk._sync.agent import segment
 from valetkey.sdk._sync.directory import Directory
 from valetkey.sdk._sync.escrows import CHECKOUTS, Escrows
 from valetkey.sdk._sync.owner import Session
@@ -22,7 +22,7 @@ from valetkey.wire.envelope import Decrypted, encrypt
 from valetkey.wire.http import IDEMPOTENCY_HEADER, encode
 from valetkey.wire.payload import wrap
 from valetkey.wire.proofs import criteria_hash
-from valetkey.wire.transactions import DisputeView, EvidenceRequest, EvidenceResult, TransactionView
+from valetkey.wire.transactions import TransactionView
 
 SESSION_SECONDS = 3_600
 
@@ -40,13 +40,16 @@ class BuyerAgent(Directory, Escrows):
         *,
         label: str | None = None,
         per_spend_usdc: Amount | None = None,
+        windows: Mapping[int, Amount] | None = None,
+        spends_max: int | None = None,
         not_before: int | None = None,
     ) -> SessionInfo:
         """Make a session for a delegate. Its keys are made here; the platform learns only the public ones.
 
         `budget_usdc` is all it may spend, fees included: None is unlimited, 0 nothing. `expiry` is seconds from
         now, `not_before` unix seconds, `allowed_service_ids` [] every service, `per_spend_usdc` a limit for
-        each spend. Raises InvalidAmount, InvalidInput.
+        each spend, `windows` limits in USDC for any interval of so many seconds (`{3600: 20, 86400: 100}`),
+        `spends_max` how many spends. Raises InvalidAmount, InvalidInput.
         """
         return self._create_session(
             role="buyer",
@@ -55,6 +58,8 @@ class BuyerAgent(Directory, Escrows):
             services=allowed_service_ids or [],
             label=label,
             per_spend=per_spend_usdc,
+            windows=windows or {},
+            spends_max=spends_max,
             not_before=not_before,
         )
 
@@ -133,7 +138,7 @@ class BuyerAgent(Directory, Escrows):
     def purchase_encrypted(self, service_id: str, payload: Any, **order: Any) -> Checkout:
         """As `purchase`, with a request that only the seller can read."""
         service = self.get_service(service_id)
-        recipient = self.public_key(service.agent_id)
+        recipient = self.public_key(service.agent_id, service_id=service_id)
         envelope = encrypt(payload, self._need_crypto(), recipient, now_ms=time.time_ns() // 1_000_000)
         wrapped = js_json.parse(wrap(envelope))
         return self.purchase(service_id, request_payload=wrapped, **order)
@@ -150,31 +155,6 @@ class BuyerAgent(Directory, Escrows):
         return opened(transaction.response_payload, key)
 
     # Disputes
-
-    def get_dispute(self, transaction_id: str) -> DisputeView:
-        """Where a dispute stands."""
-        return self._client.get(f"/transactions/{segment(transaction_id)}/dispute", DisputeView)
-
-    def submit_evidence(
-        self,
-        transaction_id: str,
-        evidence_type: str,
-        description: str,
-        *,
-        content_hash: str | None = None,
-        ipfs_hash: str | None = None,
-        metadata: Any = None,
-    ) -> str:
-        """Add evidence to an open dispute; returns its id."""
-        asked = EvidenceRequest(
-            evidence_type=evidence_type,
-            description=description,
-            content_hash=content_hash,
-            ipfs_hash=ipfs_hash,
-            metadata=msgspec.UNSET if metadata is None else msgspec.Raw(_json(metadata)),
-        )
-        path = f"/transactions/{segment(transaction_id)}/dispute/evidence"
-        return (self._client.send("POST", path, EvidenceResult, asked)).evidence_id
 
     def submit_payload_evidence(self, transaction_id: str, *, session: Session | None = None) -> str:
         """Disclose an encrypted delivery as evidence: what was delivered, and whether it is what was attested."""

@@ -1,13 +1,17 @@
 # Generated from src/valetkey/sdk/_async/directory.py by scripts/generate_sync.py: edit that file instead.
-"""What anybody may ask about the market: services, agents, scores, figures."""
+"""What anybody may ask about the market: services, agents, scores, figures; and how a dispute stands."""
 
 from typing import Any
 
+import msgspec
+
 from valetkey.sdk._sync.agent import Agent, segment
 from valetkey.sdk.amounts import Amount, usdc_of
+from valetkey.wire import js_json
 from valetkey.wire.agents import AgentSummary, DiscoveryScore, FeeTier, Score
 from valetkey.wire.market import MarketplacePulse
 from valetkey.wire.services import ServicePage, ServiceView
+from valetkey.wire.transactions import DisputeView, EvidenceRequest, EvidenceResult
 
 
 class Directory(Agent):
@@ -73,3 +77,32 @@ class Directory(Agent):
     def get_marketplace_pulse(self) -> MarketplacePulse:
         """Figures about the whole market."""
         return self._client.get("/marketplace/pulse", MarketplacePulse)
+
+    # Disputes: both sides look and argue
+
+    def get_dispute(self, transaction_id: str) -> DisputeView:
+        """Where a dispute stands."""
+        return self._client.get(f"/transactions/{segment(transaction_id)}/dispute", DisputeView)
+
+    def submit_evidence(
+        self,
+        transaction_id: str,
+        evidence_type: str,
+        description: str,
+        *,
+        content_hash: str | None = None,
+        ipfs_hash: str | None = None,
+        metadata: Any = None,
+    ) -> str:
+        """Add evidence to an open dispute; returns its id."""
+        asked = EvidenceRequest(
+            evidence_type=evidence_type,
+            description=description,
+            content_hash=content_hash,
+            ipfs_hash=ipfs_hash,
+            metadata=msgspec.UNSET
+            if metadata is None
+            else msgspec.Raw(js_json.stringify(metadata).encode("utf-8")),
+        )
+        path = f"/transactions/{segment(transaction_id)}/dispute/evidence"
+        return (self._client.send("POST", path, EvidenceResult, asked)).evidence_id

@@ -2,6 +2,7 @@
 """What an owner does with sessions: make, fund, list, revoke, and take the money back."""
 
 import base64
+from collections.abc import Mapping
 from contextlib import suppress
 
 from valetkey.core.errors import InvalidInput
@@ -29,9 +30,12 @@ from valetkey.wire.escrow import ZERO_ADDRESS
 from valetkey.wire.sessions import (
     CreatedSession,
     CreateSessionRequest,
+    FleetView,
     RecoveryBody,
+    RevokedAll,
     SessionPage,
     SessionView,
+    WindowRule,
 )
 from valetkey.wire.timestamps import unix_seconds
 
@@ -51,11 +55,11 @@ Session = SessionInfo | str | Secret
 class Owner(Agent):
     """An agent that can have sessions of its own."""
 
-    def sessions(self) -> list[SessionView]:
-        """Every session of the owner, newest first, ended ones too."""
+    def sessions(self, *, label: str | None = None) -> list[SessionView]:
+        """Every session of the owner, newest first, ended ones too; those with this label when one is given."""
         found: list[SessionView] = []
         while True:
-            query = {"limit": PAGE, "offset": len(found)}
+            query = {"label": label, "limit": PAGE, "offset": len(found)}
             page = self._client.get("/agents/sessions", SessionPage, query)
             found += page.sessions
             if not page.sessions or len(found) >= page.total:
@@ -69,6 +73,29 @@ class Owner(Agent):
         """End a session for ever. When this returns its token is dead everywhere; then reclaim its money."""
         path = f"/agents/session/{segment(_id_of(session))}"
         return self._client.send("DELETE", path, SessionView, repeat=True)
+
+    def pause_session(self, session: SessionInfo | str) -> SessionView:
+        """Stop a session for a while: it buys nothing until `resume_session`. What was bought goes its way."""
+        path = f"/agents/session/{segment(_id_of(session))}/pause"
+        return self._client.send("POST", path, SessionView, repeat=True)
+
+    def resume_session(self, session: SessionInfo | str) -> SessionView:
+        """Let a paused session go on."""
+        path = f"/agents/session/{segment(_id_of(session))}/resume"
+        return self._client.send("POST", path, SessionView, repeat=True)
+
+    def freeze(self) -> FleetView:
+        """Stop every session of the owner at once, those that are made meanwhile too. When this returns, none buys."""
+        return self._client.send("POST", "/agents/sessions/freeze", FleetView, repeat=True)
+
+    def thaw(self) -> FleetView:
+        """Let the owner's sessions go on; one that was paused by itself stays paused."""
+        return self._client.send("POST", "/agents/sessions/thaw", FleetView, repeat=True)
+
+    def revoke_all_sessions(self) -> int:
+        """Revoke every session of the owner for ever; how many this call revoked. Then reclaim their money."""
+        answer = self._client.send("POST", "/agents/sessions/revoke", RevokedAll, repeat=True)
+        return answer.revoked
 
     def reclaim_session(
         self,
@@ -141,6 +168,8 @@ class Owner(Agent):
         services: list[str],
         label: str | None,
         per_spend: Amount | None,
+        windows: Mapping[int, Amount],
+        spends_max: int | None,
         not_before: int | None,
     ) -> SessionInfo:
         wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
@@ -153,6 +182,10 @@ class Owner(Agent):
             role="seller" if role == "seller" else "buyer",
             label=label,
             not_before=not_before,
+            windows=[
+                WindowRule(seconds=seconds, limit_usdc=usdc_of(limit)) for seconds, limit in windows.items()
+            ],
+            spends_max=spends_max,
             per_spend_usdc=None if per_spend is None else usdc_of(per_spend),
         )
         made = self._client.send("POST", "/agents/session", CreatedSession, asked)

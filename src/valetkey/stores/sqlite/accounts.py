@@ -22,10 +22,11 @@ _AGENTS = f"SELECT {AGENT} FROM agents a "  # noqa: S608 - constants of ours
 _RECORDS = f"SELECT {RECORD} FROM sessions s "  # noqa: S608 - constants of ours
 _INSERT = (
     "INSERT INTO sessions (id, owner_id, role, budget, per_spend, currency, allowed_services, not_before, expires_at,"
-    " held, captured, created_at, revoked_at, paused_at, alias, wallet_address, e2e_public_key, label, recovery)"
+    " held, captured, created_at, revoked_at, paused_at, alias, wallet_address, e2e_public_key, label, recovery,"
+    " windows, spends_max, spends, rings)"
     " VALUES (:id, :owner_id, :role, :budget, :per_spend, :currency, :allowed_services, :not_before, :expires_at,"
     " :held, :captured, :created_at, :revoked_at, :paused_at, :alias, :wallet_address, :e2e_public_key, :label,"
-    " :recovery)"
+    " :recovery, :windows, :spends_max, :spends, :rings)"
 )
 
 
@@ -104,25 +105,20 @@ class SqliteAccounts(Tables):
         found = await self._database.read(lambda db: row(db, _RECORDS + "WHERE s.alias = ?", alias))
         return record_of(found) if found else None
 
-    async def sessions(self, owner_id: str, limit: int, offset: int) -> tuple[list[SessionRecord], int]:
-        """A page of an owner's sessions, newest first, ended ones too."""
-        where, values = ["s.owner_id = :owner"], {"owner": owner_id}
+    async def sessions(
+        self, owner_id: str, limit: int, offset: int, *, label: str | None = None
+    ) -> tuple[list[SessionRecord], int]:
+        """See ports/accounts.py."""
+        where: list[str] = ["s.owner_id = :owner"]
+        values: dict[str, Value] = {"owner": owner_id}
+        if label is not None:
+            where.append("s.label = :label")
+            values["label"] = label
         order = "s.created_at DESC, s.seq DESC"
         found, total = await self._database.read(
             lambda db: page(db, _RECORDS, "sessions s", where, values, order, limit, offset)
         )
         return [record_of(one) for one in found], total
-
-    async def revoke_session(self, session_id: str) -> SessionRecord:
-        """See ports/accounts.py. Raises Contradiction when there is no such session."""
-
-        def work(db: apsw.Connection, now: int) -> Row:
-            db.execute(
-                "UPDATE sessions SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?", (now, session_id)
-            )
-            return _record(db, session_id)
-
-        return record_of(await self._database.write(work))
 
     async def keep_recovery(self, session_id: str, recovery: bytes) -> bool:
         """See ports/accounts.py. Raises Contradiction when there is no such session."""

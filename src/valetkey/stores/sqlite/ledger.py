@@ -22,6 +22,7 @@ from valetkey.stores.sqlite.rows import (
     TRANSACTION,
     TRANSACTION_PLACES,
     hold_of,
+    rings_text,
     session_of,
     transaction_of,
     transaction_values,
@@ -166,8 +167,14 @@ def _write_state(db: apsw.Connection, state: State) -> None:
     session, hold = state.session, state.hold
     assert hold is not None
     db.execute(
-        "UPDATE sessions SET held = ?, captured = ? WHERE id = ?",
-        (str(session.usage.held), str(session.usage.captured), session.id),
+        "UPDATE sessions SET held = ?, captured = ?, spends = ?, rings = ? WHERE id = ?",
+        (
+            str(session.usage.held),
+            str(session.usage.captured),
+            session.pace.spends,
+            rings_text(session),
+            session.id,
+        ),
     )
     db.execute(
         "INSERT INTO holds (id, session_id, amount, state, placed_at, expires_at, captured, settled_at)"

@@ -62,6 +62,11 @@ class SqliteMarket(Tables):
         )
         return [service_of(one) for one in found], total
 
+    async def offered_by(self, agent_id: str) -> frozenset[str]:
+        """See ports/market.py."""
+        sql = "SELECT id FROM services WHERE agent_id = ? AND status = 'active'"
+        return frozenset(one for (one,) in await self._database.read(lambda db: rows(db, sql, agent_id)))
+
     async def add_evidence(self, evidence: Evidence, *, pieces_max: int, bytes_max: int) -> bool:
         """See ports/market.py. Raises Contradiction when its transaction is unknown."""
         sql = (

@@ -9,8 +9,9 @@ from valetkey.core.ledger import Hold, HoldState
 from valetkey.core.money import Asset, Money
 from valetkey.core.policy import Policy
 from valetkey.core.service import Service, ServiceStatus
-from valetkey.core.session import Role, Session, Usage
+from valetkey.core.session import Pace, Role, Session, Usage
 from valetkey.core.transaction import PaymentStatus, Transaction, TransactionStatus
+from valetkey.core.windows import Window
 from valetkey.ports.accounts import SessionRecord
 from valetkey.stores.sqlite.statements import Row, Value
 
@@ -18,7 +19,8 @@ AGENT = "a.id, a.developer_id, a.name, a.description, a.wallet_address, a.public
 
 SESSION = (
     "s.id, s.owner_id, s.role, s.budget, s.per_spend, s.currency, s.allowed_services, s.not_before, s.expires_at,"
-    " s.held, s.captured, s.created_at, s.revoked_at, s.paused_at"
+    " s.held, s.captured, s.created_at, s.revoked_at, s.paused_at, s.windows, s.spends_max, s.spends, s.rings,"
+    " (SELECT frozen_at FROM agents WHERE id = s.owner_id)"
 )
 RECORD = f"{SESSION}, s.alias, s.wallet_address, s.e2e_public_key, s.label, s.recovery"
 
@@ -67,8 +69,8 @@ def session_of(row: Row) -> Session:
     """A session from the columns of SESSION, which RECORD begins with."""
     (
         session_id, owner_id, role, budget, per_spend, currency, services, not_before, expires_at,
-        held, captured, created_at, revoked_at, paused_at,
-    ) = row[:14]  # fmt: skip
+        held, captured, created_at, revoked_at, paused_at, windows, spends_max, spends, rings, frozen_at,
+    ) = row[:19]  # fmt: skip
     policy = Policy(
         budget=_amount(budget),
         expires_at=expires_at,
@@ -76,6 +78,8 @@ def session_of(row: Row) -> Session:
         currency=currency,
         per_spend=_amount(per_spend),
         allowed_services=None if services is None else frozenset(json.loads(services)),
+        windows=tuple(Window(*one) for one in json.loads(windows)),
+        spends_max=spends_max,
     )
     return Session(
         id=session_id,
@@ -84,14 +88,16 @@ def session_of(row: Row) -> Session:
         policy=policy,
         usage=Usage(held=int(held), captured=int(captured)),
         created_at=created_at,
+        pace=Pace(spends, tuple(tuple((at, units) for at, units in ring) for ring in json.loads(rings))),
         revoked_at=revoked_at,
         paused_at=paused_at,
+        frozen_at=frozen_at,
     )
 
 
 def record_of(row: Row) -> SessionRecord:
     """A session and what is kept beside it, from the columns of RECORD."""
-    alias, wallet, key, label, recovery = row[14:]
+    alias, wallet, key, label, recovery = row[19:]
     return SessionRecord(session_of(row), alias, wallet, key, label, recovery)
 
 
@@ -114,12 +120,21 @@ def record_values(record: SessionRecord) -> dict[str, Value]:
         "created_at": session.created_at,
         "revoked_at": session.revoked_at,
         "paused_at": session.paused_at,
+        "windows": json.dumps([(window.seconds, window.limit) for window in policy.windows]),
+        "spends_max": policy.spends_max,
+        "spends": session.pace.spends,
+        "rings": rings_text(session),
         "alias": record.alias,
         "wallet_address": record.wallet_address,
         "e2e_public_key": record.e2e_public_key,
         "label": record.label,
         "recovery": record.recovery,
     }
+
+
+def rings_text(session: Session) -> str:
+    """What counts against a session's windows, as its column has it."""
+    return json.dumps(session.pace.rings, separators=(",", ":"))
 
 
 def hold_of(row: Row) -> Hold:

@@ -26,6 +26,7 @@ CREATE TABLE agents (
   public_key BLOB NOT NULL,
   created_at INTEGER NOT NULL,
   last_seen_at INTEGER NOT NULL,
+  frozen_at INTEGER,
   webhook_secret BLOB
 ) STRICT;
 CREATE INDEX agents_newest ON agents (created_at, seq);
@@ -52,6 +53,10 @@ CREATE TABLE sessions (
   created_at INTEGER NOT NULL,
   revoked_at INTEGER,
   paused_at INTEGER,
+  windows TEXT NOT NULL,
+  spends_max INTEGER,
+  spends INTEGER NOT NULL,
+  rings TEXT NOT NULL,
   alias TEXT NOT NULL UNIQUE,
   wallet_address TEXT,
   e2e_public_key BLOB,

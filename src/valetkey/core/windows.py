@@ -1,0 +1,85 @@
+"""Sliding windows: how much may be spent in any interval of one length.
+
+The window is cut into buckets, and a spend counts until a full window has passed since the end of its bucket. So no
+interval of the window's length ever holds more than the limit, wherever it begins (WINDOW_IS_SLIDING): when the last
+spend of such an interval is decided, every earlier one in it still counts.
+"""
+
+from dataclasses import dataclass
+
+from valetkey.core.errors import InvalidInput
+from valetkey.core.money import DIGITS_MAX
+
+BUCKETS = 60
+"""Into how many parts a window is cut: a spend is held against it for at most 1/60 longer than the window."""
+
+WINDOW_SECONDS_MAX = 366 * 86_400
+WINDOWS_MAX = 8
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """At most `limit` (base units of the policy's currency) in any `seconds` seconds."""
+
+    seconds: int
+    limit: int
+
+    def __post_init__(self) -> None:
+        # A bool counts as an integer, and is neither money nor time.
+        if type(self.seconds) is not int or not 1 <= self.seconds <= WINDOW_SECONDS_MAX:
+            raise InvalidInput(f"a window is 1 to {WINDOW_SECONDS_MAX} whole seconds long")
+        if type(self.limit) is not int or not 0 <= self.limit < 10**DIGITS_MAX:
+            raise InvalidInput(f"a window's limit is a non-negative integer below 10^{DIGITS_MAX}")
+
+    @property
+    def bucket_seconds(self) -> int:
+        """How long one bucket is; the last one of a window may reach beyond its end."""
+        return -(-self.seconds // BUCKETS)
+
+    def bucket(self, at: int) -> int:
+        """The number of the bucket that holds a moment (unix seconds)."""
+        return at // self.bucket_seconds
+
+    def counts_until(self, bucket: int) -> int:
+        """The first unix second at which a bucket's spends count no more."""
+        return (bucket + 1) * self.bucket_seconds + self.seconds
+
+
+Ring = tuple[tuple[int, int], ...]
+"""What counts: pairs of a bucket's number and its base units, oldest first, each bucket once, no zeros."""
+
+EMPTY: Ring = ()
+
+
+def counted(window: Window, ring: Ring, now: int) -> int:
+    """Base units that count against the window at `now` (unix seconds)."""
+    return sum(units for bucket, units in ring if now < window.counts_until(bucket))
+
+
+def added(window: Window, ring: Ring, units: int, at: int, now: int) -> Ring:
+    """The ring after a change of so many base units to the bucket of `at`; what counts no more is left out.
+
+    `units` may be negative: what turned out not to have moved is taken out of the bucket it was put into, and of
+    no other. A bucket that has left the window takes nothing with it.
+    """
+    sums = {bucket: before for bucket, before in ring if now < window.counts_until(bucket)}
+    bucket = window.bucket(at)
+    if now < window.counts_until(bucket):
+        sums[bucket] = sums.get(bucket, 0) + units
+        assert sums[bucket] >= 0, "a bucket gives back what was put into it"
+    return tuple(sorted((number, total) for number, total in sums.items() if total))
+
+
+def free_at(window: Window, ring: Ring, asked: int, now: int) -> int | None:
+    """The first unix second from `now` on at which so many base units fit, if nothing else is spent; None for never."""
+    if asked > window.limit:
+        return None
+    left = counted(window, ring, now)
+    moment = now
+    for bucket, units in ring:
+        if left + asked <= window.limit:
+            break
+        if now < window.counts_until(bucket):
+            left -= units
+            moment = window.counts_until(bucket)
+    return moment
