@@ -70,3 +70,14 @@ def test_deliveries_count_as_well(store: Blocking, market: Market) -> None:
         store.change(one, Change(step=Step.DELIVER, party=Party.SELLER, facts=delivered))
     assert listed(store, market.seller) == (made[:0:-1], 3)
     assert listed(store, market.seller, limit=1) == (made[2:], 3)
+
+
+def test_what_a_seller_has_to_deliver_comes_oldest_first(store: Blocking, market: Market) -> None:
+    """Clients that read one page of it would starve the oldest otherwise."""
+    made = [allowed(store.place(a_purchase(market.service, market.owner), None)).id for _ in range(4)]
+    for number, one in enumerate(made[:3]):
+        store.change(one, fund(number))
+    asked = {"role": "seller", "status": "escrowed"}
+    assert listed(store, market.seller, **asked) == (made[:3], 3)
+    assert listed(store, market.seller, **asked, limit=1, offset=1) == (made[1:2], 3)
+    assert listed(store, market.seller, role="seller") == (made[::-1], 4)

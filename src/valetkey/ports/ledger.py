@@ -76,7 +76,7 @@ BUYER_LOOKS_PER_SECOND = 2
 
 @dataclass(frozen=True, slots=True)
 class TransactionQuery:
-    """A page of the transactions that one caller may see, newest first.
+    """A page of the transactions that one caller may see, newest first; what a seller has to deliver, oldest first.
 
     `agent_id` is the owner's or seller's agent; `session_id` narrows to what one session bought, `service_ids` to
     what was bought of some services.

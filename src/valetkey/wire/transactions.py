@@ -152,7 +152,7 @@ class TransactionView(View):
 
 
 class TransactionPage(View):
-    """GET /transactions: one page, newest first.
+    """GET /transactions: one page, newest first; `role=seller&status=escrowed` is a queue, oldest first.
 
     A page ends early where its payloads pass 2 MB, but not before its first transaction: the next page
     begins after what came, at `offset` and the number of `transactions`, until that is `total`.

@@ -67,7 +67,7 @@ ENDPOINTS = [
         method="GET",
         path=TRANSACTIONS,
         handler=listed,
-        summary="Transactions that the caller may see, newest first",
+        summary="Transactions that the caller may see, newest first; what a seller has to deliver, oldest first",
         query=TransactionListQuery,
         gives=TransactionPage,
     ),

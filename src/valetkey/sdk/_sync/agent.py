@@ -168,7 +168,7 @@ class Agent:
     def list_transactions(
         self, *, role: str = "all", status: str | None = None, limit: int = 20, offset: int = 0
     ) -> TransactionPage:
-        """A page of purchases, newest first; `role` is buyer, seller or all."""
+        """A page of purchases, newest first; `role` is buyer, seller or all. A seller's escrowed ones: oldest first."""
         query = {"role": role, "status": status, "limit": limit, "offset": offset}
         return self._client.get("/transactions", TransactionPage, query)
 

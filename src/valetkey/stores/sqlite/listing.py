@@ -20,6 +20,7 @@ _LENGTH = (
 _PAGE = "SELECT seq FROM transactions WHERE "
 _COUNT = "SELECT count(*) FROM transactions WHERE "
 _NEWEST = " ORDER BY seq DESC LIMIT :limit OFFSET :offset"
+_OLDEST = " ORDER BY seq LIMIT :limit OFFSET :offset"
 
 _SIDES = {
     "buyer": "buyer_id = :agent",
@@ -43,7 +44,7 @@ _COUNT_OF_BOTH = (
 
 
 def list_transactions(db: apsw.Connection, query: TransactionQuery) -> tuple[list[Transaction], int]:
-    """A page, newest first, and how many there are in all. See ports/ledger.py for where a page ends."""
+    """A page, and how many there are in all. See ports/ledger.py for its order, and for where it ends."""
     values: dict[str, Value] = {
         "agent": query.agent_id,
         "session": query.session_id,
@@ -69,7 +70,9 @@ def list_transactions(db: apsw.Connection, query: TransactionQuery) -> tuple[lis
     assert isinstance(total, int)
     found: list[Transaction] = []
     length = 0
-    for (seq,) in db.execute(_PAGE + condition + _NEWEST, values).fetchall():
+    # What a seller has to deliver is a queue: clients that read one page would starve the oldest.
+    order = _OLDEST if (query.role, query.status) == ("seller", "escrowed") else _NEWEST
+    for (seq,) in db.execute(_PAGE + condition + order, values).fetchall():
         assert isinstance(seq, int)
         ((more,),) = rows(db, _LENGTH, seq)
         length += more
