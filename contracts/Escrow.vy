@@ -8,40 +8,32 @@
 @notice A buyer locks an amount of a token for a seller. The seller delivers and is paid when the buyer accepts or
         the dispute window closes; the buyer gets the locked amount back when nothing was delivered in time; a
         resolver decides disputes. 2 % of the price go to the treasury at creation and are not refunded.
-@dev Order of this file: constants, events, storage, constructor, actions of the parties, of the resolver, views,
-     internal functions; what the owner may set is in modules/settings, how a record is stored in modules/records.
+@dev Order of this file: constants, events, constructor, actions of the parties, of the resolver, internal functions.
+     In modules/: the statuses and how a record is stored (records), what anyone may ask about it (views), keys that
+     deliver for a seller (delivery_keys), how a token is moved (payments), how the score hears of an ending
+     (score_hook), what the owner may set (settings).
      Every external function of an instance is under one reentrancy lock (pragma nonreentrancy), views included, so
      that nobody can read a half-made state from inside a token's callback; and in each of them effects precede calls
      to others.
      All times are unix seconds of the block, all intervals half open. Nothing depends on the contract's own
      address or on immutables, so that a development chain may place the code at any address.
 """
-from ethereum.ercs import IERC20
-
+from modules import delivery_keys
+from modules import payments
 from modules import records
+from modules import score_hook
 from modules import settings
+from modules import views
 
 initializes: settings
 initializes: records
-exports: settings.__interface__
+initializes: delivery_keys
+initializes: score_hook[settings := settings]
+initializes: views[records := records]
+exports: (settings.__interface__, delivery_keys.__interface__, views.__interface__)
 
 PLATFORM_FEE_BPS: public(constant(uint256)) = 200
 BPS: constant(uint256) = 10_000
-
-# Statuses, as clients know them.
-UNUSED: constant(uint8) = 0
-FUNDED: constant(uint8) = 1
-DELIVERED: constant(uint8) = 2
-RELEASED: constant(uint8) = 3
-REFUNDED: constant(uint8) = 4
-DISPUTED: constant(uint8) = 5
-RESOLVED: constant(uint8) = 6
-ABANDONED: constant(uint8) = 7
-
-# Outcomes of a dispute.
-BUYER_REFUND: constant(uint8) = 1
-SELLER_PAID: constant(uint8) = 2
-SPLIT: constant(uint8) = 3
 
 # How an escrow was released.
 BY_ACCEPTANCE: constant(uint8) = 1
@@ -56,12 +48,6 @@ ABANDONMENT_GRACE_MIN: constant(uint256) = 3_600
 ABANDONMENT_GRACE_MAX: constant(uint256) = 2_592_000
 # Ten years.
 DEADLINE_AHEAD_MAX: constant(uint256) = 315_360_000
-
-# What a score hook gets, and what must be left before the call so that it surely gets it: a call is given at most
-# 63/64 of the gas that is left (EIP-150), and reaching a cold address costs 2,600 of it. The dearest record of Score,
-# a decided dispute of two agents without a history, needs about 120,000 (contracts/gas.json).
-HOOK_GAS: constant(uint256) = 190_000
-HOOK_GAS_LEFT_MIN: constant(uint256) = HOOK_GAS * 64 // 63 + 10_000
 
 
 event EscrowCreated:
@@ -124,20 +110,6 @@ event EscrowAbandoned:
     amount: uint256
 
 
-event ScoreNotRecorded:
-    escrowId: indexed(bytes32)
-    score: indexed(address)
-
-
-event DeliveryAuthorized:
-    seller: indexed(address)
-    key: indexed(address)
-    authorizedUntil: uint256
-
-
-deliveryAuthorizedUntil: public(HashMap[address, HashMap[address, uint256]])
-
-
 @deploy
 def __init__(
     owner: address, treasury: address, resolver: address, score: address, tokens: DynArray[address, 16]
@@ -182,7 +154,7 @@ def createEscrow(
     """
     assert not settings.paused, "paused"
     assert settings.supportedTokens[token], "token not supported"
-    assert records._progress(escrowId).status == UNUSED, "escrow id used"
+    assert records._progress(escrowId).status == records.UNUSED, "escrow id used"
     assert seller not in [empty(address), msg.sender, self, token], "bad seller"
     assert deadline > block.timestamp, "deadline passed"
     assert deadline <= block.timestamp + DEADLINE_AHEAD_MAX, "deadline too far"
@@ -202,7 +174,7 @@ def createEscrow(
         escrowId,
         records.Amounts(locked=locked, fee=fee),
         records.Progress(
-            seller=seller, disputeWindow=window, deliveredAt=0, status=FUNDED, outcome=0, sellerPercent=0
+            seller=seller, disputeWindow=window, deliveredAt=0, status=records.FUNDED, outcome=0, sellerPercent=0
         ),
         records.Terms(buyer=msg.sender, abandonmentGrace=grace, deadline=deadline),
         records.Origin(token=token, createdAt=block.timestamp),
@@ -220,17 +192,11 @@ def createEscrow(
         abandonmentGrace=grace,
         criteriaHash=criteriaHash,
     )
-    before: uint256 = staticcall IERC20(token).balanceOf(self)
-    # A token that returns nothing counts as one that returned true; one without code, or false, reverts.
-    assert extcall IERC20(token).transferFrom(
-        msg.sender, self, amount, default_return_value=True
-    ), "transferFrom failed"
-    held: uint256 = staticcall IERC20(token).balanceOf(self)
-    assert held == before + amount, "amount did not arrive"
+    held: uint256 = payments._pull(token, msg.sender, amount)
     if fee > 0:
         treasury: address = settings.treasury
         log FeePaid(escrowId=escrowId, treasury=treasury, token=token, amount=fee)
-        self._pay(token, treasury, fee, held)
+        payments._pay(token, treasury, fee, held)
 
 
 @external
@@ -243,10 +209,10 @@ def submitDelivery(escrowId: bytes32, proofHash: bytes32):
     @param proofHash keccak256 of what was delivered; any value, since the chain cannot judge it.
     """
     progress: records.Progress = records._progress(escrowId)
-    assert progress.status == FUNDED, "not funded"
-    assert self._can_deliver(progress.seller, msg.sender), "not the seller"
-    assert block.timestamp < self._abandoned_from(records._terms(escrowId)), "abandoned"
-    progress.status = DELIVERED
+    assert progress.status == records.FUNDED, "not funded"
+    assert delivery_keys._can_deliver(progress.seller, msg.sender), "not the seller"
+    assert block.timestamp < records._abandoned_from(records._terms(escrowId)), "abandoned"
+    progress.status = records.DELIVERED
     progress.deliveredAt = block.timestamp
     records._set_progress(escrowId, progress)
     records._set_proof(escrowId, proofHash)
@@ -255,7 +221,7 @@ def submitDelivery(escrowId: bytes32, proofHash: bytes32):
         seller=progress.seller,
         submitter=msg.sender,
         proofHash=proofHash,
-        disputableUntil=self._final_from(progress),
+        disputableUntil=records._final_from(progress),
     )
 
 
@@ -267,7 +233,7 @@ def accept(escrowId: bytes32):
     """
     progress: records.Progress = records._progress(escrowId)
     buyer: address = records._terms(escrowId).buyer
-    assert progress.status == DELIVERED, "not delivered"
+    assert progress.status == records.DELIVERED, "not delivered"
     assert msg.sender == buyer, "not the buyer"
     self._release(escrowId, progress, buyer, BY_ACCEPTANCE)
 
@@ -280,10 +246,10 @@ def dispute(escrowId: bytes32):
     @param escrowId The escrow.
     """
     progress: records.Progress = records._progress(escrowId)
-    assert progress.status == DELIVERED, "not delivered"
+    assert progress.status == records.DELIVERED, "not delivered"
     assert msg.sender == records._terms(escrowId).buyer, "not the buyer"
-    assert block.timestamp < self._final_from(progress), "dispute window closed"
-    progress.status = DISPUTED
+    assert block.timestamp < records._final_from(progress), "dispute window closed"
+    progress.status = records.DISPUTED
     records._set_progress(escrowId, progress)
     log EscrowDisputed(escrowId=escrowId, buyer=msg.sender, seller=progress.seller)
 
@@ -296,8 +262,8 @@ def finalizeRelease(escrowId: bytes32):
     @param escrowId The escrow.
     """
     progress: records.Progress = records._progress(escrowId)
-    assert progress.status == DELIVERED, "not delivered"
-    assert block.timestamp >= self._final_from(progress), "dispute window open"
+    assert progress.status == records.DELIVERED, "not delivered"
+    assert block.timestamp >= records._final_from(progress), "dispute window open"
     self._release(escrowId, progress, records._terms(escrowId).buyer, BY_TIME)
 
 
@@ -310,32 +276,17 @@ def claimAbandoned(escrowId: bytes32):
     """
     progress: records.Progress = records._progress(escrowId)
     terms: records.Terms = records._terms(escrowId)
-    assert progress.status == FUNDED, "not funded"
+    assert progress.status == records.FUNDED, "not funded"
     assert msg.sender == terms.buyer, "not the buyer"
-    assert block.timestamp >= self._abandoned_from(terms), "not abandoned yet"
+    assert block.timestamp >= records._abandoned_from(terms), "not abandoned yet"
     token: address = records._origin(escrowId).token
     seller: address = progress.seller
     locked: uint256 = records._amounts(escrowId).locked
-    progress.status = ABANDONED
+    progress.status = records.ABANDONED
     records._set_progress(escrowId, progress)
     log EscrowAbandoned(escrowId=escrowId, buyer=msg.sender, seller=seller, token=token, amount=locked)
-    self._pay(token, msg.sender, locked, staticcall IERC20(token).balanceOf(self))
-    self._tell_score(
-        escrowId, abi_encode(seller, locked, method_id=method_id("recordAbandonment(address,uint256)"))
-    )
-
-
-@external
-def authorizeDelivery(key: address, authorizedUntil: uint256):
-    """
-    @notice Lets `key` call submitDelivery for all of the caller's sales while block.timestamp < authorizedUntil.
-            The key can do nothing else: proceeds always go to the seller.
-    @param key Not zero.
-    @param authorizedUntil Unix seconds; 0 (or any past time) revokes at once.
-    """
-    assert key != empty(address), "key is zero"
-    self.deliveryAuthorizedUntil[msg.sender][key] = authorizedUntil
-    log DeliveryAuthorized(seller=msg.sender, key=key, authorizedUntil=authorizedUntil)
+    payments._pay(token, msg.sender, locked, payments._held(token))
+    score_hook._tell_abandonment(escrowId, seller, locked)
 
 
 # Actions of the resolver
@@ -353,23 +304,23 @@ def resolveDispute(escrowId: bytes32, outcome: uint8, buyerPercent: uint256, sel
     """
     assert msg.sender == settings.resolver, "not the resolver"
     progress: records.Progress = records._progress(escrowId)
-    assert progress.status == DISPUTED, "not disputed"
+    assert progress.status == records.DISPUTED, "not disputed"
     token: address = records._origin(escrowId).token
     buyer: address = records._terms(escrowId).buyer
     seller: address = progress.seller
     locked: uint256 = records._amounts(escrowId).locked
     percent: uint256 = sellerPercent
-    if outcome == BUYER_REFUND:
+    if outcome == records.BUYER_REFUND:
         assert sellerPercent == 0 and buyerPercent in [0, 100], "bad percentages"
-    elif outcome == SELLER_PAID:
+    elif outcome == records.SELLER_PAID:
         assert buyerPercent == 0 and sellerPercent in [0, 100], "bad percentages"
         percent = 100
     else:
-        assert outcome == SPLIT, "bad outcome"
+        assert outcome == records.SPLIT, "bad outcome"
         assert buyerPercent <= 100 and sellerPercent == 100 - buyerPercent, "bad percentages"
     to_seller: uint256 = locked * percent // 100
     to_buyer: uint256 = locked - to_seller
-    progress.status = REFUNDED if outcome == BUYER_REFUND else RESOLVED
+    progress.status = records.REFUNDED if outcome == records.BUYER_REFUND else records.RESOLVED
     progress.outcome = outcome
     progress.sellerPercent = percent
     records._set_progress(escrowId, progress)
@@ -381,123 +332,15 @@ def resolveDispute(escrowId: bytes32, outcome: uint8, buyerPercent: uint256, sel
         buyerAmount=to_buyer,
         sellerAmount=to_seller,
     )
-    held: uint256 = staticcall IERC20(token).balanceOf(self)
+    held: uint256 = payments._held(token)
     if to_buyer > 0:
-        self._pay(token, buyer, to_buyer, held)
+        payments._pay(token, buyer, to_buyer, held)
     if to_seller > 0:
-        self._pay(token, seller, to_seller, held - to_buyer)
-    self._tell_score(
-        escrowId,
-        abi_encode(
-            buyer,
-            seller,
-            outcome,
-            locked,
-            method_id=method_id("recordDisputeOutcome(address,address,uint8,uint256)"),
-        ),
-    )
+        payments._pay(token, seller, to_seller, held - to_buyer)
+    score_hook._tell_dispute_outcome(escrowId, buyer, seller, outcome, locked)
 
 
-# Views
-
-
-@external
-@view
-def getEscrow(
-    escrowId: bytes32,
-) -> (
-    address, address, address, uint256, uint256, uint8, uint256, uint256, uint256, uint256, uint256, bytes32, bytes32
-):
-    """
-    @notice The record of an escrow. One that was never created reads as zeros: buyer zero, status 0.
-    @param escrowId The escrow.
-    @return token, buyer, seller, lockedAmount and platformFee (base units), status, createdAt, deadline,
-            disputeWindow, abandonmentGrace, deliveredAt (0 before delivery), proofHash, criteriaHash. Amounts stay
-            as they were agreed after the money has left.
-    """
-    origin: records.Origin = records._origin(escrowId)
-    terms: records.Terms = records._terms(escrowId)
-    amounts: records.Amounts = records._amounts(escrowId)
-    progress: records.Progress = records._progress(escrowId)
-    return (
-        origin.token,
-        terms.buyer,
-        progress.seller,
-        amounts.locked,
-        amounts.fee,
-        progress.status,
-        origin.createdAt,
-        terms.deadline,
-        progress.disputeWindow,
-        terms.abandonmentGrace,
-        progress.deliveredAt,
-        records.deals[escrowId].proofHash,
-        records.deals[escrowId].criteriaHash,
-    )
-
-
-@external
-@view
-def getResolution(escrowId: bytes32) -> (uint8, uint256, uint256):
-    """
-    @notice How a dispute was decided.
-    @param escrowId The escrow.
-    @return outcome (1 buyer refunded, 2 seller paid, 3 split), buyerPercent, sellerPercent: 100 and 0 for outcome 1,
-            0 and 100 for 2. Zeros while nothing was decided, and for an escrow that does not exist.
-    """
-    progress: records.Progress = records._progress(escrowId)
-    if progress.outcome == 0:
-        return (0, 0, 0)
-    return (progress.outcome, 100 - progress.sellerPercent, progress.sellerPercent)
-
-
-@external
-@view
-def isDisputeWindowActive(escrowId: bytes32) -> bool:
-    """
-    @notice Whether the buyer could dispute in this block.
-    @param escrowId The escrow.
-    @return False for an escrow that does not exist.
-    """
-    progress: records.Progress = records._progress(escrowId)
-    return progress.status == DELIVERED and block.timestamp < self._final_from(progress)
-
-
-@external
-@view
-def canFinalize(escrowId: bytes32) -> bool:
-    """
-    @notice Whether anyone could finalize the release in this block.
-    @param escrowId The escrow.
-    @return False for an escrow that does not exist.
-    """
-    progress: records.Progress = records._progress(escrowId)
-    return progress.status == DELIVERED and block.timestamp >= self._final_from(progress)
-
-
-@external
-@view
-def canClaimAbandoned(escrowId: bytes32) -> bool:
-    """
-    @notice Whether the buyer could claim the locked amount back in this block.
-    @param escrowId The escrow.
-    @return False for an escrow that does not exist.
-    """
-    if records._progress(escrowId).status != FUNDED:
-        return False
-    return block.timestamp >= self._abandoned_from(records._terms(escrowId))
-
-
-@external
-@view
-def canDeliver(seller: address, key: address) -> bool:
-    """
-    @notice Whether `key` may submit deliveries of `seller` in this block.
-    @param seller Whose sales.
-    @param key The seller itself, or a key that it authorised.
-    @return True while it may.
-    """
-    return self._can_deliver(seller, key)
+# Which rules these are; the views of an escrow are in modules/views
 
 
 @external
@@ -520,63 +363,13 @@ def _release(escrowId: bytes32, progress: records.Progress, buyer: address, how:
     locked: uint256 = records._amounts(escrowId).locked
     # An argument cannot be changed in place.
     released: records.Progress = progress
-    released.status = RELEASED
+    released.status = records.RELEASED
     records._set_progress(escrowId, released)
     log EscrowReleased(
         escrowId=escrowId, seller=seller, caller=msg.sender, how=how, token=token, amount=locked
     )
-    self._pay(token, seller, locked, staticcall IERC20(token).balanceOf(self))
-    self._tell_score(
-        escrowId,
-        abi_encode(
-            buyer, seller, locked, method_id=method_id("recordCompletion(address,address,uint256)")
-        ),
-    )
-
-
-@internal
-def _pay(token: address, receiver: address, amount: uint256, held: uint256):
-    # Exactly this amount has to leave of what the contract holds: a token that turned greedy must not reach into
-    # other escrows, and one that says true and moves nothing must not end an escrow. The caller has just asked for
-    # `held`, or has seen it checked: a second question would have the same answer.
-    assert extcall IERC20(token).transfer(receiver, amount, default_return_value=True), "transfer failed"
-    assert staticcall IERC20(token).balanceOf(self) == held - amount, "another amount left"
-
-
-@internal
-def _tell_score(escrowId: bytes32, message: Bytes[132]):
-    # The last thing that happens, after the money moved. A score contract that fails, burns its gas, answers
-    # megabytes or is not there cannot stop a payment; and a caller who sends too little gas for it, to dodge a
-    # bad score, reverts as a whole.
-    score: address = settings.score
-    if score == empty(address):
-        return
-    assert msg.gas >= HOOK_GAS_LEFT_MIN, "too little gas for the score"
-    heard: bool = False
-    if score.is_contract:
-        heard = raw_call(score, message, gas=HOOK_GAS, revert_on_failure=False)
-    if not heard:
-        log ScoreNotRecorded(escrowId=escrowId, score=score)
-
-
-@internal
-@pure
-def _final_from(progress: records.Progress) -> uint256:
-    # The first second in which the buyer can no longer dispute.
-    return progress.deliveredAt + progress.disputeWindow
-
-
-@internal
-@pure
-def _abandoned_from(terms: records.Terms) -> uint256:
-    # The first second in which the seller can no longer deliver.
-    return terms.deadline + terms.abandonmentGrace
-
-
-@internal
-@view
-def _can_deliver(seller: address, key: address) -> bool:
-    return key == seller or block.timestamp < self.deliveryAuthorizedUntil[seller][key]
+    payments._pay(token, seller, locked, payments._held(token))
+    score_hook._tell_completion(escrowId, buyer, seller, locked)
 
 
 @internal

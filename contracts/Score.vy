@@ -8,17 +8,20 @@
 @notice A recorder, normally the escrow, tells what happened; anyone may read. Points say how an agent behaved, not
         who it is: two addresses of one person can trade with each other, so points alone are no identity.
 @dev Calls nobody. Nothing depends on the contract's own address or on immutables.
+     What is known of an agent is one word, since each new word costs 22,100 gas:
+
+         bits     0-63   64-127         128-191     192-255
+                  jobs   disputesLost   abandoned   score, in two's complement
+
+     No lane can overflow into its neighbour: in memory the lanes are uint64 and int64, whose arithmetic is checked, so
+     a record that does not fit reverts as a whole. None gets that far: a record moves a score by at most 5 and a count
+     by at most 2 (one agent on both sides), so it takes 2**63 // 5 of them, each above 3,000 gas for its logs alone; a
+     chain of a billion gas a second would be at it for more than 100,000 years.
 """
 from modules import ownership
 
 initializes: ownership
 exports: ownership.__interface__
-
-
-COMPLETION_POINTS: constant(int256) = 1
-DISPUTE_WON_POINTS: constant(int256) = 1
-DISPUTE_LOST_POINTS: constant(int256) = -3
-ABANDONMENT_POINTS: constant(int256) = -5
 
 # Outcomes of a dispute, as the escrow numbers them.
 BUYER_REFUND: constant(uint8) = 1
@@ -30,12 +33,25 @@ DOLLAR: constant(uint256) = 1_000_000
 # Dollars by tens of points: below 10, 10-19, ..., 90-99. From 100 on there is no limit.
 JOB_DOLLARS_MAX: constant(uint256[10]) = [10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000]
 
+LOST_SHIFT: constant(uint256) = 64
+ABANDONED_SHIFT: constant(uint256) = 128
+SCORE_SHIFT: constant(uint256) = 192
+COUNT_MAX: constant(uint256) = 2**64 - 1
+
 
 struct Stats:
-    score: int256
-    jobs: uint256
-    disputesLost: uint256
-    abandoned: uint256
+    score: int64
+    jobs: uint64
+    disputesLost: uint64
+    abandoned: uint64
+
+
+# What is added to an agent's stats.
+COMPLETED: constant(Stats) = Stats(score=1, jobs=1, disputesLost=0, abandoned=0)
+DISPUTE_WON: constant(Stats) = Stats(score=1, jobs=1, disputesLost=0, abandoned=0)
+DISPUTE_LOST: constant(Stats) = Stats(score=-3, jobs=1, disputesLost=1, abandoned=0)
+DISPUTE_SPLIT: constant(Stats) = Stats(score=0, jobs=1, disputesLost=0, abandoned=0)
+ABANDONED: constant(Stats) = Stats(score=-5, jobs=0, disputesLost=0, abandoned=1)
 
 
 event CompletionRecorded:
@@ -68,7 +84,8 @@ event RecorderChanged:
 
 
 isRecorder: public(HashMap[address, bool])
-stats: HashMap[address, Stats]
+# One word for each agent; only _stats and _set_stats know its lanes.
+stats: HashMap[address, uint256]
 
 
 @deploy
@@ -89,8 +106,8 @@ def recordCompletion(buyer: address, seller: address, amount: uint256):
     @param amount Base units; only logged.
     """
     self._check_recorder()
-    self._count(buyer, COMPLETION_POINTS)
-    self._count(seller, COMPLETION_POINTS)
+    self._add(buyer, COMPLETED)
+    self._add(seller, COMPLETED)
     log CompletionRecorded(buyer=buyer, seller=seller, amount=amount)
 
 
@@ -106,17 +123,15 @@ def recordDisputeOutcome(buyer: address, seller: address, outcome: uint8, amount
     """
     self._check_recorder()
     if outcome == BUYER_REFUND:
-        self._count(buyer, DISPUTE_WON_POINTS)
-        self._count(seller, DISPUTE_LOST_POINTS)
-        self.stats[seller].disputesLost += 1
+        self._add(buyer, DISPUTE_WON)
+        self._add(seller, DISPUTE_LOST)
     elif outcome == SELLER_PAID:
-        self._count(seller, DISPUTE_WON_POINTS)
-        self._count(buyer, DISPUTE_LOST_POINTS)
-        self.stats[buyer].disputesLost += 1
+        self._add(seller, DISPUTE_WON)
+        self._add(buyer, DISPUTE_LOST)
     else:
         assert outcome == SPLIT, "bad outcome"
-        self._count(buyer, 0)
-        self._count(seller, 0)
+        self._add(buyer, DISPUTE_SPLIT)
+        self._add(seller, DISPUTE_SPLIT)
     log DisputeOutcomeRecorded(buyer=buyer, seller=seller, outcome=outcome, amount=amount)
 
 
@@ -129,8 +144,7 @@ def recordAbandonment(seller: address, amount: uint256):
     @param amount Base units; only logged.
     """
     self._check_recorder()
-    self.stats[seller].abandoned += 1
-    self._change(seller, ABANDONMENT_POINTS)
+    self._add(seller, ABANDONED)
     log AbandonmentRecorded(seller=seller, amount=amount)
 
 
@@ -155,7 +169,7 @@ def getScore(agent: address) -> int256:
     @param agent Its address.
     @return 0 for an unknown one; may be negative.
     """
-    return self.stats[agent].score
+    return convert(self._stats(agent).score, int256)
 
 
 @external
@@ -167,7 +181,7 @@ def getMaxJobValue(agent: address) -> uint256:
     @param agent Its address.
     @return Base units of USDC (6 decimals); the largest uint256 from 100 points on.
     """
-    return self._max_job_value(self.stats[agent].score)
+    return self._max_job_value(self._stats(agent).score)
 
 
 @external
@@ -178,8 +192,14 @@ def getAgentStats(agent: address) -> (int256, uint256, uint256, uint256, uint256
     @param agent Its address.
     @return Points, jobs, disputes lost, jobs abandoned, and getMaxJobValue.
     """
-    found: Stats = self.stats[agent]
-    return (found.score, found.jobs, found.disputesLost, found.abandoned, self._max_job_value(found.score))
+    found: Stats = self._stats(agent)
+    return (
+        convert(found.score, int256),
+        convert(found.jobs, uint256),
+        convert(found.disputesLost, uint256),
+        convert(found.abandoned, uint256),
+        self._max_job_value(found.score),
+    )
 
 
 @external
@@ -199,22 +219,49 @@ def _check_recorder():
 
 
 @internal
-def _count(agent: address, points: int256):
-    self.stats[agent].jobs += 1
-    if points != 0:
-        self._change(agent, points)
+def _add(agent: address, added: Stats):
+    # Before the next agent's stats are read: it may be the same one.
+    found: Stats = self._stats(agent)
+    found.score += added.score
+    found.jobs += added.jobs
+    found.disputesLost += added.disputesLost
+    found.abandoned += added.abandoned
+    self._set_stats(agent, found)
+    if added.score != 0:
+        log ScoreChanged(
+            agent=agent, change=convert(added.score, int256), score=convert(found.score, int256)
+        )
 
 
 @internal
-def _change(agent: address, points: int256):
-    score: int256 = self.stats[agent].score + points
-    self.stats[agent].score = score
-    log ScoreChanged(agent=agent, change=points, score=score)
+@view
+def _stats(agent: address) -> Stats:
+    word: uint256 = self.stats[agent]
+    # Shifting a signed word to the right copies its sign.
+    signed: int256 = convert(convert(word, bytes32), int256)
+    return Stats(
+        score=convert(signed >> SCORE_SHIFT, int64),
+        jobs=convert(word & COUNT_MAX, uint64),
+        disputesLost=convert((word >> LOST_SHIFT) & COUNT_MAX, uint64),
+        abandoned=convert((word >> ABANDONED_SHIFT) & COUNT_MAX, uint64),
+    )
+
+
+@internal
+def _set_stats(agent: address, found: Stats):
+    # By way of bytes32, which keeps the bits: as a number, less than zero would not convert.
+    score: bytes32 = convert(convert(found.score, int256), bytes32)
+    self.stats[agent] = (
+        convert(found.jobs, uint256)
+        | (convert(found.disputesLost, uint256) << LOST_SHIFT)
+        | (convert(found.abandoned, uint256) << ABANDONED_SHIFT)
+        | (convert(score, uint256) << SCORE_SHIFT)
+    )
 
 
 @internal
 @pure
-def _max_job_value(score: int256) -> uint256:
+def _max_job_value(score: int64) -> uint256:
     if score < 10:
         return JOB_DOLLARS_MAX[0] * DOLLAR
     if score >= 100:

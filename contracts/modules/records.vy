@@ -24,6 +24,21 @@
      outcome at most 3, a percentage at most 100, all below 2**8. Nothing else is ever written.
 """
 
+# Statuses, as clients know them.
+UNUSED: constant(uint8) = 0
+FUNDED: constant(uint8) = 1
+DELIVERED: constant(uint8) = 2
+RELEASED: constant(uint8) = 3
+REFUNDED: constant(uint8) = 4
+DISPUTED: constant(uint8) = 5
+RESOLVED: constant(uint8) = 6
+ABANDONED: constant(uint8) = 7
+
+# Outcomes of a dispute.
+BUYER_REFUND: constant(uint8) = 1
+SELLER_PAID: constant(uint8) = 2
+SPLIT: constant(uint8) = 3
+
 ADDRESS_MAX: constant(uint256) = 2**160 - 1
 AMOUNT_MAX: constant(uint256) = 2**128 - 1
 SPAN_MAX: constant(uint256) = 2**32 - 1
@@ -121,6 +136,23 @@ def _origin(escrowId: bytes32) -> Origin:
 @pure
 def _address(word: uint256) -> address:
     return convert(word & ADDRESS_MAX, address)
+
+
+# Moments. All of them unix seconds.
+
+
+@internal
+@pure
+def _final_from(progress: Progress) -> uint256:
+    # The first second in which the buyer can no longer dispute.
+    return progress.deliveredAt + progress.disputeWindow
+
+
+@internal
+@pure
+def _abandoned_from(terms: Terms) -> uint256:
+    # The first second in which the seller can no longer deliver.
+    return terms.deadline + terms.abandonmentGrace
 
 
 # Writing.

@@ -10,6 +10,7 @@ from contracts.tests.world import (
     DELIVERED,
     DISPUTED,
     FUNDED,
+    GREEDY,
     PLAIN,
     QUIET,
     REFUNDED,
@@ -86,12 +87,17 @@ class Model:
             and locked > 0
             and amount < 2**128
         )
-        if not allowed or self.modes[token] not in {PLAIN, QUIET}:
+        # A greedy token takes its tax from whoever pays: from the buyer on the way in, which the escrow cannot see, and
+        # from the escrow on the way out, which it refuses. Only where there is no fee does nothing go out.
+        greedy = self.modes[token] == GREEDY and fee == 0
+        if not allowed or (self.modes[token] not in {PLAIN, QUIET} and not greedy):
             return False
+        tax = -(-amount // 100) if greedy else 0
         purse = self.balances[token]
-        if purse.get(sender, 0) < amount:
+        if purse.get(sender, 0) < amount + tax:
             return False
-        purse[sender] -= amount
+        purse[sender] -= amount + tax
+        purse[token] = purse.get(token, 0) + tax
         purse[self.escrow] = purse.get(self.escrow, 0) + locked
         purse[self.treasury] = purse.get(self.treasury, 0) + fee
         self.deals[escrow_id] = Deal(

@@ -172,7 +172,7 @@ def test_statuses_and_outcomes_have_the_numbers_of_core() -> None:
         name.upper(): number for name, number in CHAIN["enums"]["EscrowStatus"].items() if name.isalpha()
     }
     assert numbers == {status.name: status.value for status in EscrowStatus}
-    source = (CONTRACTS / "Escrow.vy").read_text(encoding="utf-8")
+    source = (CONTRACTS / "modules" / "records.vy").read_text(encoding="utf-8")
     for name, number in numbers.items():
         written = "UNUSED" if name == "NONE" else name
         assert f"\n{written}: constant(uint8) = {number}\n" in source

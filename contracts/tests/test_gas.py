@@ -278,10 +278,16 @@ def test_a_record_takes_four_words_and_its_hashes(snapshot: Costs) -> None:
     assert new["createEscrow, with a criteriaHash"] - new["createEscrow"] < 23_000
 
 
+def test_an_agents_stats_are_one_word_and_an_ending_need_not_bring_much(snapshot: Costs) -> None:
+    """With a word for each count, an ending had to bring 280,000."""
+    assert snapshot["Score recordCompletion, both agents new"]["execution"] < 60_000
+    assert max(spent["needed"] for name, spent in snapshot.items() if " agents new" in name) < 190_000
+
+
 def test_what_a_hook_gets_is_enough_for_our_score(snapshot: Costs) -> None:
     """Half as much again as the dearest record needs, and not much more: every ending has to bring it."""
     dearest = max(spent["execution"] for name, spent in snapshot.items() if name.startswith("Score "))
-    source = (CONTRACTS / "Escrow.vy").read_text(encoding="utf-8")
+    source = (CONTRACTS / "modules" / "score_hook.vy").read_text(encoding="utf-8")
     found = re.search(r"^HOOK_GAS: constant\(uint256\) = ([0-9_]+)$", source, re.MULTILINE)
     assert found is not None
     assert dearest * 150 <= int(found[1]) * 100 <= dearest * 170

@@ -1,11 +1,31 @@
 """The score contract: points, who may record, and the table of largest jobs."""
 
+import boa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts.tests.world import BUYER_REFUND, SELLER_PAID, SPLIT, World, call, events, send
 
 DOLLAR = 1_000_000
 LIMITS = [10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000]
+
+# The lanes of an agent's word, at their edges and anywhere between.
+SCORE_LEAST, SCORE_MOST, COUNT_MOST = -(2**63), 2**63 - 1, 2**64 - 1
+SCORES = st.one_of(
+    st.sampled_from([SCORE_LEAST, SCORE_LEAST + 4, -1, 0, 9, SCORE_MOST - 1, SCORE_MOST]),
+    st.integers(SCORE_LEAST, SCORE_MOST),
+)
+COUNTS = st.one_of(st.sampled_from([0, COUNT_MOST - 1, COUNT_MOST]), st.integers(0, COUNT_MOST))
+STATS = st.tuples(SCORES, COUNTS, COUNTS, COUNTS)
+# What the seller gets of each record: function, what is told besides the agents, what is added.
+RECORDS = {
+    "completed": ("recordCompletion", (7,), (1, 1, 0, 0)),
+    "won": ("recordDisputeOutcome", (SELLER_PAID, 7), (1, 1, 0, 0)),
+    "lost": ("recordDisputeOutcome", (BUYER_REFUND, 7), (-3, 1, 1, 0)),
+    "split": ("recordDisputeOutcome", (SPLIT, 7), (0, 1, 0, 0)),
+    "abandoned": ("recordAbandonment", (7,), (-5, 0, 0, 1)),
+}
 
 
 @pytest.fixture
@@ -78,6 +98,43 @@ def test_the_floor_holds_for_negative_points(world: World, recorder: str) -> Non
     assert call(world.score, "getScore", world.seller) == -15
     assert call(world.score, "getMaxJobValue", world.seller) == 10 * DOLLAR
     assert call(world.score, "getAgentStats", world.stranger) == (0, 0, 0, 0, 10 * DOLLAR)
+
+
+@given(before=STATS, kind=st.sampled_from(sorted(RECORDS)))
+def test_no_lane_of_an_agents_word_touches_another(
+    deployed: World, before: tuple[int, int, int, int], kind: str
+) -> None:
+    """At any stats a record changes what it should, or reverts as a whole where a lane would overflow."""
+    world, (function, told, added) = deployed, RECORDS[kind]
+    agents = (world.seller,) if function == "recordAbandonment" else (world.buyer, world.seller)
+    after = tuple(old + more for old, more in zip(before, added, strict=True))
+    fits = SCORE_LEAST <= after[0] <= SCORE_MOST and max(after[1:]) <= COUNT_MOST
+    with boa.env.anchor():
+        world.must(world.owner, world.score, "setRecorder", world.key, True)
+        world.score.internal._set_stats(world.seller, before)
+        assert stats(world, world.seller) == before
+        assert call(world.score, "getScore", world.seller) == before[0]
+        outcome = send(world.key, world.score, function, *agents, *told)
+        assert outcome.ok is fits
+        assert stats(world, world.seller) == (after if fits else before)
+        if fits and added[0]:
+            changed = {"agent": world.seller, "change": added[0], "score": after[0]}
+            assert ("ScoreChanged", changed) in events(world.score, outcome)
+        else:
+            assert all(
+                fields["agent"] != world.seller
+                for name, fields in events(world.score, outcome)
+                if name == "ScoreChanged"
+            )
+
+
+def test_one_agent_on_both_sides_is_counted_twice(world: World, recorder: str) -> None:
+    """The escrow lets nobody sell to himself; another recorder might."""
+    both = (world.seller, world.seller)
+    world.must(recorder, world.score, "recordCompletion", *both, 7)
+    assert stats(world, world.seller) == (2, 2, 0, 0)
+    world.must(recorder, world.score, "recordDisputeOutcome", *both, BUYER_REFUND, 7)
+    assert stats(world, world.seller) == (0, 4, 1, 0)
 
 
 def test_only_a_recorder_records(world: World, recorder: str) -> None:

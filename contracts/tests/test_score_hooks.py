@@ -46,7 +46,7 @@ def test_a_broken_score_stops_no_payment(world: World, mode: int) -> None:
         outcome = world.must(sender, world.escrow, function, *arguments)
         missed = ("ScoreNotRecorded", {"escrowId": arguments[0], "score": bad.address})
         assert (missed in events(world.escrow, outcome)) is (mode != BABBLING)
-        assert outcome.gas_used < 600_000
+        assert outcome.gas_used < 200_000
     assert world.balances(world.usdc, world.escrow.address) == [0]
 
 
@@ -87,7 +87,7 @@ def test_no_amount_of_gas_pays_without_a_score(world: World, ending: int) -> Non
             if outcome.ok:
                 assert "ScoreNotRecorded" not in [name for name, _ in events(world.escrow, outcome)], gas
                 assert points == (-5 if function == "claimAbandoned" else 1), gas
-                assert outcome.gas_used < 300_000
+                assert outcome.gas_used < 150_000
             else:
                 assert points == 0, gas
                 assert world.balances(world.usdc, world.escrow.address) == [4_000_000]

@@ -79,6 +79,16 @@ def test_an_escrow_ends_only_with_its_payment(world: World, mode: int) -> None:
     assert world.balances(world.odd, world.escrow.address) == [0]
 
 
+@pytest.mark.parametrize(("amount", "goes_through"), [(50, True), (51, False)])
+def test_a_greedy_token_is_seen_when_something_goes_out(world: World, amount: int, goes_through: bool) -> None:
+    """On the way in it takes from the buyer, and the escrow gets what it should; below 51 no fee goes out."""
+    before = world.balances(world.odd, world.buyer)[0]
+    world.must(world.owner, world.odd, "behave", GREEDY)
+    assert world.create(token=world.odd.address, amount=amount).ok is goes_through
+    spent = before - world.balances(world.odd, world.buyer)[0]
+    assert (spent, *world.balances(world.odd, world.escrow.address)) == ((51, 50) if goes_through else (0, 0))
+
+
 def test_a_tax_on_the_way_out_is_the_receivers_loss(world: World) -> None:
     escrow_id = world.delivered(token=world.odd.address)
     other = world.delivered(token=world.odd.address)
