@@ -328,9 +328,7 @@ class EscrowMachine(RuleBasedStateMachine):
         escrow = str(self.escrow.address)
         for name, token in self.tokens.items():
             purse, before = self.model.balances[name], self.counted[name]
-            holders = [
-                who for who in purse if everybody or who == escrow or purse[who] != before.get(who)
-            ]
+            holders = [who for who in purse if everybody or who == escrow or purse[who] != before.get(who)]
             assert self.world.balances(token, *holders) == [purse[who] for who in holders]
             assert sum(purse.values()) == self.totals[name]
             assert purse[escrow] == self.model.locked(name)

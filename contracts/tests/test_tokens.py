@@ -80,7 +80,9 @@ def test_an_escrow_ends_only_with_its_payment(world: World, mode: int) -> None:
 
 
 @pytest.mark.parametrize(("amount", "goes_through"), [(50, True), (51, False)])
-def test_a_greedy_token_is_seen_when_something_goes_out(world: World, amount: int, goes_through: bool) -> None:
+def test_a_greedy_token_is_seen_when_something_goes_out(
+    world: World, amount: int, goes_through: bool
+) -> None:
     """On the way in it takes from the buyer, and the escrow gets what it should; below 51 no fee goes out."""
     before = world.balances(world.odd, world.buyer)[0]
     world.must(world.owner, world.odd, "behave", GREEDY)
