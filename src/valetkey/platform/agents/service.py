@@ -77,7 +77,8 @@ async def public_key(platform: Platform, agent_id: str, service_id: str | None =
     """The key to encrypt to. A buyer's alias answers its session's key.
 
     A seller's is that of its newest seller session that serves the service; without a service, one that serves
-    all that the seller offers, because the buyer may buy any of it. Otherwise it is the seller's own.
+    all that the seller offers, because the buyer may buy any of it, or else its only one. Otherwise it is the
+    seller's own. The owner has a copy of every session's key and opens what no session can.
     """
     key: bytes | None = None
     if is_id(Kind.BUYER_ALIAS, agent_id):
@@ -104,11 +105,16 @@ async def _seller_session(platform: Platform, agent_id: str, service_id: str | N
     now = platform.clock.now()
     served = frozenset({service_id}) if service_id else await platform.store.offered_by(agent_id)
     records, _ = await platform.store.sessions(agent_id, SESSIONS_LOOKED_AT, 0)
-    for record in records:
-        # A seller spends nothing, so a budget of 0 does not end its session.
-        lives = status(record.session, now) in (Status.ACTIVE, Status.EXHAUSTED)
+    living = [record for record in records if _reads_for_its_owner(record, now)]
+    for record in living:
         allowed = record.session.policy.allowed_services
-        serves = allowed is None or (bool(served) and served <= allowed)
-        if record.session.role is Role.SELLER and record.e2e_public_key is not None and lives and serves:
+        if allowed is None or (bool(served) and served <= allowed):
             return record
-    return None
+    # Who does not say what it buys most likely buys what the only session serves; the owner opens the rest.
+    return living[0] if service_id is None and len(living) == 1 else None
+
+
+def _reads_for_its_owner(record: SessionRecord, now: int) -> bool:
+    # A seller spends nothing, so a budget of 0 does not end its session.
+    lives = status(record.session, now) in (Status.ACTIVE, Status.EXHAUSTED)
+    return record.session.role is Role.SELLER and record.e2e_public_key is not None and lives
