@@ -16,7 +16,7 @@ from tests.stores.making import NOW, SystemTime, a_purchase, a_session, allowed,
 from tests.stores.test_change import UNPAID, fund
 from valetkey.core.agent import Agent
 from valetkey.core.escrow import Escrow, EscrowStatus
-from valetkey.core.ledger import HoldState
+from valetkey.core.spend import HoldState
 from valetkey.core.transaction import Transaction
 from valetkey.engine.reconciler import BATCH, LOOKS_PER_SECOND, Reconciler
 from valetkey.engine.settlement import Settlement

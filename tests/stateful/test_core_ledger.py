@@ -17,24 +17,14 @@ from hypothesis.stateful import (
     rule,
 )
 
-from valetkey.core.decide import SpendRequest
+from valetkey.core.commands import Capture, Command, Expire, MarkUnknown, PlaceHold, Void
 from valetkey.core.errors import Contradiction
-from valetkey.core.ledger import (
-    Capture,
-    Command,
-    Expire,
-    Hold,
-    HoldState,
-    MarkUnknown,
-    PlaceHold,
-    State,
-    Void,
-    apply,
-)
+from valetkey.core.ledger import State, apply
 from valetkey.core.money import Asset, Money
 from valetkey.core.policy import Policy
 from valetkey.core.refusal import Refused
 from valetkey.core.session import Role, Session, Status, Usage, remaining, status
+from valetkey.core.spend import Hold, HoldState, SpendRequest
 from valetkey.core.windows import BUCKETS, Window, counted
 
 USDC = Asset("USDC", 84532, "0x036CbD53842c5426634e7929541eC2318f3dCF7e", 6)

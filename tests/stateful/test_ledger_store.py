@@ -28,10 +28,11 @@ from tests.stores.making import (
     code,
     digest,
 )
+from valetkey.core.commands import Capture, Expire, Void
 from valetkey.core.errors import Contradiction
-from valetkey.core.ledger import Capture, Expire, HoldState, Void
 from valetkey.core.refusal import Refused
 from valetkey.core.session import Status, Usage, status
+from valetkey.core.spend import HoldState
 from valetkey.core.transaction import Party, PaymentStatus, Step, Transaction
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.ledger import Change, Facts

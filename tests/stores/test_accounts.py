@@ -8,6 +8,7 @@ from tests.stores.making import DAY, HOUR, NOW, SystemTime, a_service, a_session
 from valetkey.core.errors import Contradiction
 from valetkey.core.service import ServiceStatus
 from valetkey.core.session import Role, Usage
+from valetkey.ports.accounts import SessionQuery
 
 
 def test_an_agent_is_found_by_id_wallet_and_key(store: Blocking) -> None:
@@ -28,7 +29,7 @@ def test_nobody_is_found_where_nobody_is(store: Blocking) -> None:
     assert store.session("ses_0000000000000000000000000") is None
     assert store.session_of_alias("byr_0000000000000000000000000") is None
     assert store.webhook_secret("agt_0000000000000000000000000") is None
-    assert store.sessions("agt_0000000000000000000000000", 20, 0) == ([], 0)
+    assert store.sessions(SessionQuery("agt_0000000000000000000000000")) == ([], 0)
 
 
 @pytest.mark.parametrize(
@@ -123,8 +124,8 @@ def test_sessions_are_listed_newest_first_ended_ones_too(store: Blocking, market
         store.add_session(record, digest(record.alias))
     store.add_session(a_session(market.seller), digest("another owner's"))
     dead = store.revoke_session(records[4].session.id)
-    assert store.sessions(market.owner.id, 20, 0) == ([dead, *records[3::-1]], 5)
-    assert store.sessions(market.owner.id, 2, 3) == ([records[1], records[0]], 5)
+    assert store.sessions(SessionQuery(market.owner.id)) == ([dead, *records[3::-1]], 5)
+    assert store.sessions(SessionQuery(market.owner.id, limit=2, offset=3)) == ([records[1], records[0]], 5)
 
 
 def test_a_session_of_nobody_is_a_contradiction(store: Blocking) -> None:

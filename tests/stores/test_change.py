@@ -18,9 +18,10 @@ from tests.stores.making import (
     code,
     digest,
 )
+from valetkey.core.commands import Capture, Expire, MarkUnknown, Void
 from valetkey.core.errors import Contradiction
-from valetkey.core.ledger import Capture, Expire, HoldState, MarkUnknown, Void
 from valetkey.core.session import Usage
+from valetkey.core.spend import HoldState
 from valetkey.core.transaction import Party, PaymentStatus, Step, Transaction, TransactionStatus
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.ledger import Change, Facts

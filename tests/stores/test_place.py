@@ -19,11 +19,12 @@ from tests.stores.making import (
     code,
     digest,
 )
+from valetkey.core.commands import Capture, Expire
 from valetkey.core.errors import Contradiction
-from valetkey.core.ledger import Capture, Expire, Hold, HoldState
 from valetkey.core.money import Asset, Money
 from valetkey.core.refusal import Code
 from valetkey.core.session import Pace, Role, Usage
+from valetkey.core.spend import Hold, HoldState, SpendRequest
 from valetkey.core.transaction import Party, PaymentStatus, Step, TransactionStatus
 from valetkey.core.windows import Window
 from valetkey.ports.ledger import Change, Facts, TransactionQuery
@@ -59,8 +60,15 @@ def test_a_session_s_purchase_holds_its_money(store: Blocking, market: Market) -
     purchase = a_purchase(market.service, market.owner, record, units=4_000_000)
     assert store.place(purchase, None) == purchase
     assert store.session(record.session.id).session.usage == Usage(held=4_000_000)
+    request = SpendRequest(purchase.total, purchase.service_id, purchase.seller_address.lower())
     assert store.hold(purchase.hold_id) == Hold(
-        purchase.hold_id, record.session.id, 4_000_000, HoldState.HELD, NOW, purchase.checkout_ends_at
+        purchase.hold_id,
+        record.session.id,
+        request,
+        4_000_000,
+        HoldState.HELD,
+        NOW,
+        purchase.checkout_ends_at,
     )
     assert store.hold("hld_0000000000000000000000000") is None
 

@@ -89,10 +89,14 @@ def test_core_is_pure(path: Path) -> None:
     forbidden_imports = re.compile(
         r"^(os|io|sys|time|datetime|random|secrets|uuid|logging|asyncio|threading|socket|pathlib|subprocess|json)$"
     )
+    # The audit log hashes the one JSON text of its facts, which touches nothing outside.
+    may = {"json"} if path.name == "audit.py" else set()
     for node in ast.walk(ast.parse(path.read_text())):
         line = f"{path.name}:{getattr(node, 'lineno', 0)}"
         if isinstance(node, ast.Import):
             for name in node.names:
+                if name.name in may:
+                    continue
                 assert not forbidden_imports.match(name.name.partition(".")[0]), line
         if isinstance(node, ast.ImportFrom) and node.module:
             assert not forbidden_imports.match(node.module.partition(".")[0]), line
@@ -108,12 +112,13 @@ def test_core_is_pure(path: Path) -> None:
 def test_one_spend_gate() -> None:
     """ONE_GATE: whoever calls the decision, the ledger's rules or its place() is on this list."""
     allowed = {
-        # decide: the ledger's rules alone
-        "decide": {"core/ledger.py"},
-        # apply: a store, inside its transaction
-        "apply": {"stores/sqlite/ledger.py"},
-        # place: the gate, and a store's own plumbing
+        # decide: the ledger's rules, and what only asks what it would say (the dry run, the replay)
+        "decide": {"core/ledger.py", "core/replay.py", "engine/gate.py"},
+        # apply: the book of every store, inside its transaction
+        "apply": {"stores/book/placing.py", "stores/book/settling.py"},
+        # place and hold_spend: the gate, and a store's own plumbing
         "place": {"engine/gate.py"},
+        "hold_spend": {"engine/gate.py", "platform/spends/service.py"},
         # spend: whoever may ask for money
         "spend": {"platform/checkout/service.py"},
     }
@@ -124,7 +129,7 @@ def test_one_spend_gate() -> None:
             last = name.rpartition(".")[2]
             if last not in allowed or where.startswith("cli/"):
                 continue
-            if last == "place" and where.startswith("stores/"):
+            if last in ("place", "hold_spend") and where.startswith("stores/"):
                 continue
             found[last].add(where)
     for name, callers in found.items():

@@ -9,7 +9,10 @@ DESCRIPTION_CHARS_MAX = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """`wallet_address` is EIP-55; `public_key` the compressed key that signed its registration, 33 bytes."""
+    """`wallet_address` is EIP-55; `public_key` the compressed key that signed its registration, 33 bytes.
+
+    `webhook_url` is where the agent is told, as an owner, of spends that wait for its approval.
+    """
 
     id: str
     developer_id: str
@@ -19,3 +22,4 @@ class Agent:
     public_key: bytes
     created_at: int
     last_seen_at: int
+    webhook_url: str | None = None

@@ -1,95 +1,46 @@
 """The ledger: hold -> capture, void, expire; and unknown. `apply` is the only place with spending rules.
 
-A state is one session and, for every command but PlaceHold, the one hold that the command names.
-A store locks both, calls `apply`, and writes what comes back: it decides nothing.
+A state is one session with its ancestors and, for every command but PlaceHold, the one hold that the command names.
+A store locks them, calls `apply`, and writes what comes back: it decides nothing.
 """
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import assert_never
 
-from valetkey.core.decide import Allowed, SpendRequest, decide
+from valetkey.core.commands import (
+    Approve,
+    Capture,
+    Command,
+    Execute,
+    Expire,
+    Lapse,
+    MarkUnknown,
+    PlaceHold,
+    Refund,
+    Reject,
+    Void,
+)
+from valetkey.core.debits import concerned, every
+from valetkey.core.decide import Allowed, decide
 from valetkey.core.errors import Contradiction, InvalidAmount
-from valetkey.core.refusal import Refused
-from valetkey.core.session import Pace, Session, Usage, ring_of
-from valetkey.core.windows import added, counted
-
-
-class HoldState(StrEnum):
-    """Where one spend stands. HELD and UNKNOWN keep its money off the budget."""
-
-    HELD = "held"
-    UNKNOWN = "unknown"
-    CAPTURED = "captured"
-    VOIDED = "voided"
-    EXPIRED = "expired"
-
-
-OPEN = frozenset({HoldState.HELD, HoldState.UNKNOWN})
-CLOSED = frozenset({HoldState.CAPTURED, HoldState.VOIDED, HoldState.EXPIRED})
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """One spend. `amount` was held and `captured` is what moved, base units of the session's currency.
-
-    `expires_at` (unix seconds): after it, and after proof that nothing moved, the hold expires.
-    """
-
-    id: str
-    session_id: str
-    amount: int
-    state: HoldState
-    placed_at: int
-    expires_at: int
-    captured: int = 0
-    settled_at: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceHold:
-    """Ask for money: the only command that a policy decides."""
-
-    hold_id: str
-    request: SpendRequest
-    expires_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class MarkUnknown:
-    """A payment for this hold was signed: until proof, its money counts as gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """Proof that `amount` moved. It is debited in any case: also late, also beyond the hold or the budget."""
-
-    amount: int
-
-
-@dataclass(frozen=True, slots=True)
-class Void:
-    """Given up before anything was signed, or proven not to have moved."""
-
-    proven: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Expire:
-    """Proof, by a final block at `block_time` without the payment, that nothing moved in time."""
-
-    block_time: int
-
-
-Command = PlaceHold | MarkUnknown | Capture | Void | Expire
+from valetkey.core.policy import PURCHASE
+from valetkey.core.refusal import Code, Refused, refuse
+from valetkey.core.session import Lineage, Session, spent_of
+from valetkey.core.spend import CLOSED, OPEN, UNDECIDED, Hold, HoldState
+from valetkey.core.windows import counted
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The facts that one command reads and writes."""
+    """The facts that one command reads and writes. `ancestors`: the session's parent, and so on up to the root."""
 
     session: Session
     hold: Hold | None = None
+    ancestors: Lineage = ()
+
+    @property
+    def lineage(self) -> Lineage:
+        return (self.session, *self.ancestors)
 
 
 def apply(state: State, command: Command, now: int) -> State | Refused:
@@ -104,12 +55,22 @@ def apply(state: State, command: Command, now: int) -> State | Refused:
         raise Contradiction(f"{type(command).__name__} needs a hold")
     assert hold.session_id == state.session.id
     match command:
+        case Approve():
+            return _approve(state, hold, command, now)
+        case Execute():
+            return _execute(state, hold, command, now)
         case MarkUnknown():
-            return _mark_unknown(state, hold)
+            return _mark_unknown(state, hold, now)
         case Capture():
             return _capture(state, hold, command, now)
+        case Refund():
+            return _refund(state, hold, command, now)
+        case Reject():
+            return _reject(state, hold, now)
         case Void():
             return _void(state, hold, command, now)
+        case Lapse():
+            return _lapse(state, hold, now)
         case Expire():
             return _expire(state, hold, command, now)
         case _:
@@ -121,36 +82,121 @@ def _place(state: State, command: PlaceHold, now: int) -> State | Refused:
         if state.hold.id == command.hold_id:
             return state
         raise Contradiction("a new hold is placed on a session, not on another hold")
-    decision = decide(state.session, command.request, now)
+    decision = decide(state.session, command.request, now, state.ancestors)
     if isinstance(decision, Refused):
         return decision
-    assert isinstance(decision, Allowed)
+    waits = decision.approval is not None
+    if waits and command.approval_ends_at is None:
+        assert decision.approval is not None
+        return Refused((decision.approval,))
     hold = Hold(
         id=command.hold_id,
         session_id=state.session.id,
+        request=command.request,
         amount=decision.amount,
-        state=HoldState.HELD,
+        state=HoldState.PENDING if waits else HoldState.HELD,
         placed_at=now,
-        expires_at=command.expires_at,
+        expires_at=(waits and command.approval_ends_at) or command.expires_at,
+        debits=tuple(one.id for one in state.lineage) if state.ancestors else (),
+        terms=_terms(state.lineage),
     )
-    after = _with_usage(state.session, held=decision.amount)
-    after = _with_pace(after, spends=1, units=decision.amount, at=now, now=now)
-    policy = after.policy
-    assert policy.budget is None or after.usage.committed <= policy.budget, "NO_OVERSPEND"
-    assert policy.spends_max is None or after.pace.spends <= policy.spends_max, "NO_OVERSPEND"
+    return _placed(state, hold, decision, now)
+
+
+def _placed(state: State, hold: Hold, decision: Allowed, now: int) -> State:
+    lineage = every(
+        state.lineage,
+        None,
+        hold.currency,
+        held=decision.amount,
+        spends=1,
+        units=decision.amount,
+        at=now,
+        now=now,
+    )
+    for one in lineage:
+        _check_limits(one, hold.currency, now)
+    return _state(lineage, hold)
+
+
+def _check_limits(session: Session, currency: str, now: int) -> None:
+    limits, spent = session.policy.limits(currency), spent_of(session, currency)
+    assert limits is not None
+    assert limits.budget is None or spent.usage.committed <= limits.budget, "NO_OVERSPEND"
+    most = session.policy.spends_max
+    assert most is None or session.pace.spends <= most, "NO_OVERSPEND"
     assert all(
         counted(window, ring, now) <= window.limit
-        for window, ring in zip(policy.windows, after.pace.rings, strict=True)
+        for window, ring in zip(limits.windows, spent.rings, strict=bool(spent.rings))
     ), "WINDOW_IS_SLIDING"
-    return State(after, hold)
 
 
-def _mark_unknown(state: State, hold: Hold) -> State:
+def _approve(state: State, hold: Hold, command: Approve, now: int) -> State | Refused:
+    if hold.state is not HoldState.PENDING:
+        if hold.state in (HoldState.VOIDED, HoldState.EXPIRED):
+            raise Contradiction(f"a hold that is {hold.state} cannot be approved")
+        return state
+    stale = _stale(state, hold, now)
+    if stale is not None:
+        return stale
+    return replace(state, hold=replace(hold, state=HoldState.APPROVED, expires_at=command.expires_at))
+
+
+def _execute(state: State, hold: Hold, command: Execute, now: int) -> State | Refused:
+    if command.request != hold.request:
+        raise Contradiction("what is executed is what was approved: payee, amount, asset and all")
+    if hold.state is HoldState.PENDING:
+        return refuse(
+            Code.APPROVAL_REQUIRED,
+            "approval_above",
+            "the spend waits for the owner's approval",
+            hint="repeat the request when the owner has approved it",
+            approval=hold.id,
+        )
+    if hold.state is not HoldState.APPROVED:
+        if hold.state in (HoldState.VOIDED, HoldState.EXPIRED):
+            raise Contradiction(f"a hold that is {hold.state} cannot be executed")
+        return state
+    stale = _stale(state, hold, now)
+    if stale is not None:
+        return stale
+    # Decided again as if it had not been placed: an approval is no way around a limit, a pause or an end.
+    before = _gave_back(state, hold, now)
+    decision = decide(before[0], hold.request, now, before[1:])
+    if isinstance(decision, Refused):
+        return decision
+    held = replace(hold, state=HoldState.HELD, placed_at=now, expires_at=command.expires_at)
+    return _placed(_state(before, hold), held, decision, now)
+
+
+def _stale(state: State, hold: Hold, now: int) -> Refused | None:
+    if now >= hold.expires_at:
+        return refuse(
+            Code.APPROVAL_STALE, "expires_at", "the approval is over", hint="ask for the spend again"
+        )
+    if hold.terms != _terms(state.lineage):
+        return refuse(
+            Code.APPROVAL_STALE,
+            "policy_version",
+            "the policy changed since the spend was asked for",
+            hint="reject it and ask for the spend again",
+        )
+    return None
+
+
+def _terms(lineage: Lineage) -> int:
+    return sum(one.policy_version for one in lineage)
+
+
+def _mark_unknown(state: State, hold: Hold, now: int) -> State | Refused:
     if hold.state is HoldState.UNKNOWN or hold.state is HoldState.CAPTURED:
         return state
-    if hold.state in CLOSED:
+    if hold.state is not HoldState.HELD:
         raise Contradiction(f"a hold that is {hold.state} cannot be paid from")
-    return State(state.session, replace(hold, state=HoldState.UNKNOWN))
+    if hold.request.operation != PURCHASE and now >= hold.expires_at:
+        # It may lapse without proof from here on, so no payment may begin. An escrow proves itself.
+        return refuse(Code.HOLD_ENDED, "expires_at", "the hold is over", hint="ask for the spend again")
+    return replace(state, hold=replace(hold, state=HoldState.UNKNOWN))
 
 
 def _capture(state: State, hold: Hold, command: Capture, now: int) -> State:
@@ -163,17 +209,45 @@ def _capture(state: State, hold: Hold, command: Capture, now: int) -> State:
     # A closed hold gave its money back; what moved nevertheless is debited anew.
     is_open = hold.state in OPEN
     released = hold.amount if is_open else 0
-    session = _with_usage(state.session, held=-released, captured=command.amount)
     # What was held counts from when it was decided, what moved beyond it from now on.
     beyond = command.amount - released
-    session = _with_pace(
-        session,
+    lineage = every(
+        state.lineage,
+        concerned(hold, state.lineage),
+        hold.currency,
+        held=-released,
+        captured=command.amount,
         spends=0 if is_open else 1,
         units=beyond,
         at=hold.placed_at if beyond < 0 else now,
         now=now,
     )
-    return State(session, replace(hold, state=HoldState.CAPTURED, captured=command.amount, settled_at=now))
+    return _state(lineage, replace(hold, state=HoldState.CAPTURED, captured=command.amount, settled_at=now))
+
+
+def _refund(state: State, hold: Hold, command: Refund, now: int) -> State:
+    if hold.state is not HoldState.CAPTURED:
+        raise Contradiction(f"nothing of a hold that is {hold.state} can be refunded")
+    back = command.total - hold.refunded
+    if back == 0:
+        return state
+    if back < 0 or command.total > hold.captured:
+        raise Contradiction("refunds add up to no more than what moved, and are not taken back")
+    # The budget only, and only where the policy says so: what was spent was spent at its time.
+    which = tuple(
+        concerns and one.policy.refunds_restore
+        for one, concerns in zip(state.lineage, concerned(hold, state.lineage), strict=True)
+    )
+    lineage = every(state.lineage, which, hold.currency, captured=-back, at=now, now=now)
+    return _state(lineage, replace(hold, refunded=command.total))
+
+
+def _reject(state: State, hold: Hold, now: int) -> State:
+    if hold.state is HoldState.VOIDED:
+        return state
+    if hold.state not in UNDECIDED:
+        raise Contradiction(f"a hold that is {hold.state} waits for no approval")
+    return _close(state, hold, HoldState.VOIDED, now)
 
 
 def _void(state: State, hold: Hold, command: Void, now: int) -> State:
@@ -183,7 +257,19 @@ def _void(state: State, hold: Hold, command: Void, now: int) -> State:
         raise Contradiction(
             "UNKNOWN_STAYS_HELD: a hold whose payment was signed needs proof that nothing moved"
         )
-    return _give_back(state, hold, HoldState.VOIDED, now)
+    return _close(state, hold, HoldState.VOIDED, now)
+
+
+def _lapse(state: State, hold: Hold, now: int) -> State:
+    if hold.state is HoldState.EXPIRED:
+        return state
+    if hold.state not in UNDECIDED and (
+        hold.state is not HoldState.HELD or hold.request.operation == PURCHASE
+    ):
+        raise Contradiction("UNKNOWN_STAYS_HELD: a hold that may have been paid from does not lapse")
+    if now < hold.expires_at:
+        raise Contradiction("a hold lapses at its end, not before")
+    return _close(state, hold, HoldState.EXPIRED, now)
 
 
 def _expire(state: State, hold: Hold, command: Expire, now: int) -> State:
@@ -191,29 +277,27 @@ def _expire(state: State, hold: Hold, command: Expire, now: int) -> State:
         return state
     if command.block_time < hold.expires_at:
         raise Contradiction("UNKNOWN_STAYS_HELD: the block is from before the hold's end and proves nothing")
-    return _give_back(state, hold, HoldState.EXPIRED, now)
+    return _close(state, hold, HoldState.EXPIRED, now)
 
 
-def _give_back(state: State, hold: Hold, closed: HoldState, now: int) -> State:
-    if hold.state not in OPEN:
+def _close(state: State, hold: Hold, closed: HoldState, now: int) -> State:
+    if hold.state in CLOSED:
         raise Contradiction(f"a hold that is {hold.state} cannot become {closed}")
-    session = _with_usage(state.session, held=-hold.amount)
-    session = _with_pace(session, spends=-1, units=-hold.amount, at=hold.placed_at, now=now)
-    return State(session, replace(hold, state=closed, settled_at=now))
+    return _state(_gave_back(state, hold, now), replace(hold, state=closed, settled_at=now))
 
 
-def _with_usage(session: Session, *, held: int = 0, captured: int = 0) -> Session:
-    usage = Usage(held=session.usage.held + held, captured=session.usage.captured + captured)
-    assert usage.held >= 0
-    assert usage.captured >= 0
-    return replace(session, usage=usage)
-
-
-def _with_pace(session: Session, *, spends: int, units: int, at: int, now: int) -> Session:
-    """Count so many spends, and so many base units from a moment on in every window; below zero: count them no more."""
-    rings = tuple(
-        added(window, ring_of(session, index), units, at, now)
-        for index, window in enumerate(session.policy.windows)
+def _gave_back(state: State, hold: Hold, now: int) -> Lineage:
+    return every(
+        state.lineage,
+        concerned(hold, state.lineage),
+        hold.currency,
+        held=-hold.amount,
+        spends=-1,
+        units=-hold.amount,
+        at=hold.placed_at,
+        now=now,
     )
-    assert session.pace.spends + spends >= 0
-    return replace(session, pace=Pace(session.pace.spends + spends, rings))
+
+
+def _state(lineage: Lineage, hold: Hold) -> State:
+    return State(lineage[0], hold, lineage[1:])

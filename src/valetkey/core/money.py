@@ -15,6 +15,9 @@ DIGITS_MAX = 30
 CURRENCY_DECIMALS = {"USDC": 6, "ETH": 18}
 """Decimals in which the limits of a currency are written, the same on every chain."""
 
+NATIVE = "0x" + "0" * 40
+"""Stands for a chain's own coin where a token's address would be."""
+
 _PLAIN = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _SCIENTIFIC = re.compile(r"(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})", re.ASCII)
 
@@ -30,7 +33,9 @@ class Asset:
 
     @property
     def id(self) -> str:
-        """CAIP-19 asset id; the address in lower case."""
+        """CAIP-19 asset id, the address in lower case; a chain's own coin has the zero address and is `slip44:60`."""
+        if self.address == NATIVE:
+            return f"eip155:{self.chain_id}/slip44:60"
         return f"eip155:{self.chain_id}/erc20:{self.address.lower()}"
 
 

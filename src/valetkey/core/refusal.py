@@ -19,7 +19,17 @@ class Code(StrEnum):
     PER_SPEND_EXCEEDED = "per_spend_exceeded"
     SERVICE_NOT_ALLOWED = "service_not_allowed"
     NO_LIMIT_FOR_ASSET = "no_limit_for_asset"
+    ASSET_NOT_ALLOWED = "asset_not_allowed"
+    CHAIN_NOT_ALLOWED = "chain_not_allowed"
+    PAYEE_NOT_ALLOWED = "payee_not_allowed"
+    OPERATION_NOT_ALLOWED = "operation_not_allowed"
+    APPROVAL_REQUIRED = "approval_required"
+    APPROVAL_STALE = "approval_stale"
+    HOLD_ENDED = "hold_ended"
     SESSION_CANNOT_DELEGATE = "session_cannot_delegate"
+    NOT_NARROWER = "not_narrower"
+    TREE_TOO_DEEP = "tree_too_deep"
+    TREE_FULL = "tree_full"
     OWNER_ONLY = "owner_only"
     # the purchase
     SERVICE_UNAVAILABLE = "service_unavailable"
@@ -46,8 +56,10 @@ class Code(StrEnum):
 class Refusal:
     """One reason for a "no".
 
-    `asked`, `limit` and `remaining` are base units of the session's currency; `resets_at` is unix
-    seconds or None when waiting does not help; `hint` is the smallest change that would pass.
+    `asked`, `limit` and `remaining` are base units of `currency`, when the rule is about an amount; `resets_at` is
+    unix seconds or None when waiting does not help; `hint` is the smallest change that would pass.
+    `approvable`: whether the owner's approval would help; `approval` is the hold that waits for it.
+    `session_id` is the ancestor whose rule it is, None for the session's own.
     """
 
     code: Code
@@ -58,6 +70,10 @@ class Refusal:
     remaining: int | None = None
     resets_at: int | None = None
     hint: str | None = None
+    currency: str | None = None
+    approvable: bool = False
+    approval: str | None = None
+    session_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +90,10 @@ class Refused:
         return self.reasons[0]
 
 
-def refuse(code: Code, rule: str, message: str, *, hint: str | None = None) -> Refused:
+def refuse(
+    code: Code, rule: str, message: str, *, hint: str | None = None, approval: str | None = None
+) -> Refused:
     """A refusal with one reason that is not about an amount."""
-    return Refused((Refusal(code, rule, message, hint=hint),))
+    return Refused(
+        (Refusal(code, rule, message, hint=hint, approvable=approval is not None, approval=approval),)
+    )

@@ -1,4 +1,7 @@
-"""A session: delegated authority, and the status that follows from its facts and the clock."""
+"""A session: delegated authority, its place in a tree, and the status that follows from its facts and the clock.
+
+A session may have been made out of another one. Its lineage is itself, its parent, and so on up to the root.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,9 +30,9 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a session has spent, in base units of its policy's currency.
+    """What a session has spent of one currency, in its base units.
 
-    held: placed and not settled, including every hold whose outcome is unknown.
+    held: placed and not settled, including every hold that waits for approval or whose outcome is unknown.
     captured: proven to have moved.
     """
 
@@ -54,8 +57,23 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What a session has spent of a currency that is not its own, and what counts against its windows."""
+
+    usage: Usage = Usage()
+    rings: tuple[Ring, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
-    """Delegated authority of one owner. Keys and tokens are elsewhere: here is only what rules need."""
+    """Delegated authority of one owner. Keys and tokens are elsewhere: here is only what rules need.
+
+    others: what was spent of each of the policy's other currencies, in its order; empty stands for nothing.
+    tree_id: the id of the tree's first session, the same for ever; empty for a session that is it.
+    policy_version: how often the policy was set; what was approved under another one is decided anew.
+    successor_id: the session that a rotation put in this one's place; `carried`: it began with this one's usage.
+    frozen_at: since when every session of the owner stands still.
+    """
 
     id: str
     owner_id: str
@@ -67,19 +85,48 @@ class Session:
     revoked_at: int | None = None
     paused_at: int | None = None
     frozen_at: int | None = None
-    """Since when every session of the owner stands still."""
+    others: tuple[Spent, ...] = ()
+    tree_id: str = ""
+    parent_id: str | None = None
+    depth: int = 0
+    policy_version: int = 1
+    successor_id: str | None = None
+    carried: bool = False
+
+    @property
+    def tree(self) -> str:
+        """The id of the session's tree."""
+        return self.tree_id or self.id
 
 
-def ring_of(session: Session, index: int) -> Ring:
-    """What counts against the window at this place of the policy."""
-    return session.pace.rings[index] if session.pace.rings else EMPTY
+Lineage = tuple[Session, ...]
+"""A session and its ancestors, nearest first; never empty."""
 
 
-def remaining(session: Session) -> int | None:
-    """Base units left in the budget, None when unlimited; below zero when more moved than was granted."""
-    if session.policy.budget is None:
+def spent_of(session: Session, currency: str) -> Spent:
+    """What a session has spent of a currency that its policy has limits for."""
+    if currency == session.policy.currency:
+        return Spent(session.usage, session.pace.rings)
+    if not session.others:
+        return Spent()
+    return session.others[session.policy.currencies.index(currency) - 1]
+
+
+def ring_of(session: Session, index: int, currency: str | None = None) -> Ring:
+    """What counts against the window at this place of a currency's limits, the session's own when it is None."""
+    rings = spent_of(session, currency or session.policy.currency).rings
+    return rings[index] if rings else EMPTY
+
+
+def remaining(session: Session, currency: str | None = None) -> int | None:
+    """Base units left in a budget, None when unlimited; below zero when more moved than was granted."""
+    currency = currency or session.policy.currency
+    limits = session.policy.limits(currency)
+    if limits is None:
+        return 0
+    if limits.budget is None:
         return None
-    return session.policy.budget - session.usage.committed
+    return limits.budget - spent_of(session, currency).usage.committed
 
 
 def spends_left(session: Session) -> int | None:
@@ -88,30 +135,47 @@ def spends_left(session: Session) -> int | None:
     return None if most is None else max(most - session.pace.spends, 0)
 
 
-def status(session: Session, now: int) -> Status:
-    """The status of a session at `now` (unix seconds)."""
-    left = remaining(session)
-    if session.revoked_at is not None:
+def exhausted(session: Session) -> bool:
+    """Whether nothing is left of any currency, or no spend."""
+    if spends_left(session) == 0:
+        return True
+    lefts = (remaining(session, currency) for currency in session.policy.currencies)
+    return all(left is not None and left <= 0 for left in lefts)
+
+
+def status(session: Session, now: int, ancestors: Lineage = ()) -> Status:
+    """The status of a session at `now` (unix seconds): what stops an ancestor stops it too."""
+    lineage = (session, *ancestors)
+    if any(one.revoked_at is not None for one in lineage):
         return Status.REVOKED
-    if now >= session.policy.expires_at:
+    if any(now >= one.policy.expires_at for one in lineage):
         return Status.EXPIRED
-    if session.paused_at is not None or session.frozen_at is not None:
+    if any(one.paused_at is not None or one.frozen_at is not None for one in lineage):
         return Status.PAUSED
-    if (left is not None and left <= 0) or spends_left(session) == 0:
+    if any(exhausted(one) for one in lineage):
         return Status.EXHAUSTED
-    if now < session.policy.not_before:
+    if any(now < one.policy.not_before for one in lineage):
         return Status.PENDING
     return Status.ACTIVE
 
 
-def worst_case_loss(session: Session, now: int) -> int | None:
-    """The most the session could still cost if its key leaked now, in base units; None = unlimited.
+def ends_at(session: Session, ancestors: Lineage = ()) -> int:
+    """When the session ends, unix seconds: with the first of its lineage."""
+    return min(one.policy.expires_at for one in (session, *ancestors))
+
+
+def worst_case_loss(
+    session: Session, now: int, ancestors: Lineage = (), currency: str | None = None
+) -> int | None:
+    """The most the session could still cost if its key leaked now, in base units of a currency; None = unlimited.
 
     Counts what the gate would still grant and what is held; what lies in a session wallet beyond
     its budget is the chain's knowledge and is added where balances are known.
     """
+    currency = currency or session.policy.currency
+    held = spent_of(session, currency).usage.held if session.policy.limits(currency) else 0
     # The gate grants a seller nothing.
-    if session.role is Role.SELLER or status(session, now) in (Status.REVOKED, Status.EXPIRED):
-        return session.usage.held
-    left = remaining(session)
-    return None if left is None else max(left, 0) + session.usage.held
+    if session.role is Role.SELLER or status(session, now, ancestors) in (Status.REVOKED, Status.EXPIRED):
+        return held
+    lefts = [left for one in (session, *ancestors) if (left := remaining(one, currency)) is not None]
+    return max(min(lefts), 0) + held if lefts else None

@@ -9,6 +9,7 @@ from enum import StrEnum
 from valetkey.core.escrow import DisputeOutcome
 from valetkey.core.money import Money
 from valetkey.core.refusal import Code, Refused, refuse
+from valetkey.core.spend import SpendRequest
 
 
 class TransactionStatus(StrEnum):
@@ -144,3 +145,8 @@ class Transaction:
     dispute_window: int = 0
     abandonment_grace: int = 0
     criteria_hash: str | None = None
+
+
+def spend_request(transaction: Transaction) -> SpendRequest:
+    """What a purchase asks of the policies."""
+    return SpendRequest(transaction.total, transaction.service_id, transaction.seller_address.lower())

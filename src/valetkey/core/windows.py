@@ -59,15 +59,50 @@ def counted(window: Window, ring: Ring, now: int) -> int:
 def added(window: Window, ring: Ring, units: int, at: int, now: int) -> Ring:
     """The ring after a change of so many base units to the bucket of `at`; what counts no more is left out.
 
-    `units` may be negative: what turned out not to have moved is taken out of the bucket it was put into, and of
-    no other. A bucket that has left the window takes nothing with it.
+    `units` may be negative: what turned out not to have moved is taken out again, from its own bucket or from the
+    next ones, where `carried` may have put it. A bucket that has left the window takes nothing with it.
     """
     sums = {bucket: before for bucket, before in ring if now < window.counts_until(bucket)}
     bucket = window.bucket(at)
     if now < window.counts_until(bucket):
-        sums[bucket] = sums.get(bucket, 0) + units
-        assert sums[bucket] >= 0, "a bucket gives back what was put into it"
+        if units >= 0:
+            sums[bucket] = sums.get(bucket, 0) + units
+        else:
+            _take(sums, -units, bucket)
     return tuple(sorted((number, total) for number, total in sums.items() if total))
+
+
+def _take(sums: dict[int, int], units: int, bucket: int) -> None:
+    for number in sorted(number for number in sums if number >= bucket):
+        taken = min(units, sums[number])
+        sums[number] -= taken
+        units -= taken
+    assert units == 0, "a window gives back what was put into it"
+
+
+def carried(window: Window, spent: int, known: tuple[tuple[Window, Ring], ...], now: int) -> Ring:
+    """The ring of a window for what was spent under other windows, `spent` base units in all.
+
+    What is known of when it was spent comes from the shortest window that is no shorter, or from the longest. A
+    bucket's spends count from its last second on, and what cannot be dated counts from the latest moment that it
+    can have been: nothing ever counts for a shorter time than it should.
+    """
+    longer = [one for one in known if one[0].seconds >= window.seconds]
+    source = (
+        min(longer, key=lambda one: one[0]) if longer else max(known, key=lambda one: one[0], default=None)
+    )
+    ring: Ring = EMPTY
+    dated = 0
+    if source is not None:
+        old, before = source
+        for bucket, units in before:
+            if now < old.counts_until(bucket):
+                last = min((bucket + 1) * old.bucket_seconds - 1, now)
+                ring = added(window, ring, units, last, now)
+                dated += units
+    if not longer and spent > dated:
+        ring = added(window, ring, spent - dated, now if source is None else now - source[0].seconds, now)
+    return ring
 
 
 def free_at(window: Window, ring: Ring, asked: int, now: int) -> int | None:

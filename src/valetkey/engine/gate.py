@@ -1,18 +1,21 @@
 """The one spend gate: every purchase becomes a transaction and a hold here, or a refusal, and nowhere else."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from valetkey.core.agent import Agent
+from valetkey.core.decide import Allowed, decide
 from valetkey.core.fees import platform_fee
 from valetkey.core.ids import Kind
 from valetkey.core.money import Asset, Money
 from valetkey.core.refusal import Refused
 from valetkey.core.service import Service
+from valetkey.core.spend import SpendRequest
 from valetkey.core.transaction import Transaction
 from valetkey.crypto.credentials import new_id
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.clock import Clock
-from valetkey.ports.ledger import Idempotency, LedgerStore
+from valetkey.ports.ledger import Asking, Idempotency, LedgerStore, Spend, SpendRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +49,29 @@ class SpendGate:
         self._clock = clock
         self._checkout_seconds = checkout_seconds
 
-    async def spend(self, order: Order, idempotency: Idempotency | None = None) -> Transaction | Refused:
-        """Place the order: its transaction with the hold on the session's budget, or every reason why not."""
-        return await self._ledger.place(self._transaction(order), idempotency)
+    async def spend(
+        self,
+        order: Order,
+        idempotency: Idempotency | None = None,
+        asking: Callable[[Transaction], Asking] | None = None,
+    ) -> Transaction | Refused:
+        """Place the order: its transaction with the hold on the session's budget, or every reason why not.
+
+        `asking` makes the question to the owner, for when the purchase passes a threshold.
+        """
+        transaction = self._transaction(order)
+        question = asking(transaction) if asking and transaction.hold_id else None
+        return await self._ledger.place(transaction, idempotency, question)
+
+    def check(self, record: SessionRecord, request: SpendRequest) -> Allowed | Refused:
+        """What the gate would say now to a session: the dry run. Nothing is held, and nothing is remembered."""
+        return decide(record.session, request, self._clock.now(), record.ancestors)
+
+    async def hold_spend(
+        self, spend: Spend, idempotency: Idempotency | None, asking: Asking
+    ) -> SpendRecord | Refused:
+        """Place the hold of a spend that is no purchase, or every reason why not."""
+        return await self._ledger.hold_spend(spend, idempotency, asking)
 
     async def remembered(self, idempotency: Idempotency | None) -> Transaction | Refused | None:
         """What this key was answered before, whatever changed since; None when the order is new."""

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from valetkey.core.errors import EnvironmentFailure, ValetkeyError
 from valetkey.core.escrow import Escrow, EscrowStatus
-from valetkey.core.ledger import HoldState
 from valetkey.core.refusal import Refused
+from valetkey.core.spend import HoldState
 from valetkey.core.transaction import Party, PaymentStatus, Transaction, TransactionStatus
 from valetkey.engine.funding import mismatch, same_address
 from valetkey.engine.settlement import Settlement

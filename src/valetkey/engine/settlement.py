@@ -1,7 +1,7 @@
 """What becomes true when the chain shows something: payments captured, escrows released, refunded, abandoned."""
 
+from valetkey.core.commands import Capture, Expire
 from valetkey.core.escrow import DisputeOutcome, Escrow, EscrowStatus, Resolution
-from valetkey.core.ledger import Capture, Expire
 from valetkey.core.money import CURRENCY_DECIMALS, rescale
 from valetkey.core.refusal import Refused
 from valetkey.core.transaction import Party, PaymentStatus, Step, Transaction, TransactionStatus

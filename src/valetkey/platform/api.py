@@ -1,11 +1,13 @@
 """Every endpoint of the API, in the order of the documents. OpenAPI is written from this list."""
 
 from valetkey.platform.agents.routes import ENDPOINTS as AGENTS
+from valetkey.platform.approvals.routes import ENDPOINTS as APPROVALS
 from valetkey.platform.checkout.routes import ENDPOINTS as CHECKOUT
 from valetkey.platform.http import Endpoint
 from valetkey.platform.market.routes import ENDPOINTS as MARKET
 from valetkey.platform.services.routes import ENDPOINTS as SERVICES
 from valetkey.platform.sessions.routes import ENDPOINTS as SESSIONS
+from valetkey.platform.spends.routes import ENDPOINTS as SPENDS
 from valetkey.platform.transactions.routes import ENDPOINTS as TRANSACTIONS
 from valetkey.platform.webhooks.routes import ENDPOINTS as WEBHOOKS
 
@@ -13,6 +15,8 @@ from valetkey.platform.webhooks.routes import ENDPOINTS as WEBHOOKS
 ENDPOINTS: list[Endpoint] = [
     *SESSIONS,
     *WEBHOOKS,
+    *SPENDS,
+    *APPROVALS,
     *AGENTS,
     *SERVICES,
     *CHECKOUT,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from valetkey.core.agent import Agent
 from valetkey.core.refusal import Code
-from valetkey.core.session import Role, Status, status
+from valetkey.core.session import Role, Status, ends_at, status
 from valetkey.crypto.credentials import credential_hash
 from valetkey.crypto.secret import Secret
 from valetkey.platform.refusing import Unauthenticated, refused, session_expired, session_revoked
@@ -48,11 +48,11 @@ async def authenticate(accounts: AccountStore, credential: Secret | None, now: i
         raise Unauthenticated("The API key or session token is not valid")
     if isinstance(found, Agent):
         return Caller(found)
-    match status(found.session, now):
+    match status(found.session, now, found.ancestors):
         case Status.REVOKED:
             raise session_revoked()
         case Status.EXPIRED:
-            raise session_expired(found.session.policy.expires_at)
+            raise session_expired(ends_at(found.session, found.ancestors))
     owner = await accounts.agent(found.session.owner_id)
     if owner is None:
         raise Unauthenticated("The API key or session token is not valid")

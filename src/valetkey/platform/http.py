@@ -14,17 +14,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from valetkey.core.errors import InvalidInput, ValetkeyError
+from valetkey.core.errors import Contradiction, InvalidInput, ValetkeyError
 from valetkey.core.refusal import Code
 from valetkey.crypto.secret import Secret
 from valetkey.platform.callers import Caller, authenticate
 from valetkey.platform.context import Platform
+from valetkey.platform.idempotency import Remembering
 from valetkey.platform.limits import Limit
 from valetkey.platform.refusing import PayloadTooLarge, RateLimited, RefusedRequest, Unauthenticated
 from valetkey.wire.errors import error_body, refusal_body, row_of
 from valetkey.wire.http import (
     API_KEY_HEADER,
     AUTHORIZATION_HEADER,
+    IDEMPOTENCY_HEADER,
     JSON_TYPE,
     REQUEST_ID_HEADER,
     RETRY_AFTER_HEADER,
@@ -47,6 +49,9 @@ SEEN_SECONDS = 300
 BODY_SECONDS = 30.0
 """How long a body may take to arrive."""
 
+REPLAYED = {"Idempotency-Replayed": "true"}
+"""Says that an answer is that of an earlier request with the same key."""
+
 RETRY_SECONDS = 2
 """What a caller is told to wait when the same request may succeed later."""
 
@@ -68,6 +73,7 @@ class Call:
     request: Request
     raw: bytes
     _caller: Caller | None
+    remembering: Remembering = field(default_factory=Remembering)
 
     @property
     def caller(self) -> Caller:
@@ -84,6 +90,10 @@ class Call:
     def body(self, kind: type[T]) -> T:
         """The request body as a Struct. Raises InvalidRequest."""
         return decode_body(self.raw, kind)
+
+    def optional_body(self, kind: type[T]) -> T:
+        """The request body as a Struct that needs no member; no body at all is an empty one."""
+        return decode_body(self.raw or b"{}", kind)
 
     def query(self, kind: type[T]) -> T:
         """The query as a Struct. Raises InvalidRequest."""
@@ -114,7 +124,11 @@ Handler = Callable[[Call], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One line of the API. `takes`, `query` and `gives` are the Structs that OpenAPI is written from."""
+    """One line of the API. `takes`, `query` and `gives` are the Structs that OpenAPI is written from.
+
+    `secret`: its answer shows a secret. `remembers`: an Idempotency-Key keeps its answer; the others are reads,
+    remember by themselves, or are for callers that nobody knows yet.
+    """
 
     method: str
     path: str
@@ -128,6 +142,8 @@ class Endpoint:
     owner_code: Code = Code.OWNER_ONLY
     status: int = 200
     flat: bool = False
+    secret: bool = False
+    remembers: bool = True
 
 
 def request_id_of(request: Request) -> str:
@@ -175,12 +191,32 @@ async def _serve(endpoint: Endpoint, request: Request) -> Response:
     request_id = request_id_of(request)
     try:
         call = await _understand(endpoint, request)
-        result = await endpoint.handler(call)
+        return await _answer(endpoint, call, request_id)
     except ValetkeyError as error:
         return error_response(error, request_id)
+
+
+async def _answer(endpoint: Endpoint, call: Call, request_id: str) -> Response:
+    remembering, store = call.remembering, call.platform.store
+    first = await remembering.first(store)
+    if first is not None:
+        return json_response(first[0], first[1], request_id, REPLAYED)
+    try:
+        result = await endpoint.handler(call)
+    except Contradiction:
+        # The same request at the same time: one of the two was first, and both get its answer.
+        first = await remembering.first(store)
+        if first is None:
+            raise
+        return json_response(first[0], first[1], request_id, REPLAYED)
+    if isinstance(result, Response):
+        return result
     reply = result if isinstance(result, Reply) else Reply(result)
     body = encode(reply.data) if reply.flat else success_body(reply.data, reply.message)
     status = endpoint.status if reply.status == 200 else reply.status
+    answer = remembering.kept(body, status)
+    if answer is not None:
+        await store.remember(answer)
     return json_response(body, status, request_id, reply.headers)
 
 
@@ -207,7 +243,23 @@ async def _understand(endpoint: Endpoint, request: Request) -> Call:
     if caller is not None and caller.session is not None:
         # A body may come slowly, and its session may have been revoked meanwhile.
         caller = await authenticate(platform.store, secret, platform.clock.now())
-    return Call(platform, request, raw, caller)
+    return Call(platform, request, raw, caller, _remembering(endpoint, request, secret, caller, raw))
+
+
+def _remembering(
+    endpoint: Endpoint, request: Request, secret: Secret | None, caller: Caller | None, raw: bytes
+) -> Remembering:
+    if endpoint.method == "GET" or not endpoint.remembers or caller is None:
+        return Remembering()
+    return Remembering.of(
+        caller.name,
+        secret,
+        request.headers.get(IDEMPOTENCY_HEADER),
+        endpoint.method,
+        request.url.path,
+        raw,
+        holds_secret=endpoint.secret,
+    )
 
 
 def _credential(request: Request) -> Secret | None:

@@ -71,6 +71,7 @@ class Settings:
     test_mode: bool = False
     checkout_seconds: int = 1_800
     proof_wait_seconds: int = 20
+    approval_seconds: int = 3_600
     session_seconds_min: int = LIFETIME_SECONDS_MIN
     session_seconds_max: int = LIFETIME_SECONDS_MAX
     registration_units: int = 1_000_000
@@ -107,6 +108,7 @@ class Settings:
         MASTER_SECRET and WEBHOOK_SECRET, or the same with _FILE: a file that holds it.
         TEST_MODE=1: http callbacks on loopback, lives of seconds, no balance gate, no rate limits.
         PROOF_WAIT_SECONDS: how long a claim that the chain does not show yet is looked up again before the answer.
+        APPROVAL_SECONDS: how long a spend above a threshold waits for its owner.
         CHECKOUT_SECONDS, SESSION_SECONDS_MIN, SESSION_SECONDS_MAX, REGISTRATION_USDC, GRADUATION_SCORE,
         TRUSTED_PROXIES: addresses or networks, with commas, whose X-Forwarded-For is believed; nobody's unless named.
         RATE_LIMITS (0 or 1), RECONCILE_SECONDS, WEBHOOK_SECONDS: what Settings documents.
@@ -123,6 +125,7 @@ class Settings:
             test_mode=test_mode,
             checkout_seconds=names.number("CHECKOUT_SECONDS", 1_800),
             proof_wait_seconds=names.number("PROOF_WAIT_SECONDS", 20, least=0),
+            approval_seconds=names.number("APPROVAL_SECONDS", 3_600),
             session_seconds_min=names.number("SESSION_SECONDS_MIN", 1 if test_mode else LIFETIME_SECONDS_MIN),
             session_seconds_max=names.number("SESSION_SECONDS_MAX", LIFETIME_SECONDS_MAX),
             registration_units=names.usdc("REGISTRATION_USDC", "0" if test_mode else "1"),

@@ -4,7 +4,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from valetkey.core.agent import Agent
-from valetkey.core.session import Session
+from valetkey.core.audit import Entry, Head
+from valetkey.core.refusal import Refused
+from valetkey.core.session import Lineage, Session
+from valetkey.core.tree import Narrowing
+from valetkey.ports.ledger import Idempotency
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +17,8 @@ class SessionRecord:
 
     `alias` is the buyer id that sellers see; `wallet_address` (EIP-55) and `e2e_public_key` (33 bytes) may be
     None for clients that make a session without keys. `recovery` is ciphertext that only the owner opens.
+    `delegate` is who holds it, in the owner's words. `ancestors`: the session's parent, and so on up to the root;
+    what stops one of them stops the session.
     """
 
     session: Session
@@ -21,6 +27,62 @@ class SessionRecord:
     e2e_public_key: bytes | None
     label: str | None = None
     recovery: bytes | None = None
+    delegate: str | None = None
+    ancestors: Lineage = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to remember with the write that it tells of: exactly these bytes are answered again, for ever.
+
+    One that holds a secret is sealed under a key derived from the caller's credential before it comes here.
+    """
+
+    idempotency: Idempotency
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A child session as its parent signed it. `parent_id` is the session whose key signed the narrowing."""
+
+    id: str
+    parent_id: str
+    narrowing: Narrowing
+    alias: str
+    wallet_address: str
+    e2e_public_key: bytes | None
+    token_hash: bytes
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionQuery:
+    """A page of an owner's sessions. None leaves a filter out; `chain_id` is one that the policy allows.
+
+    sort: `newest`, `oldest`, `expiry` (what ends first) or `label`.
+    """
+
+    owner_id: str
+    label: str | None = None
+    status: str | None = None
+    role: str | None = None
+    delegate: str | None = None
+    parent_id: str | None = None
+    tree_id: str | None = None
+    chain_id: int | None = None
+    sort: str = "newest"
+    limit: int = 20
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEntry:
+    """An entry of the audit log as the events feed shows it; `cursor` is where to go on after it."""
+
+    cursor: str
+    entry: Entry
 
 
 class AccountStore(Protocol):
@@ -51,27 +113,58 @@ class AccountStore(Protocol):
         """Remember that the agent called; may be coarse (minutes) and lazy."""
         ...
 
-    async def add_session(self, record: SessionRecord, token_hash: bytes) -> None: ...
+    async def add_session(
+        self, record: SessionRecord, token_hash: bytes, answer: Answer | None = None
+    ) -> None:
+        """Store a session, the hash of its token and, with an idempotency key, the answer: all or nothing."""
+        ...
+
+    async def add_children(self, children: list[Child]) -> list[SessionRecord] | Refused:
+        """Register children, a parent before its children, up to the first that is refused. One that is known stays."""
+        ...
+
+    async def extend_session(
+        self, session_id: str, expires_at: int, budget: int | None, by: str
+    ) -> SessionRecord | Refused:
+        """Let a session live longer, with a larger budget unless it is None."""
+        ...
+
+    async def rotate_session(
+        self,
+        session_id: str,
+        record: SessionRecord,
+        token_hash: bytes,
+        *,
+        grace_seconds: int,
+        carry: bool,
+        answer: Answer | None = None,
+    ) -> SessionRecord:
+        """Put a new session in the place of one; see core/tree.py. `record` brings id, policy and keys of the new.
+
+        Answers the new session. Raises Contradiction for one that is revoked or was rotated already.
+        """
+        ...
 
     async def session(self, session_id: str) -> SessionRecord | None: ...
 
     async def session_of_alias(self, alias: str) -> SessionRecord | None: ...
 
-    async def sessions(
-        self, owner_id: str, limit: int, offset: int, *, label: str | None = None
-    ) -> tuple[list[SessionRecord], int]:
-        """A page of an owner's sessions, newest first, ended ones too; with this label only, when one is given."""
+    async def sessions(self, query: SessionQuery) -> tuple[list[SessionRecord], int]:
+        """One page, ended sessions too, and the total count."""
         ...
 
-    async def revoke_session(self, session_id: str) -> SessionRecord:
-        """Revoke for ever; the time of the first revocation stays. Returns when durable."""
+    async def revoke_session(self, session_id: str, by: str = "owner") -> SessionRecord:
+        """Revoke for ever, with its tree; the time of the first revocation stays. Returns when durable.
+
+        `by` is who asked, here and below: the audit log says so.
+        """
         ...
 
-    async def pause_session(self, session_id: str, *, paused: bool) -> SessionRecord:
+    async def pause_session(self, session_id: str, *, paused: bool, by: str = "owner") -> SessionRecord:
         """Pause a session, or let it go on. Returns when durable: no hold is placed while it is paused."""
         ...
 
-    async def freeze(self, owner_id: str, *, frozen: bool) -> int | None:
+    async def freeze(self, owner_id: str, *, frozen: bool, by: str = "owner") -> int | None:
         """Stop every session of an owner at once, or thaw them; since when they are frozen, unix seconds.
 
         Returns when durable: from then on no hold of any of them is placed. Sessions that are made meanwhile are
@@ -79,7 +172,7 @@ class AccountStore(Protocol):
         """
         ...
 
-    async def revoke_sessions(self, owner_id: str) -> int:
+    async def revoke_sessions(self, owner_id: str, by: str = "owner") -> int:
         """Revoke every session of an owner that is not; how many those were. Returns when durable."""
         ...
 
@@ -89,6 +182,10 @@ class AccountStore(Protocol):
 
     async def set_webhook_secret(self, agent_id: str, sealed: bytes) -> None: ...
 
+    async def set_webhook_url(self, agent_id: str, url: str | None) -> None:
+        """Where an owner is told of spends that wait for its approval; None for nowhere."""
+        ...
+
     async def webhook_secret(self, agent_id: str) -> bytes | None:
         """The agent's own sealed webhook secret, None when it uses the platform's."""
         ...
@@ -97,5 +194,32 @@ class AccountStore(Protocol):
         """Use a one-time value, such as a registration message; False when it was used before.
 
         It may be forgotten after `expires_at` (unix seconds), when it is stale anyway.
+        """
+        ...
+
+    async def answered(self, idempotency: Idempotency) -> Answer | Refused | None:
+        """What was answered to this key; None when it is new. Refused with `idempotency_mismatch` as in `place`."""
+        ...
+
+    async def remember(self, answer: Answer) -> None:
+        """Keep an answer, unless this key has one already."""
+        ...
+
+    async def audit(self, owner_id: str, chain_id: str, after: int, limit: int) -> list[tuple[Entry, bytes]]:
+        """Entries of one chain of an owner with their hashes, from the one after this number on."""
+        ...
+
+    async def heads(self, owner_id: str) -> list[Head]:
+        """Where each chain of an owner ends: its own, and one of each tree."""
+        ...
+
+    async def anchor(self, limit: int) -> int:
+        """Write the heads of trees that went on into their owners' chains; how many, up to the limit."""
+        ...
+
+    async def feed(self, owner_id: str, cursor: str | None, limit: int) -> list[FeedEntry]:
+        """What happened to an owner's sessions after a cursor, in an order that never changes; None: from now on.
+
+        With None one entry at most comes back, the newest, whose cursor is where to begin.
         """
         ...

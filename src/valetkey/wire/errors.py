@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from valetkey.core.errors import EnvironmentFailure, InvalidInput, ValetkeyError
-from valetkey.core.money import format_units
+from valetkey.core.money import CURRENCY_DECIMALS, format_units
 from valetkey.core.refusal import Code, Refusal, Refused
 
 
@@ -54,6 +54,16 @@ CODES: dict[str, ErrorRow] = {
     Code.PER_SPEND_EXCEEDED: _row(403, "PerSpendExceeded", "refused", Exit.REFUSED),
     Code.SERVICE_NOT_ALLOWED: _row(403, "ServiceNotAllowed", "refused", Exit.REFUSED),
     Code.NO_LIMIT_FOR_ASSET: _row(403, "NoLimitForAsset", "refused", Exit.REFUSED),
+    Code.ASSET_NOT_ALLOWED: _row(403, "AssetNotAllowed", "refused", Exit.REFUSED),
+    Code.CHAIN_NOT_ALLOWED: _row(403, "ChainNotAllowed", "refused", Exit.REFUSED),
+    Code.PAYEE_NOT_ALLOWED: _row(403, "PayeeNotAllowed", "refused", Exit.REFUSED),
+    Code.OPERATION_NOT_ALLOWED: _row(403, "OperationNotAllowed", "refused", Exit.REFUSED),
+    Code.APPROVAL_REQUIRED: _row(403, "ApprovalRequired", "refused", Exit.REFUSED, retryable=True),
+    Code.APPROVAL_STALE: _row(409, "ApprovalStale", "conflict", Exit.CONFLICT),
+    Code.HOLD_ENDED: _row(409, "HoldEnded", "conflict", Exit.CONFLICT),
+    Code.NOT_NARROWER: _row(403, "NotNarrower", "forbidden", Exit.REFUSED),
+    Code.TREE_TOO_DEEP: _row(403, "TreeTooDeep", "forbidden", Exit.REFUSED),
+    Code.TREE_FULL: _row(403, "TreeFull", "forbidden", Exit.REFUSED),
     Code.SESSION_CANNOT_DELEGATE: _row(403, "SessionCannotDelegate", "forbidden", Exit.REFUSED),
     Code.OWNER_ONLY: _row(403, "OwnerOnly", "forbidden", Exit.REFUSED),
     # the purchase
@@ -87,6 +97,7 @@ CODES: dict[str, ErrorRow] = {
     "invalid_address": _row(400, "InvalidInput", "invalid_input", Exit.INPUT),
     "invalid_signature": _row(400, "InvalidInput", "invalid_input", Exit.INPUT),
     "lifetime_out_of_bounds": _row(400, "InvalidInput", "invalid_input", Exit.INPUT),
+    "attenuation_malformed": _row(400, "InvalidInput", "invalid_input", Exit.INPUT),
     "callback_url_refused": _row(400, "InvalidInput", "invalid_input", Exit.INPUT),
     "registration_malformed": _row(400, "InvalidInput", "invalid_input", Exit.INPUT),
     "registration_wrong_signer": _row(401, "Unauthenticated", "unauthenticated", Exit.CREDENTIAL),
@@ -115,6 +126,7 @@ AMOUNT_CODES = frozenset(
         Code.BUDGET_EXCEEDED,
         Code.PER_SPEND_EXCEEDED,
         Code.WINDOW_EXCEEDED,
+        Code.APPROVAL_REQUIRED,
         Code.NO_LIMIT_FOR_ASSET,
         Code.INSUFFICIENT_BALANCE,
         Code.PRICE_EXCEEDS_MAX,
@@ -155,7 +167,7 @@ def refusal_body(
     `error` is the message for people, `code` and `details` are for programs; `extra` adds members at
     the top, such as the `score` and `required` that one client looks for.
     """
-    reasons = [_reason(reason, decimals) for reason in refused.reasons]
+    reasons = reasons_body(refused, decimals=decimals)
     return error_body(
         refused.first.code,
         refused.first.message,
@@ -163,6 +175,11 @@ def refusal_body(
         request_id,
         extra=extra,
     )
+
+
+def reasons_body(refused: Refused, *, decimals: int = 6) -> list[dict[str, object]]:
+    """Every reason of a refusal as JSON. An amount is in the reason's own currency, or has so many decimals."""
+    return [_reason(reason, decimals) for reason in refused.reasons]
 
 
 def error_body(
@@ -189,6 +206,14 @@ def _reason(reason: Refusal, decimals: int) -> dict[str, object]:
             return None
         return format_units(value, decimals) if reason.code in AMOUNT_CODES else str(value)
 
+    if reason.currency is not None:
+        decimals = CURRENCY_DECIMALS[reason.currency]
+    more: dict[str, object] = {
+        "currency": reason.currency,
+        "approvable": reason.approvable or None,
+        "approvalId": reason.approval,
+        "sessionId": reason.session_id,
+    }
     return {
         "code": str(reason.code),
         "rule": reason.rule,
@@ -198,4 +223,5 @@ def _reason(reason: Refusal, decimals: int) -> dict[str, object]:
         "remaining": figure(reason.remaining),
         "resetsAt": reason.resets_at,
         "hint": reason.hint,
+        **{name: value for name, value in more.items() if value is not None},
     }

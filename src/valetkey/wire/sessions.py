@@ -6,8 +6,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
-from valetkey.core.policy import ALLOWED_SERVICES_MAX, SPENDS_MAX
-from valetkey.core.windows import WINDOW_SECONDS_MAX, WINDOWS_MAX
+from valetkey.core.money import CURRENCY_DECIMALS
+from valetkey.core.policy import ALLOWED_NAMES_MAX, ALLOWED_SERVICES_MAX, SPENDS_MAX
+from valetkey.core.tree import GRACE_SECONDS_MAX
+from valetkey.core.windows import WINDOWS_MAX
+from valetkey.wire.limits import LimitRule, LimitView, WindowRule, WindowView
 from valetkey.wire.network import NetworkView
 from valetkey.wire.shape import END, Address, Id, PublicKeyHex, Request, View, check_amount
 
@@ -23,22 +26,8 @@ Recovery = Annotated[
 """A recovery copy: ciphertext for the owner, standard base64."""
 
 
-class WindowRule(Request):
-    """A limit on any interval of so many seconds, wherever it begins."""
-
-    seconds: Annotated[int, Meta(ge=1, le=WINDOW_SECONDS_MAX)]
-    limit_usdc: Decimal
-
-    def __post_init__(self) -> None:
-        check_amount(self.limit_usdc, "limitUsdc")
-
-
-class WindowView(View):
-    """A window as it is now: `left_usdc` may be spent in it."""
-
-    seconds: int
-    limit_usdc: str
-    left_usdc: str
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+"""A CAIP-19 asset id, or an operation; the policy looks at its shape."""
 
 
 class CreateSessionRequest(Request):
@@ -46,6 +35,9 @@ class CreateSessionRequest(Request):
 
     `budget_usdc` must be present: None is unlimited, 0 is nothing, and an absent budget is neither. An empty
     `allowed_service_ids` is every service. `windows` limit any interval of a length, several at once.
+    `approval_above_usdc`: what costs more waits for the owner. `limits`: what may be spent of other currencies.
+    The other lists: None is every one, an empty list is none. `refunds_restore`: what a payee gives back may be
+    spent again. `delegate` is who holds the session, in the owner's words.
     """
 
     budget_usdc: Decimal | None
@@ -62,10 +54,54 @@ class CreateSessionRequest(Request):
     windows: Annotated[list[WindowRule], Meta(max_length=WINDOWS_MAX)] = field(default_factory=list)
     spends_max: Annotated[int, Meta(ge=0, le=SPENDS_MAX)] | None = None
     recovery: Recovery | None = None
+    delegate: Annotated[str, Meta(max_length=200)] | None = None
+    approval_above_usdc: Decimal | None = None
+    limits: Annotated[list[LimitRule], Meta(max_length=len(CURRENCY_DECIMALS))] = field(default_factory=list)
+    allowed_assets: Annotated[list[Name], Meta(max_length=ALLOWED_NAMES_MAX)] | None = None
+    allowed_chains: Annotated[list[int], Meta(max_length=ALLOWED_NAMES_MAX)] | None = None
+    allowed_payees: Annotated[list[Address], Meta(max_length=ALLOWED_NAMES_MAX)] | None = None
+    allowed_operations: Annotated[list[Name], Meta(max_length=ALLOWED_NAMES_MAX)] | None = None
+    refunds_restore: bool = False
 
     def __post_init__(self) -> None:
         check_amount(self.budget_usdc, "budgetUsdc")
         check_amount(self.per_spend_usdc, "perSpendUsdc")
+        check_amount(self.approval_above_usdc, "approvalAboveUsdc")
+
+
+class ExtendSessionRequest(Request):
+    """POST /agents/session/{id}/extend. `expiry` is seconds of life from now, never less than are left.
+
+    `budget_usdc` is the new budget in all, never less than it was; absent leaves it as it is.
+    """
+
+    expiry: Annotated[int, Meta(ge=1)]
+    budget_usdc: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        check_amount(self.budget_usdc, "budgetUsdc")
+
+
+class RotateSessionRequest(Request):
+    """POST /agents/session/{id}/rotate: new keys, the same rules unless they are given here.
+
+    `carry_over`: what was spent counts in the new session too, in all and in its windows. The old one goes on for
+    `grace_seconds`, and what it spends meanwhile counts in the new one in any case. `expiry` is seconds of life
+    from now, absent for the end that the old one had.
+    """
+
+    session_wallet: Address | None = None
+    e2e_public_key: PublicKeyHex | None = None
+    expiry: Annotated[int, Meta(ge=1)] | None = None
+    budget_usdc: Decimal | msgspec.UnsetType | None = msgspec.UNSET
+    grace_seconds: Annotated[int, Meta(ge=0, le=GRACE_SECONDS_MAX)] = 60
+    carry_over: bool = True
+    label: Annotated[str, Meta(max_length=200)] | None = None
+    recovery: Recovery | None = None
+
+    def __post_init__(self) -> None:
+        if self.budget_usdc is not msgspec.UNSET:
+            check_amount(self.budget_usdc, "budgetUsdc")
 
 
 class CreatedSession(View):
@@ -79,12 +115,14 @@ class CreatedSession(View):
         return f"<CreatedSession session_id={self.session_id} expires_at={self.expires_at}>"
 
 
-class SessionView(View):
+class SessionView(View, kw_only=True):
     """A session as its owner and its holder see it. USDC amounts are exact decimal strings.
 
     `budget_usdc`, `remaining_usdc`, `per_spend_usdc` and `spends_max` are None when unlimited; `spends` is how
     many were made; `allowed_service_ids` is
-    empty for every service. `expires_at` is ISO-8601, `expiry` and `not_before` are unix seconds.
+    empty for every service; the other lists are None for every one. `expires_at` is ISO-8601, `expiry` and
+    `not_before` are unix seconds: the session's own end, its ancestors' may be earlier. `status` is what its
+    ancestors leave of it. `worst_case_loss_usdc`: the most that it could still cost if its key leaked now.
     """
 
     session_id: str
@@ -93,15 +131,29 @@ class SessionView(View):
     role: str
     status: str
     label: str | None
+    delegate: str | None = None
+    parent_id: str | None = None
+    successor_id: str | None = None
+    tree_id: str
+    depth: int
+    policy_version: int
     budget_usdc: str | None
     remaining_usdc: str | None
+    worst_case_loss_usdc: str | None
     held_usdc: str
     spent_usdc: str
     per_spend_usdc: str | None
     windows: list[WindowView]
     spends_max: int | None
     spends: int
+    approval_above_usdc: str | None = None
+    limits: list[LimitView] = field(default_factory=list)
     allowed_service_ids: list[str]
+    allowed_assets: list[str] | None = None
+    allowed_chains: list[int] | None = None
+    allowed_payees: list[str] | None = None
+    allowed_operations: list[str] | None = None
+    refunds_restore: bool = False
     not_before: int
     expires_at: str
     expiry: int
@@ -124,8 +176,21 @@ class SessionListQuery(msgspec.Struct, kw_only=True):
     """Query of GET /agents/sessions. `limit` above 100 is read as 100 by the platform."""
 
     label: Annotated[str, Meta(max_length=200)] | None = None
+    status: Literal["active", "pending", "exhausted", "paused", "expired", "revoked"] | None = None
+    role: Literal["buyer", "seller"] | None = None
+    delegate: Annotated[str, Meta(max_length=200)] | None = None
+    parent: Id | None = None
+    tree: Id | None = None
+    chain: Annotated[int, Meta(ge=1)] | None = None
+    sort: Literal["newest", "oldest", "expiry", "label"] = "newest"
     limit: Annotated[int, Meta(ge=1)] = 20
     offset: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+
+
+class SessionTree(View):
+    """A session and all that were made out of it, a parent before its children, each with what it spent."""
+
+    sessions: list[SessionView]
 
 
 class FleetView(View):

@@ -1,5 +1,6 @@
 """The file: private, of a known version, with exact numbers and without a secret in it."""
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.stores.sqlite.conftest import Open
 from tests.stores.sqlite.test_races import prepare
 from tests.stores.test_change import fund
 from valetkey.core.errors import EnvironmentFailure
-from valetkey.core.ledger import HoldState
+from valetkey.core.spend import HoldState
 from valetkey.crypto.credentials import credential_hash, new_api_key, new_session_token
 from valetkey.stores.sqlite import open_store, outbox, queue
 from valetkey.stores.sqlite.failures import StoreUnreadable
@@ -104,9 +105,9 @@ def test_no_number_is_ever_a_float(open_again: Open, path: Path) -> None:
     for (table,) in tables:
         for row in db.execute(f"SELECT * FROM {table}").fetchall():
             assert not any(isinstance(value, float) for value in row), table
-    ((held, captured),) = db.execute("SELECT held, captured FROM sessions").fetchall()
+    ((figures,),) = db.execute("SELECT figures FROM spent").fetchall()
     db.close()
-    assert (held, captured) == ("0", str(1 + 2**53 + 1 + 2**63 + 10**29 + 1))
+    assert json.loads(figures) == [4, [0, 1 + 2**53 + 1 + 2**63 + 10**29 + 1, []]]
 
 
 def test_SECRETS_STAY_SECRET_credentials_are_hashes(open_again: Open, path: Path) -> None:

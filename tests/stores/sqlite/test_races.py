@@ -1,6 +1,7 @@
 """NO_OVERSPEND among callers, threads and processes, and after a kill -9."""
 
 import asyncio
+import json
 import os
 import signal
 import threading
@@ -13,6 +14,7 @@ from tests.stores.conftest import Market, make_market
 from tests.stores.making import SystemTime, a_purchase, a_session, allowed, code, digest
 from tests.stores.sqlite.conftest import Open
 from tests.stores.sqlite.processes import Spender
+from valetkey.core.audit import GENESIS, Entry, Head, Kind, verify
 from valetkey.core.refusal import Refused
 from valetkey.core.session import Usage
 from valetkey.core.transaction import Transaction
@@ -36,18 +38,33 @@ def assert_sums_agree(path: Path) -> int:
     assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert db.execute("PRAGMA foreign_key_check").fetchall() == []
     holds = db.execute("SELECT session_id, amount, state, captured FROM holds").fetchall()
-    sessions = db.execute("SELECT id, held, captured, budget FROM sessions").fetchall()
+    sessions = db.execute("SELECT id, figures, policy FROM sessions JOIN spent ON session_id = id").fetchall()
+    assert_chains_hold(db)
     ((alone,),) = db.execute(
         "SELECT count(*) FROM holds WHERE id NOT IN (SELECT hold_id FROM transactions WHERE hold_id IS NOT NULL)"
     ).fetchall()
     assert alone == 0, "a hold and its transaction are there together"
     db.close()
-    for session_id, held, captured, budget in sessions:
+    for session_id, figures, policy in sessions:
+        _, (held, captured, _) = json.loads(figures)
+        budget = json.loads(policy).get("budget")
         own = [hold for hold in holds if hold[0] == session_id]
         assert int(held) == sum(int(amount) for _, amount, state, _ in own if state in ("held", "unknown"))
         assert int(captured) == sum(int(moved) for *_, moved in own)
         assert budget is None or int(held) + int(captured) <= int(budget)
     return len(holds)
+
+
+def assert_chains_hold(db: apsw.Connection) -> None:
+    """Every hold is in the log once, and every chain verifies up to its head."""
+    sql = "SELECT chain_id, number, at, kind, session_id, body, hash FROM audit ORDER BY chain_id, number"
+    entries = [(Entry(*row[:3], Kind(row[3]), *row[4:6]), row[6]) for row in db.execute(sql).fetchall()]
+    for chain_id, number, head in db.execute("SELECT id, number, head FROM chains").fetchall():
+        own = [one for one in entries if one[0].chain_id == chain_id]
+        assert verify(own, Head(chain_id, 0, GENESIS)) == Head(chain_id, number, head)
+    told = [json.loads(entry.body)["hold"] for entry, _ in entries if entry.kind is Kind.HOLD_PLACED]
+    kept = [hold_id for (hold_id,) in db.execute("SELECT id FROM holds").fetchall()]
+    assert sorted(told) == sorted(kept), "AUDIT_IS_COMPLETE"
 
 
 def test_NO_OVERSPEND_200_callers_at_once(open_again: Open, path: Path) -> None:

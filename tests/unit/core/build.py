@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from valetkey.core.decide import SpendRequest
-from valetkey.core.ledger import Hold, HoldState
+from valetkey.core.commands import Command
+from valetkey.core.ledger import State, apply
 from valetkey.core.money import Asset, Money
 from valetkey.core.policy import Policy
 from valetkey.core.session import Pace, Role, Session, Usage
+from valetkey.core.spend import CLOSED, Hold, HoldState, SpendRequest
 from valetkey.core.windows import Window
 
 USDC = Asset("USDC", 84532, "0x036CbD53842c5426634e7929541eC2318f3dCF7e", 6)
@@ -32,11 +33,17 @@ SESSION = Session(
 HOLD = Hold(
     id="hld_00000000000000000000a",
     session_id=SESSION.id,
+    request=SpendRequest(Money(10_200_000, USDC), "svc_1"),
     amount=10_200_000,
     state=HoldState.HELD,
     placed_at=NOW,
     expires_at=3_800,
 )
+AMOUNT = HOLD.amount
+SETTLED = NOW + 5
+LATER = NOW + 99
+END = HOLD.expires_at
+GAVE_BACK = frozenset({HoldState.VOIDED, HoldState.EXPIRED})
 
 
 def session(
@@ -76,3 +83,34 @@ def session(
 def spend(units: int, asset: Asset = USDC, service_id: str = "svc_1") -> SpendRequest:
     """A spend of so many base units."""
     return SpendRequest(Money(units, asset), service_id)
+
+
+def state_of(
+    hold_state: HoldState, budget: int | None = 50_000_000, request: SpendRequest = HOLD.request
+) -> State:
+    """The session with one hold in this state, and the usage that belongs to it."""
+    closed = hold_state in CLOSED
+    moved = AMOUNT if hold_state is HoldState.CAPTURED else 0
+    hold = replace(
+        HOLD, state=hold_state, request=request, captured=moved, settled_at=SETTLED if closed else None
+    )
+    one = session(
+        budget=budget,
+        held=0 if closed else AMOUNT,
+        captured=moved,
+        spends=0 if hold_state in GAVE_BACK else 1,
+    )
+    return State(one, hold)
+
+
+def applied(state: State, command: Command, now: int = LATER) -> State:
+    """The state after a command that is not refused."""
+    after = apply(state, command, now)
+    assert isinstance(after, State), after
+    assert after.hold is not None
+    return after
+
+
+def usage(state: State) -> tuple[int, int]:
+    """What is held and what was captured."""
+    return state.session.usage.held, state.session.usage.captured

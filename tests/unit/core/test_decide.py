@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.core.build import BEGINS, COARSE_USDC, ENDS, ETH, FINE_USDC, NOW, USDC, session, spend
-from valetkey.core.decide import Allowed, SpendRequest, decide
+from valetkey.core.decide import Allowed, decide
 from valetkey.core.errors import InvalidAmount
 from valetkey.core.money import Asset
 from valetkey.core.policy import Policy
 from valetkey.core.refusal import Code, Refusal, Refused
 from valetkey.core.session import Role, Session
+from valetkey.core.spend import SpendRequest
 
 UNIT = 1_000_000
 
@@ -75,13 +76,27 @@ ASSET = Refusal(Code.NO_LIMIT_FOR_ASSET, "currency", "the session has no limit f
 
 def too_much(message: str, asked: int, limit: int, left: int, hint: str) -> Refusal:
     return Refusal(
-        Code.BUDGET_EXCEEDED, "budget", message, asked=asked, limit=limit, remaining=left, hint=hint
+        Code.BUDGET_EXCEEDED,
+        "budget",
+        message,
+        asked=asked,
+        limit=limit,
+        remaining=left,
+        hint=hint,
+        currency="USDC",
     )
 
 
 def too_much_at_once(message: str, asked: int, limit: int, hint: str) -> Refusal:
     return Refusal(
-        Code.PER_SPEND_EXCEEDED, "per_spend", message, asked=asked, limit=limit, remaining=limit, hint=hint
+        Code.PER_SPEND_EXCEEDED,
+        "per_spend",
+        message,
+        asked=asked,
+        limit=limit,
+        remaining=limit,
+        hint=hint,
+        currency="USDC",
     )
 
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.core.build import NOW, session, spend
-from valetkey.core.decide import Allowed, decide, span
+from valetkey.core.decide import Allowed, decide
 from valetkey.core.errors import InvalidInput
 from valetkey.core.policy import SPENDS_MAX, Policy
 from valetkey.core.refusal import Code, Refused
+from valetkey.core.rules import span
 from valetkey.core.session import Pace, Session, Status, spends_left, status
 from valetkey.core.windows import WINDOWS_MAX, Window
 

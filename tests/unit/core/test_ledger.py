@@ -1,169 +1,38 @@
-"""The ledger: every command in every state of a hold, repeats, late proof, and money that stays where it is."""
+"""The ledger: what is asked of the policy, late proof, and money that stays where it is."""
 
 from dataclasses import replace
-from itertools import product
 from typing import Any
 
 import pytest
 
-from tests.unit.core.build import HOLD, NOW, SESSION, session, spend
-from valetkey.core.errors import Contradiction, InvalidAmount
-from valetkey.core.ledger import (
-    CLOSED,
-    OPEN,
-    Capture,
-    Command,
-    Expire,
-    Hold,
-    HoldState,
-    MarkUnknown,
-    PlaceHold,
-    State,
-    Void,
-    apply,
+from tests.unit.core.build import (
+    AMOUNT,
+    END,
+    HOLD,
+    LATER,
+    NOW,
+    SESSION,
+    applied,
+    session,
+    spend,
+    state_of,
+    usage,
 )
+from valetkey.core.commands import Capture, Command, Expire, MarkUnknown, PlaceHold, Void
+from valetkey.core.errors import Contradiction, InvalidAmount
+from valetkey.core.ledger import State, apply
 from valetkey.core.policy import Policy
 from valetkey.core.refusal import Code, Refused
-from valetkey.core.session import Pace, Role, Session, Status, Usage, remaining, status
+from valetkey.core.session import Role, Session, Status, Usage, remaining, status
+from valetkey.core.spend import HoldState
 
-HELD, UNKNOWN, CAPTURED, VOIDED, EXPIRED = HoldState
-GAVE_BACK = frozenset({VOIDED, EXPIRED})
-AMOUNT = HOLD.amount
-MOVED = AMOUNT
-SETTLED = NOW + 5
-LATER = NOW + 99
-END = HOLD.expires_at
+HELD, UNKNOWN = HoldState.HELD, HoldState.UNKNOWN
 PLACE = PlaceHold(HOLD.id, spend(AMOUNT), END)
-
-
-def state_of(hold_state: HoldState, budget: int | None = 50_000_000) -> State:
-    """The session with one hold in this state, and the usage that belongs to it."""
-    closed = hold_state in CLOSED
-    hold = replace(
-        HOLD,
-        state=hold_state,
-        captured=MOVED if hold_state is CAPTURED else 0,
-        settled_at=SETTLED if closed else None,
-    )
-    return State(
-        session(
-            budget=budget,
-            held=0 if closed else AMOUNT,
-            captured=MOVED if hold_state is CAPTURED else 0,
-            spends=0 if hold_state in GAVE_BACK else 1,
-        ),
-        hold,
-    )
-
-
-def applied(state: State, command: Command, now: int = LATER) -> State:
-    after = apply(state, command, now)
-    assert isinstance(after, State)
-    assert after.hold is not None
-    return after
-
-
-def usage(state: State) -> tuple[int, int]:
-    return state.session.usage.held, state.session.usage.captured
-
-
-SAME = "same"
-NO = "contradiction"
-
-COMMANDS: dict[str, Command] = {
-    "place again": PLACE,
-    "place another": PlaceHold("hld_other", spend(1), END),
-    "mark unknown": MarkUnknown(),
-    "capture the hold": Capture(AMOUNT),
-    "capture less": Capture(AMOUNT - 1),
-    "capture more": Capture(AMOUNT + 1),
-    "capture nothing": Capture(0),
-    "void": Void(),
-    "void, proven": Void(proven=True),
-    "expire early": Expire(END - 1),
-    "expire at the end": Expire(END),
-    "expire later": Expire(END + 1),
-}
-
-# What becomes of a hold that is:   held      unknown   captured  voided    expired
-TABLE: dict[str, list[HoldState | str]] = {
-    "place again": [SAME, SAME, SAME, SAME, SAME],
-    "place another": [NO, NO, NO, NO, NO],
-    "mark unknown": [UNKNOWN, SAME, SAME, NO, NO],
-    "capture the hold": [CAPTURED, CAPTURED, SAME, CAPTURED, CAPTURED],
-    "capture less": [CAPTURED, CAPTURED, NO, CAPTURED, CAPTURED],
-    "capture more": [CAPTURED, CAPTURED, NO, CAPTURED, CAPTURED],
-    "capture nothing": [CAPTURED, CAPTURED, NO, CAPTURED, CAPTURED],
-    "void": [VOIDED, NO, NO, SAME, NO],
-    "void, proven": [VOIDED, VOIDED, NO, SAME, NO],
-    "expire early": [NO, NO, NO, NO, SAME],
-    "expire at the end": [EXPIRED, EXPIRED, NO, NO, SAME],
-    "expire later": [EXPIRED, EXPIRED, NO, NO, SAME],
-}
-CASES = [
-    pytest.param(before, name, TABLE[name][column], id=f"{before}: {name}")
-    for name, (column, before) in product(TABLE, enumerate(HoldState))
-]
-
-
-def test_the_table_is_complete() -> None:
-    assert set(TABLE) == set(COMMANDS)
-    assert all(len(row) == len(HoldState) for row in TABLE.values())
-    assert set(HoldState) == OPEN | CLOSED
-    assert not OPEN & CLOSED
-
-
-@pytest.mark.parametrize(("before", "name", "expected"), CASES)
-def test_every_command_in_every_state(before: HoldState, name: str, expected: HoldState | str) -> None:
-    state, command = state_of(before), COMMANDS[name]
-    if expected == NO:
-        with pytest.raises(Contradiction):
-            apply(state, command, LATER)
-        return
-    after = applied(state, command)
-    if expected == SAME:
-        assert after is state
-        return
-    assert after.hold is not None
-    moved = command.amount if isinstance(command, Capture) else 0
-    assert after.hold == replace(
-        HOLD,
-        state=HoldState(expected),
-        captured=moved,
-        settled_at=LATER if expected in CLOSED else None,
-    )
-    assert usage(after) == (AMOUNT if expected in OPEN else 0, moved)
-    assert after.session.pace.spends == (0 if expected in GAVE_BACK else 1)
-    same = replace(state.session, usage=Usage(), pace=Pace())
-    assert replace(after.session, usage=Usage(), pace=Pace()) == same
-
-
-@pytest.mark.parametrize(("before", "name", "expected"), CASES)
-def test_a_repeated_command_changes_nothing(before: HoldState, name: str, expected: HoldState | str) -> None:
-    if expected == NO:
-        return
-    once = applied(state_of(before), COMMANDS[name])
-    assert applied(once, COMMANDS[name], LATER + 1) is once
-
-
-@pytest.mark.parametrize("command", [MarkUnknown(), Capture(1), Void(), Void(proven=True), Expire(END)])
-def test_what_follows_a_hold_needs_one(command: Command) -> None:
-    with pytest.raises(Contradiction) as caught:
-        apply(State(SESSION), command, NOW)
-    assert str(caught.value) == f"{type(command).__name__} needs a hold"
-    assert caught.value.code == "contradiction"
-
-
-def test_a_hold_of_another_session_is_a_bug_of_the_caller() -> None:
-    stray = State(SESSION, replace(HOLD, session_id="ses_other"))
-    for command in (MarkUnknown(), Capture(1), Void(), Expire(END)):
-        with pytest.raises(AssertionError):
-            apply(stray, command, NOW)
 
 
 def test_placing_takes_the_amount_off_the_budget() -> None:
     after = applied(State(session(held=1, captured=2)), PLACE, NOW)
-    assert after.hold == Hold(HOLD.id, SESSION.id, AMOUNT, HELD, NOW, END)
+    assert after.hold == replace(HOLD, state=HELD, placed_at=NOW, expires_at=END)
     assert usage(after) == (AMOUNT + 1, 2)
 
 

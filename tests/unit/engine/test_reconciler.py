@@ -7,10 +7,11 @@ from typing import cast
 import pytest
 
 from tests.unit.engine.purchase import AGREED, BUYER, OTHER, PAID
+from valetkey.core.commands import Capture, Expire
 from valetkey.core.errors import ChainUnavailable, Contradiction
 from valetkey.core.escrow import DisputeOutcome, Escrow, EscrowStatus, Resolution
-from valetkey.core.ledger import Capture, Expire, Hold, HoldState
 from valetkey.core.refusal import Code, Refused, refuse
+from valetkey.core.spend import Hold, HoldState
 from valetkey.core.transaction import Party, PaymentStatus, Step, Transaction, TransactionStatus
 from valetkey.engine.reconciler import BATCH, LOOKING_MAX, Reconciler, pause_seconds
 from valetkey.engine.settlement import Settlement

@@ -19,8 +19,10 @@ MEMBERS: dict[type[msgspec.Struct], str] = {
     agents.Score: "address score required graduated",
     agents.DiscoveryScore: "agentId discoveryScore onChainScore lastSynced",
     sessions.CreatedSession: "sessionId token expiresAt",
-    sessions.SessionView: "sessionId agentId ownerWallet role status label budgetUsdc remainingUsdc heldUsdc spentUsdc"
-    " perSpendUsdc windows spendsMax spends allowedServiceIds notBefore expiresAt expiry sessionWallet"
+    sessions.SessionView: "sessionId agentId ownerWallet role status label delegate parentId"
+    " successorId treeId depth policyVersion budgetUsdc remainingUsdc worstCaseLossUsdc heldUsdc spentUsdc"
+    " perSpendUsdc windows spendsMax spends approvalAboveUsdc limits allowedServiceIds allowedAssets allowedChains"
+    " allowedPayees allowedOperations refundsRestore notBefore expiresAt expiry sessionWallet"
     " e2ePublicKey fundingMode network",
     network.NetworkView: "network chain chainId rpcUrl contracts confirmations testMode",
     network.Contracts: "escrow score usdc",

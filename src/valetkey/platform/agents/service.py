@@ -9,7 +9,7 @@ from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.platform.context import Platform
 from valetkey.platform.paging import page_limit
 from valetkey.platform.refusing import NotFound
-from valetkey.ports.accounts import SessionRecord
+from valetkey.ports.accounts import SessionQuery, SessionRecord
 from valetkey.wire.agents import AgentSummary, DiscoveryScore, FeeTier, PublicKey, Score
 from valetkey.wire.timestamps import iso_timestamp
 from valetkey.wire.transactions import PageQuery
@@ -104,7 +104,7 @@ async def _agent(platform: Platform, agent_id: str) -> Agent:
 async def _seller_session(platform: Platform, agent_id: str, service_id: str | None) -> SessionRecord | None:
     now = platform.clock.now()
     served = frozenset({service_id}) if service_id else await platform.store.offered_by(agent_id)
-    records, _ = await platform.store.sessions(agent_id, SESSIONS_LOOKED_AT, 0)
+    records, _ = await platform.store.sessions(SessionQuery(agent_id, limit=SESSIONS_LOOKED_AT))
     living = [record for record in records if _reads_for_its_owner(record, now)]
     for record in living:
         allowed = record.session.policy.allowed_services
@@ -116,5 +116,5 @@ async def _seller_session(platform: Platform, agent_id: str, service_id: str | N
 
 def _reads_for_its_owner(record: SessionRecord, now: int) -> bool:
     # A seller spends nothing, so a budget of 0 does not end its session.
-    lives = status(record.session, now) in (Status.ACTIVE, Status.EXHAUSTED)
+    lives = status(record.session, now, record.ancestors) in (Status.ACTIVE, Status.EXHAUSTED)
     return record.session.role is Role.SELLER and record.e2e_public_key is not None and lives

@@ -22,5 +22,6 @@ ENDPOINTS = [
         gives=CheckoutResult,
         limit=Limit.CHECKOUT,
         status=201,
+        remembers=False,
     ),
 ]

@@ -10,16 +10,18 @@ from valetkey.core.fees import platform_fee
 from valetkey.core.money import format_units, parse_units, to_decimal
 from valetkey.core.refusal import Code, Refusal, Refused
 from valetkey.core.service import Service, ServiceStatus
-from valetkey.core.transaction import Transaction
+from valetkey.core.transaction import Transaction, spend_request
 from valetkey.engine.gate import Order
+from valetkey.platform.approvals.asking import asking
 from valetkey.platform.callers import Caller
 from valetkey.platform.context import Network, Platform
 from valetkey.platform.graduation import check_graduated
+from valetkey.platform.idempotency import check_key
 from valetkey.platform.outward import check_url
 from valetkey.platform.refusing import NotFound, RefusedRequest, refused
-from valetkey.ports.ledger import Idempotency
+from valetkey.ports.ledger import Asking, Idempotency
 from valetkey.wire.checkout import CheckoutRequest, CheckoutResult, CheckoutService, PaymentInstructions
-from valetkey.wire.http import API_PREFIX, IDEMPOTENCY_KEY_CHARS_MAX, encode
+from valetkey.wire.http import API_PREFIX, encode
 from valetkey.wire.proofs import escrow_id
 from valetkey.wire.timestamps import iso_timestamp
 
@@ -62,7 +64,14 @@ async def purchase(
         abandonment_grace=asked.abandonment_grace or 0,
         criteria_hash=asked.criteria_hash,
     )
-    placed = await platform.gate.spend(order, idempotency)
+    session = caller.session
+
+    def question(transaction: Transaction) -> Asking:
+        assert session is not None
+        assert transaction.hold_id is not None
+        return asking(platform, caller, session, spend_request(transaction), transaction.hold_id)
+
+    placed = await platform.gate.spend(order, idempotency, question if session else None)
     if isinstance(placed, Refused):
         platform.metrics.decisions.labels(str(placed.first.code)).inc()
         raise RefusedRequest(placed)
@@ -123,8 +132,7 @@ def _check_max(asked: CheckoutRequest, service: Service) -> None:
 def _idempotency(caller: Caller, asked: CheckoutRequest, key: str | None) -> Idempotency | None:
     if key is None:
         return None
-    if not 1 <= len(key) <= IDEMPOTENCY_KEY_CHARS_MAX or not key.isprintable():
-        raise InvalidInput(f"an Idempotency-Key has 1 to {IDEMPOTENCY_KEY_CHARS_MAX} printable characters")
+    check_key(key)
     # The order as it was understood: blanks and the order of members do not make another body, nor do
     # members that were left out, so that a shape which grows still knows the keys of years ago.
     meant = {

@@ -2,16 +2,21 @@
 
 from valetkey.core.refusal import Code
 from valetkey.platform.http import Access, Call, Endpoint, Reply
-from valetkey.platform.sessions import service
+from valetkey.platform.limits import Limit
+from valetkey.platform.sessions import growing, service
+from valetkey.wire.attenuation import AttenuateRequest
 from valetkey.wire.http import API_PREFIX
 from valetkey.wire.sessions import (
     CreatedSession,
     CreateSessionRequest,
+    ExtendSessionRequest,
     FleetView,
     RecoveryBody,
     RevokedAll,
+    RotateSessionRequest,
     SessionListQuery,
     SessionPage,
+    SessionTree,
     SessionView,
 )
 
@@ -25,7 +30,7 @@ REVOKED_MESSAGE = (
 
 
 async def create(call: Call) -> CreatedSession:
-    return await service.create(call.platform, call.caller, call.body(CreateSessionRequest))
+    return await service.create(call.platform, call.caller, call.body(CreateSessionRequest), call.remembering)
 
 
 async def itself(call: Call) -> SessionView:
@@ -64,6 +69,24 @@ async def revoke_all(call: Call) -> Reply:
     return Reply(await service.revoke_all(call.platform, call.caller), message=REVOKED_MESSAGE)
 
 
+async def extend(call: Call) -> SessionView:
+    asked = call.body(ExtendSessionRequest)
+    return await growing.extend(call.platform, call.caller, call.path("id"), asked)
+
+
+async def rotate(call: Call) -> CreatedSession:
+    asked = call.body(RotateSessionRequest)
+    return await growing.rotate(call.platform, call.caller, call.path("id"), asked, call.remembering)
+
+
+async def attenuate(call: Call) -> SessionTree:
+    return await growing.attenuate(call.platform, call.body(AttenuateRequest))
+
+
+async def tree(call: Call) -> SessionTree:
+    return await growing.tree(call.platform, call.caller, call.path("id"))
+
+
 async def keep_recovery(call: Call) -> RecoveryBody:
     body = call.body(RecoveryBody)
     await service.keep_recovery(call.platform, call.caller, call.path("id"), body.recovery)
@@ -85,6 +108,19 @@ ENDPOINTS = [
         access=Access.OWNER,
         owner_code=Code.SESSION_CANNOT_DELEGATE,
         status=201,
+        secret=True,
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{SESSION}/attenuate",
+        handler=attenuate,
+        summary="Register child sessions by narrowings that their parents' session keys signed",
+        takes=AttenuateRequest,
+        gives=SessionTree,
+        access=Access.PUBLIC,
+        limit=Limit.PUBLIC,
+        status=201,
+        remembers=False,
     ),
     Endpoint(
         method="GET",
@@ -97,7 +133,7 @@ ENDPOINTS = [
         method="GET",
         path=SESSIONS,
         handler=listed,
-        summary="The owner's sessions, newest first; `label` names those to show",
+        summary="The owner's sessions, newest first unless `sort` says otherwise; filters narrow them",
         query=SessionListQuery,
         gives=SessionPage,
         access=Access.OWNER,
@@ -116,6 +152,35 @@ ENDPOINTS = [
         handler=revoke,
         summary="Revoke a session, by its owner or by its own token",
         gives=SessionView,
+    ),
+    Endpoint(
+        method="POST",
+        path=SESSION + "/{id}/extend",
+        handler=extend,
+        summary="Let a session live longer, with a larger budget when one is given",
+        takes=ExtendSessionRequest,
+        gives=SessionView,
+        access=Access.OWNER,
+    ),
+    Endpoint(
+        method="POST",
+        path=SESSION + "/{id}/rotate",
+        handler=rotate,
+        summary="Put a session with new keys in the place of one; its token is shown once",
+        takes=RotateSessionRequest,
+        gives=CreatedSession,
+        access=Access.OWNER,
+        owner_code=Code.SESSION_CANNOT_DELEGATE,
+        status=201,
+        secret=True,
+    ),
+    Endpoint(
+        method="GET",
+        path=SESSION + "/{id}/tree",
+        handler=tree,
+        summary="A session and all that were made out of it, each with what it spent",
+        gives=SessionTree,
+        access=Access.OWNER,
     ),
     Endpoint(
         method="PUT",

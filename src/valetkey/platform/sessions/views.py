@@ -1,13 +1,19 @@
 """A session as JSON."""
 
+from typing import TypeVar
+
 from valetkey.core.agent import Agent
+from valetkey.core.limits import Limits
 from valetkey.core.money import format_units
-from valetkey.core.session import remaining, ring_of, status
+from valetkey.core.session import Session, remaining, ring_of, spent_of, status, worst_case_loss
 from valetkey.core.windows import counted
 from valetkey.platform.context import Platform
 from valetkey.ports.accounts import SessionRecord
-from valetkey.wire.sessions import SessionView, WindowView
+from valetkey.wire.limits import LimitView, WindowView
+from valetkey.wire.sessions import SessionView
 from valetkey.wire.timestamps import iso_timestamp
+
+T = TypeVar("T", str, int)
 
 
 def session_view(platform: Platform, record: SessionRecord, owner: Agent) -> SessionView:
@@ -24,10 +30,17 @@ def session_view(platform: Platform, record: SessionRecord, owner: Agent) -> Ses
         agent_id=owner.id,
         owner_wallet=owner.wallet_address,
         role=str(session.role),
-        status=str(status(session, now)),
+        status=str(status(session, now, record.ancestors)),
         label=record.label,
+        delegate=record.delegate,
+        parent_id=session.parent_id,
+        successor_id=session.successor_id,
+        tree_id=session.tree,
+        depth=session.depth,
+        policy_version=session.policy_version,
         budget_usdc=usdc(policy.budget),
         remaining_usdc=usdc(remaining(session)),
+        worst_case_loss_usdc=usdc(worst_case_loss(session, now, record.ancestors)),
         held_usdc=format_units(session.usage.held, policy.decimals),
         spent_usdc=format_units(session.usage.captured, policy.decimals),
         per_spend_usdc=usdc(policy.per_spend),
@@ -43,7 +56,14 @@ def session_view(platform: Platform, record: SessionRecord, owner: Agent) -> Ses
         ],
         spends_max=policy.spends_max,
         spends=session.pace.spends,
+        approval_above_usdc=usdc(policy.approval_above),
+        limits=[_limit(session, one) for one in policy.others],
         allowed_service_ids=sorted(policy.allowed_services or ()),
+        allowed_assets=_sorted(policy.allowed_assets),
+        allowed_chains=_sorted(policy.allowed_chains),
+        allowed_payees=_sorted(policy.allowed_payees),
+        allowed_operations=_sorted(policy.allowed_operations),
+        refunds_restore=policy.refunds_restore,
         not_before=policy.not_before,
         expires_at=iso_timestamp(policy.expires_at),
         expiry=policy.expires_at,
@@ -52,3 +72,21 @@ def session_view(platform: Platform, record: SessionRecord, owner: Agent) -> Ses
         funding_mode="wallet",
         network=platform.main_network.view,
     )
+
+
+def _limit(session: Session, limits: Limits) -> LimitView:
+    def written(units: int | None) -> str | None:
+        return None if units is None else format_units(units, limits.decimals)
+
+    usage = spent_of(session, limits.currency).usage
+    return LimitView(
+        currency=limits.currency,
+        budget=written(limits.budget),
+        remaining=written(remaining(session, limits.currency)),
+        held=format_units(usage.held, limits.decimals),
+        spent=format_units(usage.captured, limits.decimals),
+    )
+
+
+def _sorted(names: frozenset[T] | None) -> list[T] | None:
+    return None if names is None else sorted(names)

@@ -20,5 +20,6 @@ ENDPOINTS = [
         gives=WebhookSecret,
         access=Access.OWNER,
         status=201,
+        secret=True,
     ),
 ]

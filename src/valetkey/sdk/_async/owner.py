@@ -26,6 +26,7 @@ from valetkey.wire import calls
 from valetkey.wire.agents import WebhookSecret
 from valetkey.wire.bundle import BUNDLE_PREFIX, Bundle, parse_bundle
 from valetkey.wire.escrow import ZERO_ADDRESS
+from valetkey.wire.limits import WindowRule
 from valetkey.wire.sessions import (
     CreatedSession,
     CreateSessionRequest,
@@ -34,7 +35,6 @@ from valetkey.wire.sessions import (
     RevokedAll,
     SessionPage,
     SessionView,
-    WindowRule,
 )
 from valetkey.wire.timestamps import unix_seconds
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from valetkey.stores.clock import StoreClock, SystemTime, system_time
 from valetkey.stores.sqlite.accounts import SqliteAccounts
+from valetkey.stores.sqlite.audit import SqliteAudit
 from valetkey.stores.sqlite.database import Database
 from valetkey.stores.sqlite.ledger import SqliteLedger
 from valetkey.stores.sqlite.lifecycle import SqliteLifecycle
@@ -12,7 +13,9 @@ from valetkey.stores.sqlite.outbox import SqliteOutbox
 from valetkey.stores.sqlite.queue import LATE_WATCH_SECONDS, SqliteQueue
 
 
-class SqliteStore(SqliteLedger, SqliteQueue, SqliteAccounts, SqliteLifecycle, SqliteMarket, SqliteOutbox):
+class SqliteStore(
+    SqliteLedger, SqliteQueue, SqliteAccounts, SqliteLifecycle, SqliteAudit, SqliteMarket, SqliteOutbox
+):
     """Every store's port on one file. Its methods may be called from any event loop, until it is closed."""
 
     @property

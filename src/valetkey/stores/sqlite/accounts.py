@@ -6,10 +6,12 @@ import apsw
 
 from valetkey.core.agent import Agent
 from valetkey.core.errors import Contradiction
-from valetkey.ports.accounts import SessionRecord
+from valetkey.ports.accounts import SessionQuery, SessionRecord
+from valetkey.stores.sqlite.book import find_record
 from valetkey.stores.sqlite.database import Tables
-from valetkey.stores.sqlite.rows import AGENT, RECORD, agent_of, record_of, record_values
-from valetkey.stores.sqlite.statements import Row, Value, row, rows, run
+from valetkey.stores.sqlite.rows import AGENT, agent_of
+from valetkey.stores.sqlite.session_listing import list_sessions
+from valetkey.stores.sqlite.statements import Value, row, rows, run
 from valetkey.stores.sqlite.text import match, page
 
 SEEN_SECONDS = 60
@@ -19,15 +21,6 @@ FORGOTTEN_MAX = 200
 """How many stale one-time values are forgotten whenever a new one is used."""
 
 _AGENTS = f"SELECT {AGENT} FROM agents a "  # noqa: S608 - constants of ours
-_RECORDS = f"SELECT {RECORD} FROM sessions s "  # noqa: S608 - constants of ours
-_INSERT = (
-    "INSERT INTO sessions (id, owner_id, role, budget, per_spend, currency, allowed_services, not_before, expires_at,"
-    " held, captured, created_at, revoked_at, paused_at, alias, wallet_address, e2e_public_key, label, recovery,"
-    " windows, spends_max, spends, rings)"
-    " VALUES (:id, :owner_id, :role, :budget, :per_spend, :currency, :allowed_services, :not_before, :expires_at,"
-    " :held, :captured, :created_at, :revoked_at, :paused_at, :alias, :wallet_address, :e2e_public_key, :label,"
-    " :recovery, :windows, :spends_max, :spends, :rings)"
-)
 
 
 class SqliteAccounts(Tables):
@@ -85,46 +78,32 @@ class SqliteAccounts(Tables):
         sql = "UPDATE agents SET last_seen_at = ? WHERE id = ? AND last_seen_at <= ?"
         await self._database.write(lambda db, now: run(db, sql, now, agent_id, now - SEEN_SECONDS))
 
-    async def add_session(self, record: SessionRecord, token_hash: bytes) -> None:
-        """Store a session and the hash of its token. Raises Contradiction when an id or the alias is taken."""
-
-        def work(db: apsw.Connection, _: int) -> None:
-            db.execute(_INSERT, record_values(record))
-            sql = "INSERT INTO credentials (hash, session_id) VALUES (?, ?)"
-            db.execute(sql, (token_hash, record.session.id))
-
-        await self._database.write(work)
-
     async def session(self, session_id: str) -> SessionRecord | None:
         """A session by its id."""
-        found = await self._database.read(lambda db: row(db, _RECORDS + "WHERE s.id = ?", session_id))
-        return record_of(found) if found else None
+        return await self._database.read(lambda db: find_record(db, session_id))
 
     async def session_of_alias(self, alias: str) -> SessionRecord | None:
         """The session that sellers know by this buyer id."""
-        found = await self._database.read(lambda db: row(db, _RECORDS + "WHERE s.alias = ?", alias))
-        return record_of(found) if found else None
 
-    async def sessions(
-        self, owner_id: str, limit: int, offset: int, *, label: str | None = None
-    ) -> tuple[list[SessionRecord], int]:
+        def look(db: apsw.Connection) -> SessionRecord | None:
+            found = row(db, "SELECT id FROM sessions WHERE alias = ?", alias)
+            return find_record(db, found[0]) if found else None
+
+        return await self._database.read(look)
+
+    async def sessions(self, query: SessionQuery) -> tuple[list[SessionRecord], int]:
         """See ports/accounts.py."""
-        where: list[str] = ["s.owner_id = :owner"]
-        values: dict[str, Value] = {"owner": owner_id}
-        if label is not None:
-            where.append("s.label = :label")
-            values["label"] = label
-        order = "s.created_at DESC, s.seq DESC"
-        found, total = await self._database.read(
-            lambda db: page(db, _RECORDS, "sessions s", where, values, order, limit, offset)
-        )
-        return [record_of(one) for one in found], total
+        now = self._database.clock.now()
+        return await self._database.read(lambda db: list_sessions(db, query, now))
 
     async def keep_recovery(self, session_id: str, recovery: bytes) -> bool:
         """See ports/accounts.py. Raises Contradiction when there is no such session."""
 
         def work(db: apsw.Connection, _: int) -> bool:
-            kept = record_of(_record(db, session_id)).recovery
+            record = find_record(db, session_id)
+            if record is None:
+                raise Contradiction("there is no such session")
+            kept = record.recovery
             if kept is None:
                 db.execute("UPDATE sessions SET recovery = ? WHERE id = ?", (recovery, session_id))
             return kept in (None, recovery)
@@ -135,6 +114,11 @@ class SqliteAccounts(Tables):
         """Keep an agent's sealed webhook secret instead of the one before."""
         sql = "UPDATE agents SET webhook_secret = ? WHERE id = ?"
         await self._database.write(lambda db, _: run(db, sql, sealed, agent_id))
+
+    async def set_webhook_url(self, agent_id: str, url: str | None) -> None:
+        """See ports/accounts.py."""
+        sql = "UPDATE agents SET webhook_url = ? WHERE id = ?"
+        await self._database.write(lambda db, _: run(db, sql, url, agent_id))
 
     async def webhook_secret(self, agent_id: str) -> bytes | None:
         """See ports/accounts.py."""
@@ -177,16 +161,9 @@ def _authenticate(db: apsw.Connection, credential_hash: bytes) -> Agent | Sessio
         return None
     agent_id, session_id = known
     if session_id is not None:
-        return record_of(_record(db, session_id))
+        return find_record(db, session_id)
     found = row(db, _AGENTS + "WHERE a.id = ?", agent_id)
     return agent_of(found) if found else None
-
-
-def _record(db: apsw.Connection, session_id: str) -> Row:
-    found = row(db, _RECORDS + "WHERE s.id = ?", session_id)
-    if found is None:
-        raise Contradiction("there is no such session")
-    return found
 
 
 def _use_once(db: apsw.Connection, now: int, key: bytes, expires_at: int) -> bool:

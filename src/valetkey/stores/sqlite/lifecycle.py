@@ -1,65 +1,73 @@
-"""Stopping sessions: one, or every session of an owner, for a while or for ever. Each is durable when it returns."""
+"""Lives of sessions: made, stopped, let go on, extended, rotated. Each is durable when it returns."""
 
-import apsw
-
-from valetkey.core.errors import Contradiction
-from valetkey.ports.accounts import SessionRecord
+from valetkey.core.refusal import Refused
+from valetkey.ports.accounts import Answer, Child, SessionRecord
+from valetkey.stores.book import life
+from valetkey.stores.sqlite.book import SqliteBook
 from valetkey.stores.sqlite.database import Tables
-from valetkey.stores.sqlite.rows import RECORD, record_of
-from valetkey.stores.sqlite.statements import Row, row
-
-_RECORD = f"SELECT {RECORD} FROM sessions s WHERE s.id = ?"  # noqa: S608 - constants of ours
-
-_REVOKE = "UPDATE sessions SET revoked_at = coalesce(revoked_at, :now) WHERE id = :id"
-_PAUSE = "UPDATE sessions SET paused_at = coalesce(paused_at, :now) WHERE id = :id"
-_RESUME = "UPDATE sessions SET paused_at = NULL WHERE id = :id"
 
 
 class SqliteLifecycle(Tables):
-    """The part of the account store that stops sessions. There is one writer, so what stops them comes in between
-    no decision and its hold."""
+    """The part of the account store that makes and stops sessions. There is one writer, so what stops them comes in
+    between no decision and its hold."""
 
-    async def revoke_session(self, session_id: str) -> SessionRecord:
-        """See ports/accounts.py. Raises Contradiction when there is no such session."""
-        return record_of(await self._database.write(lambda db, now: _changed(db, _REVOKE, session_id, now)))
+    async def add_session(
+        self, record: SessionRecord, token_hash: bytes, answer: Answer | None = None
+    ) -> None:
+        """See ports/accounts.py. Raises Contradiction when an id, an alias or an idempotency key is taken."""
+        await self._database.write(lambda db, now: life.add(SqliteBook(db, now), record, token_hash, answer))
 
-    async def pause_session(self, session_id: str, *, paused: bool) -> SessionRecord:
-        """See ports/accounts.py. Raises Contradiction when there is no such session."""
-        sql = _PAUSE if paused else _RESUME
-        return record_of(await self._database.write(lambda db, now: _changed(db, sql, session_id, now)))
+    async def add_children(self, children: list[Child]) -> list[SessionRecord] | Refused:
+        """See ports/accounts.py. Raises Contradiction when a parent is unknown."""
+        return await self._database.write(lambda db, now: life.add_children(SqliteBook(db, now), children))
 
-    async def freeze(self, owner_id: str, *, frozen: bool) -> int | None:
-        """See ports/accounts.py. Raises Contradiction when there is no such agent."""
+    async def extend_session(
+        self, session_id: str, expires_at: int, budget: int | None, by: str
+    ) -> SessionRecord | Refused:
+        """See ports/accounts.py. Raises Contradiction when there is no such session, InvalidInput for less."""
+        return await self._database.write(
+            lambda db, now: life.extend_one(SqliteBook(db, now), session_id, expires_at, budget, by)
+        )
 
-        def work(db: apsw.Connection, now: int) -> Row | None:
-            if frozen:
-                sql = "UPDATE agents SET frozen_at = coalesce(frozen_at, ?) WHERE id = ? RETURNING frozen_at"
-                return row(db, sql, now, owner_id)
-            return row(db, "UPDATE agents SET frozen_at = NULL WHERE id = ? RETURNING frozen_at", owner_id)
-
-        found = await self._database.write(work)
-        if found is None:
-            raise Contradiction("there is no such agent")
-        since: int | None = found[0]
-        return since
-
-    async def revoke_sessions(self, owner_id: str) -> int:
+    async def rotate_session(
+        self,
+        session_id: str,
+        record: SessionRecord,
+        token_hash: bytes,
+        *,
+        grace_seconds: int,
+        carry: bool,
+        answer: Answer | None = None,
+    ) -> SessionRecord:
         """See ports/accounts.py."""
-
-        def work(db: apsw.Connection, now: int) -> int:
-            db.execute(
-                "UPDATE sessions SET revoked_at = ? WHERE owner_id = ? AND revoked_at IS NULL",
-                (now, owner_id),
+        return await self._database.write(
+            lambda db, now: life.rotate_one(
+                SqliteBook(db, now),
+                session_id,
+                record,
+                token_hash,
+                answer,
+                grace_seconds=grace_seconds,
+                carry=carry,
             )
-            return db.changes()
+        )
 
-        return await self._database.write(work)
+    async def revoke_session(self, session_id: str, by: str = "owner") -> SessionRecord:
+        """See ports/accounts.py. Raises Contradiction when there is no such session."""
+        return await self._database.write(lambda db, now: life.revoke(SqliteBook(db, now), session_id, by))
 
+    async def pause_session(self, session_id: str, *, paused: bool, by: str = "owner") -> SessionRecord:
+        """See ports/accounts.py. Raises Contradiction when there is no such session."""
+        return await self._database.write(
+            lambda db, now: life.pause(SqliteBook(db, now), session_id, by, paused=paused)
+        )
 
-def _changed(db: apsw.Connection, sql: str, session_id: str, now: int) -> Row:
-    values = {"id": session_id, "now": now}
-    db.execute(sql, {name: value for name, value in values.items() if f":{name}" in sql})
-    found = row(db, _RECORD, session_id)
-    if found is None:
-        raise Contradiction("there is no such session")
-    return found
+    async def freeze(self, owner_id: str, *, frozen: bool, by: str = "owner") -> int | None:
+        """See ports/accounts.py. Raises Contradiction when there is no such agent."""
+        return await self._database.write(
+            lambda db, now: life.freeze(SqliteBook(db, now), owner_id, by, frozen=frozen)
+        )
+
+    async def revoke_sessions(self, owner_id: str, by: str = "owner") -> int:
+        """See ports/accounts.py."""
+        return await self._database.write(lambda db, now: life.revoke_all(SqliteBook(db, now), owner_id, by))

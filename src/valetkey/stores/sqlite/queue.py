@@ -78,12 +78,12 @@ class SqliteQueue(Tables):
         super().__init__(database)
         self._late_watch_seconds = late_watch_seconds
 
-    async def awaiting_proof(self, limit: int) -> list[Waiting]:
+    async def awaiting_proof(self, limit: int, lease_seconds: int = 0) -> list[Waiting]:
         """See ports/ledger.py."""
         now = self._database.clock.now()
         watched_after = now - self._late_watch_seconds
 
-        def look(db: apsw.Connection) -> tuple[list[Waiting], bool]:
+        def look(db: apsw.Connection) -> tuple[list[tuple[int, bool]], bool]:
             classes = (
                 rows(db, _DUE, SIGNED, now, limit),
                 rows(db, _DUE, PENDING, now, limit),
@@ -91,17 +91,36 @@ class SqliteQueue(Tables):
             )
             counts = _shares([len(due) for due in classes], limit)
             found = [
-                _waiting(db, seq, number == 0, now)
-                for number, due in enumerate(classes)
-                for (seq,) in due[: counts[number]]
+                (seq, number == 0) for number, due in enumerate(classes) for (seq,) in due[: counts[number]]
             ]
             return found, row(db, _ANY_OVER, watched_after) is not None
 
-        waiting, some_leave = await self._database.read(look)
+        due, some_leave = await self._database.read(look)
         if some_leave:
             # Otherwise they would be passed over by every look, for ever.
             await self._database.write(lambda db, _: run(db, _LEAVE, watched_after))
-        return waiting
+        return await self._taken(due, now, lease_seconds)
+
+    async def _taken(self, due: Sequence[tuple[int, bool]], now: int, lease_seconds: int) -> list[Waiting]:
+        """What is due, leased: another process that looks meanwhile gets the rest."""
+        if not due:
+            # Looking every second at nothing must cost no write.
+            return []
+        if not lease_seconds:
+            return await self._database.read(
+                lambda db: [_waiting(db, seq, is_signed, now) for seq, is_signed in due]
+            )
+
+        def take(db: apsw.Connection, _: int) -> list[Waiting]:
+            taken = []
+            for seq, is_signed in due:
+                sql = "UPDATE waiting SET look_at = ? WHERE seq = ? AND look_at <= ?"
+                db.execute(sql, (now + lease_seconds, seq, now))
+                if db.changes():
+                    taken.append(_waiting(db, seq, is_signed, now))
+            return taken
+
+        return await self._database.write(take)
 
     async def looked_up(self, transaction_id: str, again_at: int) -> None:
         """See ports/ledger.py."""
@@ -114,14 +133,11 @@ class SqliteQueue(Tables):
 
         await self._database.write(work)
 
-    async def unsettled(self, limit: int) -> list[Waiting]:
+    async def unsettled(self, limit: int, lease_seconds: int = 0) -> list[Waiting]:
         """See ports/ledger.py."""
         now = self._database.clock.now()
-
-        def look(db: apsw.Connection) -> list[Waiting]:
-            return [_waiting(db, seq, False, now) for (seq,) in rows(db, _DUE, UNSETTLED, now, limit)]
-
-        return await self._database.read(look)
+        due = await self._database.read(lambda db: rows(db, _DUE, UNSETTLED, now, limit))
+        return await self._taken([(seq, False) for (seq,) in due], now, lease_seconds)
 
 
 _UNSETTLED = UNDISPUTED | {TransactionStatus.DISPUTED}

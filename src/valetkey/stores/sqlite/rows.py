@@ -1,30 +1,38 @@
 """Rows and what they stand for. Amounts are decimal text in a row and integers everywhere else."""
 
-import json
 from typing import Any
 
 from valetkey.core.agent import Agent
 from valetkey.core.escrow import DisputeOutcome
-from valetkey.core.ledger import Hold, HoldState
 from valetkey.core.money import Asset, Money
-from valetkey.core.policy import Policy
+from valetkey.core.policy import PURCHASE
 from valetkey.core.service import Service, ServiceStatus
-from valetkey.core.session import Pace, Role, Session, Usage
+from valetkey.core.session import Lineage, Role, Session
+from valetkey.core.spend import UNDECIDED, Hold, HoldState
 from valetkey.core.transaction import PaymentStatus, Transaction, TransactionStatus
-from valetkey.core.windows import Window
 from valetkey.ports.accounts import SessionRecord
+from valetkey.ports.ledger import Payment, SpendRecord
+from valetkey.stores.records import policy_of, policy_text, request_of, request_text, spent_of
 from valetkey.stores.sqlite.statements import Row, Value
 
-AGENT = "a.id, a.developer_id, a.name, a.description, a.wallet_address, a.public_key, a.created_at, a.last_seen_at"
+AGENT = (
+    "a.id, a.developer_id, a.name, a.description, a.wallet_address, a.public_key, a.created_at, a.last_seen_at,"
+    " a.webhook_url"
+)
 
 SESSION = (
-    "s.id, s.owner_id, s.role, s.budget, s.per_spend, s.currency, s.allowed_services, s.not_before, s.expires_at,"
-    " s.held, s.captured, s.created_at, s.revoked_at, s.paused_at, s.windows, s.spends_max, s.spends, s.rings,"
-    " (SELECT frozen_at FROM agents WHERE id = s.owner_id)"
+    "s.id, s.owner_id, s.role, s.policy, s.created_at, s.revoked_at, s.paused_at,"
+    " (SELECT frozen_at FROM agents WHERE id = s.owner_id), s.tree_id, s.parent_id, s.depth, s.policy_version,"
+    " s.successor_id, s.carried, u.figures"
 )
-RECORD = f"{SESSION}, s.alias, s.wallet_address, s.e2e_public_key, s.label, s.recovery"
+RECORD = f"{SESSION}, s.alias, s.wallet_address, s.e2e_public_key, s.label, s.recovery, s.delegate"
+SESSIONS = "sessions s JOIN spent u ON u.session_id = s.id"
 
-HOLD = "id, session_id, amount, state, placed_at, expires_at, captured, settled_at"
+SPEND = (
+    "h.id, h.session_id, h.request, h.amount, h.state, h.placed_at, h.expires_at, h.captured, h.refunded,"
+    " h.settled_at, h.debits, h.terms, h.owner_id, h.note, h.reference, h.payload,"
+    " (SELECT t.id FROM transactions t WHERE t.hold_id = h.id)"
+)
 
 SERVICE = (
     "v.id, v.agent_id, a.name, v.title, v.description, v.category, v.price, v.price_unit, v.currency, v.decimals,"
@@ -52,7 +60,7 @@ TRANSACTION_PLACES = ", ".join(f":{name}" for name in _COLUMNS)
 
 def agent_of(row: Row) -> Agent:
     """An agent from the columns of AGENT."""
-    agent_id, developer_id, name, description, wallet, key, created_at, seen_at = row
+    agent_id, developer_id, name, description, wallet, key, created_at, seen_at, webhook_url = row
     return Agent(
         id=agent_id,
         developer_id=developer_id,
@@ -62,94 +70,126 @@ def agent_of(row: Row) -> Agent:
         public_key=key,
         created_at=created_at,
         last_seen_at=seen_at,
+        webhook_url=webhook_url,
     )
 
 
 def session_of(row: Row) -> Session:
     """A session from the columns of SESSION, which RECORD begins with."""
     (
-        session_id, owner_id, role, budget, per_spend, currency, services, not_before, expires_at,
-        held, captured, created_at, revoked_at, paused_at, windows, spends_max, spends, rings, frozen_at,
-    ) = row[:19]  # fmt: skip
-    policy = Policy(
-        budget=_amount(budget),
-        expires_at=expires_at,
-        not_before=not_before,
-        currency=currency,
-        per_spend=_amount(per_spend),
-        allowed_services=None if services is None else frozenset(json.loads(services)),
-        windows=tuple(Window(*one) for one in json.loads(windows)),
-        spends_max=spends_max,
-    )
+        session_id, owner_id, role, policy, created_at, revoked_at, paused_at, frozen_at, tree_id, parent_id, depth,
+        version, successor_id, carried, figures,
+    ) = row[:15]  # fmt: skip
+    usage, pace, others = spent_of(figures)
     return Session(
         id=session_id,
         owner_id=owner_id,
         role=Role(role),
-        policy=policy,
-        usage=Usage(held=int(held), captured=int(captured)),
+        policy=policy_of(policy),
+        usage=usage,
         created_at=created_at,
-        pace=Pace(spends, tuple(tuple((at, units) for at, units in ring) for ring in json.loads(rings))),
+        pace=pace,
         revoked_at=revoked_at,
         paused_at=paused_at,
         frozen_at=frozen_at,
+        others=others,
+        tree_id="" if tree_id == session_id else tree_id,
+        parent_id=parent_id,
+        depth=depth,
+        policy_version=version,
+        successor_id=successor_id,
+        carried=bool(carried),
     )
 
 
-def record_of(row: Row) -> SessionRecord:
+def record_of(row: Row, ancestors: Lineage = ()) -> SessionRecord:
     """A session and what is kept beside it, from the columns of RECORD."""
-    alias, wallet, key, label, recovery = row[19:]
-    return SessionRecord(session_of(row), alias, wallet, key, label, recovery)
+    alias, wallet, key, label, recovery, delegate = row[15:]
+    return SessionRecord(session_of(row), alias, wallet, key, label, recovery, delegate, ancestors)
+
+
+def session_values(session: Session) -> dict[str, Value]:
+    """The columns of a session that change with its life."""
+    policy = session.policy
+    return {
+        "id": session.id,
+        "tree_id": session.tree,
+        "parent_id": session.parent_id,
+        "policy": policy_text(policy),
+        "policy_version": session.policy_version,
+        "not_before": policy.not_before,
+        "expires_at": policy.expires_at,
+        "revoked_at": session.revoked_at,
+        "paused_at": session.paused_at,
+        "successor_id": session.successor_id,
+        "carried": int(session.carried),
+    }
 
 
 def record_values(record: SessionRecord) -> dict[str, Value]:
     """The columns of a session, by name."""
-    session, policy = record.session, record.session.policy
-    services = policy.allowed_services
-    return {
-        "id": session.id,
+    session = record.session
+    return session_values(session) | {
         "owner_id": session.owner_id,
         "role": str(session.role),
-        "budget": _text(policy.budget),
-        "per_spend": _text(policy.per_spend),
-        "currency": policy.currency,
-        "allowed_services": None if services is None else json.dumps(sorted(services)),
-        "not_before": policy.not_before,
-        "expires_at": policy.expires_at,
-        "held": str(session.usage.held),
-        "captured": str(session.usage.captured),
+        "depth": session.depth,
         "created_at": session.created_at,
-        "revoked_at": session.revoked_at,
-        "paused_at": session.paused_at,
-        "windows": json.dumps([(window.seconds, window.limit) for window in policy.windows]),
-        "spends_max": policy.spends_max,
-        "spends": session.pace.spends,
-        "rings": rings_text(session),
         "alias": record.alias,
         "wallet_address": record.wallet_address,
         "e2e_public_key": record.e2e_public_key,
         "label": record.label,
+        "delegate": record.delegate,
         "recovery": record.recovery,
     }
 
 
-def rings_text(session: Session) -> str:
-    """What counts against a session's windows, as its column has it."""
-    return json.dumps(session.pace.rings, separators=(",", ":"))
-
-
-def hold_of(row: Row) -> Hold:
-    """A hold from the columns of HOLD."""
-    hold_id, session_id, amount, state, placed_at, expires_at, captured, settled_at = row
-    return Hold(
+def spend_of(row: Row) -> SpendRecord:
+    """A hold and what is kept beside it, from the columns of SPEND."""
+    (
+        hold_id, session_id, request, amount, state, placed_at, expires_at, captured, refunded, settled_at, debits,
+        terms, owner_id, note, reference, payload, transaction_id,
+    ) = row  # fmt: skip
+    hold = Hold(
         id=hold_id,
         session_id=session_id,
+        request=request_of(request),
         amount=int(amount),
         state=HoldState(state),
         placed_at=placed_at,
         expires_at=expires_at,
         captured=int(captured),
+        refunded=int(refunded),
         settled_at=settled_at,
+        debits=tuple(debits.split()) if debits else (),
+        terms=terms,
     )
+    payment = None if payload is None else Payment(payload, reference)
+    return SpendRecord(hold, owner_id, note, payment, transaction_id)
+
+
+def hold_values(hold: Hold) -> dict[str, Value]:
+    """The columns of a hold that change with its state, and those that a new one begins with.
+
+    `lapses`: it ends by the clock alone. `look_at` is set for what only a chain can prove and no purchase does.
+    """
+    is_purchase = hold.request.operation == PURCHASE
+    lapses = hold.state in UNDECIDED or (hold.state is HoldState.HELD and not is_purchase)
+    return {
+        "id": hold.id,
+        "session_id": hold.session_id,
+        "request": request_text(hold.request),
+        "amount": str(hold.amount),
+        "state": str(hold.state),
+        "placed_at": hold.placed_at,
+        "expires_at": hold.expires_at,
+        "captured": str(hold.captured),
+        "refunded": str(hold.refunded),
+        "settled_at": hold.settled_at,
+        "debits": " ".join(hold.debits) or None,
+        "terms": hold.terms,
+        "lapses": int(lapses),
+        "look_at": 0 if hold.state is HoldState.UNKNOWN and not is_purchase else None,
+    }
 
 
 def service_of(row: Row) -> Service:
@@ -219,11 +259,3 @@ def transaction_values(transaction: Transaction) -> dict[str, Value]:
         "payment_status": str(transaction.payment_status),
         "dispute_outcome": transaction.dispute_outcome,
     }
-
-
-def _amount(text: str | None) -> int | None:
-    return None if text is None else int(text)
-
-
-def _text(amount: int | None) -> str | None:
-    return None if amount is None else str(amount)

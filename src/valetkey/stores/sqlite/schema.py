@@ -27,6 +27,7 @@ CREATE TABLE agents (
   created_at INTEGER NOT NULL,
   last_seen_at INTEGER NOT NULL,
   frozen_at INTEGER,
+  webhook_url TEXT,
   webhook_secret BLOB
 ) STRICT;
 CREATE INDEX agents_newest ON agents (created_at, seq);
@@ -37,33 +38,65 @@ CREATE TRIGGER agents_text_added AFTER INSERT ON agents BEGIN
   INSERT INTO agents_text (rowid, name, description) VALUES (new.seq, new.name, new.description);
 END;
 
+CREATE TABLE chains (
+  id TEXT PRIMARY KEY,
+  owner_id TEXT NOT NULL REFERENCES agents (id),
+  number INTEGER NOT NULL,
+  head BLOB NOT NULL,
+  at INTEGER NOT NULL,
+  anchored INTEGER NOT NULL DEFAULT 0,
+  sessions INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX chains_owner ON chains (owner_id);
+CREATE INDEX chains_ahead ON chains (owner_id, id) WHERE number > anchored AND id <> owner_id;
+
+CREATE TABLE audit (
+  seq INTEGER PRIMARY KEY,
+  owner_id TEXT NOT NULL,
+  chain_id TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  session_id TEXT,
+  body TEXT NOT NULL,
+  hash BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX audit_chain ON audit (chain_id, number);
+CREATE INDEX audit_owner ON audit (owner_id, seq);
+
 CREATE TABLE sessions (
   seq INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
   owner_id TEXT NOT NULL REFERENCES agents (id),
+  tree_id TEXT NOT NULL REFERENCES chains (id),
+  parent_id TEXT,
+  depth INTEGER NOT NULL,
   role TEXT NOT NULL,
-  budget TEXT,
-  per_spend TEXT,
-  currency TEXT NOT NULL,
-  allowed_services TEXT,
+  policy TEXT NOT NULL,
+  policy_version INTEGER NOT NULL,
   not_before INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
-  held TEXT NOT NULL,
-  captured TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   revoked_at INTEGER,
   paused_at INTEGER,
-  windows TEXT NOT NULL,
-  spends_max INTEGER,
-  spends INTEGER NOT NULL,
-  rings TEXT NOT NULL,
+  successor_id TEXT,
+  carried INTEGER NOT NULL,
   alias TEXT NOT NULL UNIQUE,
   wallet_address TEXT,
   e2e_public_key BLOB,
   label TEXT,
+  delegate TEXT,
   recovery BLOB
 ) STRICT;
 CREATE INDEX sessions_newest ON sessions (owner_id, created_at, seq);
+CREATE INDEX sessions_tree ON sessions (tree_id, seq);
+CREATE INDEX sessions_living ON sessions (owner_id, seq) WHERE revoked_at IS NULL;
+
+CREATE TABLE spent (
+  session_id TEXT PRIMARY KEY REFERENCES sessions (id),
+  figures TEXT NOT NULL,
+  exhausted INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE credentials (
   hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
@@ -117,15 +150,33 @@ CREATE TRIGGER services_text_changed AFTER UPDATE OF title, description ON servi
 END;
 
 CREATE TABLE holds (
-  id TEXT PRIMARY KEY,
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  owner_id TEXT NOT NULL,
   session_id TEXT NOT NULL REFERENCES sessions (id),
+  request TEXT NOT NULL,
   amount TEXT NOT NULL,
   state TEXT NOT NULL,
   placed_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
   captured TEXT NOT NULL,
-  settled_at INTEGER
-) STRICT, WITHOUT ROWID;
+  refunded TEXT NOT NULL,
+  settled_at INTEGER,
+  debits TEXT,
+  terms INTEGER NOT NULL,
+  lapses INTEGER NOT NULL,
+  look_at INTEGER,
+  note TEXT,
+  reference TEXT,
+  payload BLOB
+) STRICT;
+CREATE INDEX holds_session ON holds (session_id, seq);
+CREATE INDEX holds_owner ON holds (owner_id, seq);
+CREATE INDEX holds_undecided ON holds (session_id, request) WHERE state IN ('pending_approval', 'approved');
+CREATE INDEX holds_pending ON holds (owner_id, seq) WHERE state = 'pending_approval';
+CREATE INDEX holds_lapsing ON holds (expires_at) WHERE lapses = 1;
+CREATE INDEX holds_unknown ON holds (placed_at) WHERE state = 'unknown';
+CREATE INDEX holds_unproven ON holds (look_at) WHERE look_at IS NOT NULL;
 
 CREATE TABLE transactions (
   seq INTEGER PRIMARY KEY,
@@ -137,7 +188,7 @@ CREATE TABLE transactions (
   seller_id TEXT NOT NULL REFERENCES agents (id),
   seller_address TEXT NOT NULL,
   session_id TEXT REFERENCES sessions (id),
-  hold_id TEXT REFERENCES holds (id),
+  hold_id TEXT,
   quantity INTEGER NOT NULL,
   unit_price TEXT NOT NULL,
   subtotal TEXT NOT NULL,
@@ -177,6 +228,7 @@ CREATE INDEX transactions_buyer_status ON transactions (buyer_id, status, seq);
 CREATE INDEX transactions_seller_status ON transactions (seller_id, status, seq);
 CREATE INDEX transactions_self ON transactions (buyer_id, status) WHERE buyer_id = seller_id;
 CREATE INDEX transactions_session ON transactions (session_id, seq);
+CREATE INDEX transactions_hold ON transactions (hold_id) WHERE hold_id IS NOT NULL;
 CREATE INDEX transactions_service ON transactions (service_id, seller_id, status);
 CREATE INDEX transactions_completed ON transactions (completed_at, currency, total_units)
   WHERE status = 'completed';
@@ -211,7 +263,9 @@ CREATE TABLE idempotency (
   scope TEXT NOT NULL,
   key TEXT NOT NULL,
   fingerprint BLOB NOT NULL,
-  transaction_id TEXT NOT NULL REFERENCES transactions (id),
+  subject TEXT,
+  status INTEGER,
+  answer BLOB,
   PRIMARY KEY (scope, key)
 ) STRICT, WITHOUT ROWID;
 
@@ -233,7 +287,7 @@ CREATE TABLE events (
   seq INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
   agent_id TEXT NOT NULL REFERENCES agents (id),
-  transaction_id TEXT NOT NULL REFERENCES transactions (id),
+  transaction_id TEXT NOT NULL,
   name TEXT NOT NULL,
   url TEXT NOT NULL,
   body BLOB NOT NULL,

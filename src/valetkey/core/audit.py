@@ -1,0 +1,120 @@
+"""The audit log: chains of entries that nobody can change, drop or reorder without it being seen.
+
+There is a chain for each session tree and one for each owner, into which the heads of the trees are written. Every
+entry's hash covers the one before, so the hash of the last (the head) covers them all.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+GENESIS = b"\0" * 32
+"""What stands before the first entry of every chain."""
+
+DOMAIN = b"valetkey audit v1\0"
+
+Fact = str | int | bool | None | Sequence[str]
+"""What an entry tells. Amounts are decimal text of base units, so that every reader gets them exactly."""
+
+
+class Kind(StrEnum):
+    """What happened."""
+
+    SESSION_CREATED = "session_created"
+    CHILD_REGISTERED = "child_registered"
+    HOLD_PLACED = "hold_placed"
+    HOLD_REFUSED = "hold_refused"
+    APPROVAL_ASKED = "approval_asked"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXECUTED = "executed"
+    MARKED_UNKNOWN = "marked_unknown"
+    CAPTURED = "captured"
+    VOIDED = "voided"
+    EXPIRED = "expired"
+    REFUNDED = "refunded"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    REVOKED = "revoked"
+    ROTATED = "rotated"
+    EXTENDED = "extended"
+    FROZEN = "frozen"
+    THAWED = "thawed"
+    ALL_REVOKED = "all_revoked"
+    KEY_CREATED = "key_created"
+    KEY_REVOKED = "key_revoked"
+    ANCHOR = "anchor"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened. `seq` counts from 1 in its chain, `at` is unix seconds, `body` canonical JSON."""
+
+    chain_id: str
+    seq: int
+    at: int
+    kind: Kind
+    session_id: str | None
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a chain ends: the number and the hash of its last entry; 0 and GENESIS before the first."""
+
+    chain_id: str
+    seq: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Where a chain does not hold, and why."""
+
+    chain_id: str
+    seq: int
+    reason: str
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
+
+def canonical(facts: Mapping[str, Fact]) -> str:
+    """The one JSON text of these facts: members sorted, no blanks, ASCII only."""
+    return _encode(facts)
+
+
+def entry_hash(before: bytes, entry: Entry) -> bytes:
+    """SHA-256 of the domain, the hash before, and the JSON of [chain, seq, at, kind, session, body].
+
+    The lengths of the first two are fixed and JSON texts are unambiguous, so no two entries are written alike.
+    """
+    told = _encode([entry.chain_id, entry.seq, entry.at, str(entry.kind), entry.session_id, entry.body])
+    return hashlib.sha256(DOMAIN + before + told.encode("ascii")).digest()
+
+
+def append(
+    head: Head, at: int, kind: Kind, session_id: str | None, facts: Mapping[str, Fact]
+) -> tuple[Entry, Head]:
+    """The next entry of a chain and its new head. `at` is unix seconds, never before the entry before."""
+    entry = Entry(head.chain_id, head.seq + 1, at, kind, session_id, canonical(facts))
+    return entry, Head(head.chain_id, entry.seq, entry_hash(head.hash, entry))
+
+
+def verify(entries: Iterable[tuple[Entry, bytes]], start: Head) -> Head | Broken:
+    """The head after these entries of one chain, each with the hash that is claimed for it, or where they break."""
+    head, at = start, 0
+    for entry, claimed in entries:
+        if entry.chain_id != head.chain_id:
+            return Broken(head.chain_id, head.seq + 1, f"an entry of chain {entry.chain_id} is among them")
+        if entry.seq != head.seq + 1:
+            return Broken(head.chain_id, head.seq + 1, f"entry {entry.seq} comes after entry {head.seq}")
+        if entry.at < at:
+            return Broken(head.chain_id, entry.seq, "it is from before the entry before it")
+        hashed = entry_hash(head.hash, entry)
+        if hashed != claimed:
+            return Broken(head.chain_id, entry.seq, "its hash is not that of what it says")
+        head, at = Head(head.chain_id, entry.seq, hashed), entry.at
+    return head

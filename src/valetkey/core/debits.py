@@ -1,0 +1,73 @@
+"""Debiting sessions: what a spend changes in each session of a lineage, and which of them it concerns."""
+
+from dataclasses import replace
+
+from valetkey.core.session import Lineage, Pace, Session, Spent, Usage, ring_of, spent_of
+from valetkey.core.spend import Hold
+from valetkey.core.windows import added
+
+
+def debited(
+    session: Session,
+    currency: str,
+    *,
+    held: int = 0,
+    captured: int = 0,
+    spends: int = 0,
+    units: int = 0,
+    at: int,
+    now: int,
+) -> Session:
+    """The session after a change of its figures in a currency; below zero: they count no more.
+
+    `units` count against the windows from the moment `at` on.
+    """
+    limits = session.policy.limits(currency)
+    assert limits is not None, "what has no limit is not spent"
+    before = spent_of(session, currency)
+    usage = Usage(held=before.usage.held + held, captured=before.usage.captured + captured)
+    assert usage.held >= 0
+    assert usage.captured >= 0
+    rings = before.rings
+    if units and limits.windows:
+        rings = tuple(
+            added(window, ring_of(session, index, currency), units, at, now)
+            for index, window in enumerate(limits.windows)
+        )
+    count = session.pace.spends + spends
+    assert count >= 0
+    if currency == session.policy.currency:
+        return replace(session, usage=usage, pace=Pace(count, rings))
+    index = session.policy.currencies.index(currency) - 1
+    others = list(session.others or (Spent(),) * len(session.policy.others))
+    others[index] = Spent(usage, rings)
+    return replace(session, pace=Pace(count, session.pace.rings), others=tuple(others))
+
+
+def concerned(hold: Hold, lineage: Lineage) -> tuple[bool, ...]:
+    """Which sessions of the spender's lineage a hold was debited from, in its order.
+
+    A rotation may have put a session between them since: one that took its predecessor's usage over has the
+    hold in it too, and one that began at zero has not.
+    """
+    names = hold.debits or (hold.session_id,)
+    found: list[bool] = []
+    for index, one in enumerate(lineage):
+        before = lineage[index - 1] if index else None
+        took_over = before is not None and before.carried and before.successor_id == one.id and found[-1]
+        found.append(one.id in names or took_over)
+    return tuple(found)
+
+
+def every(lineage: Lineage, which: tuple[bool, ...] | None, currency: str, **change: int) -> Lineage:
+    """The lineage after the same change of the sessions that it concerns, of all when `which` is None."""
+    return tuple(
+        debited(one, currency, at=change["at"], now=change["now"], **_figures(change))
+        if which is None or which[index]
+        else one
+        for index, one in enumerate(lineage)
+    )
+
+
+def _figures(change: dict[str, int]) -> dict[str, int]:
+    return {name: value for name, value in change.items() if name not in ("at", "now")}

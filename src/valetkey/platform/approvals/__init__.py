@@ -1,0 +1,1 @@
+"""Approvals: spends above a threshold wait for their owner."""

@@ -1,0 +1,159 @@
+"""What becomes of sessions: extended, rotated, made out of each other, shown as a tree."""
+
+from dataclasses import replace
+
+import msgspec
+
+from valetkey.core.errors import InvalidInput
+from valetkey.core.ids import Kind
+from valetkey.core.policy import check_lifetime
+from valetkey.core.refusal import Refused
+from valetkey.crypto.credentials import credential_hash, new_id, new_session_token
+from valetkey.crypto.keys import load_public_key
+from valetkey.platform.callers import Caller
+from valetkey.platform.context import Platform
+from valetkey.platform.idempotency import Remembering
+from valetkey.platform.refusing import NotFound, RefusedRequest, Unauthenticated
+from valetkey.platform.sessions.making import record_of, units
+from valetkey.platform.sessions.service import own
+from valetkey.platform.sessions.views import session_view
+from valetkey.ports.accounts import Child, SessionQuery
+from valetkey.wire.attenuation import AttenuateRequest, Attenuation, SignedNarrowing, read, signer
+from valetkey.wire.sessions import (
+    CreatedSession,
+    ExtendSessionRequest,
+    RotateSessionRequest,
+    SessionTree,
+    SessionView,
+)
+from valetkey.wire.timestamps import iso_timestamp
+
+TREE_PAGE = 100
+
+
+async def extend(
+    platform: Platform, caller: Caller, session_id: str, asked: ExtendSessionRequest
+) -> SessionView:
+    """Let a session of the owner live longer, with a larger budget when one is given."""
+    record = await own(platform, caller, session_id)
+    _check_lifetime(platform, asked.expiry)
+    expires_at = platform.clock.now() + asked.expiry
+    if asked.expiry and expires_at < record.session.policy.expires_at:
+        raise InvalidInput("an extension ends no earlier than the session does", field="expiry")
+    done = await platform.store.extend_session(session_id, expires_at, units(asked.budget_usdc), caller.name)
+    if isinstance(done, Refused):
+        raise RefusedRequest(done)
+    return session_view(platform, done, caller.agent)
+
+
+async def rotate(
+    platform: Platform,
+    caller: Caller,
+    session_id: str,
+    asked: RotateSessionRequest,
+    remembering: Remembering,
+) -> CreatedSession:
+    """Put a session with new keys in the place of one. Its token is in the answer and nowhere else."""
+    before = await own(platform, caller, session_id)
+    now = platform.clock.now()
+    policy = before.session.policy
+    if asked.expiry is not None:
+        _check_lifetime(platform, asked.expiry)
+        policy = replace(policy, expires_at=now + asked.expiry)
+    if asked.budget_usdc is not msgspec.UNSET:
+        policy = replace(policy, budget=units(asked.budget_usdc))
+    record = record_of(
+        policy,
+        before.session.role,
+        caller,
+        now,
+        wallet=asked.session_wallet,
+        e2e_public_key=asked.e2e_public_key,
+        label=before.label if asked.label is None else asked.label,
+        delegate=before.delegate,
+        recovery=asked.recovery,
+    )
+    token = new_session_token()
+    made = CreatedSession(
+        session_id=record.session.id, token=token.reveal(), expires_at=iso_timestamp(policy.expires_at)
+    )
+    await platform.store.rotate_session(
+        session_id,
+        record,
+        credential_hash(token.reveal()),
+        grace_seconds=asked.grace_seconds,
+        carry=asked.carry_over,
+        answer=remembering.answer(made, 201),
+    )
+    return made
+
+
+async def attenuate(platform: Platform, asked: AttenuateRequest) -> SessionTree:
+    """Register child sessions by what their parents signed. Nobody needs to be known for it: the signatures say it.
+
+    Raises Unauthenticated for a signature that is not the parent's.
+    """
+    children: list[Child] = []
+    wallets: dict[str, str] = {}
+    for signed in asked.narrowings:
+        told = read(signed)
+        await _check_signature(platform, signed, told, wallets)
+        child = Child(
+            id=told.child_id,
+            parent_id=told.parent_id,
+            narrowing=told.narrowing,
+            alias=new_id(Kind.BUYER_ALIAS),
+            wallet_address=told.wallet,
+            e2e_public_key=told.e2e_public_key,
+            token_hash=told.token_hash,
+            label=told.label,
+        )
+        if told.e2e_public_key is not None:
+            load_public_key(told.e2e_public_key)
+        wallets[child.id] = told.wallet
+        children.append(child)
+    done = await platform.store.add_children(children)
+    if isinstance(done, Refused):
+        raise RefusedRequest(done)
+    owner = await platform.store.agent(done[0].session.owner_id)
+    assert owner is not None, "a session has an owner"
+    return SessionTree(sessions=[session_view(platform, record, owner) for record in done])
+
+
+async def tree(platform: Platform, caller: Caller, session_id: str) -> SessionTree:
+    """A session of the owner and all that were made out of it, each with what it spent."""
+    record = await own(platform, caller, session_id)
+    query = SessionQuery(caller.agent.id, tree_id=record.session.tree, sort="oldest", limit=TREE_PAGE)
+    found = {record.session.id: record}
+    total = 1
+    while query.offset < total:
+        page, total = await platform.store.sessions(query)
+        for one in page:
+            if any(parent.id == session_id for parent in one.ancestors):
+                found[one.session.id] = one
+        query = replace(query, offset=query.offset + TREE_PAGE)
+    ordered = sorted(found.values(), key=lambda one: len(one.ancestors))
+    return SessionTree(sessions=[session_view(platform, one, caller.agent) for one in ordered])
+
+
+async def _check_signature(
+    platform: Platform, signed: SignedNarrowing, told: Attenuation, wallets: dict[str, str]
+) -> None:
+    wallet = wallets.get(told.parent_id)
+    if wallet is None:
+        parent = await platform.store.session(told.parent_id)
+        if parent is None:
+            raise NotFound("The session that this one is made of is not known")
+        wallet = parent.wallet_address
+    if wallet is None or signer(signed) != wallet:
+        raise Unauthenticated("The narrowing is not signed by the session that it narrows")
+    if told.wallet == wallet:
+        raise InvalidInput("a child session has a wallet of its own", code="attenuation_malformed")
+
+
+def _check_lifetime(platform: Platform, seconds: int) -> None:
+    check_lifetime(
+        seconds,
+        seconds_min=platform.settings.session_seconds_min,
+        seconds_max=platform.settings.session_seconds_max,
+    )

@@ -1,0 +1,129 @@
+"""Policies and records of new sessions, out of what was asked for."""
+
+import base64
+from decimal import Decimal
+
+from valetkey.core.errors import InvalidInput
+from valetkey.core.ids import Kind
+from valetkey.core.limits import Limits
+from valetkey.core.money import CURRENCY_DECIMALS, parse_units
+from valetkey.core.policy import Policy
+from valetkey.core.session import Role, Session, Usage
+from valetkey.core.windows import Window
+from valetkey.crypto.credentials import new_id
+from valetkey.crypto.keys import checksum_address, is_address, load_public_key
+from valetkey.platform.callers import Caller
+from valetkey.ports.accounts import SessionRecord
+from valetkey.wire.limits import LimitRule
+from valetkey.wire.sessions import CreateSessionRequest
+
+ZERO_ADDRESS = "0x" + "0" * 40
+USDC_DECIMALS = CURRENCY_DECIMALS["USDC"]
+
+
+def policy_of(asked: CreateSessionRequest, now: int) -> Policy:
+    """The policy that an owner asks for at `now` (unix seconds). Raises InvalidInput."""
+    return Policy(
+        budget=units(asked.budget_usdc),
+        expires_at=now + asked.expiry,
+        not_before=asked.not_before or 0,
+        per_spend=units(asked.per_spend_usdc),
+        # On the wire an empty list is every service; in a policy that would be none.
+        allowed_services=frozenset(asked.allowed_service_ids) or None,
+        windows=_windows([(one.seconds, one.limit_usdc) for one in asked.windows], "USDC"),
+        spends_max=asked.spends_max,
+        approval_above=units(asked.approval_above_usdc),
+        others=tuple(sorted((_limits(one) for one in asked.limits), key=lambda one: one.currency)),
+        allowed_assets=_names(asked.allowed_assets),
+        allowed_chains=None if asked.allowed_chains is None else frozenset(asked.allowed_chains),
+        allowed_payees=_names(asked.allowed_payees),
+        allowed_operations=None if asked.allowed_operations is None else frozenset(asked.allowed_operations),
+        refunds_restore=asked.refunds_restore,
+    )
+
+
+def record_of(
+    policy: Policy,
+    role: Role,
+    caller: Caller,
+    now: int,
+    *,
+    wallet: str | None,
+    e2e_public_key: str | None,
+    label: str | None,
+    delegate: str | None,
+    recovery: str | None,
+) -> SessionRecord:
+    """A new session of the caller. Raises InvalidInput for keys that are none, or the owner's own."""
+    session = Session(
+        id=new_id(Kind.SESSION),
+        owner_id=caller.agent.id,
+        role=role,
+        policy=policy,
+        usage=Usage(),
+        created_at=now,
+    )
+    return SessionRecord(
+        session=session,
+        alias=new_id(Kind.BUYER_ALIAS),
+        wallet_address=_wallet(wallet, caller.agent.wallet_address),
+        e2e_public_key=_public_key(e2e_public_key),
+        label=label,
+        recovery=base64.b64decode(recovery) if recovery else None,
+        delegate=delegate,
+    )
+
+
+def units(amount: Decimal | None, currency: str = "USDC") -> int | None:
+    """Base units of a currency; None stays None. Raises InvalidAmount."""
+    return None if amount is None else parse_units(amount, CURRENCY_DECIMALS[currency])
+
+
+def _limits(asked: LimitRule) -> Limits:
+    currency = asked.currency
+    return Limits(
+        currency,
+        units(asked.budget, currency),
+        units(asked.per_spend, currency),
+        _windows([(one.seconds, one.limit) for one in asked.windows], currency),
+        units(asked.approval_above, currency),
+    )
+
+
+def _windows(asked: list[tuple[int, Decimal]], currency: str) -> tuple[Window, ...]:
+    """The windows, shortest first. Raises InvalidInput when one length is named twice."""
+    decimals = CURRENCY_DECIMALS[currency]
+    found = sorted(Window(seconds, parse_units(limit, decimals)) for seconds, limit in asked)
+    if len({window.seconds for window in found}) != len(found):
+        raise InvalidInput("each length of a window is named once", field="windows")
+    return tuple(found)
+
+
+def _names(names: list[str] | None) -> frozenset[str] | None:
+    """Assets and payees, which are the same in any case of their letters."""
+    return None if names is None else frozenset(one.lower() for one in names)
+
+
+def _wallet(wallet: str | None, owner_wallet: str) -> str | None:
+    if wallet is None:
+        return None
+    if not is_address(wallet):
+        raise InvalidInput(
+            "the checksum of the session wallet's address is wrong",
+            code="invalid_address",
+            field="sessionWallet",
+        )
+    address = checksum_address(wallet)
+    if address == ZERO_ADDRESS:
+        raise InvalidInput("the session wallet is an account", field="sessionWallet")
+    if address == owner_wallet:
+        raise InvalidInput("a session has a wallet of its own, not the owner's", field="sessionWallet")
+    return address
+
+
+def _public_key(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    key = bytes.fromhex(text)
+    load_public_key(key)
+    return key

@@ -1,0 +1,33 @@
+"""A spend as JSON."""
+
+from valetkey.core.money import CURRENCY_DECIMALS, format_units
+from valetkey.core.spend import HoldState
+from valetkey.ports.ledger import SpendRecord
+from valetkey.wire.spends import SpendView
+from valetkey.wire.timestamps import iso_timestamp
+
+
+def spend_view(record: SpendRecord) -> SpendView:
+    """What the owner and the session that asked see."""
+    hold, asset = record.hold, record.hold.request.amount.asset
+    decimals = CURRENCY_DECIMALS[asset.currency]
+    is_captured = hold.state is HoldState.CAPTURED
+    return SpendView(
+        spend_id=hold.id,
+        session_id=hold.session_id,
+        state=str(hold.state),
+        amount=format_units(hold.amount, decimals),
+        currency=asset.currency,
+        asset=asset.id,
+        payee=hold.request.payee,
+        operation=hold.request.operation,
+        service_id=hold.request.service_id,
+        note=record.note,
+        captured=format_units(hold.captured, decimals) if is_captured else None,
+        refunded=format_units(hold.refunded, decimals) if hold.refunded else None,
+        reference=record.payment.reference if record.payment else None,
+        transaction_id=record.transaction_id,
+        placed_at=iso_timestamp(hold.placed_at),
+        expires_at=iso_timestamp(hold.expires_at),
+        settled_at=None if hold.settled_at is None else iso_timestamp(hold.settled_at),
+    )

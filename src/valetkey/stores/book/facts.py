@@ -1,0 +1,107 @@
+"""The facts that a database holds under lock while something is decided, and what is written then.
+
+Everything here is synchronous: SQLite's book reads rows in the writer's transaction, PostgreSQL's was filled for a
+whole batch before. Nothing here decides.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from valetkey.core.audit import Kind
+from valetkey.core.session import Lineage, Session
+from valetkey.core.spend import Hold, SpendRequest
+from valetkey.core.transaction import Transaction
+from valetkey.ports.accounts import Answer, Child, SessionRecord
+from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
+
+Value = str | int | bool | None | list[str]
+"""What an audit entry tells. Amounts are decimal text of base units: integers of any size stay exact everywhere."""
+
+
+class Book(Protocol):
+    """Reads and writes of one transaction. Reads raise Contradiction for what is not there, unless None is said."""
+
+    now: int
+    """Unix seconds of this transaction."""
+
+    def record(self, session_id: str) -> SessionRecord: ...
+
+    def find_record(self, session_id: str) -> SessionRecord | None: ...
+
+    def lineage(self, session_id: str) -> Lineage:
+        """The session and its ancestors, with what they have spent."""
+        ...
+
+    def spend_record(self, hold_id: str) -> SpendRecord: ...
+
+    def undecided(self, session_id: str, request: SpendRequest) -> Hold | None:
+        """The hold of the same request that waits for approval, or for being executed."""
+        ...
+
+    def transaction(self, transaction_id: str) -> Transaction: ...
+
+    def funding_used(self, tx_hash: str, transaction_id: str) -> bool:
+        """Whether another transaction than this one was paid by that hash."""
+        ...
+
+    def remembered(self, idempotency: Idempotency) -> tuple[bytes, str] | None:
+        """The fingerprint and the subject (an id) of a key."""
+        ...
+
+    def tree_sessions(self, tree_id: str) -> int: ...
+
+    def living(self, owner_id: str) -> list[str]:
+        """Ids of an owner's sessions that are not revoked."""
+        ...
+
+    def write_spent(self, sessions: Lineage) -> None:
+        """What these sessions have spent."""
+        ...
+
+    def write_session(self, session: Session) -> None:
+        """Policy, life and place of a session that exists; not what it has spent."""
+        ...
+
+    def add_session(self, record: SessionRecord, token_hash: bytes) -> None: ...
+
+    def write_hold(self, hold: Hold, owner_id: str, note: str | None = None) -> None:
+        """A hold that is new, or its new state."""
+        ...
+
+    def write_payment(self, hold_id: str, payment: Payment) -> None: ...
+
+    def add_transaction(self, transaction: Transaction) -> None: ...
+
+    def write_transaction(self, before: Transaction, after: Transaction, *, funded: bool) -> None: ...
+
+    def mark_signed(self, transaction: Transaction) -> None:
+        """A payment was announced: the reconciler looks for it soon."""
+        ...
+
+    def remember(self, idempotency: Idempotency, subject: str) -> None: ...
+
+    def answer(self, answer: Answer) -> None: ...
+
+    def append(
+        self, owner_id: str, chain_id: str, kind: Kind, session_id: str | None, facts: Mapping[str, Value]
+    ) -> None:
+        """One more entry of the audit log."""
+        ...
+
+    def queue(self, events: tuple[Event, ...]) -> None: ...
+
+    def set_frozen(self, owner_id: str, *, frozen: bool) -> int | None:
+        """Freeze or thaw an owner; since when it is frozen."""
+        ...
+
+
+def child_record(child: Child, session: Session, ancestors: Lineage) -> SessionRecord:
+    """What is kept of a child session."""
+    return SessionRecord(
+        session,
+        alias=child.alias,
+        wallet_address=child.wallet_address,
+        e2e_public_key=child.e2e_public_key,
+        label=child.label,
+        ancestors=ancestors,
+    )

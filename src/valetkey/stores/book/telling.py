@@ -1,0 +1,99 @@
+"""What the audit log says of spends and sessions. No key, token or payload is ever in it."""
+
+from collections.abc import Mapping
+
+from valetkey.core.audit import Kind
+from valetkey.core.commands import (
+    Approve,
+    Capture,
+    Command,
+    Execute,
+    Expire,
+    Lapse,
+    MarkUnknown,
+    PlaceHold,
+    Refund,
+    Reject,
+    Void,
+)
+from valetkey.core.refusal import Refused
+from valetkey.core.spend import Hold, HoldState, SpendRequest
+from valetkey.ports.accounts import SessionRecord
+from valetkey.stores.book.facts import Value
+from valetkey.stores.records import policy_text
+
+KINDS: Mapping[type[Command], Kind] = {
+    PlaceHold: Kind.HOLD_PLACED,
+    Approve: Kind.APPROVED,
+    Reject: Kind.REJECTED,
+    Execute: Kind.EXECUTED,
+    MarkUnknown: Kind.MARKED_UNKNOWN,
+    Capture: Kind.CAPTURED,
+    Refund: Kind.REFUNDED,
+    Void: Kind.VOIDED,
+    Lapse: Kind.EXPIRED,
+    Expire: Kind.EXPIRED,
+}
+
+
+def asked(request: SpendRequest) -> dict[str, Value]:
+    """A request."""
+    return {
+        "units": str(request.amount.units),
+        "asset": request.amount.asset.id,
+        "currency": request.amount.asset.currency,
+        "payee": request.payee,
+        "service": request.service_id,
+        "operation": request.operation,
+    }
+
+
+def placed(hold: Hold) -> dict[str, Value]:
+    """A hold that was placed, or that waits for approval."""
+    return {
+        "hold": hold.id,
+        "amount": str(hold.amount),
+        "state": str(hold.state),
+        "ends": hold.expires_at,
+        **asked(hold.request),
+    }
+
+
+def moved(before: Hold, after: Hold, by: str) -> dict[str, Value]:
+    """A hold that went from one state to another."""
+    facts: dict[str, Value] = {
+        "hold": after.id,
+        "from": str(before.state),
+        "state": str(after.state),
+        "amount": str(after.amount),
+        "by": by,
+    }
+    if after.state is HoldState.CAPTURED:
+        facts |= {"captured": str(after.captured), "refunded": str(after.refunded)}
+    return facts
+
+
+def refused(request: SpendRequest, refusal: Refused) -> dict[str, Value]:
+    """A request that was refused, with every reason."""
+    return {
+        **asked(request),
+        "codes": [str(reason.code) for reason in refusal.reasons],
+        "rules": [
+            reason.rule if reason.session_id is None else f"{reason.rule} of {reason.session_id}"
+            for reason in refusal.reasons
+        ],
+    }
+
+
+def made(record: SessionRecord) -> dict[str, Value]:
+    """A session as it began."""
+    session = record.session
+    return {
+        "role": str(session.role),
+        "policy": policy_text(session.policy),
+        "policyVersion": session.policy_version,
+        "parent": session.parent_id,
+        "wallet": record.wallet_address,
+        "label": record.label,
+        "delegate": record.delegate,
+    }

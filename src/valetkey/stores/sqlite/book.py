@@ -1,0 +1,250 @@
+"""The ledger's facts in the writer's transaction: read when they are asked for, written at once."""
+
+from collections.abc import Mapping
+
+import apsw
+
+from valetkey.core.audit import GENESIS, Head, Kind, append
+from valetkey.core.errors import Contradiction
+from valetkey.core.session import Lineage, Session, exhausted
+from valetkey.core.spend import Hold, SpendRequest
+from valetkey.core.transaction import Transaction
+from valetkey.ports.accounts import Answer, SessionRecord
+from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
+from valetkey.stores.book.facts import Value as Fact
+from valetkey.stores.records import request_text, spent_text
+from valetkey.stores.sqlite.outbox import queue_events
+from valetkey.stores.sqlite.queue import enqueue, follow_status, signed
+from valetkey.stores.sqlite.rows import (
+    RECORD,
+    SESSION,
+    SESSIONS,
+    SPEND,
+    TRANSACTION,
+    TRANSACTION_PLACES,
+    hold_values,
+    record_of,
+    record_values,
+    session_of,
+    session_values,
+    spend_of,
+    transaction_of,
+    transaction_values,
+)
+from valetkey.stores.sqlite.standing import follow_step
+from valetkey.stores.sqlite.statements import row, rows
+
+# S608: the parts of these statements are constants of ours.
+_SESSION = f"SELECT {SESSION} FROM {SESSIONS} WHERE s.id = ?"  # noqa: S608
+_RECORD = f"SELECT {RECORD} FROM {SESSIONS} WHERE s.id = ?"  # noqa: S608
+_SPEND = f"SELECT {SPEND} FROM holds h WHERE h.id = ?"  # noqa: S608
+_UNDECIDED = (
+    f"SELECT {SPEND} FROM holds h WHERE h.session_id = ? AND h.request = ?"  # noqa: S608
+    " AND h.state IN ('pending_approval', 'approved')"
+)
+_TRANSACTION = f"SELECT {TRANSACTION} FROM transactions WHERE id = ?"  # noqa: S608
+_ADD_TRANSACTION = f"INSERT INTO transactions ({TRANSACTION}) VALUES ({TRANSACTION_PLACES})"  # noqa: S608
+_STEP = (
+    "UPDATE transactions SET status = :status, payment_status = :payment_status, updated_at = :updated_at,"
+    " escrow_tx_hash = :escrow_tx_hash, response_payload = :response_payload, delivery_proof = :delivery_proof,"
+    " delivered_at = :delivered_at, completed_at = :completed_at, dispute_reason = :dispute_reason,"
+    " disputed_at = :disputed_at, dispute_outcome = :dispute_outcome, buyer_percent = :buyer_percent,"
+    " funded_at = iif(:funded, :updated_at, funded_at) WHERE id = :id"
+)
+_ADD_SESSION = (
+    "INSERT INTO sessions (id, owner_id, tree_id, parent_id, depth, role, policy, policy_version, not_before,"
+    " expires_at, created_at, revoked_at, paused_at, successor_id, carried, alias, wallet_address, e2e_public_key,"
+    " label, delegate, recovery) VALUES (:id, :owner_id, :tree_id, :parent_id, :depth, :role, :policy,"
+    " :policy_version, :not_before, :expires_at, :created_at, :revoked_at, :paused_at, :successor_id, :carried,"
+    " :alias, :wallet_address, :e2e_public_key, :label, :delegate, :recovery)"
+)
+_LIFE = (
+    "UPDATE sessions SET parent_id = :parent_id, policy = :policy, policy_version = :policy_version,"
+    " not_before = :not_before, expires_at = :expires_at, revoked_at = :revoked_at, paused_at = :paused_at,"
+    " successor_id = :successor_id, carried = :carried WHERE id = :id AND tree_id = :tree_id"
+)
+_HOLD = (
+    "INSERT INTO holds (id, owner_id, session_id, request, amount, state, placed_at, expires_at, captured, refunded,"
+    " settled_at, debits, terms, lapses, look_at, note) VALUES (:id, :owner_id, :session_id, :request, :amount,"
+    " :state, :placed_at, :expires_at, :captured, :refunded, :settled_at, :debits, :terms, :lapses, :look_at, :note)"
+    " ON CONFLICT (id) DO UPDATE SET state = excluded.state, placed_at = excluded.placed_at,"
+    " expires_at = excluded.expires_at, captured = excluded.captured, refunded = excluded.refunded,"
+    " settled_at = excluded.settled_at, lapses = excluded.lapses, look_at = excluded.look_at"
+)
+_CHAIN = (
+    "INSERT INTO chains (id, owner_id, number, head, at) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (id) DO UPDATE SET number = excluded.number, head = excluded.head, at = excluded.at"
+)
+_ENTRY = (
+    "INSERT INTO audit (owner_id, chain_id, number, at, kind, session_id, body, hash)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def lineage_of(db: apsw.Connection, session_id: str) -> Lineage:
+    """The session and its ancestors. Raises Contradiction when there is no such session."""
+    found: list[Session] = []
+    wanted: str | None = session_id
+    while wanted is not None:
+        known = row(db, _SESSION, wanted)
+        if known is None:
+            raise Contradiction("there is no such session")
+        found.append(session_of(known))
+        wanted = found[-1].parent_id
+    return tuple(found)
+
+
+def find_record(db: apsw.Connection, session_id: str) -> SessionRecord | None:
+    """A session with its ancestors; None when there is none."""
+    found = row(db, _RECORD, session_id)
+    if found is None:
+        return None
+    record = record_of(found)
+    parent = record.session.parent_id
+    return record_of(found, lineage_of(db, parent)) if parent is not None else record
+
+
+def find_spend(db: apsw.Connection, hold_id: str) -> SpendRecord | None:
+    """A hold by its id; None when there is none."""
+    found = row(db, _SPEND, hold_id)
+    return spend_of(found) if found else None
+
+
+def find_transaction(db: apsw.Connection, transaction_id: str) -> Transaction | None:
+    """A transaction by its id; None when there is none."""
+    found = row(db, _TRANSACTION, transaction_id)
+    return transaction_of(found) if found else None
+
+
+class SqliteBook:
+    """See stores/book/facts.py, which documents every method."""
+
+    def __init__(self, db: apsw.Connection, now: int) -> None:
+        self._db = db
+        self.now = now
+
+    def record(self, session_id: str) -> SessionRecord:
+        found = find_record(self._db, session_id)
+        if found is None:
+            raise Contradiction("there is no such session")
+        return found
+
+    def find_record(self, session_id: str) -> SessionRecord | None:
+        return find_record(self._db, session_id)
+
+    def lineage(self, session_id: str) -> Lineage:
+        return lineage_of(self._db, session_id)
+
+    def spend_record(self, hold_id: str) -> SpendRecord:
+        found = find_spend(self._db, hold_id)
+        if found is None:
+            raise Contradiction("there is no such hold")
+        return found
+
+    def undecided(self, session_id: str, request: SpendRequest) -> Hold | None:
+        found = row(self._db, _UNDECIDED, session_id, request_text(request))
+        return spend_of(found).hold if found else None
+
+    def transaction(self, transaction_id: str) -> Transaction:
+        found = find_transaction(self._db, transaction_id)
+        if found is None:
+            raise Contradiction("there is no such transaction")
+        return found
+
+    def funding_used(self, tx_hash: str, transaction_id: str) -> bool:
+        sql = "SELECT 1 FROM transactions WHERE escrow_tx_hash = ? AND id <> ?"
+        return bool(rows(self._db, sql, tx_hash, transaction_id))
+
+    def remembered(self, idempotency: Idempotency) -> tuple[bytes, str] | None:
+        sql = "SELECT fingerprint, subject FROM idempotency WHERE scope = ? AND key = ?"
+        found = row(self._db, sql, idempotency.scope, idempotency.key)
+        return (found[0], found[1]) if found else None
+
+    def tree_sessions(self, tree_id: str) -> int:
+        found = row(self._db, "SELECT sessions FROM chains WHERE id = ?", tree_id)
+        return found[0] if found else 0
+
+    def living(self, owner_id: str) -> list[str]:
+        sql = "SELECT id FROM sessions WHERE owner_id = ? AND revoked_at IS NULL ORDER BY seq"
+        return [one for (one,) in rows(self._db, sql, owner_id)]
+
+    def write_spent(self, sessions: Lineage) -> None:
+        for one in sessions:
+            sql = "UPDATE spent SET figures = ?, exhausted = ? WHERE session_id = ?"
+            self._db.execute(sql, (spent_text(one), int(exhausted(one)), one.id))
+
+    def write_session(self, session: Session) -> None:
+        self._db.execute(_LIFE, session_values(session))
+        # A larger budget may bring an exhausted session back.
+        sql = "UPDATE spent SET exhausted = ? WHERE session_id = ?"
+        self._db.execute(sql, (int(exhausted(session)), session.id))
+
+    def add_session(self, record: SessionRecord, token_hash: bytes) -> None:
+        session = record.session
+        self._db.execute(
+            "INSERT INTO chains (id, owner_id, number, head, at, sessions) VALUES (?, ?, 0, ?, ?, 1)"
+            " ON CONFLICT (id) DO UPDATE SET sessions = sessions + 1",
+            (session.tree, session.owner_id, GENESIS, self.now),
+        )
+        self._db.execute(_ADD_SESSION, record_values(record))
+        sql = "INSERT INTO spent (session_id, figures, exhausted) VALUES (?, ?, ?)"
+        self._db.execute(sql, (session.id, spent_text(session), int(exhausted(session))))
+        self._db.execute("INSERT INTO credentials (hash, session_id) VALUES (?, ?)", (token_hash, session.id))
+
+    def write_hold(self, hold: Hold, owner_id: str, note: str | None = None) -> None:
+        self._db.execute(_HOLD, hold_values(hold) | {"owner_id": owner_id, "note": note})
+
+    def write_payment(self, hold_id: str, payment: Payment) -> None:
+        sql = "UPDATE holds SET reference = ?, payload = ? WHERE id = ?"
+        self._db.execute(sql, (payment.reference, payment.payload, hold_id))
+
+    def add_transaction(self, transaction: Transaction) -> None:
+        self._db.execute(_ADD_TRANSACTION, transaction_values(transaction))
+        enqueue(self._db, self.now, transaction)
+
+    def write_transaction(self, before: Transaction, after: Transaction, *, funded: bool) -> None:
+        self._db.execute(_STEP, {**transaction_values(after), "funded": funded})
+        follow_status(self._db, self.now, before, after)
+        follow_step(self._db, before, after)
+
+    def mark_signed(self, transaction: Transaction) -> None:
+        signed(self._db, self.now, transaction)
+
+    def remember(self, idempotency: Idempotency, subject: str) -> None:
+        sql = "INSERT INTO idempotency (scope, key, fingerprint, subject) VALUES (?, ?, ?, ?)"
+        self._db.execute(sql, (idempotency.scope, idempotency.key, idempotency.fingerprint, subject))
+
+    def answer(self, answer: Answer) -> None:
+        key = answer.idempotency
+        self._db.execute(
+            "INSERT INTO idempotency (scope, key, fingerprint, status, answer) VALUES (?, ?, ?, ?, ?)",
+            (key.scope, key.key, key.fingerprint, answer.status, answer.body),
+        )
+
+    def append(
+        self, owner_id: str, chain_id: str, kind: Kind, session_id: str | None, facts: Mapping[str, Fact]
+    ) -> None:
+        found = row(self._db, "SELECT number, head, at FROM chains WHERE id = ?", chain_id)
+        number, hashed, at = found or (0, GENESIS, 0)
+        entry, head = append(Head(chain_id, number, hashed), max(self.now, at), kind, session_id, facts)
+        self._db.execute(_CHAIN, (chain_id, owner_id, head.seq, head.hash, entry.at))
+        self._db.execute(
+            _ENTRY,
+            (owner_id, chain_id, entry.seq, entry.at, str(kind), session_id, entry.body, head.hash),
+        )
+
+    def queue(self, events: tuple[Event, ...]) -> None:
+        queue_events(self._db, self.now, events)
+
+    def set_frozen(self, owner_id: str, *, frozen: bool) -> int | None:
+        if frozen:
+            sql = "UPDATE agents SET frozen_at = coalesce(frozen_at, ?) WHERE id = ? RETURNING frozen_at"
+            found = row(self._db, sql, self.now, owner_id)
+        else:
+            found = row(
+                self._db, "UPDATE agents SET frozen_at = NULL WHERE id = ? RETURNING frozen_at", owner_id
+            )
+        if found is None:
+            raise Contradiction("there is no such agent")
+        since: int | None = found[0]
+        return since
