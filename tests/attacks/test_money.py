@@ -190,14 +190,19 @@ def test_the_books_agree_to_the_last_base_unit(
     session, service = owner.session(budgetUsdc=1), seller.offer(price="0.333333")
     assert [session.buy(service).status_code for _ in range(3)] == [201, 201, 403]
     holds: dict[str, list[int]] = {}
-    for session_id, amount, state, captured in rows(
-        server, "SELECT session_id, amount, state, captured FROM holds"
+    for session_id, amount, state, captured, debits in rows(
+        server, "SELECT session_id, amount, state, captured, debits FROM holds"
     ):
-        sums = holds.setdefault(session_id, [0, 0])
-        sums[0] += int(amount) if state in ("held", "unknown") else 0
-        sums[1] += int(captured)
-    found: list[tuple[Any, ...]] = rows(server, "SELECT id, budget, held, captured FROM sessions")
+        for debited in (debits or session_id).split():
+            sums = holds.setdefault(debited, [0, 0])
+            sums[0] += int(amount) if state in ("held", "unknown", "pending_approval", "approved") else 0
+            sums[1] += int(captured)
+    sql = "SELECT s.id, s.policy, f.figures FROM sessions s JOIN spent f ON f.session_id = s.id"
+    found: list[tuple[str, str, str]] = rows(server, sql)
     assert holds
-    for session_id, budget, held, captured in found:
-        assert [int(held), int(captured)] == holds.get(session_id, [0, 0])
-        assert budget is None or int(held) + int(captured) <= int(budget)
+    for session_id, policy, figures in found:
+        # Held and captured of the session's own currency stand first.
+        held, captured, _ = json.loads(figures)[1]
+        budget = json.loads(policy).get("budget")
+        assert [held, captured] == holds.get(session_id, [0, 0])
+        assert budget is None or held + captured <= budget

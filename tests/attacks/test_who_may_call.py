@@ -9,6 +9,7 @@ import pytest
 
 from tests.attacks.conftest import Rows
 from tests.integration.platform.serving import Agent, Server, registration
+from tests.integration.platform.test_growing import narrowed
 from valetkey.crypto.keys import PrivateKey
 from valetkey.platform.api import ENDPOINTS
 from valetkey.platform.http import Access, Endpoint
@@ -29,6 +30,13 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/transactions/{id}/fund": {"txHash": HASH},
     "POST /api/v1/transactions/{id}/deliver": {"responsePayload": {"stolen": True}},
     "POST /api/v1/transactions/{id}/dispute": {"reason": "stolen"},
+    "POST /api/v1/agents/session/{id}/extend": {"expiry": 3_600},
+    "POST /api/v1/agents/session/{id}/rotate": {},
+    "POST /api/v1/spends": {"amount": 1},
+    "POST /api/v1/spends/check": {"amount": 1},
+    "POST /api/v1/spends/{id}/signed": {"payload": "c3RvbGVu"},
+    "POST /api/v1/spends/{id}/refund": {"amount": 1},
+    "PUT /api/v1/agents/webhook": {"url": None},
     "POST /api/v1/transactions/{id}/dispute/evidence": {"evidenceType": "x", "description": "stolen"},
 }
 EVERYONE = ("/api/v1/services/{id}", "/api/v1/agents/{id}/discovery-score", "/api/v1/agents/{id}/public-key")
@@ -45,6 +53,7 @@ class Scene:
     session: Agent
     service: Any
     bought: str
+    spend: str
 
     def path(self, endpoint: Endpoint) -> str:
         """The endpoint's path with the victim's id in it."""
@@ -52,6 +61,8 @@ class Scene:
             known = self.bought
         elif "/services/" in endpoint.path:
             known = self.service["id"]
+        elif "/spends/" in endpoint.path or "/approvals/" in endpoint.path:
+            known = self.spend
         elif "/session/" in endpoint.path:
             known = self.session.session_id
         else:
@@ -63,6 +74,9 @@ class Scene:
             return registration(PrivateKey.generate())
         if endpoint.path.endswith("/checkout"):
             return {"serviceId": self.service["id"]}
+        if endpoint.path.endswith("/attenuate"):
+            _, narrowing, _ = narrowed(self.session)
+            return {"narrowings": [narrowing]}
         return BODIES.get(f"{endpoint.method} {endpoint.path}")
 
     def ask(self, endpoint: Endpoint, headers: Any, query: str = "") -> httpx.Response:
@@ -77,7 +91,8 @@ def scene(server: Server) -> Scene:
     owner, seller = server.register(), server.register()
     session, service = owner.session(), seller.offer()
     bought = session.buy(service).json()["data"]["transactionId"]
-    return Scene(server, owner, seller, session, service, bought)
+    spend = session.data("POST", "/spends", {"amount": 1})["spendId"]
+    return Scene(server, owner, seller, session, service, bought, spend)
 
 
 def named(endpoint: Endpoint) -> str:
@@ -149,7 +164,7 @@ def test_a_session_never_acts_as_its_owner(scene: Scene, endpoint: Endpoint, rol
     answer = told(scene.ask(endpoint, {"X-API-Key": session.credential}))
     if endpoint.access is Access.OWNER:
         assert answer == (403, str(endpoint.owner_code))
-    elif endpoint.path.endswith("/checkout"):
+    elif endpoint.method == "POST" and endpoint.path.endswith(("/checkout", "/spends")):
         assert answer[0] == (201 if role == "buyer" else 403)
     elif "{id}" in endpoint.path and endpoint.path not in EVERYONE:
         # Its owner's other session, and what that session bought.

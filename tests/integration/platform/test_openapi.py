@@ -17,7 +17,11 @@ post /transactions/{id}/dispute/evidence | get /network | get /agents/session/se
 get /agents/session/{id} | put /agents/session/{id}/recovery | get /agents/session/{id}/recovery
 post /agents/webhook-secret | post /transactions/{id}/signed | post /agents/session/{id}/pause
 post /agents/session/{id}/resume | post /agents/sessions/freeze | post /agents/sessions/thaw
-post /agents/sessions/revoke
+post /agents/sessions/revoke | post /agents/session/{id}/extend | post /agents/session/{id}/rotate
+post /agents/session/attenuate | get /agents/session/{id}/tree | post /spends | post /spends/check | get /spends
+get /spends/{id} | post /spends/{id}/signed | post /spends/{id}/execute | post /spends/{id}/capture
+post /spends/{id}/void | post /spends/{id}/refund | get /approvals | post /approvals/{id}/approve
+post /approvals/{id}/reject | put /agents/webhook
 """
 
 

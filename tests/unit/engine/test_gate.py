@@ -18,7 +18,7 @@ from valetkey.core.transaction import PaymentStatus, Transaction, TransactionSta
 from valetkey.engine.gate import Order, SpendGate
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.clock import Clock
-from valetkey.ports.ledger import Idempotency, LedgerStore
+from valetkey.ports.ledger import Asking, Idempotency, LedgerStore
 
 NOW = 2_000
 CHECKOUT_SECONDS = 1_800
@@ -32,7 +32,9 @@ class Ledger:
         self.placed: list[tuple[Transaction, Idempotency | None]] = []
         self.no: Refused | None = None
 
-    async def place(self, transaction: Transaction, idempotency: Idempotency | None) -> Transaction | Refused:
+    async def place(
+        self, transaction: Transaction, idempotency: Idempotency | None, asking: Asking | None
+    ) -> Transaction | Refused:
         self.placed.append((transaction, idempotency))
         return self.no or transaction
 

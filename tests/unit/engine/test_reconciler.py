@@ -11,7 +11,7 @@ from valetkey.core.commands import Capture, Expire
 from valetkey.core.errors import ChainUnavailable, Contradiction
 from valetkey.core.escrow import DisputeOutcome, Escrow, EscrowStatus, Resolution
 from valetkey.core.refusal import Code, Refused, refuse
-from valetkey.core.spend import Hold, HoldState
+from valetkey.core.spend import Hold, HoldState, SpendRequest
 from valetkey.core.transaction import Party, PaymentStatus, Step, Transaction, TransactionStatus
 from valetkey.engine.reconciler import BATCH, LOOKING_MAX, Reconciler, pause_seconds
 from valetkey.engine.settlement import Settlement
@@ -38,7 +38,7 @@ class Ledger:
         self.state = HoldState.HELD
 
     async def hold(self, hold_id: str) -> Hold:
-        return Hold(hold_id, "ses_a", AGREED.total.units, self.state, 0, END)
+        return Hold(hold_id, "ses_a", SpendRequest(AGREED.total), AGREED.total.units, self.state, 0, END)
 
     async def awaiting_proof(self, limit: int) -> list[Waiting]:
         return [Waiting(one, False, self.now) for one in self.waiting[:limit]]
