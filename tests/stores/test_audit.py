@@ -1,4 +1,4 @@
-"""The audit log: every decision and every event of a session's life is there when it is answered, and the chains hold."""
+"""The audit log: every decision and event of a session is in it when it is answered, and the chains hold."""
 
 import json
 
