@@ -39,7 +39,9 @@ def document() -> Json:
     """The whole OpenAPI 3.1 document."""
     kinds: list[Any] = []
     for endpoint in ENDPOINTS:
-        kinds += [kind for kind in (endpoint.takes, endpoint.gives, endpoint.query) if kind not in (None, str)]
+        kinds += [
+            kind for kind in (endpoint.takes, endpoint.gives, endpoint.query) if kind not in (None, str)
+        ]
     _, components = msgspec.json.schema_components(kinds, ref_template=TEMPLATE)
     paths: dict[str, Json] = {}
     for endpoint in ENDPOINTS:

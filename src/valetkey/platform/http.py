@@ -132,8 +132,9 @@ Handler = Callable[[Call], Awaitable[object]]
 class Endpoint:
     """One line of the API. `takes`, `query` and `gives` are the Structs that OpenAPI is written from.
 
-    `media`: what it answers when that is no JSON. `secret`: its answer shows a secret. `remembers`: an Idempotency-Key keeps its answer; the others are reads,
-    remember by themselves, or are for callers that nobody knows yet.
+    `media`: what it answers when that is no JSON. `secret`: its answer shows a secret. `remembers`: an
+    Idempotency-Key keeps its answer; the others are reads, remember by themselves, or are for callers that nobody
+    knows yet.
     """
 
     method: str

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from valetkey.core.errors import EnvironmentFailure
+from valetkey.core.errors import ValetkeyError
 from valetkey.platform.refusing import RateLimited
 
 SEND_SECONDS_MAX = 30.0
@@ -83,7 +83,7 @@ class Streamed(Response):
                 async for piece in self._pieces:
                     async with asyncio.timeout(SEND_SECONDS_MAX):
                         await send({"type": "http.response.body", "body": piece, "more_body": True})
-        except (TimeoutError, EnvironmentFailure):
+        except (TimeoutError, ValetkeyError):
             # The server closes a connection whose answer was not ended.
             return
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -232,6 +232,7 @@ class AccountStore(Protocol):
     async def feed(self, owner_id: str, cursor: str | None, limit: int) -> list[FeedEntry]:
         """What happened to an owner's sessions after a cursor, in an order that never changes; None: from now on.
 
-        FEED_BEGINNING is the cursor before the first. With None one entry at most comes back, the newest, whose cursor is where to begin.
+        FEED_BEGINNING is the cursor before the first.
+        With None one entry at most comes back, the newest, whose cursor is where to begin.
         """
         ...

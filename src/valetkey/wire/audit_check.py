@@ -83,8 +83,8 @@ def check(lines: Iterable[bytes], key: bytes | None = None) -> Report:
     """
     numbered = enumerate(lines, 1)
     form, start, number = _begin(numbered)
-    reading = _Reading(start, key)
-    for number, text in numbered:  # noqa: B007 - the last number counts after the loop
+    reading = _Reading(number, start, key)
+    for number, text in numbered:
         reading.take(number, text, form)
     return reading.end(number)
 
@@ -124,7 +124,7 @@ class _Chain:
 
 
 class _Reading:
-    def __init__(self, start: Start, key: bytes | None) -> None:
+    def __init__(self, number: int, start: Start, key: bytes | None) -> None:
         self._start = start
         self._key = bytes.fromhex(start.key) if key is None else key
         self._report = Report(start.owner, start.tree, start.at, self._key, key is not None)
@@ -134,7 +134,7 @@ class _Reading:
         self._heads_count = 0
         self._closed = False
         if key is not None and key.hex() != start.key:
-            self._blame(1, "bad signature: the file names another key than the one that was given")
+            self._blame(number, "bad signature: the file names another key than the one that was given")
 
     def take(self, number: int, text: bytes, form: Format) -> None:
         if self._closed:
@@ -274,7 +274,9 @@ class _Reading:
                 f" {self._heads_count} signed heads are here, and they are not the same",
             )
         elif line.entries != self._report.entries:
-            self._blame(number, f"missing: {line.entries} entries were exported, {self._report.entries} are here")
+            self._blame(
+                number, f"missing: {line.entries} entries were exported, {self._report.entries} are here"
+            )
 
 
 class _Anchor(msgspec.Struct):

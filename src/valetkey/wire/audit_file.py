@@ -1,4 +1,4 @@
-"""The file of an audit export, as JSON Lines or CSV: its lines, and what the platform signs. See docs/reference/audit.md.
+"""The file of an audit export, as JSON Lines or CSV: its lines, and what is signed. See docs/reference/audit.md.
 
 Every line has one spelling, so that reading a line and writing it again gives the same bytes.
 """
@@ -29,7 +29,7 @@ Count = Annotated[int, Meta(ge=0, le=2**62)]
 
 
 class Start(msgspec.Struct, frozen=True, tag="export", forbid_unknown_fields=True):
-    """The first line. `at` is unix seconds, `tree` the only chain that was asked for, `key` the platform's public key."""
+    """The first line. `at` is unix seconds, `tree` the only chain of it, `key` the platform's public key."""
 
     version: int
     owner: str

@@ -89,9 +89,7 @@ class Export:
             after = heads[-1].chain_id
 
     async def _page(self, head: Head, after: int) -> tuple[bytes, int]:
-        found = await self._store.audit(
-            self._start.owner, head.chain_id, after, min(PAGE, head.seq - after)
-        )
+        found = await self._store.audit(self._start.owner, head.chain_id, after, min(PAGE, head.seq - after))
         assert found, "AUDIT_IS_COMPLETE: a chain has every entry up to its head"
         self._entries += len(found)
         lines = [
