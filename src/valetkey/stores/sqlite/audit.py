@@ -59,7 +59,7 @@ class SqliteAudit(Tables):
         """See ports/accounts.py."""
         which, value = ("id > ?", after) if chain_id is None else ("id = ?", chain_id)
         sql = (
-            "SELECT id, number, head FROM chains"
+            "SELECT id, number, head FROM chains"  # noqa: S608 - constants of ours
             f" WHERE owner_id = ? AND number > 0 AND {which} ORDER BY id LIMIT ?"
         )
         found = await self._database.read(lambda db: rows(db, sql, owner_id, value, limit))
@@ -97,4 +97,5 @@ def _anchor(db: apsw.Connection, now: int, limit: int) -> int:
         facts = {"tree": chain_id, "seq": number, "head": head.hex()}
         book.append(owner_id, owner_id, Kind.ANCHOR, None, facts)
         db.execute("UPDATE chains SET anchored = ? WHERE id = ?", (number, chain_id))
+    book.flush()
     return len(ahead)
