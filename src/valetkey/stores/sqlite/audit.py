@@ -58,10 +58,8 @@ class SqliteAudit(Tables):
     ) -> list[Head]:
         """See ports/accounts.py."""
         which, value = ("id > ?", after) if chain_id is None else ("id = ?", chain_id)
-        sql = (
-            "SELECT id, number, head FROM chains"  # noqa: S608 - constants of ours
-            f" WHERE owner_id = ? AND number > 0 AND {which} ORDER BY id LIMIT ?"
-        )
+        which = f"owner_id = ? AND number > 0 AND {which}"
+        sql = f"SELECT id, number, head FROM chains WHERE {which} ORDER BY id LIMIT ?"  # noqa: S608 - constants of ours
         found = await self._database.read(lambda db: rows(db, sql, owner_id, value, limit))
         return [Head(*one) for one in found]
 
