@@ -13,6 +13,7 @@ def debited(
     *,
     held: int = 0,
     captured: int = 0,
+    restored: int = 0,
     spends: int = 0,
     units: int = 0,
     at: int,
@@ -30,7 +31,11 @@ def debited(
         # that is proven late is counted. Nothing of that currency can be granted here.
         return replace(session, pace=replace(session.pace, spends=count))
     before = spent_of(session, currency)
-    usage = Usage(held=before.usage.held + held, captured=before.usage.captured + captured)
+    usage = Usage(
+        held=before.usage.held + held,
+        captured=before.usage.captured + captured,
+        restored=before.usage.restored + restored,
+    )
     assert usage.held >= 0
     assert usage.captured >= 0
     rings = before.rings

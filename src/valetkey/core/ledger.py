@@ -239,7 +239,7 @@ def _refund(state: State, hold: Hold, command: Refund, now: int) -> State:
         concerns and one.policy.refunds_restore
         for one, concerns in zip(state.lineage, concerned(hold, state.lineage), strict=True)
     )
-    lineage = every(state.lineage, which, hold.currency, captured=-back, at=now, now=now)
+    lineage = every(state.lineage, which, hold.currency, captured=-back, restored=back, at=now, now=now)
     return _state(lineage, replace(hold, refunded=command.total))
 
 

@@ -211,7 +211,7 @@ def _carried(old: Session, new: Session, now: int) -> Session:
         known = tuple(
             (window, ring_of(old, index, limits.currency)) for index, window in enumerate(before.windows)
         )
-        rings = tuple(carried(window, usage.committed, known, now) for window in limits.windows)
+        rings = tuple(carried(window, usage.gross, known, now) for window in limits.windows)
         return Spent(usage, rings)
 
     main = taken_over(new.policy.main)
