@@ -7,11 +7,12 @@ because each would lock a row that others share: what is referred to is never de
 Amounts are decimal text, figures JSON text; times are unix seconds. Credentials are hashes.
 """
 
-import asyncpg
+from typing import Any
 
 from valetkey.stores.failures import StoreUnreadable
 
-Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+Connection = Any
+"""A connection of asyncpg, or the proxy of one that its pool lends. asyncpg has no types."""
 
 _LOCK = 0x56414C54
 """The advisory lock of migrations ("VALT"): two that start at once do it once."""
