@@ -21,6 +21,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+audit = typer.Typer(help="The audit log.", no_args_is_help=True)
+app.add_typer(audit, name="audit")
+
 Json = Annotated[bool, typer.Option("--json", help="Print data for programs.")]
 
 
@@ -106,6 +109,20 @@ def serve(
     if fd is None:
         typer.echo(f"listening on http://{host}:{listener.getsockname()[1]}", err=True)
     run_platform(listener, settings, stop_with_stdin=stop_with_stdin)
+
+
+@audit.command()
+def verify(
+    file: Annotated[str, typer.Argument(help="An audit export, JSON Lines or CSV; - for standard input.")],
+    key: Annotated[
+        str | None, typer.Option(help="The platform's public key, 64 hex digits, from a place you trust.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check an audit export offline: exit code 0 when it holds, 1 when it was changed, 2 when it is none."""
+    from valetkey.cli.audit import run_verify
+
+    raise typer.Exit(run_verify(file, key, as_json=as_json))
 
 
 @app.command()

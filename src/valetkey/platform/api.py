@@ -2,6 +2,7 @@
 
 from valetkey.platform.agents.routes import ENDPOINTS as AGENTS
 from valetkey.platform.approvals.routes import ENDPOINTS as APPROVALS
+from valetkey.platform.audit.routes import ENDPOINTS as AUDIT
 from valetkey.platform.checkout.routes import ENDPOINTS as CHECKOUT
 from valetkey.platform.http import Endpoint
 from valetkey.platform.market.routes import ENDPOINTS as MARKET
@@ -17,6 +18,7 @@ ENDPOINTS: list[Endpoint] = [
     *WEBHOOKS,
     *SPENDS,
     *APPROVALS,
+    *AUDIT,
     *AGENTS,
     *SERVICES,
     *CHECKOUT,

@@ -107,6 +107,12 @@ class Call:
         """A header's value."""
         return self.request.headers.get(name)
 
+    async def still_owner(self) -> None:
+        """Look the owner's credential up again, for an answer that takes long. Raises as at the beginning."""
+        platform = self.platform
+        caller = await authenticate(platform.store, _credential(self.request), platform.clock.now())
+        caller.require_owner()
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -126,8 +132,9 @@ Handler = Callable[[Call], Awaitable[object]]
 class Endpoint:
     """One line of the API. `takes`, `query` and `gives` are the Structs that OpenAPI is written from.
 
-    `secret`: its answer shows a secret. `remembers`: an Idempotency-Key keeps its answer; the others are reads,
-    remember by themselves, or are for callers that nobody knows yet.
+    `media`: what it answers when that is no JSON. `secret`: its answer shows a secret. `remembers`: an
+    Idempotency-Key keeps its answer; the others are reads, remember by themselves, or are for callers that nobody
+    knows yet.
     """
 
     method: str
@@ -142,6 +149,7 @@ class Endpoint:
     owner_code: Code = Code.OWNER_ONLY
     status: int = 200
     flat: bool = False
+    media: tuple[str, ...] = ()
     secret: bool = False
     remembers: bool = True
 

@@ -5,7 +5,7 @@ import apsw
 from valetkey.core.audit import Entry, Head, Kind
 from valetkey.core.errors import InvalidInput
 from valetkey.core.refusal import Refused
-from valetkey.ports.accounts import Answer, FeedEntry
+from valetkey.ports.accounts import HEADS_MAX, Answer, FeedEntry
 from valetkey.ports.ledger import Idempotency
 from valetkey.stores.book.placing import MISMATCH
 from valetkey.stores.rows import Row
@@ -54,10 +54,17 @@ class SqliteAudit(Tables):
         found = await self._database.read(lambda db: rows(db, sql, chain_id, after, owner_id, limit))
         return [(_entry(one), one[6]) for one in found]
 
-    async def heads(self, owner_id: str) -> list[Head]:
+    async def heads(
+        self, owner_id: str, *, chain_id: str | None = None, after: str = "", limit: int = HEADS_MAX
+    ) -> list[Head]:
         """See ports/accounts.py."""
-        sql = "SELECT id, number, head FROM chains WHERE owner_id = ? AND number > 0 ORDER BY id"
-        return [Head(*one) for one in await self._database.read(lambda db: rows(db, sql, owner_id))]
+        which, value = ("id > ?", after) if chain_id is None else ("id = ?", chain_id)
+        sql = (
+            "SELECT id, number, head FROM chains"
+            f" WHERE owner_id = ? AND number > 0 AND {which} ORDER BY id LIMIT ?"
+        )
+        found = await self._database.read(lambda db: rows(db, sql, owner_id, value, limit))
+        return [Head(*one) for one in found]
 
     async def anchor(self, limit: int) -> int:
         """See ports/accounts.py."""
