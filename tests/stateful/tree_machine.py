@@ -152,7 +152,9 @@ class TreeMachine(RuleBasedStateMachine):
         return new
 
     @rule(
-        session=sessions, later=st.sampled_from([-1, 0, 0, 600]), budget=st.none() | st.sampled_from([40, 120])
+        session=sessions,
+        later=st.sampled_from([-1, 0, 0, 600]),
+        budget=st.none() | st.sampled_from([40, 120]),
     )
     def extend(self, session: str, later: int, budget: int | None) -> None:
         policy, place = self.driver.lineage(session)[0].policy, self.model.sessions[session]
@@ -338,9 +340,7 @@ class TreeMachine(RuleBasedStateMachine):
         unpaid = spend.state in ("pending_approval", "approved") or (
             spend.state == "held" and spend.request.operation != "purchase"
         )
-        self.gives_back(
-            spend, Lapse(), "expired", possible=unpaid and self.driver.now() >= spend.ends_at
-        )
+        self.gives_back(spend, Lapse(), "expired", possible=unpaid and self.driver.now() >= spend.ends_at)
 
     @rule(hold=placed, late=st.sampled_from([-1, 0, 1]))
     def expire(self, hold: str, late: int) -> None:
@@ -455,9 +455,7 @@ class TreeMachine(RuleBasedStateMachine):
                 assert isinstance(alone, Allowed)
 
 
-def explore(
-    machine: type[TreeMachine], watched: str, number: int, *, examples: int, steps: int
-) -> None:
+def explore(machine: type[TreeMachine], watched: str, number: int, *, examples: int, steps: int) -> None:
     """Run a machine from a fixed seed, which pytest shows when something is found."""
     print(f"{watched}: seed {number}")
     found = type(f"{machine.__name__}_{watched}", (machine,), {"watched": watched})

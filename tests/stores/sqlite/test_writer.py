@@ -17,9 +17,9 @@ from tests.stores.sqlite.test_races import assert_sums_agree, prepare
 from valetkey.core.errors import Contradiction, EnvironmentFailure
 from valetkey.core.transaction import Transaction
 from valetkey.stores.clock import StoreClock
+from valetkey.stores.failures import StoreClosed, StoreFailed, StoreFull
 from valetkey.stores.sqlite import open_store
 from valetkey.stores.sqlite.book import SqliteBook
-from valetkey.stores.sqlite.failures import StoreClosed, StoreFailed, StoreFull
 from valetkey.stores.sqlite.files import connect, create_file, migrate
 from valetkey.stores.sqlite.writer import Writer
 

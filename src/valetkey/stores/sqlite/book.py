@@ -18,9 +18,7 @@ from valetkey.ports.accounts import Answer, SessionRecord
 from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
 from valetkey.stores.book.facts import Value as Fact
 from valetkey.stores.records import request_text, spent_text
-from valetkey.stores.sqlite.outbox import queue_events
-from valetkey.stores.sqlite.queue import enqueue, follow_status, signed
-from valetkey.stores.sqlite.rows import (
+from valetkey.stores.rows import (
     RECORD,
     SESSION,
     SESSIONS,
@@ -36,6 +34,8 @@ from valetkey.stores.sqlite.rows import (
     transaction_of,
     transaction_values,
 )
+from valetkey.stores.sqlite.outbox import queue_events
+from valetkey.stores.sqlite.queue import enqueue, follow_status, signed
 from valetkey.stores.sqlite.standing import follow_step
 from valetkey.stores.sqlite.statements import row, rows
 

@@ -18,11 +18,11 @@ from valetkey.ports.ledger import (
     TransactionQuery,
 )
 from valetkey.stores.book import placing, settling
+from valetkey.stores.rows import SPEND, Row, Value, spend_of
 from valetkey.stores.sqlite.book import SqliteBook, find_spend, find_transaction
 from valetkey.stores.sqlite.database import Tables
 from valetkey.stores.sqlite.listing import list_transactions
-from valetkey.stores.sqlite.rows import SPEND, spend_of
-from valetkey.stores.sqlite.statements import Row, Value, row, rows
+from valetkey.stores.sqlite.statements import row, rows
 from valetkey.stores.sqlite.text import page
 
 _SPENDS = f"SELECT {SPEND} FROM holds h "  # noqa: S608 - constants of ours

@@ -14,7 +14,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import apsw
 
 from valetkey.stores.clock import StoreClock
-from valetkey.stores.sqlite.failures import StoreClosed, StoreFailed, StoreFull, failed, translated
+from valetkey.stores.failures import StoreClosed, StoreFailed, StoreFull
+from valetkey.stores.sqlite.failures import failed, translated
 
 QUEUE_MAX = 4_096
 """Jobs that may wait; more are refused at once instead of being late for everybody."""
