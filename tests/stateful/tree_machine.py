@@ -1,4 +1,4 @@
-"""Random lives of a tree of sessions, beside the model. Subclasses say what is driven and which invariant is watched."""
+"""Random lives of a tree of sessions, beside the model. Subclasses say what is driven, which invariant is watched."""
 
 from collections.abc import Callable
 from dataclasses import replace
