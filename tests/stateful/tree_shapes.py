@@ -1,5 +1,6 @@
 """Random policies, narrowings and requests for trees of sessions: small figures, often at a boundary."""
 
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -18,65 +19,78 @@ ETH = Asset("ETH", 84532, "0x" + "00" * 20, 18)
 FINE = 10**12
 
 HUGE = [2**63 - 1, 2**63, 2**64 + 7, 10**29]
-LENGTHS = st.sampled_from([1, 3, 60, 61, 90, 240, 241, 600, 601, 605])
+LENGTHS = [1, 3, 60, 61, 90, 240, 241, 600, 601, 605]
 """Lengths of windows; some differ by less than a bucket, so that their buckets do not fall together."""
-PAUSES = st.sampled_from([0, 0, 1, 2, 7, 30, 59, 60, 61, 90, 240, 599, 600, 601, 603, 611])
+PAUSES = st.sampled_from([0, 1, 2, 7, 30, 59, 60, 61, 90, 240, 599, 600, 601, 603, 611])
 
-BUDGETS = st.none() | st.integers(0, 120) | st.sampled_from([0, 40, 10**6, *HUGE])
-WINDOWS = st.dictionaries(LENGTHS, st.integers(0, 90), max_size=3)
+CHANCES = st.integers(0, 2**32 - 1).map(Random)
+"""Figures of a policy or a spend are drawn from these: hypothesis repeats its draws too often to fill a budget."""
 
-LIMITS = st.fixed_dictionaries(
-    {
-        "budget": BUDGETS,
-        "per_spend": st.none() | st.none() | st.integers(0, 40),
-        "windows": WINDOWS,
-        "approval_above": st.none() | st.none() | st.integers(0, 30),
+Shape = dict[str, Any]
+
+
+def limits_shape(chance: Random) -> Shape:
+    lengths = chance.sample(LENGTHS, chance.choice([0, 0, 1, 2, 3]))
+    return {
+        "budget": chance.choice([None, chance.randint(40, 150), 10**6, *_seldom(chance, [0, *HUGE])]),
+        "per_spend": chance.choice([None, None, None, 40, *_seldom(chance, [0, 20])]),
+        "windows": {
+            one: chance.choice([chance.randint(30, 90), *_seldom(chance, [0, *HUGE])]) for one in lengths
+        },
+        "approval_above": chance.choice([None, None, None, 30, *_seldom(chance, [0, 10])]),
     }
-)
-SERVICES = st.none() | st.none() | st.sets(st.sampled_from(["svc_1", "svc_2"]))
-POLICIES = st.fixed_dictionaries(
-    {
-        "main": LIMITS,
-        "other": st.none() | LIMITS,
-        "eth_first": st.booleans(),
-        "spends_max": st.none() | st.none() | st.integers(0, 12),
-        "begins": st.sampled_from([0, 0, 0, 30]),
-        "lasts": st.sampled_from([90, 700, 3_000, 9_000, 9_000]),
-        "refunds_restore": st.booleans(),
-        "services": SERVICES,
+
+
+def policy_shape(chance: Random) -> Shape:
+    return {
+        "main": limits_shape(chance),
+        "other": chance.choice([None, limits_shape(chance)]),
+        "eth_first": chance.random() < 0.2,
+        "spends_max": chance.choice([None, None, None, 12, *_seldom(chance, [0, 3])]),
+        "begins": chance.choice([0, *_seldom(chance, [30])]),
+        "lasts": chance.choice([9_000, 3_000, *_seldom(chance, [90, 700])]),
+        "refunds_restore": chance.random() < 0.5,
+        "services": chance.choice([None, *_seldom(chance, [{"svc_1"}, {"svc_1", "svc_2"}, set()])]),
     }
-)
-NARROWINGS = st.fixed_dictionaries(
-    {},
-    optional={
-        "lasts": st.sampled_from([60, 600, 2_000]),
-        "not_before": st.sampled_from([-60, 0, 10]),
-        "budget": st.integers(0, 120),
-        "per_spend": st.integers(0, 40),
-        "windows": WINDOWS,
-        "spends_max": st.integers(0, 12),
-        "approval_above": st.integers(0, 30),
-        "allowed_services": st.sets(st.sampled_from(["svc_1", "svc_2"])),
-        "without": st.sampled_from(["USDC", "ETH", "EUR"]),
-    },
-)
-SPENDS = st.fixed_dictionaries(
-    {
-        "units": st.integers(0, 40) | st.sampled_from([0, 1, *HUGE]),
-        "asset": st.sampled_from([USDC, USDC, FINE_USDC, ETH]),
-        "service": st.sampled_from(["svc_1", "svc_1", "svc_2", None]),
-        "operation": st.sampled_from([PURCHASE, "transfer"]),
-        "waits": st.booleans(),
-        "lasts": st.sampled_from([30, 600]),
+
+
+def narrowing_shape(chance: Random) -> Shape:
+    limits = limits_shape(chance)
+    whole = {
+        "lasts": chance.choice([2_000, 600, 60]),
+        "not_before": chance.choice([0, 10, -60]),
+        "budget": limits["budget"],
+        "per_spend": chance.choice([40, 20, 0]),
+        "windows": limits["windows"],
+        "spends_max": chance.choice([12, 3, 0]),
+        "approval_above": chance.choice([30, 10, 0]),
+        "allowed_services": chance.choice([{"svc_1"}, {"svc_1", "svc_2"}, set()]),
+        "without": chance.choice(["USDC", "ETH", "EUR"]),
     }
-)
+    return {name: whole[name] for name in whole if chance.random() < 0.15}
+
+
+def spend_shape(chance: Random) -> Shape:
+    return {
+        "units": chance.choice([chance.randint(1, 40), chance.randint(1, 20), *_seldom(chance, [0, *HUGE])]),
+        "asset": chance.choice([USDC, USDC, FINE_USDC, ETH]),
+        "service": chance.choice(["svc_1", *_seldom(chance, ["svc_2", None])]),
+        "operation": chance.choice([PURCHASE, "transfer"]),
+        "waits": chance.random() < 0.7,
+        "lasts": chance.choice([30, 600]),
+    }
+
+
+def _seldom(chance: Random, values: list[Any]) -> list[Any]:
+    """These values one time in eight."""
+    return values if chance.random() < 0.125 else []
 
 
 def windows_of(lengths: dict[int, int]) -> tuple[Window, ...]:
     return tuple(Window(seconds, lengths[seconds]) for seconds in sorted(lengths))
 
 
-def policy_of(shape: dict[str, Any], now: int) -> Policy:
+def policy_of(shape: Shape, now: int) -> Policy:
     first, second = ("ETH", "USDC") if shape["eth_first"] else ("USDC", "ETH")
     main, other = shape["main"], shape["other"]
     return Policy(
@@ -93,7 +107,7 @@ def policy_of(shape: dict[str, Any], now: int) -> Policy:
     )
 
 
-def narrowing_of(shape: dict[str, Any], now: int) -> Narrowing:
+def narrowing_of(shape: Shape, now: int) -> Narrowing:
     facts = dict(shape)
     if "lasts" in facts:
         facts["expires_at"] = now + facts.pop("lasts")
@@ -108,7 +122,7 @@ def narrowing_of(shape: dict[str, Any], now: int) -> Narrowing:
     return Narrowing(**facts)
 
 
-def request_of(shape: dict[str, Any], number: int) -> SpendRequest:
+def request_of(shape: Shape, number: int) -> SpendRequest:
     """A request that is like no other: `number` is in the payee's address."""
     # Fine units that are no whole number of the limits' units are rounded up.
     units = max(shape["units"] * FINE - 1, 0) if shape["asset"] is FINE_USDC else shape["units"]
