@@ -40,6 +40,7 @@ LEDGER = {
 Test = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@cache
 def every_test(
     places: tuple[str, ...] = ("tests/**/test_*.py", "contracts/tests/**/test_*.py"),
 ) -> tuple[Test, ...]:
