@@ -66,7 +66,7 @@ def wider(a: Policy, b: Policy) -> Wider:
 
 
 def covers(stricter: Window, window: Window) -> bool:
-    """Whether the second window allows whatever the first one allows: its limit is no smaller, nothing counts longer."""
+    """Whether the second window allows whatever the first allows: its limit is no smaller, nothing counts longer."""
     if stricter.limit > window.limit:
         return False
     if stricter.seconds < window.seconds:
