@@ -3,9 +3,10 @@
 from valetkey.core.refusal import Code
 from valetkey.platform.http import Access, Call, Endpoint, Reply
 from valetkey.platform.limits import Limit
-from valetkey.platform.sessions import growing, service
+from valetkey.platform.sessions import growing, replaying, service
 from valetkey.wire.attenuation import AttenuateRequest
 from valetkey.wire.http import API_PREFIX
+from valetkey.wire.policies import DiffPoliciesRequest, PolicyDiff, ReplayRequest, ReplayView
 from valetkey.wire.sessions import (
     CreatedSession,
     CreateSessionRequest,
@@ -85,6 +86,15 @@ async def attenuate(call: Call) -> SessionTree:
 
 async def tree(call: Call) -> SessionTree:
     return await growing.tree(call.platform, call.caller, call.path("id"))
+
+
+async def replay(call: Call) -> ReplayView:
+    asked = call.body(ReplayRequest)
+    return await replaying.replay_spends(call.platform, call.caller, call.path("id"), asked)
+
+
+async def diff(call: Call) -> PolicyDiff:
+    return replaying.diff_policies(call.body(DiffPoliciesRequest))
 
 
 async def keep_recovery(call: Call) -> RecoveryBody:
@@ -181,6 +191,26 @@ ENDPOINTS = [
         summary="A session and all that were made out of it, each with what it spent",
         gives=SessionTree,
         access=Access.OWNER,
+    ),
+    Endpoint(
+        method="POST",
+        path=SESSION + "/{id}/replay",
+        handler=replay,
+        summary="What other rules would have said to what a session spent; nothing is changed",
+        takes=ReplayRequest,
+        gives=ReplayView,
+        access=Access.OWNER,
+        limit=Limit.CHECKOUT,
+        remembers=False,
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{API_PREFIX}/policies/diff",
+        handler=diff,
+        summary="Which of two policies is wider, rule by rule",
+        takes=DiffPoliciesRequest,
+        gives=PolicyDiff,
+        remembers=False,
     ),
     Endpoint(
         method="PUT",

@@ -36,7 +36,7 @@ async def create(
         seconds_max=platform.settings.session_seconds_max,
     )
     record = record_of(
-        policy_of(asked, now),
+        policy_of(asked, not_before=asked.not_before or 0, expires_at=now + asked.expiry),
         Role(asked.role),
         caller,
         now,
