@@ -87,7 +87,10 @@ def test_AUDIT_IS_COMPLETE_trees_are_anchored_in_their_owner_s_chain(owner: Agen
         time.sleep(0.1)
     lines = [json.loads(line) for line in exported(owner, f"?tree={owner.agent_id}").text.splitlines()]
     anchors = [json.loads(line["body"]) for line in lines if line.get("kind") == "anchor"]
-    assert [(one["tree"], one["seq"]) for one in anchors] == [(session.session_id, 1), (session.session_id, 2)]
+    assert [(one["tree"], one["seq"]) for one in anchors] == [
+        (session.session_id, 1),
+        (session.session_id, 2),
+    ]
 
 
 def test_the_entries_say_what_happened(owner: Agent) -> None:
@@ -239,9 +242,7 @@ def test_a_reader_that_does_not_read_costs_a_place_and_no_memory(start: Callable
                 owner.session()
         # Whoever leaves gives the place back.
         deadline = time.monotonic() + 10
-        while (
-            answer := http.get("/api/v1/audit?tree=ses_none", headers=headers)
-        ).status_code == 429:
+        while (answer := http.get("/api/v1/audit?tree=ses_none", headers=headers)).status_code == 429:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert answer.status_code == 404
