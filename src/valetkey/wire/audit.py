@@ -1,6 +1,6 @@
 """JSON shapes around the audit log: what is asked of it, and its key. The export itself is in audit_file.py."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -52,3 +52,18 @@ class EventPage(View):
 
     events: list[EventView]
     cursor: str
+
+
+class Event(View, kw_only=True):
+    """One thing that happened, as a client reads it. `cursor` is where to go on after it, `at` ISO-8601.
+
+    `kind` and `facts` are those of docs/reference/audit.md; amounts in `facts` are decimal text of base units.
+    """
+
+    cursor: str
+    kind: str
+    at: str
+    session: str | None = None
+    chain: str
+    seq: int
+    facts: dict[str, Any]
