@@ -59,7 +59,7 @@ class AuditReader(Agent):
         `cursor` is that of the last event that was seen; "0" begins with everything, None with what happens from now
         on. A connection that breaks is made again where it broke, nothing is told twice. Raises Unauthenticated when
         the API key was taken back, and NetworkError when the platform does not come back for half a minute. Whoever
-        leaves it before its end closes it: `contextlib.closing`.
+        leaves it before its end closes it.
         """
         failures = 0
         while True:
