@@ -109,7 +109,7 @@ def test_a_whole_line_is_registered_at_the_first_use_of_its_last(owner: Agent) -
         {"approval_above": 4_000_001},
         {"allowed_chains": frozenset({1})},
     ],
-    ids=str,
+    ids=lambda rules: next(iter(rules)),
 )
 def test_NARROW_ONLY_wider_is_refused(owner: Agent, rules: dict[str, Any]) -> None:
     parent = owner.session(

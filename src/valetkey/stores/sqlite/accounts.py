@@ -7,11 +7,11 @@ import apsw
 from valetkey.core.agent import Agent
 from valetkey.core.errors import Contradiction
 from valetkey.ports.accounts import SessionQuery, SessionRecord
+from valetkey.stores.rows import AGENT, Value, agent_of
 from valetkey.stores.sqlite.book import find_record
 from valetkey.stores.sqlite.database import Tables
-from valetkey.stores.sqlite.rows import AGENT, agent_of
 from valetkey.stores.sqlite.session_listing import list_sessions
-from valetkey.stores.sqlite.statements import Value, row, rows, run
+from valetkey.stores.sqlite.statements import row, rows, run
 from valetkey.stores.sqlite.text import match, page
 
 SEEN_SECONDS = 60

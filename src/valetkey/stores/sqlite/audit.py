@@ -8,9 +8,10 @@ from valetkey.core.refusal import Refused
 from valetkey.ports.accounts import HEADS_MAX, Answer, FeedEntry
 from valetkey.ports.ledger import Idempotency
 from valetkey.stores.book.placing import MISMATCH
+from valetkey.stores.rows import Row
 from valetkey.stores.sqlite.book import SqliteBook
 from valetkey.stores.sqlite.database import Tables
-from valetkey.stores.sqlite.statements import Row, row, rows
+from valetkey.stores.sqlite.statements import row, rows
 
 _ENTRY = "chain_id, number, at, kind, session_id, body"
 _AHEAD = (
@@ -95,4 +96,5 @@ def _anchor(db: apsw.Connection, now: int, limit: int) -> int:
         facts = {"tree": chain_id, "seq": number, "head": head.hex()}
         book.append(owner_id, owner_id, Kind.ANCHOR, None, facts)
         db.execute("UPDATE chains SET anchored = ? WHERE id = ?", (number, chain_id))
+    book.flush()
     return len(ahead)

@@ -1,0 +1,185 @@
+"""One class for each refusal: what a session may not, and what a purchase may not."""
+
+from valetkey.sdk.answers import Refused, Unauthenticated
+
+
+class SessionRevoked(Refused, Unauthenticated):
+    """The owner took the session back."""
+
+
+class SessionExpired(Refused, Unauthenticated):
+    """The session's time is over."""
+
+
+# What a session may
+
+
+class SessionPaused(Refused):
+    """The owner paused the session."""
+
+    retryable = True
+
+
+class SessionPending(Refused):
+    """The session has not begun."""
+
+    retryable = True
+
+
+class BudgetExceeded(Refused):
+    """The spend is more than is left of the session's budget."""
+
+
+class PerSpendExceeded(Refused):
+    """The spend is more than one spend may be."""
+
+
+class WindowExceeded(Refused):
+    """The spend is more than is left in one of the session's windows; `resets_at` says when it fits."""
+
+    retryable = True
+
+
+class SpendCountExceeded(Refused):
+    """Every spend that the session may make was made."""
+
+
+class ServiceNotAllowed(Refused):
+    """The session may not buy this service."""
+
+
+class NoLimitForAsset(Refused):
+    """The session has no limit for this asset."""
+
+
+class AssetNotAllowed(Refused):
+    """The session may not spend this token."""
+
+
+class ChainNotAllowed(Refused):
+    """The session may not spend on this chain."""
+
+
+class PayeeNotAllowed(Refused):
+    """The session may not pay this address."""
+
+
+class OperationNotAllowed(Refused):
+    """The session may not do this operation."""
+
+
+class ApprovalRequired(Refused):
+    """The spend waits for the owner's approval, which `approval_id` names; ask again when it was given."""
+
+    retryable = True
+
+    @property
+    def approval_id(self) -> str | None:
+        """The spend that waits; None when nothing was placed (a dry run)."""
+        return next((reason.approval_id for reason in self.reasons if reason.approval_id), None)
+
+
+class ApprovalStale(Refused):
+    """What was approved is another spend, or a policy changed since."""
+
+
+class HoldEnded(Refused):
+    """The spend is over, or its time to begin is."""
+
+
+class NotNarrower(Refused):
+    """A child session would be allowed what its parent is not; `rule` says what."""
+
+
+class TreeTooDeep(Refused):
+    """The tree of sessions has no more generations."""
+
+
+class TreeFull(Refused):
+    """The tree has no room for another session."""
+
+
+class SessionCannotDelegate(Refused):
+    """The session may not make sessions of its own."""
+
+
+class OwnerOnly(Refused):
+    """Only the owner's API key can do this."""
+
+
+# The purchase
+
+
+class ServiceUnavailable(Refused):
+    """The service is paused or archived."""
+
+
+class NetworkMismatch(Refused):
+    """The service is on another network."""
+
+
+class PriceExceedsMax(Refused):
+    """The purchase costs more than the buyer said it may: the seller changed its price."""
+
+
+class SelfPurchase(Refused):
+    """An agent does not buy from itself."""
+
+
+class GraduationRequired(Refused):
+    """The main network asks for a score that was earned on the test network."""
+
+
+class InsufficientBalance(Refused):
+    """The wallet has too little for the balance gate of registration."""
+
+
+# What the chain shows
+
+
+class FundingNotFound(Refused):
+    """The chain does not show the payment yet."""
+
+    retryable = True
+
+
+class FundingUnconfirmed(Refused):
+    """The payment needs more blocks on top of it."""
+
+    retryable = True
+
+
+class FundingReverted(Refused):
+    """The payment reverted on chain: nothing was paid by it."""
+
+
+class FundingMismatch(Refused):
+    """What was paid is not what was agreed."""
+
+
+class FundingReplayed(Refused):
+    """The payment was for another purchase."""
+
+
+class EscrowNotReleased(Refused):
+    """The chain does not show that the escrow was released."""
+
+    retryable = True
+
+
+class EscrowNotDisputed(Refused):
+    """The chain does not show that the escrow is disputed."""
+
+    retryable = True
+
+
+class WrongStatus(Refused):
+    """The step does not fit the transaction's status."""
+
+
+class WrongParty(Refused):
+    """The other party of the transaction takes this step."""
+
+
+class IdempotencyMismatch(Refused):
+    """The idempotency key was used for another request."""
