@@ -8,7 +8,17 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.stores.making import NOW, SystemTime, a_hash, a_purchase, a_session, allowed, an_event, digest
+from tests.stores.making import (
+    NOW,
+    SystemTime,
+    a_hash,
+    a_purchase,
+    a_session,
+    allowed,
+    an_api_key,
+    an_event,
+    digest,
+)
 from tests.stores.sqlite.conftest import Open
 from tests.stores.sqlite.test_races import prepare
 from tests.stores.test_change import fund
@@ -114,9 +124,9 @@ def test_SECRETS_STAY_SECRET_credentials_are_hashes(open_again: Open, path: Path
     store = open_again()
     market, _ = prepare(store)
     api_key, token = new_api_key().reveal(), new_session_token().reveal()
-    store.add_api_key(market.owner.id, credential_hash(api_key))
+    store.add_api_key(an_api_key(market.owner), credential_hash(api_key))
     store.add_session(a_session(market.owner), credential_hash(token))
-    assert store.authenticate(credential_hash(api_key)) == market.owner
+    assert store.authenticate(credential_hash(api_key)).agent == market.owner
     kept = b"".join(one.read_bytes() for one in path.parent.iterdir())
     assert credential_hash(token) in kept
     for secret in (api_key, token):

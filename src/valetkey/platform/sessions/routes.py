@@ -1,5 +1,6 @@
 """Routes of sessions."""
 
+from valetkey.core.api_key import Scope
 from valetkey.core.refusal import Code
 from valetkey.platform.http import Access, Call, Endpoint, Reply
 from valetkey.platform.limits import Limit
@@ -106,6 +107,7 @@ ENDPOINTS = [
         takes=CreateSessionRequest,
         gives=CreatedSession,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
         owner_code=Code.SESSION_CANNOT_DELEGATE,
         status=201,
         secret=True,
@@ -128,6 +130,7 @@ ENDPOINTS = [
         handler=itself,
         summary="The session whose token calls",
         gives=SessionView,
+        scope=Scope.SESSIONS_READ,
     ),
     Endpoint(
         method="GET",
@@ -137,6 +140,7 @@ ENDPOINTS = [
         query=SessionListQuery,
         gives=SessionPage,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_READ,
     ),
     Endpoint(
         method="GET",
@@ -145,6 +149,7 @@ ENDPOINTS = [
         summary="One session of the owner",
         gives=SessionView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_READ,
     ),
     Endpoint(
         method="DELETE",
@@ -152,6 +157,7 @@ ENDPOINTS = [
         handler=revoke,
         summary="Revoke a session, by its owner or by its own token",
         gives=SessionView,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -161,6 +167,7 @@ ENDPOINTS = [
         takes=ExtendSessionRequest,
         gives=SessionView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -170,6 +177,7 @@ ENDPOINTS = [
         takes=RotateSessionRequest,
         gives=CreatedSession,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
         owner_code=Code.SESSION_CANNOT_DELEGATE,
         status=201,
         secret=True,
@@ -181,6 +189,7 @@ ENDPOINTS = [
         summary="A session and all that were made out of it, each with what it spent",
         gives=SessionTree,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_READ,
     ),
     Endpoint(
         method="PUT",
@@ -190,6 +199,7 @@ ENDPOINTS = [
         takes=RecoveryBody,
         gives=RecoveryBody,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="GET",
@@ -198,6 +208,7 @@ ENDPOINTS = [
         summary="The recovery copy",
         gives=RecoveryBody,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_READ,
     ),
     Endpoint(
         method="POST",
@@ -206,6 +217,7 @@ ENDPOINTS = [
         summary="Pause a session: it buys nothing until it is resumed",
         gives=SessionView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -214,6 +226,7 @@ ENDPOINTS = [
         summary="Let a paused session go on",
         gives=SessionView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -222,6 +235,7 @@ ENDPOINTS = [
         summary="Stop every session of the owner at once, those that are made meanwhile too",
         gives=FleetView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -230,6 +244,7 @@ ENDPOINTS = [
         summary="Let the owner's sessions go on; one that was paused by itself stays paused",
         gives=FleetView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -238,5 +253,6 @@ ENDPOINTS = [
         summary="Revoke every session of the owner",
         gives=RevokedAll,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
 ]
