@@ -58,10 +58,10 @@ def test_AUDIT_IS_COMPLETE_every_yes_and_no_is_in_the_export(
     session.data("POST", f"/spends/{spend}/void")
     owner.data("POST", "/agents/sessions/freeze")
     report = checked(owner, f"?format={form}")
-    assert [(one.chain, one.entries) for one in report.chains] == [
-        (owner.agent_id, 1),
-        (session.session_id, 4),
-    ]
+    own, tree = report.chains
+    assert (tree.chain, tree.entries) == (session.session_id, 4)
+    # Perhaps the tree was anchored already.
+    assert (own.chain, own.entries) == (owner.agent_id, 1 + report.anchors)
     answer = exported(owner, f"?format={form}")
     assert answer.headers["content-type"].startswith({"jsonl": "application/jsonl", "csv": "text/csv"}[form])
     assert answer.headers["content-disposition"].endswith(f'.{form}"')
@@ -75,10 +75,29 @@ def test_AUDIT_IS_COMPLETE_every_yes_and_no_is_in_the_export(
         assert secret not in answer.text
 
 
+def test_AUDIT_IS_COMPLETE_trees_are_anchored_in_their_owner_s_chain(owner: Agent) -> None:
+    session = owner.session()
+    deadline = time.monotonic() + 20
+    while checked(owner).anchors < 1:
+        assert time.monotonic() < deadline, "nothing was anchored"
+        time.sleep(0.1)
+    session.data("POST", "/spends", {"amount": 1})
+    while checked(owner).anchors < 2:
+        assert time.monotonic() < deadline, "what went on was not anchored"
+        time.sleep(0.1)
+    lines = [json.loads(line) for line in exported(owner, f"?tree={owner.agent_id}").text.splitlines()]
+    anchors = [json.loads(line["body"]) for line in lines if line.get("kind") == "anchor"]
+    assert [(one["tree"], one["seq"]) for one in anchors] == [
+        (session.session_id, 1),
+        (session.session_id, 2),
+    ]
+
+
 def test_the_entries_say_what_happened(owner: Agent) -> None:
     session = owner.session(budgetUsdc=5)
     assert session.ask("POST", "/spends", {"amount": 6}).status_code == 403
-    lines = [json.loads(line) for line in exported(owner).text.splitlines()]
+    query = f"?tree={session.session_id}"
+    lines = [json.loads(line) for line in exported(owner, query).text.splitlines()]
     assert [line["type"] for line in lines] == ["export", "entry", "entry", "head", "end"]
     refused = lines[2]
     assert (refused["kind"], refused["session"], refused["seq"]) == ("hold_refused", session.session_id, 2)
@@ -94,14 +113,16 @@ def test_pages_of_entries_and_of_chains(owner: Agent, monkeypatch: pytest.Monkey
     for session in sessions:
         for _ in range(4):
             session.data("POST", "/spends", {"amount": "0.01"})
-    whole = exported(owner).text.splitlines()[1:-1]
+    whole = exported(owner, f"?tree={sessions[2].session_id}").text.splitlines()[1:-1]
     for page in (1, 2, 3, 5):
         monkeypatch.setattr(exporting, "PAGE", page)
         monkeypatch.setattr(exporting, "HEADS_MAX", page)
         report = checked(owner)
-        assert [one.entries for one in report.chains] == [5] * 4
+        trees = [one.entries for one in report.chains if one.chain != owner.agent_id]
+        assert trees == [5] * 4
         # All but the signatures, which are those of another second.
-        parts = [line.partition(',"signature"')[0] for line in exported(owner).text.splitlines()[1:-1]]
+        again = exported(owner, f"?tree={sessions[2].session_id}").text.splitlines()[1:-1]
+        parts = [line.partition(',"signature"')[0] for line in again]
         assert parts == [line.partition(',"signature"')[0] for line in whole]
 
 
@@ -221,9 +242,7 @@ def test_a_reader_that_does_not_read_costs_a_place_and_no_memory(start: Callable
                 owner.session()
         # Whoever leaves gives the place back.
         deadline = time.monotonic() + 10
-        while (
-            answer := http.get("/api/v1/audit?tree=" + owner.agent_id, headers=headers)
-        ).status_code == 429:
+        while (answer := http.get("/api/v1/audit?tree=ses_none", headers=headers)).status_code == 429:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert answer.status_code == 404

@@ -25,8 +25,8 @@ from tests.stores.test_change import fund
 from valetkey.core.errors import EnvironmentFailure
 from valetkey.core.spend import HoldState
 from valetkey.crypto.credentials import credential_hash, new_api_key, new_session_token
+from valetkey.stores.failures import StoreUnreadable
 from valetkey.stores.sqlite import open_store, outbox, queue
-from valetkey.stores.sqlite.failures import StoreUnreadable
 from valetkey.stores.sqlite.schema import MIGRATIONS
 
 

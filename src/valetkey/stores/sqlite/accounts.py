@@ -10,12 +10,12 @@ from valetkey.core.errors import Contradiction
 from valetkey.core.refusal import Refused
 from valetkey.ports.accounts import Answer, KeyRecord, SessionQuery, SessionRecord
 from valetkey.stores.book import keys as key_lives
+from valetkey.stores.rows import AGENT, KEY, Value, agent_of, key_of
 from valetkey.stores.sqlite.book import SqliteBook, find_record
 from valetkey.stores.sqlite.database import Tables
 from valetkey.stores.sqlite.keys import find_key, page_of_keys, use_key
-from valetkey.stores.sqlite.rows import AGENT, KEY, agent_of, key_of
 from valetkey.stores.sqlite.session_listing import list_sessions
-from valetkey.stores.sqlite.statements import Value, row, rows, run
+from valetkey.stores.sqlite.statements import row, rows, run
 from valetkey.stores.sqlite.text import match, page
 
 SEEN_SECONDS = 60
@@ -40,18 +40,16 @@ class SqliteAccounts(Tables):
         self, key: ApiKey, api_key_hash: bytes, *, revoke_others: bool = False
     ) -> Refused | None:
         """See ports/accounts.py."""
-        return await self._database.write(
-            lambda db, now: key_lives.register(
-                SqliteBook(db, now), key, api_key_hash, revoke_others=revoke_others
-            )
+        return await self._database.keep(
+            lambda book: key_lives.register(book, key, api_key_hash, revoke_others=revoke_others)
         )
 
     async def make_key(
         self, key: ApiKey, api_key_hash: bytes, maker_id: str, answer: Answer | None = None
     ) -> Refused | None:
         """See ports/accounts.py."""
-        return await self._database.write(
-            lambda db, now: key_lives.make(SqliteBook(db, now), key, api_key_hash, maker_id, answer)
+        return await self._database.keep(
+            lambda book: key_lives.make(book, key, api_key_hash, maker_id, answer)
         )
 
     async def key(self, owner_id: str, key_id: str) -> ApiKey | None:
@@ -64,9 +62,7 @@ class SqliteAccounts(Tables):
 
     async def revoke_key(self, owner_id: str, key_id: str, by: str) -> ApiKey:
         """See ports/accounts.py."""
-        return await self._database.write(
-            lambda db, now: key_lives.revoke(SqliteBook(db, now), owner_id, key_id, by)
-        )
+        return await self._database.keep(lambda book: key_lives.revoke(book, owner_id, key_id, by))
 
     async def key_used(self, owner_id: str, key_id: str) -> None:
         """See ports/accounts.py."""
@@ -188,7 +184,9 @@ def _add_agent(db: apsw.Connection, now: int, agent: Agent, api_key_hash: bytes,
             agent.last_seen_at,
         ),
     )
-    key_lives.register(SqliteBook(db, now), key, api_key_hash, revoke_others=False)
+    book = SqliteBook(db, now)
+    key_lives.register(book, key, api_key_hash, revoke_others=False)
+    book.flush()
     return True
 
 

@@ -8,9 +8,10 @@ from valetkey.core.refusal import Refused
 from valetkey.ports.accounts import HEADS_MAX, Answer, FeedEntry
 from valetkey.ports.ledger import Idempotency
 from valetkey.stores.book.placing import MISMATCH
+from valetkey.stores.rows import Row
 from valetkey.stores.sqlite.book import SqliteBook
 from valetkey.stores.sqlite.database import Tables
-from valetkey.stores.sqlite.statements import Row, row, rows
+from valetkey.stores.sqlite.statements import row, rows
 
 _ENTRY = "chain_id, number, at, kind, session_id, body"
 _AHEAD = (
@@ -58,10 +59,8 @@ class SqliteAudit(Tables):
     ) -> list[Head]:
         """See ports/accounts.py."""
         which, value = ("id > ?", after) if chain_id is None else ("id = ?", chain_id)
-        sql = (
-            "SELECT id, number, head FROM chains"
-            f" WHERE owner_id = ? AND number > 0 AND {which} ORDER BY id LIMIT ?"
-        )
+        which = f"owner_id = ? AND number > 0 AND {which}"
+        sql = f"SELECT id, number, head FROM chains WHERE {which} ORDER BY id LIMIT ?"  # noqa: S608 - constants of ours
         found = await self._database.read(lambda db: rows(db, sql, owner_id, value, limit))
         return [Head(*one) for one in found]
 
@@ -97,4 +96,5 @@ def _anchor(db: apsw.Connection, now: int, limit: int) -> int:
         facts = {"tree": chain_id, "seq": number, "head": head.hex()}
         book.append(owner_id, owner_id, Kind.ANCHOR, None, facts)
         db.execute("UPDATE chains SET anchored = ? WHERE id = ?", (number, chain_id))
+    book.flush()
     return len(ahead)

@@ -3,8 +3,8 @@
 import apsw
 
 from valetkey.core.api_key import ApiKey
-from valetkey.stores.sqlite.rows import KEY, key_of
-from valetkey.stores.sqlite.statements import Value, row, rows, run
+from valetkey.stores.rows import KEY, Value, key_of
+from valetkey.stores.sqlite.statements import row, rows, run
 from valetkey.stores.sqlite.text import page
 
 _KEYS = f"SELECT {KEY} FROM api_keys k "  # noqa: S608 - constants of ours

@@ -6,9 +6,9 @@ from valetkey.core.errors import Contradiction
 from valetkey.core.money import CURRENCY_DECIMALS, rescale
 from valetkey.core.service import Service, ServiceQuery
 from valetkey.ports.market import Evidence, Pulse, ServiceChange
+from valetkey.stores.rows import SERVICE, Row, Value, service_of
 from valetkey.stores.sqlite.database import Tables
-from valetkey.stores.sqlite.rows import SERVICE, service_of
-from valetkey.stores.sqlite.statements import Row, Value, row, rows, run
+from valetkey.stores.sqlite.statements import row, rows, run
 from valetkey.stores.sqlite.text import match, page
 
 DAY_SECONDS = 86_400

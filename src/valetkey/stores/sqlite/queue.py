@@ -9,8 +9,8 @@ import apsw
 
 from valetkey.core.transaction import UNDISPUTED, PaymentStatus, Transaction, TransactionStatus
 from valetkey.ports.ledger import BUYER_LOOKS_PER_SECOND, Waiting
+from valetkey.stores.rows import TRANSACTION, transaction_of
 from valetkey.stores.sqlite.database import Database, Tables
-from valetkey.stores.sqlite.rows import TRANSACTION, transaction_of
 from valetkey.stores.sqlite.statements import row, rows, run
 
 DAY_SECONDS = 86_400

@@ -1,4 +1,4 @@
-"""Rows and what they stand for. Amounts are decimal text in a row and integers everywhere else."""
+"""Rows of every store and what they stand for. Amounts are decimal text in a row and integers everywhere else."""
 
 from typing import Any
 
@@ -14,7 +14,11 @@ from valetkey.core.transaction import PaymentStatus, Transaction, TransactionSta
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.ledger import Payment, SpendRecord
 from valetkey.stores.records import policy_of, policy_text, request_of, request_text, spent_of
-from valetkey.stores.sqlite.statements import Row, Value
+
+Row = tuple[Any, ...]
+
+Value = str | int | bytes | None
+"""What is bound to a statement. No float is among it: money and times are whole."""
 
 AGENT = (
     "a.id, a.developer_id, a.name, a.description, a.wallet_address, a.public_key, a.created_at, a.last_seen_at,"
