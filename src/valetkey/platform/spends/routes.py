@@ -93,7 +93,14 @@ ENDPOINTS = [
         gives=SpendPage,
         scope=Scope.SPENDS_READ,
     ),
-    Endpoint(method="GET", path=SPENDS + "/{id}", handler=show, summary="One spend", gives=SpendView),
+    Endpoint(
+        method="GET",
+        path=SPENDS + "/{id}",
+        handler=show,
+        summary="One spend",
+        gives=SpendView,
+        scope=Scope.SPENDS_READ,
+    ),
     Endpoint(
         method="POST",
         path=SPENDS + "/{id}/signed",

@@ -73,7 +73,14 @@ ENDPOINTS = [
         gives=TransactionPage,
         scope=Scope.MARKET_READ,
     ),
-    Endpoint(method="GET", path=ONE, handler=show, summary="One transaction", gives=TransactionView),
+    Endpoint(
+        method="GET",
+        path=ONE,
+        handler=show,
+        summary="One transaction",
+        gives=TransactionView,
+        scope=Scope.MARKET_READ,
+    ),
     Endpoint(
         method="POST",
         path=ONE + "/signed",
