@@ -16,7 +16,7 @@ def test_a_key_does_what_it_may_until_it_is_revoked(world: World) -> None:
     made = owner.create_api_key("reader", scopes=[Scope.READ, "spends:approve"], expires_in=600)
     assert made.secret.reveal().startswith("aba_")
     assert made.secret.reveal() not in repr(made)
-    assert [key.id for key in owner.api_keys()][0] == made.id
+    assert next(key.id for key in owner.api_keys()) == made.id
     with BuyerAgent(made.secret, base_url=world.stack.base_url, state_dir=world.folder()) as reader:
         assert reader.sessions() == []
         with pytest.raises(ScopeMissing) as caught:
