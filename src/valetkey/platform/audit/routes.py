@@ -2,6 +2,7 @@
 
 from starlette.responses import Response
 
+from valetkey.core.api_key import Scope
 from valetkey.platform.audit.events import PAGE_MAX, Feed
 from valetkey.platform.audit.exporting import Export, audit_key, start_of
 from valetkey.platform.http import Access, Call, Endpoint
@@ -79,6 +80,7 @@ ENDPOINTS = [
         query=AuditExportQuery,
         gives=str,
         access=Access.OWNER,
+        scope=Scope.AUDIT_READ,
         media=tuple(MEDIA.values()),
     ),
     Endpoint(

@@ -13,6 +13,7 @@ from valetkey.sdk._async.agent import OWNERS, segment
 from valetkey.sdk._async.audit import AsyncAuditReader
 from valetkey.sdk._async.connect import async_open_signer
 from valetkey.sdk._async.desk import AsyncDesk
+from valetkey.sdk._async.keys import AsyncKeys
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.errors import (
     Conflict,
@@ -52,7 +53,7 @@ Session = SessionInfo | str | Secret
 """A session as its maker holds it, its id, or its bundle."""
 
 
-class AsyncOwner(AsyncAuditReader):
+class AsyncOwner(AsyncAuditReader, AsyncKeys):
     """An agent that can have sessions of its own."""
 
     async def sessions(self, *, label: str | None = None) -> list[SessionView]:

@@ -14,6 +14,7 @@ from valetkey.sdk._sync.agent import OWNERS, segment
 from valetkey.sdk._sync.audit import AuditReader
 from valetkey.sdk._sync.connect import open_signer
 from valetkey.sdk._sync.desk import Desk
+from valetkey.sdk._sync.keys import Keys
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.errors import (
     Conflict,
@@ -53,7 +54,7 @@ Session = SessionInfo | str | Secret
 """A session as its maker holds it, its id, or its bundle."""
 
 
-class Owner(AuditReader):
+class Owner(AuditReader, Keys):
     """An agent that can have sessions of its own."""
 
     def sessions(self, *, label: str | None = None) -> list[SessionView]:
