@@ -100,6 +100,9 @@ class Scene:
         """One request, raw: headers may come twice."""
         body = self.body(endpoint)
         more = {} if body is None else {"json": body}
+        if endpoint.path.endswith("/events"):
+            # Who gets in is told by a page as well, and a stream has no end.
+            query = f"{query}&wait=0" if query else "?wait=0"
         return self.server.http.request(endpoint.method, self.path(endpoint) + query, headers=headers, **more)
 
 
