@@ -116,7 +116,7 @@ class Batcher:
             await self._try(jobs)
         except (asyncpg.PostgresError, *AWAY) as error:
             alone = len(jobs) == 1
-            if isinstance(error, AWAY) or isinstance(error, UNLUCKY):
+            if isinstance(error, (*AWAY, *UNLUCKY)):
                 _fail(jobs, error)
             elif alone:
                 jobs[0].error = translated(error)
@@ -137,12 +137,12 @@ class Batcher:
                 if await self._became_durable(lost.xid):
                     return
                 if number == TRIES_MAX:
-                    raise lost.__cause__ or lost
+                    raise StoreFailed("the database went away during every commit") from lost
             else:
                 return
 
     async def _became_durable(self, xid: str) -> bool:
-        """What the database says of a transaction whose commit was not answered. Raises StoreFailed when it is silent."""
+        """What the database says of a transaction whose commit was not answered. Raises StoreFailed when nothing."""
         if not xid:
             return False
         for seconds in ASK_SECONDS:

@@ -187,7 +187,7 @@ class PostgresBook(Crowds):
 
     def write_hold(self, hold: Hold, owner_id: str, note: str | None = None) -> None:
         assert owner_id == self.owner_id
-        known = self.spends[hold.id] if hold.id in self.spends else None
+        known = self.spends.get(hold.id)
         if known is None:
             self.spends.put(hold.id, SpendRecord(hold, owner_id, note))
             self.new_holds.put(hold.id, None)

@@ -88,6 +88,10 @@ class Rows(Generic[K, V]):
     def __getitem__(self, key: K) -> V:
         return self._known[key]
 
+    def get(self, key: K) -> V | None:
+        """A row, None when it was not read."""
+        return self._known.get(key)
+
     def load(self, key: K, value: V) -> None:
         """What the database says; what the batch has changed since stays."""
         self._known.setdefault(key, value)

@@ -1,4 +1,4 @@
-"""What purchases made known of services, added to the services: apart from the buyers' transactions, soon after them."""
+"""What purchases made known of services is added to the services: apart from the buyers' changes, soon after."""
 
 from valetkey.stores.postgres.database import Database
 

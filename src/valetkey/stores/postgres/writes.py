@@ -63,7 +63,7 @@ def _update(table: str, columns: dict[str, str], owner: str = "owner_id") -> Tab
     key, *others = columns
     setting = ", ".join(f"{name} = w.{name}" for name in others)
     return Table(
-        f"UPDATE {table} AS t SET {setting} FROM unnest({{}}) AS w ({', '.join(columns)})"  # noqa: S608
+        f"UPDATE {table} AS t SET {setting} FROM unnest({{}}) AS w ({', '.join(columns)})"  # noqa: S608 - ours
         f" WHERE t.{owner} = $1 AND t.{key} = w.{key}",
         columns,
     )
@@ -127,6 +127,7 @@ _FUNDINGS = Table(
 )
 
 Row = Sequence[Any]
+Changes = Sequence[tuple[Table, Sequence[Row]]]
 
 
 async def write(connection: Connection, book: PostgresBook) -> str | None:
@@ -152,7 +153,7 @@ async def write(connection: Connection, book: PostgresBook) -> str | None:
     return xid
 
 
-def _changes(book: PostgresBook) -> list[tuple[Table, list[Row]]]:
+def _changes(book: PostgresBook) -> Changes:
     return [
         (_CHAINS, [_chain(one) for one in book.chains.items()]),
         *_of_sessions(book),
@@ -182,22 +183,23 @@ _PAID = _update("holds", _PAYMENTS)
 _STEPS = _update("transactions", {**_STEP, "funded_at": "int8"}, "buyer_id")
 
 
-def _of_sessions(book: PostgresBook) -> list[tuple[Table, list[Row]]]:
-    new, spent = [], []
-    lives = []
-    for session_id, _ in book.spent.items():
+def _of_sessions(book: PostgresBook) -> Changes:
+    new: list[Row] = []
+    spent: list[Row] = []
+    lives: list[Row] = []
+    for session_id in book.spent.changed:
         record = book.records[session_id]
         assert record is not None
         one = (session_id, spent_text(record.session), exhausted(record.session))
         (new if session_id in book.new_sessions else spent).append(one)
-    for session_id, _ in book.lives.items():
+    for session_id in book.lives.changed:
         record = book.records[session_id]
         if session_id not in book.new_sessions:
             assert record is not None
             values = session_values(record.session)
             lives.append(_named(_LIFE, {**values, "carried": record.session.carried}))
     made = []
-    for session_id, _ in book.new_sessions.items():
+    for session_id in book.new_sessions.changed:
         record = book.records[session_id]
         assert record is not None
         made.append(_named(_SESSION, {**record_values(record), "carried": record.session.carried}))
@@ -211,7 +213,7 @@ def _of_sessions(book: PostgresBook) -> list[tuple[Table, list[Row]]]:
     ]
 
 
-def _of_holds(book: PostgresBook) -> list[tuple[Table, list[Row]]]:
+def _of_holds(book: PostgresBook) -> Changes:
     new, changed, paid = [], [], []
     # A hold that is new may have moved on within the batch: it is written once, as it is now.
     for hold_id in {**book.new_holds.changed, **book.holds.changed}:
@@ -238,7 +240,7 @@ def _of_holds(book: PostgresBook) -> list[tuple[Table, list[Row]]]:
     return [(_NEW_HOLDS, new), (_HOLDS, changed), (_PAID, paid)]
 
 
-def _of_transactions(book: PostgresBook) -> list[tuple[Table, list[Row]]]:
+def _of_transactions(book: PostgresBook) -> Changes:
     new, steps = [], []
     for transaction_id, tree_id in book.new_transactions.items():
         bought = book.bought[transaction_id]
@@ -248,7 +250,7 @@ def _of_transactions(book: PostgresBook) -> list[tuple[Table, list[Row]]]:
         values |= {"tree_id": tree_id, "funded_at": bought.funded_at}
         values |= {"queue": place and place.queue, "look_at": place and place.look_at}
         new.append(_named(_NEW_BOUGHT, values))
-    for transaction_id, _ in book.transactions.items():
+    for transaction_id in book.transactions.changed:
         if transaction_id not in book.new_transactions:
             bought = book.bought[transaction_id]
             assert bought is not None
