@@ -19,6 +19,7 @@ _LINE = (
     " JOIN spent u ON u.owner_id = s.owner_id AND u.session_id = s.id ORDER BY number"
 )
 _BY_ID, _BY_ALIAS = _LINE.format("id"), _LINE.format("alias")
+_BY_TOKEN = _LINE.replace("{0} = $1", "id = (SELECT session_id FROM credentials WHERE hash = $1)")
 
 _SORTS = {
     "newest": "s.created_at DESC, s.seq DESC",
@@ -92,6 +93,11 @@ class PostgresSessions(Tables):
 async def find_record(database: Database, session_id: str) -> SessionRecord | None:
     """A session with its ancestors, in one read; None when there is none."""
     return _first(await database.rows(_BY_ID, session_id))
+
+
+async def record_of_token(database: Database, token_hash: bytes) -> SessionRecord | None:
+    """The session of a token with its ancestors, in one read; None when the hash is of no session's."""
+    return _first(await database.rows(_BY_TOKEN, token_hash))
 
 
 def _first(rows: list[Any]) -> SessionRecord | None:
