@@ -1,28 +1,21 @@
 """A PostgreSQL store that a test opens as often as it likes, on a database of its own."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.cluster import Cluster, make_cluster
 from tests.stores.blocking import Blocking
 from tests.stores.making import SystemTime
-from tests.stores.postgres.cluster import Cluster
 from valetkey.stores.postgres import open_postgres
 
 Open = Callable[[], Blocking]
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    # Not in pytest's folders: those are closed to the user that PostgreSQL runs as.
-    folder = Path(tempfile.mkdtemp(prefix="valetkey-postgres-"))
-    cluster = Cluster(folder)
-    yield cluster
-    cluster.stop("immediate")
-    shutil.rmtree(folder)
+def cluster() -> Cluster:
+    """A server that may be stopped: one of its own, for these tests only."""
+    return make_cluster()
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from tests.cluster import Cluster
 from tests.stores.conftest import Market
 from tests.stores.making import NOW, SystemTime, a_key, a_purchase, a_session, allowed, digest
-from tests.stores.postgres.cluster import Cluster
 from tests.stores.postgres.conftest import Open
 from tests.stores.postgres.standing import assert_sums_agree, make_market, run
 from valetkey.core.errors import EnvironmentFailure

@@ -23,7 +23,7 @@ _SIDES = {
 }
 # Whoever is on both sides of a purchase sees it once; each side is read through its own index.
 _OF_BOTH = (
-    "SELECT id, length FROM (SELECT * FROM ({0}) AS bought UNION SELECT * FROM ({1}) AS sold) AS both"
+    "SELECT id, length FROM (SELECT * FROM ({0}) AS bought UNION SELECT * FROM ({1}) AS sold) AS either"
     " ORDER BY seq DESC LIMIT $5 OFFSET $6"
 )
 

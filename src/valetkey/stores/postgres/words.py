@@ -10,7 +10,7 @@ TERMS_MAX = 16
 _LEXEME_CHARS_MAX = 200
 _WORDS_MAX = 8_000
 
-NOTHING = "''"
+NOTHING = ""
 """A query that matches no row."""
 
 
@@ -44,7 +44,9 @@ def match(text: str) -> str | None:
 def words(text: str) -> list[str]:
     """The words of a text: runs of letters and digits, without accents, in one case."""
     plain = "".join(
-        sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign)
+        sign
+        for sign in unicodedata.normalize("NFKD", text.replace("\0", ""))
+        if not unicodedata.combining(sign)
     ).casefold()
     return [word[:_LEXEME_CHARS_MAX] for word in _runs(plain)]
 
