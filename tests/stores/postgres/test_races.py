@@ -5,11 +5,12 @@ import os
 import signal
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.stores.blocking import Blocking
 from tests.stores.conftest import Market
-from tests.stores.making import a_key, a_purchase, a_session, allowed, code, digest
+from tests.stores.making import NOW, a_key, a_purchase, a_session, allowed, code, digest
 from tests.stores.postgres.conftest import Open
 from tests.stores.postgres.standing import assert_sums_agree, make_market
 from tests.stores.sqlite.processes import Spender
@@ -145,15 +146,11 @@ def test_REVOKED_IS_DEAD_while_another_store_spends(
 
         async def spend(record: SessionRecord) -> list[object]:
             nonlocal before
-            late = []
             while not stopped.is_set():
-                begun = stopped.is_set()
                 answer = await other.place(a_purchase(market.service, market.owner, record, 1), None)
                 before += isinstance(answer, Transaction)
-                assert not begun
-            for _ in range(3):
-                late.append(await other.place(a_purchase(market.service, market.owner, record, 1), None))
-            return late
+            late = [a_purchase(market.service, market.owner, record, 1) for _ in range(3)]
+            return [await other.place(one, None) for one in late]
 
         async def stop() -> int:
             await asyncio.sleep(0.2)
@@ -173,6 +170,30 @@ def test_REVOKED_IS_DEAD_while_another_store_spends(
     assert before > 0
     assert {code(one) for one in late} <= {"session_revoked", "session_paused"}
     assert assert_sums_agree(url) == before
+
+
+def test_a_freeze_waits_for_decisions_that_began_before_it(
+    open_again: Open, url: str, market: Market
+) -> None:
+    """A batch that took its lock before may have read that nothing is frozen."""
+    store = open_again()
+    records = sessions(store, market, 3)
+
+    async def freeze() -> tuple[bool, object, bool]:
+        deciding = await asyncpg.connect(url)
+        begun = deciding.transaction()
+        await begun.start()
+        await deciding.fetch("SELECT 1 FROM chains WHERE id = $1 FOR UPDATE", records[1].session.tree)
+        asked = asyncio.ensure_future(store.store.freeze(market.owner.id, frozen=True))
+        await asyncio.sleep(0.3)
+        done_too_early = asked.done()
+        # It is a fact already: whoever takes a lock from now on reads it.
+        seen = await deciding.fetchval("SELECT frozen_at FROM agents WHERE id = $1", market.owner.id)
+        await begun.commit()
+        await deciding.close()
+        return done_too_early, seen, await asked == seen
+
+    assert store.run(freeze()) == (False, NOW, True)
 
 
 def test_nobody_deadlocks_whatever_the_order(open_again: Open, url: str, market: Market) -> None:

@@ -160,8 +160,8 @@ class PostgresBook(Crowds):
         for one in sessions:
             known = self._record(one.id)
             assert known is not None
-            # Nothing else of a session changes by spending.
-            self.records.put(one.id, replace(known, session=_with_spent(known.session, one)))
+            # Nothing else of a session changes by spending: the rest is as it was read a moment ago.
+            self.records.put(one.id, replace(known, session=one))
             self.spent.put(one.id, None)
 
     def write_session(self, session: Session) -> None:
@@ -255,7 +255,8 @@ class PostgresBook(Crowds):
         before = Head(chain_id, chain.number, chain.head)
         entry, head = append(before, max(self.now, chain.at), kind, session_id, facts)
         ahead = chain_id != owner_id
-        self.chains.put(chain_id, replace(chain, number=head.seq, head=head.hash, at=entry.at, ahead=ahead))
+        after = Chain(head.seq, head.hash, entry.at, chain.sessions, chain.anchored, ahead)
+        self.chains.put(chain_id, after)
         row = (chain_id, entry.seq, entry.at, str(kind), session_id, entry.body, head.hash)
         self.entries.put((chain_id, entry.seq), row)
 

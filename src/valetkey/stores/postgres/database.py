@@ -32,6 +32,13 @@ SECONDS_MAX = 30
 LOCK_SECONDS_MAX = 10
 """How long a batch waits for another process's batch of the same trees."""
 
+_PLANS = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+"""Every statement is answered through an index. A plan that is made while a table is small must not read all of it
+later: plans are kept, and batches became thirty times slower until the next ANALYZE."""
+
+STATEMENTS_MAX = 2_000
+"""After so many a connection is made anew, and with it the plans of its statements."""
+
 PLACES_CACHED = 65_536
 """Of so many sessions, holds and transactions it is remembered whose they are: that never changes."""
 
@@ -159,10 +166,12 @@ async def connect(
             url,
             min_size=1,
             max_size=connections,
+            max_queries=STATEMENTS_MAX,
             command_timeout=SECONDS_MAX,
             server_settings={
                 "application_name": "valetkey",
                 "jit": "off",
+                **_PLANS,
                 "lock_timeout": f"{LOCK_SECONDS_MAX}s",
                 "idle_in_transaction_session_timeout": f"{SECONDS_MAX}s",
                 "default_transaction_isolation": "read committed",
