@@ -1,5 +1,7 @@
 """What a batch writes: all of its tables in one statement, a column of each as one array.
 
+No row may be in two parts of it: PostgreSQL would do one of them and say nothing.
+
 `{}` of a statement stands for its arrays as `unnest` takes them. $1 is the owner.
 """
 
@@ -180,6 +182,7 @@ _SPENDING = _update("spent", _SPENT)
 _NEW_HOLDS = _insert("holds", _HOLD)
 _HOLDS = _update("holds", _HOLD_STATE)
 _PAID = _update("holds", _PAYMENTS)
+_HOLDS_PAID = _update("holds", {**_HOLD_STATE, **_PAYMENTS})
 _STEPS = _update("transactions", {**_STEP, "funded_at": "int8"}, "buyer_id")
 
 
@@ -214,7 +217,7 @@ def _of_sessions(book: PostgresBook) -> Changes:
 
 
 def _of_holds(book: PostgresBook) -> Changes:
-    new, changed, paid = [], [], []
+    new, changed, both, paid = [], [], [], []
     # A hold that is new may have moved on within the batch: it is written once, as it is now.
     for hold_id in {**book.new_holds.changed, **book.holds.changed}:
         record = book.spends[hold_id]
@@ -222,22 +225,27 @@ def _of_holds(book: PostgresBook) -> Changes:
         values: dict[str, Any] = hold_values(record.hold)
         values["lapses"] = bool(values["lapses"])
         if hold_id not in book.new_holds:
-            changed.append(_named(_HOLD_STATE, values))
+            if hold_id in book.payments:
+                payment = book.payments[hold_id]
+                values |= {"reference": payment.reference, "payload": payment.payload}
+                both.append(_named(_HOLDS_PAID.columns, values))
+            else:
+                changed.append(_named(_HOLD_STATE, values))
         else:
             owner = book.records[record.hold.session_id]
             assert owner is not None
-            payment = record.payment
+            kept = record.payment
             values |= {
                 "tree_id": owner.session.tree,
                 "note": record.note,
-                "reference": payment and payment.reference,
-                "payload": payment and payment.payload,
+                "reference": kept and kept.reference,
+                "payload": kept and kept.payload,
             }
             new.append(_named(_HOLD, values))
     for hold_id, payment in book.payments.items():
-        if hold_id not in book.new_holds:
+        if hold_id not in book.new_holds and hold_id not in book.holds:
             paid.append((hold_id, payment.reference, payment.payload))
-    return [(_NEW_HOLDS, new), (_HOLDS, changed), (_PAID, paid)]
+    return [(_NEW_HOLDS, new), (_HOLDS, changed), (_HOLDS_PAID, both), (_PAID, paid)]
 
 
 def _of_transactions(book: PostgresBook) -> Changes:
