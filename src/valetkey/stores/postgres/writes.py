@@ -56,9 +56,8 @@ _STEP = {
 
 def _insert(table: str, columns: dict[str, str], owner: str = "owner_id", more: str = "") -> Table:
     names = ", ".join(columns)
-    return Table(
-        f"INSERT INTO {table} ({owner}, {names}) SELECT $1, w.* FROM unnest({{}}) AS w{more}", columns
-    )
+    sql = f"INSERT INTO {table} ({owner}, {names}) SELECT $1, w.* FROM unnest({{}}) AS w{more}"  # noqa: S608 - ours
+    return Table(sql, columns)
 
 
 def _update(table: str, columns: dict[str, str], owner: str = "owner_id") -> Table:
