@@ -13,6 +13,7 @@ def debited(
     *,
     held: int = 0,
     captured: int = 0,
+    restored: int = 0,
     spends: int = 0,
     units: int = 0,
     at: int,
@@ -22,10 +23,19 @@ def debited(
 
     `units` count against the windows from the moment `at` on.
     """
+    count = session.pace.spends + spends
+    assert count >= 0
     limits = session.policy.limits(currency)
-    assert limits is not None, "what has no limit is not spent"
+    if limits is None:
+        # A rotation took over spends of a currency that it has no limits for, when nothing of them was left: one
+        # that is proven late is counted. Nothing of that currency can be granted here.
+        return replace(session, pace=replace(session.pace, spends=count))
     before = spent_of(session, currency)
-    usage = Usage(held=before.usage.held + held, captured=before.usage.captured + captured)
+    usage = Usage(
+        held=before.usage.held + held,
+        captured=before.usage.captured + captured,
+        restored=before.usage.restored + restored,
+    )
     assert usage.held >= 0
     assert usage.captured >= 0
     rings = before.rings
@@ -34,8 +44,6 @@ def debited(
             added(window, ring_of(session, index, currency), units, at, now)
             for index, window in enumerate(limits.windows)
         )
-    count = session.pace.spends + spends
-    assert count >= 0
     if currency == session.policy.currency:
         return replace(session, usage=usage, pace=Pace(count, rings))
     index = session.policy.currencies.index(currency) - 1

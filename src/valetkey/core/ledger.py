@@ -85,18 +85,19 @@ def _place(state: State, command: PlaceHold, now: int) -> State | Refused:
     decision = decide(state.session, command.request, now, state.ancestors)
     if isinstance(decision, Refused):
         return decision
-    waits = decision.approval is not None
-    if waits and command.approval_ends_at is None:
-        assert decision.approval is not None
-        return Refused((decision.approval,))
+    expires_at = command.expires_at
+    if decision.approval is not None:
+        if command.approval_ends_at is None:
+            return Refused((decision.approval,))
+        expires_at = command.approval_ends_at
     hold = Hold(
         id=command.hold_id,
         session_id=state.session.id,
         request=command.request,
         amount=decision.amount,
-        state=HoldState.PENDING if waits else HoldState.HELD,
+        state=HoldState.HELD if decision.approval is None else HoldState.PENDING,
         placed_at=now,
-        expires_at=(waits and command.approval_ends_at) or command.expires_at,
+        expires_at=expires_at,
         debits=tuple(one.id for one in state.lineage) if state.ancestors else (),
         terms=_terms(state.lineage),
     )
@@ -238,7 +239,7 @@ def _refund(state: State, hold: Hold, command: Refund, now: int) -> State:
         concerns and one.policy.refunds_restore
         for one, concerns in zip(state.lineage, concerned(hold, state.lineage), strict=True)
     )
-    lineage = every(state.lineage, which, hold.currency, captured=-back, at=now, now=now)
+    lineage = every(state.lineage, which, hold.currency, captured=-back, restored=back, at=now, now=now)
     return _state(lineage, replace(hold, refunded=command.total))
 
 

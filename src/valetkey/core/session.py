@@ -33,15 +33,22 @@ class Usage:
     """What a session has spent of one currency, in its base units.
 
     held: placed and not settled, including every hold that waits for approval or whose outcome is unknown.
-    captured: proven to have moved.
+    captured: proven to have moved, less what came back and may be spent again.
+    restored: what came back so; windows count it still, because it was spent at its time.
     """
 
     held: int = 0
     captured: int = 0
+    restored: int = 0
 
     @property
     def committed(self) -> int:
         return self.held + self.captured
+
+    @property
+    def gross(self) -> int:
+        """Everything that was spent or may be, also what came back since."""
+        return self.committed + self.restored
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,8 +193,11 @@ def extend(session: Session, expires_at: int, budget: int | None, now: int) -> S
 
 def _carried(old: Session, new: Session, now: int) -> Session:
     spent = {currency: spent_of(old, currency) for currency in old.policy.currencies}
+    # Empty rings are those of windows that nothing was spent in.
     lost = [
-        currency for currency, one in spent.items() if one != Spent() and new.policy.limits(currency) is None
+        currency
+        for currency, one in spent.items()
+        if (one.usage != Usage() or any(one.rings)) and new.policy.limits(currency) is None
     ]
     if lost:
         raise InvalidInput(f"the new policy needs limits for {', '.join(lost)}, which was spent")
@@ -208,7 +211,7 @@ def _carried(old: Session, new: Session, now: int) -> Session:
         known = tuple(
             (window, ring_of(old, index, limits.currency)) for index, window in enumerate(before.windows)
         )
-        rings = tuple(carried(window, usage.committed, known, now) for window in limits.windows)
+        rings = tuple(carried(window, usage.gross, known, now) for window in limits.windows)
         return Spent(usage, rings)
 
     main = taken_over(new.policy.main)

@@ -85,24 +85,26 @@ def carried(window: Window, spent: int, known: tuple[tuple[Window, Ring], ...], 
 
     What is known of when it was spent comes from the shortest window that is no shorter, or from the longest. A
     bucket's spends count from its last second on, and what cannot be dated counts from the latest moment that it
-    can have been: nothing ever counts for a shorter time than it should.
+    can have been: nothing ever counts for a shorter time than it should, and whatever still counts here by the
+    second it was spent at is in the ring, so that giving it back takes nothing from other spends.
     """
     longer = [one for one in known if one[0].seconds >= window.seconds]
     source = (
         min(longer, key=lambda one: one[0]) if longer else max(known, key=lambda one: one[0], default=None)
     )
+    if source is None:
+        return added(window, EMPTY, spent, now, now)
+    old, before = source
+    counting = tuple((bucket, units) for bucket, units in before if now < old.counts_until(bucket))
+    if old.seconds == window.seconds:
+        return counting
     ring: Ring = EMPTY
-    dated = 0
-    if source is not None:
-        old, before = source
-        for bucket, units in before:
-            if now < old.counts_until(bucket):
-                last = min((bucket + 1) * old.bucket_seconds - 1, now)
-                ring = added(window, ring, units, last, now)
-                dated += units
-    if not longer and spent > dated:
-        ring = added(window, ring, spent - dated, now if source is None else now - source[0].seconds, now)
-    return ring
+    for bucket, units in counting:
+        ring = added(window, ring, units, min((bucket + 1) * old.bucket_seconds - 1, now), now)
+    # What left the old window is at least as old as it is long. A longer one may drop it while it is still in
+    # the first bucket of this one: buckets of two lengths do not fall together.
+    undated = max(spent - sum(units for _, units in counting), 0)
+    return added(window, ring, undated, now - old.seconds, now)
 
 
 def free_at(window: Window, ring: Ring, asked: int, now: int) -> int | None:

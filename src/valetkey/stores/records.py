@@ -14,6 +14,8 @@ from valetkey.core.windows import Ring, Window
 POLICIES_CACHED = 1_024
 """Policies that are kept ready: the text of one does not change while its version stands."""
 
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
 _SETS = ("allowed_services", "allowed_assets", "allowed_chains", "allowed_payees", "allowed_operations")
 _PLAIN = (
     "budget",
@@ -56,9 +58,12 @@ def policy_of(text: str) -> Policy:
 
 
 def spent_text(session: Session) -> str:
-    """The figures of a session: spends, then held, captured and rings of each currency, its own first."""
+    """The figures of a session: spends, then held, captured, rings and what came back of each currency.
+
+    Its own currency comes first; what came back is left out while it is nothing.
+    """
     figures = [Spent(session.usage, session.pace.rings), *session.others]
-    return _text([session.pace.spends, *([one.usage.held, one.usage.captured, one.rings] for one in figures)])
+    return _text([session.pace.spends, *(_figures(one) for one in figures)])
 
 
 def spent_of(text: str) -> tuple[Usage, Pace, tuple[Spent, ...]]:
@@ -97,10 +102,15 @@ def _windows(limits: Limits) -> list[list[int]]:
     return [[window.seconds, window.limit] for window in limits.windows]
 
 
+def _figures(one: Spent) -> list[Any]:
+    usage = one.usage
+    return [usage.held, usage.captured, one.rings, *([usage.restored] if usage.restored else [])]
+
+
 def _spent(figures: list[Any]) -> tuple[Usage, tuple[Ring, ...]]:
-    held, captured, rings = figures
-    return Usage(held, captured), tuple(tuple((at, units) for at, units in ring) for ring in rings)
+    held, captured, rings, *restored = figures
+    return Usage(held, captured, *restored), tuple(tuple((at, units) for at, units in ring) for ring in rings)
 
 
 def _text(facts: object) -> str:
-    return json.dumps(facts, separators=(",", ":"))
+    return _encode(facts)

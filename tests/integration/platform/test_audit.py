@@ -58,10 +58,10 @@ def test_AUDIT_IS_COMPLETE_every_yes_and_no_is_in_the_export(
     session.data("POST", f"/spends/{spend}/void")
     owner.data("POST", "/agents/sessions/freeze")
     report = checked(owner, f"?format={form}")
-    assert [(one.chain, one.entries) for one in report.chains] == [
-        (owner.agent_id, 1),
-        (session.session_id, 4),
-    ]
+    own, tree = report.chains
+    assert (tree.chain, tree.entries) == (session.session_id, 4)
+    # The key and the freeze; perhaps the tree was anchored already.
+    assert (own.chain, own.entries) == (owner.agent_id, 2 + report.anchors)
     answer = exported(owner, f"?format={form}")
     assert answer.headers["content-type"].startswith({"jsonl": "application/jsonl", "csv": "text/csv"}[form])
     assert answer.headers["content-disposition"].endswith(f'.{form}"')
@@ -75,18 +75,41 @@ def test_AUDIT_IS_COMPLETE_every_yes_and_no_is_in_the_export(
         assert secret not in answer.text
 
 
+def test_AUDIT_IS_COMPLETE_trees_are_anchored_in_their_owner_s_chain(owner: Agent) -> None:
+    session = owner.session()
+    deadline = time.monotonic() + 20
+    while checked(owner).anchors < 1:
+        assert time.monotonic() < deadline, "nothing was anchored"
+        time.sleep(0.1)
+    session.data("POST", "/spends", {"amount": 1})
+    while checked(owner).anchors < 2:
+        assert time.monotonic() < deadline, "what went on was not anchored"
+        time.sleep(0.1)
+    lines = [json.loads(line) for line in exported(owner, f"?tree={owner.agent_id}").text.splitlines()]
+    anchors = [json.loads(line["body"]) for line in lines if line.get("kind") == "anchor"]
+    assert [(one["tree"], one["seq"]) for one in anchors] == [
+        (session.session_id, 1),
+        (session.session_id, 2),
+    ]
+
+
 def test_the_entries_say_what_happened(owner: Agent) -> None:
     session = owner.session(budgetUsdc=5)
     assert session.ask("POST", "/spends", {"amount": 6}).status_code == 403
-    lines = [json.loads(line) for line in exported(owner).text.splitlines()]
+    query = f"?tree={session.session_id}"
+    lines = [json.loads(line) for line in exported(owner, query).text.splitlines()]
     assert [line["type"] for line in lines] == ["export", "entry", "entry", "head", "end"]
     refused = lines[2]
     assert (refused["kind"], refused["session"], refused["seq"]) == ("hold_refused", session.session_id, 2)
     assert json.loads(refused["body"])["codes"] == ["budget_exceeded"]
 
 
-def test_an_owner_without_a_past_exports_nothing_and_it_holds(owner: Agent) -> None:
-    assert checked(owner).chains == []
+def test_an_owner_s_past_begins_with_its_key(owner: Agent) -> None:
+    assert [(one.chain, one.entries) for one in checked(owner).chains] == [(owner.agent_id, 1)]
+    told = json.loads(exported(owner).text.splitlines()[1])
+    (key,) = owner.data("GET", "/agents/keys")["keys"]
+    assert told["kind"] == "key_created"
+    assert json.loads(told["body"])["key"] == key["id"]
 
 
 def test_pages_of_entries_and_of_chains(owner: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,14 +117,16 @@ def test_pages_of_entries_and_of_chains(owner: Agent, monkeypatch: pytest.Monkey
     for session in sessions:
         for _ in range(4):
             session.data("POST", "/spends", {"amount": "0.01"})
-    whole = exported(owner).text.splitlines()[1:-1]
+    whole = exported(owner, f"?tree={sessions[2].session_id}").text.splitlines()[1:-1]
     for page in (1, 2, 3, 5):
         monkeypatch.setattr(exporting, "PAGE", page)
         monkeypatch.setattr(exporting, "HEADS_MAX", page)
         report = checked(owner)
-        assert [one.entries for one in report.chains] == [5] * 4
+        trees = [one.entries for one in report.chains if one.chain != owner.agent_id]
+        assert trees == [5] * 4
         # All but the signatures, which are those of another second.
-        parts = [line.partition(',"signature"')[0] for line in exported(owner).text.splitlines()[1:-1]]
+        again = exported(owner, f"?tree={sessions[2].session_id}").text.splitlines()[1:-1]
+        parts = [line.partition(',"signature"')[0] for line in again]
         assert parts == [line.partition(',"signature"')[0] for line in whole]
 
 
@@ -121,7 +146,7 @@ def test_one_tree_alone_by_its_id_or_by_any_session(owner: Agent, server: Server
     ]:
         assert who.ask("GET", f"/audit{query}").status_code == 404, query
     assert owner.ask("GET", "/audit?format=xml").status_code == 400
-    assert checked(stranger).chains == []
+    assert [one.chain for one in checked(stranger).chains] == [stranger.agent_id]
 
 
 def test_only_the_owner_exports(owner: Agent) -> None:
@@ -221,9 +246,7 @@ def test_a_reader_that_does_not_read_costs_a_place_and_no_memory(start: Callable
                 owner.session()
         # Whoever leaves gives the place back.
         deadline = time.monotonic() + 10
-        while (
-            answer := http.get("/api/v1/audit?tree=" + owner.agent_id, headers=headers)
-        ).status_code == 429:
+        while (answer := http.get("/api/v1/audit?tree=ses_none", headers=headers)).status_code == 429:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert answer.status_code == 404
@@ -239,7 +262,8 @@ def test_REVOKED_IS_DEAD_an_export_ends_with_its_key(
     with server.http.stream("GET", "/api/v1/audit", headers={"X-API-Key": owner.credential}) as answer:
         pieces = answer.iter_bytes()
         next(pieces)
-        rows(server, "DELETE FROM credentials WHERE agent_id = ?", owner.agent_id)
+        (key,) = owner.data("GET", "/agents/keys")["keys"]
+        owner.data("DELETE", f"/agents/keys/{key['id']}")
         with pytest.raises(httpx.RemoteProtocolError):
             for _ in pieces:
                 pass

@@ -59,10 +59,8 @@ class SqliteAudit(Tables):
     ) -> list[Head]:
         """See ports/accounts.py."""
         which, value = ("id > ?", after) if chain_id is None else ("id = ?", chain_id)
-        sql = (
-            "SELECT id, number, head FROM chains"
-            f" WHERE owner_id = ? AND number > 0 AND {which} ORDER BY id LIMIT ?"
-        )
+        which = f"owner_id = ? AND number > 0 AND {which}"
+        sql = f"SELECT id, number, head FROM chains WHERE {which} ORDER BY id LIMIT ?"  # noqa: S608 - constants of ours
         found = await self._database.read(lambda db: rows(db, sql, owner_id, value, limit))
         return [Head(*one) for one in found]
 
@@ -79,7 +77,7 @@ class SqliteAudit(Tables):
             newest = f"{columns} ORDER BY seq DESC LIMIT 1"
             found = await self._database.read(lambda db: rows(db, newest, owner_id))
         else:
-            if not cursor.isdecimal() or len(cursor) > 19 or int(cursor) > CURSOR_MAX:
+            if not (cursor.isascii() and cursor.isdecimal()) or len(cursor) > 19 or int(cursor) > CURSOR_MAX:
                 raise InvalidInput("this is no cursor of the feed", field="cursor")
             after = f"{columns} AND seq > ? ORDER BY seq LIMIT ?"
             found = await self._database.read(lambda db: rows(db, after, owner_id, int(cursor), limit))
@@ -98,4 +96,5 @@ def _anchor(db: apsw.Connection, now: int, limit: int) -> int:
         facts = {"tree": chain_id, "seq": number, "head": head.hex()}
         book.append(owner_id, owner_id, Kind.ANCHOR, None, facts)
         db.execute("UPDATE chains SET anchored = ? WHERE id = ?", (number, chain_id))
+    book.flush()
     return len(ahead)
