@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 from tests.stores.blocking import Blocking
-from tests.stores.making import NOW, USDC, SystemTime, a_hash, a_purchase, a_session, an_id, digest
+from tests.stores.making import (
+    NOW,
+    USDC,
+    SystemTime,
+    a_hash,
+    a_purchase,
+    a_session,
+    an_api_key,
+    an_id,
+    digest,
+)
 from tests.stores.postgres.conftest import Open
 from tests.stores.postgres.standing import make_market
 from tests.stores.test_change import expire, fund
@@ -66,7 +76,9 @@ def test_the_same_questions_have_the_same_answers(
 ) -> None:
     chance, store, market = random.Random(seed), open_again(), make_market(url)
     for number, agent in enumerate((market.owner, market.seller)):
-        embedded.add_agent(agent, digest(f"key {number}"))
+        key = an_api_key(agent)
+        embedded.add_agent(agent, digest(f"key {number}"), key)
+        store.add_api_key(key, digest(f"key {number}"))
     embedded.add_service(market.service)
     records = [a_session(market.owner, 9_000_000, windows=(Window(60, 4_000_000),)) for _ in range(3)]
     for record in records:
@@ -89,6 +101,14 @@ def test_the_same_questions_have_the_same_answers(
         for one in made:
             assert store.transaction(one.id) == embedded.transaction(one.id)
             assert store.spend_record(one.hold_id) == embedded.spend_record(one.hold_id)
+    maker, made_key = an_api_key(market.owner), an_api_key(market.owner)
+    for one in (store, embedded):
+        assert one.add_api_key(maker, digest("maker"), revoke_others=True) is None
+        assert one.make_key(made_key, digest("made"), maker.id) is None
+        assert one.revoke_key(market.owner.id, maker.id, "owner").revoked_at is not None
+        assert one.make_key(an_api_key(market.owner), digest("late"), maker.id) is not None
+    assert store.keys(market.owner.id, 10, 0) == embedded.keys(market.owner.id, 10, 0)
+    assert store.key(market.owner.id, made_key.id) == made_key
     heads = store.heads(market.owner.id)
     assert heads == embedded.heads(market.owner.id)
     assert sum(head.seq for head in heads) > STEPS

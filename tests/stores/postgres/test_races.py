@@ -157,7 +157,8 @@ def test_REVOKED_IS_DEAD_while_another_store_spends(
             return [await other.place(one, None) for one in late]
 
         async def stop() -> int:
-            await asyncio.sleep(0.2)
+            while before < 20:
+                await asyncio.sleep(0.01)
             await stopping(here.store, how, market.owner.id, records[0].session.id)
             usage = (await here.store.session(records[0].session.id)).session.usage
             stopped.set()

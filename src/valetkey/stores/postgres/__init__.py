@@ -3,12 +3,13 @@
 from valetkey.stores.clock import StoreClock, SystemTime
 from valetkey.stores.postgres.audit import PostgresAudit
 from valetkey.stores.postgres.database import CONNECTIONS, connect
+from valetkey.stores.postgres.keys import PostgresKeys
 from valetkey.stores.postgres.ledger import PostgresLedger
 from valetkey.stores.postgres.lifecycle import PostgresLifecycle
 from valetkey.stores.postgres.sessions import PostgresSessions
 
 
-class PostgresStore(PostgresLedger, PostgresLifecycle, PostgresSessions, PostgresAudit):
+class PostgresStore(PostgresLedger, PostgresLifecycle, PostgresSessions, PostgresKeys, PostgresAudit):
     """The stores' ports on one database, which any number of processes share. Its methods are of one event loop."""
 
     @property

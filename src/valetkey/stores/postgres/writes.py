@@ -92,7 +92,11 @@ _EVENTS = {
     "queued_at": "int8", "due_at": "int8",
 }  # fmt: skip
 _NEWS = {"service_id": "text", "completed": "int4", "responses": "int4", "response_ms": "int8"}
-_CREDENTIALS = {"hash": "bytea", "session_id": "text"}
+_CREDENTIALS = {"hash": "bytea", "session_id": "text", "key_id": "text"}
+_API_KEYS = {
+    "id": "text", "name": "text", "scopes": "text", "created_at": "int8", "expires_at": "int8", "revoked_at": "int8",
+    "last_used_at": "int8",
+}  # fmt: skip
 _PAYMENTS = {"id": "text", "reference": "text", "payload": "bytea"}
 
 _NEW_BOUGHT = {**_BOUGHT, "tree_id": "text", "queue": "text", "look_at": "int8", "funded_at": "int8"}
@@ -158,6 +162,7 @@ def _changes(book: PostgresBook) -> Changes:
     return [
         (_CHAINS, [_chain(one) for one in book.chains.items()]),
         *_of_sessions(book),
+        *_of_api_keys(book),
         *_of_holds(book),
         *_of_transactions(book),
         (_AUDIT, [row for _, row in book.entries.items()]),
@@ -176,6 +181,8 @@ _TOLD = _insert("standing_news", _NEWS)
 _NEW_SPENT = _insert("spent", _SPENT)
 _NEW_SESSIONS = _insert("sessions", _SESSION)
 _NEW_CREDENTIALS = _insert("credentials", _CREDENTIALS)
+_NEW_KEYS = _insert("api_keys", _API_KEYS)
+_ENDED_KEYS = _update("api_keys", {"id": "text", "revoked_at": "int8"})
 _LIVES = _update("sessions", _LIFE)
 _SPENDING = _update("spent", _SPENT)
 _NEW_HOLDS = _insert("holds", _HOLD)
@@ -205,7 +212,8 @@ def _of_sessions(book: PostgresBook) -> Changes:
         record = book.records[session_id]
         assert record is not None
         made.append(_named(_SESSION, {**record_values(record), "carried": record.session.carried}))
-    hashes = [(token, session_id) for session_id, token in book.new_sessions.items()]
+    hashes: list[Row] = [(token, session_id, None) for session_id, token in book.new_sessions.items()]
+    hashes += [(token, None, key_id) for key_id, token in book.new_keys.items()]
     return [
         (_NEW_SESSIONS, made),
         (_NEW_SPENT, new),
@@ -213,6 +221,21 @@ def _of_sessions(book: PostgresBook) -> Changes:
         (_LIVES, lives),
         (_SPENDING, spent),
     ]
+
+
+def _of_api_keys(book: PostgresBook) -> Changes:
+    new: list[Row] = []
+    ended: list[Row] = []
+    for key_id, key in book.api_keys.items():
+        assert key is not None
+        if key_id in book.new_keys:
+            scopes = " ".join(sorted(key.scopes))
+            new.append(
+                (key_id, key.name, scopes, key.created_at, key.expires_at, key.revoked_at, key.last_used_at)
+            )
+        else:
+            ended.append((key_id, key.revoked_at))
+    return [(_NEW_KEYS, new), (_ENDED_KEYS, ended)]
 
 
 def _of_holds(book: PostgresBook) -> Changes:
