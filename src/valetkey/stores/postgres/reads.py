@@ -21,6 +21,11 @@ _OWN_CHAIN = (
 )
 _CROWDS = (SIGNED, PENDING, UNSETTLED)
 
+_KEYS = (
+    f"SELECT ROW({KEY}) FROM api_keys k WHERE k.owner_id = $1"  # noqa: S608 - constants of ours
+    " AND (k.id = ANY($14::text[]) OR ($15::bool AND k.revoked_at IS NULL)) ORDER BY k.seq"
+)
+
 # S608: the parts of this statement are constants of ours.
 _READ = (
     "SELECT extract(epoch FROM clock_timestamp())::float8,"  # noqa: S608
@@ -46,8 +51,7 @@ _READ = (
     )
     + "] END,"
     # Keys are looked at by very few batches.
-    f" CASE WHEN $15::bool OR cardinality($14::text[]) > 0 THEN ARRAY(SELECT ROW({KEY}) FROM api_keys k"
-    " WHERE k.owner_id = $1 AND (k.id = ANY($14::text[]) OR ($15::bool AND k.revoked_at IS NULL)) ORDER BY k.seq) END"
+    f" CASE WHEN $15::bool OR cardinality($14::text[]) > 0 THEN ARRAY({_KEYS}) END"
 )
 
 
