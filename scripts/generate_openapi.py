@@ -90,6 +90,8 @@ def operation(endpoint: Endpoint) -> Json:
         },
         "security": security(endpoint.access),
     }
+    if endpoint.access in (Access.CALLER, Access.OWNER):
+        made["x-valetkey-scope"] = str(endpoint.scope)
     if endpoint.takes is not None:
         made["requestBody"] = {
             "required": True,

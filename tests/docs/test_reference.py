@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import valetkey
+from valetkey.core.api_key import INCLUDES, Scope
 from valetkey.core.audit import Kind
 from valetkey.platform import settings
 from valetkey.platform.api import ENDPOINTS
@@ -140,6 +141,15 @@ def test_every_endpoint_has_its_line() -> None:
     wanted = [(one.method, one.path, one.access.value, str(one.limit), one.summary) for one in ENDPOINTS]
     assert sorted(told) == sorted(wanted)
     assert sorted(plain(row[0]) for row in tables("http.md", "path")) == sorted(one.path for one in ROUTES)
+
+
+def test_every_scope_has_its_line() -> None:
+    told = {plain(scope): brought for scope, brought, lets in tables("http.md", "scope") if lets}
+    assert told.pop("full") == "everything"
+    named = {
+        scope: {plain(one.strip()) for one in brought.split(",")} - {"-"} for scope, brought in told.items()
+    }
+    assert named == {str(scope): set(map(str, INCLUDES.get(scope, ()))) for scope in Scope if scope != "full"}
 
 
 def test_every_limit_has_its_line() -> None:

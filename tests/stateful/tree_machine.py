@@ -30,6 +30,7 @@ from tests.stateful.tree_shapes import (
     request_of,
     spend_shape,
 )
+from valetkey.core.diff import Wider, wider
 from valetkey.core.errors import Contradiction, InvalidInput
 from valetkey.core.refusal import Code, Refused
 from valetkey.core.tree import DEPTH_MAX
@@ -78,6 +79,8 @@ class TreeMachine(HoldRules):
             assert dead or not narrower or lineage[0].depth >= DEPTH_MAX
             return multiple()
         assert not dead, "REVOKED_IS_DEAD"
+        made = self.driver.lineage(child)[0]
+        assert wider(lineage[0].policy, made.policy) in (Wider.A, Wider.EQUAL), "NARROW_ONLY"
         self.model.sessions[child] = Place(parent, self.model.sessions[parent].tree)
         self.model.tell(child)
         return child

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cluster import open_postgres_in
 from tests.stores.blocking import Blocking
-from tests.stores.making import SystemTime, a_service, an_agent, digest
+from tests.stores.making import SystemTime, a_service, an_agent, an_api_key, digest
 from valetkey.core.agent import Agent
 from valetkey.core.service import Service
 from valetkey.stores.sqlite import open_store
@@ -57,7 +57,7 @@ def market(store: Blocking) -> Market:
 def make_market(store: Blocking) -> Market:
     owner, seller = an_agent(), an_agent()
     for agent in (owner, seller):
-        assert store.add_agent(agent, digest(f"key of {agent.id}"))
+        assert store.add_agent(agent, digest(f"key of {agent.id}"), an_api_key(agent))
     service = a_service(seller)
     store.add_service(service)
     return Market(owner, seller, service)

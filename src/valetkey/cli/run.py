@@ -5,7 +5,7 @@ Everything heavy is imported inside the commands, so that `valetkey --help` answ
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -109,6 +109,21 @@ def serve(
     if fd is None:
         typer.echo(f"listening on http://{host}:{listener.getsockname()[1]}", err=True)
     run_platform(listener, settings, stop_with_stdin=stop_with_stdin)
+
+
+@audit.command()
+def export(
+    path: Annotated[Path, typer.Argument(help="The file to write.")],
+    file_format: Annotated[
+        Literal["jsonl", "csv"], typer.Option("--format", help="JSON Lines, or CSV.")
+    ] = "jsonl",
+    session: Annotated[str | None, typer.Option(help="Only the tree of this session.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="The platform, instead of VALETKEY_BASE_URL.")] = None,
+) -> None:
+    """Write an owner's audit log into a file. The API key is read from VALETKEY_API_KEY."""
+    from valetkey.cli.audit_export import run_export
+
+    run_export(path, file_format, session, base_url)
 
 
 @audit.command()

@@ -17,7 +17,7 @@ from valetkey.crypto.secret import Secret
 from valetkey.platform.limits import PER_MINUTE, Limit
 
 PREFIX = "VALETKEY_"
-CLIENT_SIDE = ("BASE_URL", "HOME", "ANVIL", "DEMO_", "RPC_URL")
+CLIENT_SIDE = ("BASE_URL", "API_KEY", "HOME", "ANVIL", "DEMO_", "RPC_URL")
 """Names that agents and the command line read; the platform leaves them alone."""
 
 MASTER_SECRET_CHARS_MIN = 32

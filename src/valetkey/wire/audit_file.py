@@ -118,6 +118,12 @@ def read_line(text: bytes, form: Format) -> Line:
     raise Illegible(problem)
 
 
+def is_whole(tail: bytes) -> bool:
+    """Whether the end of a file is that of an export. `tail` is its last kilobyte, or more."""
+    last = tail.removesuffix(b"\n").rpartition(b"\n")[2]
+    return tail.endswith(b"\n") and last.startswith((b'{"type":"end",', b"end,"))
+
+
 def head_message(start: Start, head: Head) -> bytes:
     """What the platform signs of a head."""
     told = [start.owner, head.chain_id, head.seq, head.hash.hex(), start.at]

@@ -6,12 +6,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
-from valetkey.core.money import CURRENCY_DECIMALS
-from valetkey.core.policy import ALLOWED_NAMES_MAX, ALLOWED_SERVICES_MAX, SPENDS_MAX
 from valetkey.core.tree import GRACE_SECONDS_MAX
-from valetkey.core.windows import WINDOWS_MAX
-from valetkey.wire.limits import LimitRule, LimitView, WindowRule, WindowView
+from valetkey.wire.limits import LimitView, WindowView
 from valetkey.wire.network import NetworkView
+from valetkey.wire.policies import PolicyRules
 from valetkey.wire.shape import END, Address, Id, PublicKeyHex, Request, View, check_amount
 
 RECOVERY_CHARS_MAX = 16_384
@@ -26,47 +24,21 @@ Recovery = Annotated[
 """A recovery copy: ciphertext for the owner, standard base64."""
 
 
-Name = Annotated[str, Meta(min_length=1, max_length=100)]
-"""A CAIP-19 asset id, or an operation; the policy looks at its shape."""
+class CreateSessionRequest(PolicyRules, kw_only=True):
+    """POST /agents/session: the rules of its policy, and what else a session has.
 
-
-class CreateSessionRequest(Request):
-    """POST /agents/session. `expiry` is seconds of life from now, `not_before` unix seconds.
-
-    `budget_usdc` must be present: None is unlimited, 0 is nothing, and an absent budget is neither. An empty
-    `allowed_service_ids` is every service. `windows` limit any interval of a length, several at once.
-    `approval_above_usdc`: what costs more waits for the owner. `limits`: what may be spent of other currencies.
-    The other lists: None is every one, an empty list is none. `refunds_restore`: what a payee gives back may be
-    spent again. `delegate` is who holds the session, in the owner's words.
+    `expiry` is seconds of life from now, `not_before` unix seconds. `delegate` is who holds the session, in the
+    owner's words.
     """
 
-    budget_usdc: Decimal | None
     expiry: int
-    allowed_service_ids: Annotated[list[Id], Meta(max_length=ALLOWED_SERVICES_MAX)] = field(
-        default_factory=list
-    )
     session_wallet: Address | None = None
     e2e_public_key: PublicKeyHex | None = None
     role: Literal["buyer", "seller"] = "buyer"
     label: Annotated[str, Meta(max_length=200)] | None = None
     not_before: Annotated[int, Meta(ge=0)] | None = None
-    per_spend_usdc: Decimal | None = None
-    windows: Annotated[list[WindowRule], Meta(max_length=WINDOWS_MAX)] = field(default_factory=list)
-    spends_max: Annotated[int, Meta(ge=0, le=SPENDS_MAX)] | None = None
     recovery: Recovery | None = None
     delegate: Annotated[str, Meta(max_length=200)] | None = None
-    approval_above_usdc: Decimal | None = None
-    limits: Annotated[list[LimitRule], Meta(max_length=len(CURRENCY_DECIMALS))] = field(default_factory=list)
-    allowed_assets: Annotated[list[Name], Meta(max_length=ALLOWED_NAMES_MAX)] | None = None
-    allowed_chains: Annotated[list[int], Meta(max_length=ALLOWED_NAMES_MAX)] | None = None
-    allowed_payees: Annotated[list[Address], Meta(max_length=ALLOWED_NAMES_MAX)] | None = None
-    allowed_operations: Annotated[list[Name], Meta(max_length=ALLOWED_NAMES_MAX)] | None = None
-    refunds_restore: bool = False
-
-    def __post_init__(self) -> None:
-        check_amount(self.budget_usdc, "budgetUsdc")
-        check_amount(self.per_spend_usdc, "perSpendUsdc")
-        check_amount(self.approval_above_usdc, "approvalAboveUsdc")
 
 
 class ExtendSessionRequest(Request):

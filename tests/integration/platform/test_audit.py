@@ -60,8 +60,8 @@ def test_AUDIT_IS_COMPLETE_every_yes_and_no_is_in_the_export(
     report = checked(owner, f"?format={form}")
     own, tree = report.chains
     assert (tree.chain, tree.entries) == (session.session_id, 4)
-    # Perhaps the tree was anchored already.
-    assert (own.chain, own.entries) == (owner.agent_id, 1 + report.anchors)
+    # The key and the freeze; perhaps the tree was anchored already.
+    assert (own.chain, own.entries) == (owner.agent_id, 2 + report.anchors)
     answer = exported(owner, f"?format={form}")
     assert answer.headers["content-type"].startswith({"jsonl": "application/jsonl", "csv": "text/csv"}[form])
     assert answer.headers["content-disposition"].endswith(f'.{form}"')
@@ -104,8 +104,12 @@ def test_the_entries_say_what_happened(owner: Agent) -> None:
     assert json.loads(refused["body"])["codes"] == ["budget_exceeded"]
 
 
-def test_an_owner_without_a_past_exports_nothing_and_it_holds(owner: Agent) -> None:
-    assert checked(owner).chains == []
+def test_an_owner_s_past_begins_with_its_key(owner: Agent) -> None:
+    assert [(one.chain, one.entries) for one in checked(owner).chains] == [(owner.agent_id, 1)]
+    told = json.loads(exported(owner).text.splitlines()[1])
+    (key,) = owner.data("GET", "/agents/keys")["keys"]
+    assert told["kind"] == "key_created"
+    assert json.loads(told["body"])["key"] == key["id"]
 
 
 def test_pages_of_entries_and_of_chains(owner: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +146,7 @@ def test_one_tree_alone_by_its_id_or_by_any_session(owner: Agent, server: Server
     ]:
         assert who.ask("GET", f"/audit{query}").status_code == 404, query
     assert owner.ask("GET", "/audit?format=xml").status_code == 400
-    assert checked(stranger).chains == []
+    assert [one.chain for one in checked(stranger).chains] == [stranger.agent_id]
 
 
 def test_only_the_owner_exports(owner: Agent) -> None:
@@ -258,7 +262,8 @@ def test_REVOKED_IS_DEAD_an_export_ends_with_its_key(
     with server.http.stream("GET", "/api/v1/audit", headers={"X-API-Key": owner.credential}) as answer:
         pieces = answer.iter_bytes()
         next(pieces)
-        rows(server, "DELETE FROM credentials WHERE agent_id = ?", owner.agent_id)
+        (key,) = owner.data("GET", "/agents/keys")["keys"]
+        owner.data("DELETE", f"/agents/keys/{key['id']}")
         with pytest.raises(httpx.RemoteProtocolError):
             for _ in pieces:
                 pass

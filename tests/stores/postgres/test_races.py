@@ -10,15 +10,19 @@ import pytest
 
 from tests.stores.blocking import Blocking
 from tests.stores.conftest import Market
-from tests.stores.making import NOW, a_key, a_purchase, a_session, allowed, code, digest
+from tests.stores.making import NOW, USDC, a_key, a_purchase, a_session, allowed, an_id, code, digest
 from tests.stores.postgres.conftest import Open
 from tests.stores.postgres.standing import assert_sums_agree, make_market
 from tests.stores.sqlite.processes import Spender
-from valetkey.core.errors import Contradiction
+from valetkey.core.errors import Contradiction, InvalidInput
+from valetkey.core.ids import Kind
+from valetkey.core.money import Money
 from valetkey.core.refusal import Refused
 from valetkey.core.session import Usage
+from valetkey.core.spend import SpendRequest
 from valetkey.core.transaction import Transaction
 from valetkey.ports.accounts import SessionRecord
+from valetkey.ports.ledger import Spend
 from valetkey.stores.failures import StoreFull
 from valetkey.stores.postgres import open_postgres
 
@@ -153,7 +157,8 @@ def test_REVOKED_IS_DEAD_while_another_store_spends(
             return [await other.place(one, None) for one in late]
 
         async def stop() -> int:
-            await asyncio.sleep(0.2)
+            while before < 20:
+                await asyncio.sleep(0.01)
             await stopping(here.store, how, market.owner.id, records[0].session.id)
             usage = (await here.store.session(records[0].session.id)).session.usage
             stopped.set()
@@ -269,6 +274,27 @@ def test_what_a_decision_raises_takes_back_that_decision_alone(
     assert [isinstance(one, Contradiction) for one in answers] == [bool(n % 2) for n in range(20)]
     assert assert_sums_agree(url) == 10
     assert store.session(record.session.id).session.usage == Usage(held=10 * UNITS)
+
+
+@pytest.mark.parametrize("fields", [{"note": "a\0b"}, {"note": "\ud800"}, {"expires_at": 2**63}])
+def test_a_value_that_cannot_be_kept_is_its_sender_s_mistake_alone(
+    open_again: Open, url: str, market: Market, fields: dict[str, Any]
+) -> None:
+    store = open_again()
+    (record,) = sessions(store, market)
+    request = SpendRequest(Money(UNITS, USDC), None, market.seller.wallet_address, "transfer")
+    spends = [
+        Spend(
+            record.session.id,
+            an_id(Kind.HOLD),
+            request,
+            **{"expires_at": NOW + 60, **(fields if n == 3 else {})},
+        )
+        for n in range(6)
+    ]
+    answers = store.together(*(store.store.hold_spend(one, None) for one in spends))
+    assert [isinstance(one, InvalidInput) for one in answers] == [n == 3 for n in range(6)], answers
+    assert store.session(record.session.id).session.usage == Usage(held=5 * UNITS)
 
 
 def test_more_than_may_wait_is_refused_at_once(open_again: Open, url: str, market: Market) -> None:

@@ -1,17 +1,22 @@
-"""Routes of the audit log: its export, and the key that signs its heads."""
+"""Routes of the audit log: its export, the key that signs its heads, and the feed of events."""
 
 from starlette.responses import Response
 
+from valetkey.core.api_key import Scope
+from valetkey.platform.audit.events import PAGE_MAX, Feed
 from valetkey.platform.audit.exporting import Export, audit_key, start_of
 from valetkey.platform.http import Access, Call, Endpoint
 from valetkey.platform.limits import Limit
+from valetkey.platform.paging import page_limit
 from valetkey.platform.refusing import NotFound
 from valetkey.platform.streaming import Streamed
-from valetkey.wire.audit import AuditExportQuery, AuditKey
+from valetkey.wire.audit import AuditExportQuery, AuditKey, EventPage, EventQuery
 from valetkey.wire.audit_file import MEDIA
-from valetkey.wire.http import API_PREFIX
+from valetkey.wire.http import API_PREFIX, JSON_TYPE
 
 AUDIT = f"{API_PREFIX}/audit"
+LAST_EVENT_ID = "Last-Event-ID"
+EVENT_STREAM = "text/event-stream"
 
 
 async def export(call: Call) -> Response:
@@ -31,6 +36,25 @@ async def export(call: Call) -> Response:
 
 async def key(call: Call) -> AuditKey:
     return AuditKey(algorithm="Ed25519", public_key=audit_key(call.platform.settings).public_key.hex())
+
+
+async def events(call: Call) -> Response | EventPage:
+    query = call.query(EventQuery)
+    platform, owner_id = call.platform, call.caller.agent.id
+    feed = Feed(platform.store, owner_id)
+    # A reader that comes back names what it saw last, and its address still says where it began.
+    cursor = call.header(LAST_EVENT_ID) or query.cursor
+    as_page = not query.wait or _wants_json(call.header("Accept") or "")
+    page = await feed.page(cursor, page_limit(query.limit) if as_page else PAGE_MAX)
+    if as_page:
+        return page
+    platform.event_streams.enter(owner_id)
+    headers = {"Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no"}
+    return Streamed(feed.stream(page, call.still_owner), headers, platform.event_streams, owner_id)
+
+
+def _wants_json(accept: str) -> bool:
+    return JSON_TYPE in accept and EVENT_STREAM not in accept
 
 
 async def _tree(call: Call, query: AuditExportQuery) -> str | None:
@@ -56,6 +80,7 @@ ENDPOINTS = [
         query=AuditExportQuery,
         gives=str,
         access=Access.OWNER,
+        scope=Scope.AUDIT_READ,
         media=tuple(MEDIA.values()),
     ),
     Endpoint(
@@ -66,5 +91,15 @@ ENDPOINTS = [
         gives=AuditKey,
         access=Access.PUBLIC,
         limit=Limit.PUBLIC,
+    ),
+    Endpoint(
+        method="GET",
+        path=f"{API_PREFIX}/events",
+        handler=events,
+        summary="What happens to the owner's sessions: server-sent events, or one page as JSON",
+        query=EventQuery,
+        gives=EventPage,
+        access=Access.OWNER,
+        media=(EVENT_STREAM,),
     ),
 ]

@@ -15,18 +15,18 @@ from valetkey.crypto.keys import checksum_address, is_address, load_public_key
 from valetkey.platform.callers import Caller
 from valetkey.ports.accounts import SessionRecord
 from valetkey.wire.limits import LimitRule
-from valetkey.wire.sessions import CreateSessionRequest
+from valetkey.wire.policies import PolicyRules
 
 ZERO_ADDRESS = "0x" + "0" * 40
 USDC_DECIMALS = CURRENCY_DECIMALS["USDC"]
 
 
-def policy_of(asked: CreateSessionRequest, now: int) -> Policy:
-    """The policy that an owner asks for at `now` (unix seconds). Raises InvalidInput."""
+def policy_of(asked: PolicyRules, *, not_before: int, expires_at: int) -> Policy:
+    """The policy that an owner asks for, from and until these unix seconds. Raises InvalidInput."""
     return Policy(
         budget=units(asked.budget_usdc),
-        expires_at=now + asked.expiry,
-        not_before=asked.not_before or 0,
+        expires_at=expires_at,
+        not_before=not_before,
         per_spend=units(asked.per_spend_usdc),
         # On the wire an empty list is every service; in a policy that would be none.
         allowed_services=frozenset(asked.allowed_service_ids) or None,

@@ -1,11 +1,13 @@
 """Routes of sessions."""
 
+from valetkey.core.api_key import Scope
 from valetkey.core.refusal import Code
 from valetkey.platform.http import Access, Call, Endpoint, Reply
 from valetkey.platform.limits import Limit
-from valetkey.platform.sessions import growing, service
+from valetkey.platform.sessions import growing, replaying, service
 from valetkey.wire.attenuation import AttenuateRequest
 from valetkey.wire.http import API_PREFIX
+from valetkey.wire.policies import DiffPoliciesRequest, PolicyDiff, ReplayRequest, ReplayView
 from valetkey.wire.sessions import (
     CreatedSession,
     CreateSessionRequest,
@@ -87,6 +89,15 @@ async def tree(call: Call) -> SessionTree:
     return await growing.tree(call.platform, call.caller, call.path("id"))
 
 
+async def replay(call: Call) -> ReplayView:
+    asked = call.body(ReplayRequest)
+    return await replaying.replay_spends(call.platform, call.caller, call.path("id"), asked)
+
+
+async def diff(call: Call) -> PolicyDiff:
+    return replaying.diff_policies(call.body(DiffPoliciesRequest))
+
+
 async def keep_recovery(call: Call) -> RecoveryBody:
     body = call.body(RecoveryBody)
     await service.keep_recovery(call.platform, call.caller, call.path("id"), body.recovery)
@@ -106,6 +117,7 @@ ENDPOINTS = [
         takes=CreateSessionRequest,
         gives=CreatedSession,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
         owner_code=Code.SESSION_CANNOT_DELEGATE,
         status=201,
         secret=True,
@@ -128,6 +140,7 @@ ENDPOINTS = [
         handler=itself,
         summary="The session whose token calls",
         gives=SessionView,
+        scope=Scope.SESSIONS_READ,
     ),
     Endpoint(
         method="GET",
@@ -137,6 +150,7 @@ ENDPOINTS = [
         query=SessionListQuery,
         gives=SessionPage,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_READ,
     ),
     Endpoint(
         method="GET",
@@ -145,6 +159,7 @@ ENDPOINTS = [
         summary="One session of the owner",
         gives=SessionView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_READ,
     ),
     Endpoint(
         method="DELETE",
@@ -152,6 +167,7 @@ ENDPOINTS = [
         handler=revoke,
         summary="Revoke a session, by its owner or by its own token",
         gives=SessionView,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -161,6 +177,7 @@ ENDPOINTS = [
         takes=ExtendSessionRequest,
         gives=SessionView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -170,6 +187,7 @@ ENDPOINTS = [
         takes=RotateSessionRequest,
         gives=CreatedSession,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
         owner_code=Code.SESSION_CANNOT_DELEGATE,
         status=201,
         secret=True,
@@ -181,6 +199,27 @@ ENDPOINTS = [
         summary="A session and all that were made out of it, each with what it spent",
         gives=SessionTree,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_READ,
+    ),
+    Endpoint(
+        method="POST",
+        path=SESSION + "/{id}/replay",
+        handler=replay,
+        summary="What other rules would have said to what a session spent; nothing is changed",
+        takes=ReplayRequest,
+        gives=ReplayView,
+        access=Access.OWNER,
+        limit=Limit.CHECKOUT,
+        remembers=False,
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{API_PREFIX}/policies/diff",
+        handler=diff,
+        summary="Which of two policies is wider, rule by rule",
+        takes=DiffPoliciesRequest,
+        gives=PolicyDiff,
+        remembers=False,
     ),
     Endpoint(
         method="PUT",
@@ -190,6 +229,7 @@ ENDPOINTS = [
         takes=RecoveryBody,
         gives=RecoveryBody,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="GET",
@@ -198,6 +238,7 @@ ENDPOINTS = [
         summary="The recovery copy",
         gives=RecoveryBody,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_READ,
     ),
     Endpoint(
         method="POST",
@@ -206,6 +247,7 @@ ENDPOINTS = [
         summary="Pause a session: it buys nothing until it is resumed",
         gives=SessionView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -214,6 +256,7 @@ ENDPOINTS = [
         summary="Let a paused session go on",
         gives=SessionView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -222,6 +265,7 @@ ENDPOINTS = [
         summary="Stop every session of the owner at once, those that are made meanwhile too",
         gives=FleetView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -230,6 +274,7 @@ ENDPOINTS = [
         summary="Let the owner's sessions go on; one that was paused by itself stays paused",
         gives=FleetView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -238,5 +283,6 @@ ENDPOINTS = [
         summary="Revoke every session of the owner",
         gives=RevokedAll,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
 ]

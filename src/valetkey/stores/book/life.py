@@ -12,10 +12,10 @@ from valetkey.stores.book.facts import Book, Value, child_record
 from valetkey.stores.records import policy_text
 
 
-def add(book: Book, record: SessionRecord, token_hash: bytes, answer: Answer | None) -> None:
+def add(book: Book, record: SessionRecord, token_hash: bytes, answer: Answer | None, by: str) -> None:
     """See ports/accounts.py."""
     book.add_session(record, token_hash)
-    _tell(book, record.session, Kind.SESSION_CREATED, telling.made(record))
+    _tell(book, record.session, Kind.SESSION_CREATED, telling.made(record, by))
     if answer is not None:
         book.answer(answer)
 
@@ -88,6 +88,7 @@ def rotate_one(
     record: SessionRecord,
     token_hash: bytes,
     answer: Answer | None,
+    by: str,
     *,
     grace_seconds: int,
     carry: bool,
@@ -101,8 +102,9 @@ def rotate_one(
     book.add_session(after, token_hash)
     book.write_spent((new,))
     book.write_session(old)
-    _tell(book, new, Kind.SESSION_CREATED, telling.made(after))
+    _tell(book, new, Kind.SESSION_CREATED, telling.made(after, by))
     facts: dict[str, Value] = {
+        "by": by,
         "successor": new.id,
         "carried": carry,
         "ends": old.policy.expires_at,

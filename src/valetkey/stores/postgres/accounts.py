@@ -3,16 +3,16 @@
 import unicodedata
 
 from valetkey.core.agent import Agent
-from valetkey.core.errors import Contradiction
+from valetkey.core.api_key import ApiKey
 from valetkey.core.refusal import Refused
-from valetkey.ports.accounts import Answer, SessionRecord
+from valetkey.ports.accounts import Answer, KeyRecord, SessionRecord
 from valetkey.ports.ledger import Idempotency
 from valetkey.stores.book.placing import MISMATCH
-from valetkey.stores.postgres.database import Tables
+from valetkey.stores.postgres.keys import PostgresKeys
 from valetkey.stores.postgres.schema import Connection
 from valetkey.stores.postgres.sessions import record_of_token
 from valetkey.stores.postgres.words import match, vector
-from valetkey.stores.rows import AGENT, agent_of
+from valetkey.stores.rows import AGENT, KEY, agent_of, key_of
 
 SEEN_SECONDS = 60
 """How coarse `seen` is."""
@@ -21,12 +21,16 @@ FORGOTTEN_MAX = 200
 """How many stale one-time values are forgotten whenever a new one is used."""
 
 _AGENTS = f"SELECT {AGENT} FROM agents a"  # noqa: S608 - constants of ours
+_KEY_RECORD = (
+    f"SELECT {AGENT}, {KEY} FROM credentials c JOIN api_keys k ON k.owner_id = c.owner_id AND k.id = c.key_id"  # noqa: S608
+    " JOIN agents a ON a.id = c.owner_id WHERE c.hash = $1"
+)
+AGENT_COLUMNS = AGENT.count(",") + 1
 _ADD_AGENT = (
     "INSERT INTO agents (id, developer_id, name, description, words, wallet_address, public_key, created_at,"
     " last_seen_at) VALUES ($1, $2, $3, $4, $5::text::tsvector, $6, $7, $8, $9)"
 )
 _TAKE = "INSERT INTO taken (key, kind, agent_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING 1"
-_ADD_KEY = "INSERT INTO credentials (hash, owner_id) VALUES ($1, $2)"
 _FORGET = (
     "DELETE FROM used_once WHERE key IN (SELECT key FROM used_once WHERE expires_at <= $1 LIMIT $2"
     " FOR UPDATE SKIP LOCKED)"
@@ -37,45 +41,20 @@ _FOUND = (
 )
 
 
-class PostgresAccounts(Tables):
+class PostgresAccounts(PostgresKeys):
     """The account store on PostgreSQL, but for sessions."""
 
-    async def add_agent(self, agent: Agent, api_key_hash: bytes) -> bool:
+    async def add_agent(self, agent: Agent, api_key_hash: bytes, key: ApiKey) -> bool:
         """See ports/accounts.py; False as well when an agent has the wallet."""
-
-        async def add() -> bool:
-            async with self._database.writing() as connection:
-                if not await _is_free(connection, agent):
-                    return False
-                await connection.execute(
-                    _ADD_AGENT,
-                    agent.id,
-                    agent.developer_id,
-                    agent.name,
-                    agent.description,
-                    vector(agent.name, agent.description),
-                    agent.wallet_address,
-                    agent.public_key,
-                    agent.created_at,
-                    agent.last_seen_at,
-                )
-                for name in _names(agent):
-                    if await connection.fetchval(_TAKE, *name, agent.id) is None:
-                        # Somebody took it in this moment; what was written is undone.
-                        raise _Taken
-                await connection.execute(_ADD_KEY, api_key_hash, agent.id)
-            return True
-
         try:
-            return await self._database.again(add)
+            added = await self._database.again(lambda: self._add(agent))
         except _Taken:
             return False
-
-    async def add_api_key(self, agent_id: str, api_key_hash: bytes) -> None:
-        """One more API key of an agent. Raises Contradiction when there is no such agent."""
-        sql = "INSERT INTO credentials (hash, owner_id) SELECT $1, id FROM agents WHERE id = $2 RETURNING 1"
-        if await self._database.row(sql, api_key_hash, agent_id) is None:
-            raise Contradiction("there is no such agent")
+        if added:
+            # Apart, under the lock of the owner's own chain: who registers again after a crash in between gets a key.
+            refused = await self.add_api_key(key, api_key_hash)
+            assert refused is None, "a new agent has room for a key"
+        return added
 
     async def agent(self, agent_id: str) -> Agent | None:
         """An agent by its id."""
@@ -99,14 +78,15 @@ class PostgresAccounts(Tables):
         found = await self._database.rows(f"{_AGENTS}{_FOUND} {order}", query, category, limit, offset)
         return [agent_of(one) for one in found], count[0]
 
-    async def authenticate(self, credential_hash: bytes) -> Agent | SessionRecord | None:
+    async def authenticate(self, credential_hash: bytes) -> KeyRecord | SessionRecord | None:
         """See ports/accounts.py."""
         session = await record_of_token(self._database, credential_hash)
         if session is not None:
             return session
-        sql = f"{_AGENTS} WHERE a.id = (SELECT owner_id FROM credentials WHERE hash = $1 AND session_id IS NULL)"  # noqa: S608
-        found = await self._database.row(sql, credential_hash)
-        return agent_of(found) if found else None
+        found = await self._database.row(_KEY_RECORD, credential_hash)
+        if found is None:
+            return None
+        return KeyRecord(agent_of(found[:AGENT_COLUMNS]), key_of(found[AGENT_COLUMNS:]))
 
     async def seen(self, agent_id: str) -> None:
         """See ports/accounts.py."""
@@ -162,6 +142,28 @@ class PostgresAccounts(Tables):
             " ON CONFLICT DO NOTHING"
         )
         await self._database.rows(sql, key.scope, key.key, key.fingerprint, answer.status, answer.body)
+
+    async def _add(self, agent: Agent) -> bool:
+        async with self._database.writing() as connection:
+            if not await _is_free(connection, agent):
+                return False
+            await connection.execute(
+                _ADD_AGENT,
+                agent.id,
+                agent.developer_id,
+                agent.name,
+                agent.description,
+                vector(agent.name, agent.description),
+                agent.wallet_address,
+                agent.public_key,
+                agent.created_at,
+                agent.last_seen_at,
+            )
+            for name in _names(agent):
+                if await connection.fetchval(_TAKE, *name, agent.id) is None:
+                    # Somebody took it in this moment; what was written is undone.
+                    raise _Taken
+        return True
 
 
 class _Taken(Exception):

@@ -69,7 +69,7 @@ async def run(connection: Connection, clock: DatabaseClock, jobs: list[Job[Any]]
         raise
     try:
         await transaction.commit()
-    except (OSError, TimeoutError, asyncio.CancelledError) as error:
+    except (OSError, TimeoutError) as error:
         raise Committing(xid or "") from error
     except Exception as error:
         if connection.is_closed() and xid is not None:

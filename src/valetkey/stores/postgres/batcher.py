@@ -14,7 +14,7 @@ import asyncpg
 from valetkey.stores.failures import StoreClosed, StoreFailed, StoreFull
 from valetkey.stores.postgres.batch import Committing, Job, Work, run
 from valetkey.stores.postgres.clock import DatabaseClock
-from valetkey.stores.postgres.failures import AWAY, UNLUCKY, failed, translated
+from valetkey.stores.postgres.failures import AWAY, UNLUCKY, failed, is_value, translated
 from valetkey.stores.postgres.overlay import Wanted
 
 QUEUE_MAX = 4_096
@@ -116,7 +116,7 @@ class Batcher:
             await self._try(jobs)
         except (asyncpg.PostgresError, *AWAY) as error:
             alone = len(jobs) == 1
-            if isinstance(error, (*AWAY, *UNLUCKY)):
+            if isinstance(error, (*AWAY, *UNLUCKY)) and not is_value(error):
                 _fail(jobs, error)
             elif alone:
                 jobs[0].error = translated(error)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from valetkey.core.api_key import ApiKey, KeyStatus, status
 from valetkey.core.audit import GENESIS, Head, Kind, append
 from valetkey.core.errors import Contradiction
 from valetkey.core.session import Lineage, Session
@@ -59,6 +60,9 @@ class PostgresBook(Crowds):
         self.agents: Rows[str, bool] = rows()
         self.services: Rows[str, bool] = rows()
         self.frozen: Rows[str, int | None] = rows()
+        self.api_keys: Rows[str, ApiKey | None] = rows()
+        self.new_keys: Rows[str, bytes] = rows()
+        self.knows_living_keys = False
         self.living_sessions: Rows[str, list[str]] = rows()
         self.records: Rows[str, SessionRecord | None] = rows()
         self.lives: Rows[str, None] = rows()
@@ -275,6 +279,33 @@ class PostgresBook(Crowds):
             if event.id in self.events:
                 raise Contradiction("there is such an event already")
             self.events.put(event.id, event)
+
+    def key(self, owner_id: str, key_id: str) -> ApiKey:
+        assert owner_id == self.owner_id
+        if key_id not in self.api_keys:
+            raise Missing(Wanted(api_keys={key_id}))
+        found = self.api_keys[key_id]
+        if found is None:
+            raise Contradiction("there is no such key")
+        return found
+
+    def living_keys(self, owner_id: str) -> list[ApiKey]:
+        assert owner_id == self.owner_id
+        self._chain(owner_id)
+        if not self.knows_living_keys:
+            raise Missing(Wanted(living_keys=True))
+        known = [key for _, key in self.api_keys.known() if key is not None]
+        return [key for key in known if status(key, self.now) is KeyStatus.ACTIVE]
+
+    def add_key(self, key: ApiKey, api_key_hash: bytes) -> None:
+        self._frozen()
+        if self.api_keys.get(key.id) is not None:
+            raise Contradiction("there is such a key already")
+        self.api_keys.put(key.id, key)
+        self.new_keys.put(key.id, api_key_hash)
+
+    def end_key(self, key: ApiKey) -> None:
+        self.api_keys.put(key.id, key)
 
     def set_frozen(self, owner_id: str, *, frozen: bool) -> int | None:
         assert owner_id == self.owner_id

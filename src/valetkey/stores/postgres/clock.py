@@ -1,8 +1,7 @@
 """The clock of the decisions: the database's, so that all replicas have one."""
 
-import time
-
 from valetkey.stores.clock import StoreClock, SystemTime
+from valetkey.stores.clock import system_time as machine_time
 
 
 class DatabaseClock(StoreClock):
@@ -17,8 +16,8 @@ class DatabaseClock(StoreClock):
     def observe(self, database_seconds: float) -> int:
         """Now, as the database says it (unix seconds)."""
         if not self._fixed:
-            self._ahead_seconds = database_seconds - time.time()
+            self._ahead_seconds = database_seconds - machine_time()
         return self.now()
 
     def _estimated(self) -> float:
-        return time.time() + self._ahead_seconds
+        return machine_time() + self._ahead_seconds

@@ -154,6 +154,10 @@ class Tables:
         self._database = database
 
 
+async def _returned(_: Connection) -> None:
+    """Nothing: no statement of ours leaves anything behind in its session, and the pool ends what was left open."""
+
+
 async def connect(
     url: str, *, system_time: SystemTime | None = None, connections: int = CONNECTIONS
 ) -> Database:
@@ -167,6 +171,7 @@ async def connect(
             min_size=1,
             max_size=connections,
             max_queries=STATEMENTS_MAX,
+            reset=_returned,
             command_timeout=SECONDS_MAX,
             server_settings={
                 "application_name": "valetkey",

@@ -4,7 +4,7 @@ import asyncio
 
 import asyncpg
 
-from valetkey.core.errors import Contradiction, ValetkeyError
+from valetkey.core.errors import Contradiction, InvalidInput, ValetkeyError
 from valetkey.stores.failures import StoreFailed
 
 UNLUCKY = (
@@ -39,6 +39,13 @@ _PASSING = (
 )
 
 
+def is_value(error: BaseException) -> bool:
+    """Whether PostgreSQL cannot keep some value, such as a text with a zero byte in it."""
+    # asyncpg has two errors of one name: what it finds itself is an InterfaceError and a ValueError.
+    mine = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+    return mine or isinstance(error, asyncpg.DataError | asyncpg.CharacterNotInRepertoireError)
+
+
 def failed(error: BaseException) -> StoreFailed:
     """An error that is no single caller's doing. PostgreSQL's `detail`, which may name values, stays out."""
     state = getattr(error, "sqlstate", None)
@@ -52,4 +59,6 @@ def translated(error: BaseException) -> ValetkeyError:
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         name = getattr(error, "constraint_name", None)
         return Contradiction(f"the database does not allow this row: {name or type(error).__name__}")
+    if is_value(error):
+        return InvalidInput("a value that the database cannot keep, such as a text with a zero byte in it")
     return failed(error)

@@ -22,14 +22,14 @@ class PostgresLifecycle(Tables):
     """The part of the account store that makes and stops sessions."""
 
     async def add_session(
-        self, record: SessionRecord, token_hash: bytes, answer: Answer | None = None
+        self, record: SessionRecord, token_hash: bytes, answer: Answer | None = None, by: str = "owner"
     ) -> None:
         """See ports/accounts.py. Raises Contradiction when an id, an alias or an idempotency key is taken."""
         session = record.session
         await self._database.batch(
             session.owner_id,
             frozenset({session.tree}),
-            lambda book: life.add(book, record, token_hash, answer),
+            lambda book: life.add(book, record, token_hash, answer, by),
         )
         self._database.know(session.id, Place(session.owner_id, session.tree, session.id))
 
@@ -72,12 +72,13 @@ class PostgresLifecycle(Tables):
         grace_seconds: int,
         carry: bool,
         answer: Answer | None = None,
+        by: str = "owner",
     ) -> SessionRecord:
         """See ports/accounts.py."""
         return await self._of(
             session_id,
             lambda book: life.rotate_one(
-                book, session_id, record, token_hash, answer, grace_seconds=grace_seconds, carry=carry
+                book, session_id, record, token_hash, answer, by, grace_seconds=grace_seconds, carry=carry
             ),
         )
 

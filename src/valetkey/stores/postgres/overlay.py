@@ -24,6 +24,8 @@ class Wanted:
     keys: set[tuple[str, str]] = field(default_factory=set)
     fundings: set[str] = field(default_factory=set)
     living: set[str] = field(default_factory=set)
+    api_keys: set[str] = field(default_factory=set)
+    living_keys: bool = False
     crowds: bool = False
 
     def add(self, other: "Wanted") -> None:
@@ -31,10 +33,12 @@ class Wanted:
         for name in SETS:
             getattr(self, name).update(getattr(other, name))
         self.crowds |= other.crowds
+        self.living_keys |= other.living_keys
 
 
 SETS = (
     "agents", "services", "sessions", "holds", "transactions", "undecided", "keys", "fundings", "living",
+    "api_keys",
 )  # fmt: skip
 
 

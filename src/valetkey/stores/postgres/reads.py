@@ -9,7 +9,7 @@ from valetkey.stores.postgres.columns import BOUGHT, LINEAGES, SPEND
 from valetkey.stores.postgres.crowds import CROWD_MAX, PENDING, SIGNED, UNSETTLED, Place
 from valetkey.stores.postgres.overlay import Wanted
 from valetkey.stores.postgres.schema import Connection
-from valetkey.stores.rows import record_of, spend_of, transaction_of
+from valetkey.stores.rows import KEY, key_of, record_of, spend_of, transaction_of
 
 _LOCK = (
     "SELECT id, number, head, at, sessions, anchored, ahead FROM chains"
@@ -20,6 +20,11 @@ _OWN_CHAIN = (
     " VALUES ($1, $1, 0, $2, 0, 0, false) ON CONFLICT DO NOTHING"
 )
 _CROWDS = (SIGNED, PENDING, UNSETTLED)
+
+_KEYS = (
+    f"SELECT ROW({KEY}) FROM api_keys k WHERE k.owner_id = $1"  # noqa: S608 - constants of ours
+    " AND (k.id = ANY($14::text[]) OR ($15::bool AND k.revoked_at IS NULL)) ORDER BY k.seq"
+)
 
 # S608: the parts of this statement are constants of ours.
 _READ = (
@@ -44,7 +49,9 @@ _READ = (
         f" AND queue = '{queue}' LIMIT {CROWD_MAX}) AS crowd)"
         for queue in _CROWDS
     )
-    + "] END"
+    + "] END,"
+    # Keys are looked at by very few batches.
+    f" CASE WHEN $15::bool OR cardinality($14::text[]) > 0 THEN ARRAY({_KEYS}) END"
 )
 
 
@@ -86,8 +93,23 @@ async def read(connection: Connection, book: PostgresBook, wanted: Wanted) -> fl
         [*wanted.fundings],
         [*wanted.living],
         wanted.crowds,
+        [*wanted.api_keys],
+        wanted.living_keys,
     )
-    now, agents, services, sessions, spends, bought, waiting, remembered, fundings, living, crowds = found
+    (
+        now,
+        agents,
+        services,
+        sessions,
+        spends,
+        bought,
+        waiting,
+        remembered,
+        fundings,
+        living,
+        crowds,
+        api_keys,
+    ) = found
     _load_agents(book, wanted, agents, services)
     for row in sessions:
         book.records.load(row[0], record_of(row))
@@ -112,6 +134,11 @@ async def read(connection: Connection, book: PostgresBook, wanted: Wanted) -> fl
         book.living_sessions.load(tree_id, [one for tree, one in living if tree == tree_id])
     for queue, count in zip(_CROWDS, crowds or (), strict=False):
         book.crowds.load(queue, count)
+    for row in api_keys or ():
+        book.api_keys.load(row[0], key_of(row))
+    for key_id in wanted.api_keys:
+        book.api_keys.load(key_id, None)
+    book.knows_living_keys |= wanted.living_keys
     seconds: float = now
     return seconds
 

@@ -1,5 +1,7 @@
 """What a batch writes: all of its tables in one statement, a column of each as one array.
 
+No row may be in two parts of it: PostgreSQL would do one of them and say nothing.
+
 `{}` of a statement stands for its arrays as `unnest` takes them. $1 is the owner.
 """
 
@@ -54,9 +56,8 @@ _STEP = {
 
 def _insert(table: str, columns: dict[str, str], owner: str = "owner_id", more: str = "") -> Table:
     names = ", ".join(columns)
-    return Table(
-        f"INSERT INTO {table} ({owner}, {names}) SELECT $1, w.* FROM unnest({{}}) AS w{more}", columns
-    )
+    sql = f"INSERT INTO {table} ({owner}, {names}) SELECT $1, w.* FROM unnest({{}}) AS w{more}"  # noqa: S608 - ours
+    return Table(sql, columns)
 
 
 def _update(table: str, columns: dict[str, str], owner: str = "owner_id") -> Table:
@@ -91,7 +92,11 @@ _EVENTS = {
     "queued_at": "int8", "due_at": "int8",
 }  # fmt: skip
 _NEWS = {"service_id": "text", "completed": "int4", "responses": "int4", "response_ms": "int8"}
-_CREDENTIALS = {"hash": "bytea", "session_id": "text"}
+_CREDENTIALS = {"hash": "bytea", "session_id": "text", "key_id": "text"}
+_API_KEYS = {
+    "id": "text", "name": "text", "scopes": "text", "created_at": "int8", "expires_at": "int8", "revoked_at": "int8",
+    "last_used_at": "int8",
+}  # fmt: skip
 _PAYMENTS = {"id": "text", "reference": "text", "payload": "bytea"}
 
 _NEW_BOUGHT = {**_BOUGHT, "tree_id": "text", "queue": "text", "look_at": "int8", "funded_at": "int8"}
@@ -157,6 +162,7 @@ def _changes(book: PostgresBook) -> Changes:
     return [
         (_CHAINS, [_chain(one) for one in book.chains.items()]),
         *_of_sessions(book),
+        *_of_api_keys(book),
         *_of_holds(book),
         *_of_transactions(book),
         (_AUDIT, [row for _, row in book.entries.items()]),
@@ -175,11 +181,14 @@ _TOLD = _insert("standing_news", _NEWS)
 _NEW_SPENT = _insert("spent", _SPENT)
 _NEW_SESSIONS = _insert("sessions", _SESSION)
 _NEW_CREDENTIALS = _insert("credentials", _CREDENTIALS)
+_NEW_KEYS = _insert("api_keys", _API_KEYS)
+_ENDED_KEYS = _update("api_keys", {"id": "text", "revoked_at": "int8"})
 _LIVES = _update("sessions", _LIFE)
 _SPENDING = _update("spent", _SPENT)
 _NEW_HOLDS = _insert("holds", _HOLD)
 _HOLDS = _update("holds", _HOLD_STATE)
 _PAID = _update("holds", _PAYMENTS)
+_HOLDS_PAID = _update("holds", {**_HOLD_STATE, **_PAYMENTS})
 _STEPS = _update("transactions", {**_STEP, "funded_at": "int8"}, "buyer_id")
 
 
@@ -203,7 +212,8 @@ def _of_sessions(book: PostgresBook) -> Changes:
         record = book.records[session_id]
         assert record is not None
         made.append(_named(_SESSION, {**record_values(record), "carried": record.session.carried}))
-    hashes = [(token, session_id) for session_id, token in book.new_sessions.items()]
+    hashes: list[Row] = [(token, session_id, None) for session_id, token in book.new_sessions.items()]
+    hashes += [(token, None, key_id) for key_id, token in book.new_keys.items()]
     return [
         (_NEW_SESSIONS, made),
         (_NEW_SPENT, new),
@@ -213,8 +223,23 @@ def _of_sessions(book: PostgresBook) -> Changes:
     ]
 
 
+def _of_api_keys(book: PostgresBook) -> Changes:
+    new: list[Row] = []
+    ended: list[Row] = []
+    for key_id, key in book.api_keys.items():
+        assert key is not None
+        if key_id in book.new_keys:
+            scopes = " ".join(sorted(key.scopes))
+            new.append(
+                (key_id, key.name, scopes, key.created_at, key.expires_at, key.revoked_at, key.last_used_at)
+            )
+        else:
+            ended.append((key_id, key.revoked_at))
+    return [(_NEW_KEYS, new), (_ENDED_KEYS, ended)]
+
+
 def _of_holds(book: PostgresBook) -> Changes:
-    new, changed, paid = [], [], []
+    new, changed, both, paid = [], [], [], []
     # A hold that is new may have moved on within the batch: it is written once, as it is now.
     for hold_id in {**book.new_holds.changed, **book.holds.changed}:
         record = book.spends[hold_id]
@@ -222,22 +247,27 @@ def _of_holds(book: PostgresBook) -> Changes:
         values: dict[str, Any] = hold_values(record.hold)
         values["lapses"] = bool(values["lapses"])
         if hold_id not in book.new_holds:
-            changed.append(_named(_HOLD_STATE, values))
+            if hold_id in book.payments:
+                payment = book.payments[hold_id]
+                values |= {"reference": payment.reference, "payload": payment.payload}
+                both.append(_named(_HOLDS_PAID.columns, values))
+            else:
+                changed.append(_named(_HOLD_STATE, values))
         else:
             owner = book.records[record.hold.session_id]
             assert owner is not None
-            payment = record.payment
+            kept = record.payment
             values |= {
                 "tree_id": owner.session.tree,
                 "note": record.note,
-                "reference": payment and payment.reference,
-                "payload": payment and payment.payload,
+                "reference": kept and kept.reference,
+                "payload": kept and kept.payload,
             }
             new.append(_named(_HOLD, values))
     for hold_id, payment in book.payments.items():
-        if hold_id not in book.new_holds:
+        if hold_id not in book.new_holds and hold_id not in book.holds:
             paid.append((hold_id, payment.reference, payment.payload))
-    return [(_NEW_HOLDS, new), (_HOLDS, changed), (_PAID, paid)]
+    return [(_NEW_HOLDS, new), (_HOLDS, changed), (_HOLDS_PAID, both), (_PAID, paid)]
 
 
 def _of_transactions(book: PostgresBook) -> Changes:

@@ -77,7 +77,7 @@ class SqliteAudit(Tables):
             newest = f"{columns} ORDER BY seq DESC LIMIT 1"
             found = await self._database.read(lambda db: rows(db, newest, owner_id))
         else:
-            if not cursor.isdecimal() or len(cursor) > 19 or int(cursor) > CURSOR_MAX:
+            if not (cursor.isascii() and cursor.isdecimal()) or len(cursor) > 19 or int(cursor) > CURSOR_MAX:
                 raise InvalidInput("this is no cursor of the feed", field="cursor")
             after = f"{columns} AND seq > ? ORDER BY seq LIMIT ?"
             found = await self._database.read(lambda db: rows(db, after, owner_id, int(cursor), limit))

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import apsw
 
+from valetkey.core.api_key import ApiKey
 from valetkey.core.audit import GENESIS, Head, Kind, append
 from valetkey.core.errors import Contradiction
 from valetkey.core.session import Lineage, Session, exhausted
@@ -34,6 +35,7 @@ from valetkey.stores.rows import (
     transaction_of,
     transaction_values,
 )
+from valetkey.stores.sqlite.keys import add_key, end_key, find_key, living_keys
 from valetkey.stores.sqlite.outbox import queue_events
 from valetkey.stores.sqlite.queue import enqueue, follow_status, signed
 from valetkey.stores.sqlite.standing import follow_step
@@ -271,6 +273,21 @@ class SqliteBook:
 
     def queue(self, events: tuple[Event, ...]) -> None:
         queue_events(self._db, self.now, events)
+
+    def key(self, owner_id: str, key_id: str) -> ApiKey:
+        found = find_key(self._db, owner_id, key_id)
+        if found is None:
+            raise Contradiction("there is no such key")
+        return found
+
+    def living_keys(self, owner_id: str) -> list[ApiKey]:
+        return living_keys(self._db, owner_id, self.now)
+
+    def add_key(self, key: ApiKey, api_key_hash: bytes) -> None:
+        add_key(self._db, key, api_key_hash)
+
+    def end_key(self, key: ApiKey) -> None:
+        end_key(self._db, key)
 
     def set_frozen(self, owner_id: str, *, frozen: bool) -> int | None:
         if frozen:

@@ -11,10 +11,10 @@ class SqliteLifecycle(Tables):
     between no decision and its hold."""
 
     async def add_session(
-        self, record: SessionRecord, token_hash: bytes, answer: Answer | None = None
+        self, record: SessionRecord, token_hash: bytes, answer: Answer | None = None, by: str = "owner"
     ) -> None:
         """See ports/accounts.py. Raises Contradiction when an id, an alias or an idempotency key is taken."""
-        await self._database.keep(lambda book: life.add(book, record, token_hash, answer))
+        await self._database.keep(lambda book: life.add(book, record, token_hash, answer, by))
 
     async def add_children(self, children: list[Child]) -> list[SessionRecord] | Refused:
         """See ports/accounts.py. Raises Contradiction when a parent is unknown."""
@@ -37,6 +37,7 @@ class SqliteLifecycle(Tables):
         grace_seconds: int,
         carry: bool,
         answer: Answer | None = None,
+        by: str = "owner",
     ) -> SessionRecord:
         """See ports/accounts.py."""
         return await self._database.keep(
@@ -46,6 +47,7 @@ class SqliteLifecycle(Tables):
                 record,
                 token_hash,
                 answer,
+                by,
                 grace_seconds=grace_seconds,
                 carry=carry,
             )
