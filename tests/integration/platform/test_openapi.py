@@ -22,6 +22,7 @@ post /agents/session/attenuate | get /agents/session/{id}/tree | post /spends | 
 get /spends/{id} | post /spends/{id}/signed | post /spends/{id}/execute | post /spends/{id}/capture
 post /spends/{id}/void | post /spends/{id}/refund | get /approvals | post /approvals/{id}/approve
 post /approvals/{id}/reject | put /agents/webhook
+post /agents/session/{id}/replay | post /policies/diff
 """
 
 
