@@ -39,7 +39,9 @@ def document() -> Json:
     """The whole OpenAPI 3.1 document."""
     kinds: list[Any] = []
     for endpoint in ENDPOINTS:
-        kinds += [kind for kind in (endpoint.takes, endpoint.gives, endpoint.query) if kind is not None]
+        kinds += [
+            kind for kind in (endpoint.takes, endpoint.gives, endpoint.query) if kind not in (None, str)
+        ]
     _, components = msgspec.json.schema_components(kinds, ref_template=TEMPLATE)
     paths: dict[str, Json] = {}
     for endpoint in ENDPOINTS:
@@ -83,14 +85,13 @@ def operation(endpoint: Endpoint) -> Json:
         "tags": [endpoint.path.split("/")[3]],
         "parameters": parameters(endpoint),
         "responses": {
-            str(endpoint.status): {
-                "description": "Success",
-                "content": {"application/json": {"schema": answer(endpoint)}},
-            },
+            str(endpoint.status): {"description": "Success", "content": content(endpoint)},
             "default": {"$ref": "#/components/responses/Error"},
         },
         "security": security(endpoint.access),
     }
+    if endpoint.access in (Access.CALLER, Access.OWNER):
+        made["x-valetkey-scope"] = str(endpoint.scope)
     if endpoint.takes is not None:
         made["requestBody"] = {
             "required": True,
@@ -116,6 +117,14 @@ def parameters(endpoint: Endpoint) -> list[Json]:
         found += [{"name": name, "in": "query", "schema": schema} for name, schema in members.items()]
     if endpoint.path.endswith("/checkout"):
         found.append({"name": IDEMPOTENCY_HEADER, "in": "header", "schema": {"type": "string"}})
+    return found
+
+
+def content(endpoint: Endpoint) -> Json:
+    """What a success has in it, by media type."""
+    found: Json = {media: {"schema": {"type": "string"}} for media in endpoint.media}
+    if endpoint.gives is not str:
+        found["application/json"] = {"schema": answer(endpoint)}
     return found
 
 

@@ -32,6 +32,10 @@ WORDS = [
     (r"\b__aenter__\b", "__enter__"),
     (r"\b__aexit__\b", "__exit__"),
     (r"\baclose\b", "close"),
+    (r"\baclosing\b", "closing"),
+    (r"\bAsyncGenerator\b", "Generator"),
+    (r"\baread\b", "read"),
+    (r"\baiter_bytes\b", "iter_bytes"),
 ]
 
 

@@ -113,6 +113,8 @@ def documented_world(
 
     monkeypatch.setenv("VALETKEY_BASE_URL", stack.base_url)
     monkeypatch.setenv("VALETKEY_HOME", str(tmp_path / "home"))
+    # Snippets may write files.
+    monkeypatch.chdir(tmp_path)
     owner_key = stack.wallet(1_000 * USDC)
     seller_key = stack.wallet()
     mark = uuid.uuid4().hex[:8]

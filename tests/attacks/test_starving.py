@@ -12,7 +12,7 @@ import pytest
 
 from tests.stores.blocking import Blocking
 from tests.stores.conftest import Market, make_market
-from tests.stores.making import NOW, SystemTime, a_purchase, a_session, allowed, an_agent, digest
+from tests.stores.making import NOW, SystemTime, a_purchase, a_session, allowed, an_agent, an_api_key, digest
 from tests.stores.test_change import UNPAID, fund
 from valetkey.core.agent import Agent
 from valetkey.core.escrow import Escrow, EscrowStatus
@@ -83,7 +83,7 @@ class Scene:
 
     def agent(self) -> Agent:
         agent = an_agent()
-        self.store.add_agent(agent, digest(agent.id))
+        self.store.add_agent(agent, digest(agent.id), an_api_key(agent))
         return agent
 
     def buy(self, owner: Agent, count: int = 1, **fields: Any) -> list[Transaction]:

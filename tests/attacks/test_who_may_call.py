@@ -1,7 +1,7 @@
 """Every endpoint against every kind of caller: who gets in, who is told what, and that strangers change nothing."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -10,6 +10,7 @@ import pytest
 from tests.attacks.conftest import Rows
 from tests.integration.platform.serving import Agent, Server, registration
 from tests.integration.platform.test_growing import narrowed
+from valetkey.core.api_key import Scope, granted
 from valetkey.crypto.keys import PrivateKey
 from valetkey.platform.api import ENDPOINTS
 from valetkey.platform.http import Access, Endpoint
@@ -39,10 +40,15 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/spends/{id}/signed": {"payload": "c3RvbGVu"},
     "POST /api/v1/spends/{id}/refund": {"amount": 1},
     "PUT /api/v1/agents/webhook": {"url": None},
+    "POST /api/v1/agents/keys": {"name": "stolen", "scopes": ["read"]},
     "POST /api/v1/transactions/{id}/dispute/evidence": {"evidenceType": "x", "description": "stolen"},
 }
 EVERYONE = ("/api/v1/services/{id}", "/api/v1/agents/{id}/discovery-score", "/api/v1/agents/{id}/public-key")
 """What anybody may read of an id."""
+
+
+ASKING: set[str] = set()
+"""What changes nothing although it is no GET, because what it asks with does not fit a query."""
 
 
 @dataclass
@@ -56,6 +62,15 @@ class Scene:
     service: Any
     bought: str
     spend: str
+    key: str
+    keys: dict[frozenset[Scope], str] = field(default_factory=dict)
+
+    def scoped(self, *scopes: Scope) -> dict[str, str]:
+        """Headers of the owner with a key that has these scopes: one for each set, because keys are few."""
+        wanted = frozenset(scopes)
+        if wanted not in self.keys:
+            self.keys[wanted] = self.owner.key_for(*scopes).credential
+        return {"X-API-Key": self.keys[wanted]}
 
     def path(self, endpoint: Endpoint) -> str:
         """The endpoint's path with the victim's id in it."""
@@ -65,6 +80,8 @@ class Scene:
             known = self.service["id"]
         elif "/spends/" in endpoint.path or "/approvals/" in endpoint.path:
             known = self.spend
+        elif "/keys/" in endpoint.path:
+            known = self.key
         elif "/session/" in endpoint.path:
             known = self.session.session_id
         else:
@@ -94,7 +111,8 @@ def scene(server: Server) -> Scene:
     session, service = owner.session(), seller.offer()
     bought = session.buy(service).json()["data"]["transactionId"]
     spend = session.data("POST", "/spends", {"amount": 1})["spendId"]
-    return Scene(server, owner, seller, session, service, bought, spend)
+    key = owner.data("POST", "/agents/keys", {"name": "victim", "scopes": ["read"]})["key"]["id"]
+    return Scene(server, owner, seller, session, service, bought, spend, key)
 
 
 def named(endpoint: Endpoint) -> str:
@@ -111,10 +129,13 @@ def dead(scene: Scene) -> dict[str, str]:
     """Credentials that open nothing, and the code that says why."""
     revoked, expired = scene.owner.session(), scene.owner.session(expiry=1)
     scene.owner.data("DELETE", f"/agents/session/{revoked.session_id}")
+    dead_key, old_key = scene.owner.key_for("full"), scene.owner.key_for("full", seconds=2)
+    scene.owner.data("DELETE", f"/agents/keys/{dead_key.key_id}")
     deadline = time.monotonic() + 20
-    while expired.ask("GET", "/agents/session/self").status_code == 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    for one, path in ((expired, "/agents/session/self"), (old_key, "/agents/sessions")):
+        while one.ask("GET", path).status_code == 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
     return {
         "aba_" + "0" * 64: "unauthenticated",
         "abba_session_" + "0" * 64: "unauthenticated",
@@ -122,6 +143,8 @@ def dead(scene: Scene) -> dict[str, str]:
         scene.owner.credential.upper(): "unauthenticated",
         revoked.credential: "session_revoked",
         expired.credential: "session_expired",
+        dead_key.credential: "unauthenticated",
+        old_key.credential: "unauthenticated",
     }
 
 
@@ -175,13 +198,65 @@ def test_a_session_never_acts_as_its_owner(scene: Scene, endpoint: Endpoint, rol
         assert answer[0] in (200, 201, 503)
 
 
+NEED_A_SCOPE = [one for one in ENDPOINTS if one.access in (Access.CALLER, Access.OWNER)]
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=named)
+def test_a_key_cannot_do_what_its_scopes_lack(scene: Scene, rows: Rows, endpoint: Endpoint) -> None:
+    """With every scope that does not bring the endpoint's along, all at once. What is everybody's stays so."""
+    lacking = [scope for scope in Scope if endpoint.scope not in granted(frozenset({scope}))]
+    needs = endpoint in NEED_A_SCOPE
+    tables = ("sessions", "services", "transactions", "holds", "agents", "events")
+
+    def everything() -> list[Any]:
+        # Neither the reconciler's turn nor when somebody called last is what an endpoint does.
+        columns = {
+            "transactions": "status, payment_status, response_payload",
+            "agents": "id, frozen_at, webhook_url, webhook_secret",
+        }
+        found = [rows(scene.server, f"SELECT {columns.get(table, '*')} FROM {table}") for table in tables]
+        return [*found, rows(scene.server, "SELECT id, revoked_at FROM api_keys")]
+
+    headers = scene.scoped(*lacking)
+    before = everything()
+    answer = scene.ask(endpoint, headers)
+    if not needs:
+        assert told(answer)[1] != "scope_missing"
+        return
+    assert told(answer) == (403, "scope_missing")
+    assert answer.json()["details"]["hint"] == f"use a key that has {endpoint.scope} or full"
+    assert everything() == before
+
+
+@pytest.mark.parametrize("endpoint", [one for one in NEED_A_SCOPE if one.method == "GET"], ids=named)
+def test_a_key_that_has_the_one_scope_gets_in(scene: Scene, endpoint: Endpoint) -> None:
+    brings = [scope for scope in Scope if endpoint.scope in granted(frozenset({scope}))]
+    assert {endpoint.scope, Scope.READ, Scope.FULL} <= set(brings), "a read is for keys that read"
+    for scope in brings:
+        answer = scene.ask(endpoint, scene.scoped(scope))
+        # An owner is no session.
+        assert answer.status_code in (200, 404), scope
+
+
+def test_no_change_is_for_keys_that_read() -> None:
+    reads = granted(frozenset({Scope.READ}))
+    changes = [one for one in NEED_A_SCOPE if one.method != "GET"]
+    assert {named(one) for one in changes if one.scope in reads} <= ASKING
+    assert {one.scope for one in NEED_A_SCOPE} == set(Scope) - {Scope.READ}, "a scope that nothing asks for"
+
+
 @pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS if "{id}" in one.path], ids=named)
 def test_another_owners_things_do_not_exist(scene: Scene, rows: Rows, endpoint: Endpoint) -> None:
-    tables = ("sessions", "services", "transactions", "holds", "evidence", "events")
+    tables = ("sessions", "api_keys", "services", "transactions", "holds", "evidence", "events")
 
     def everything() -> list[Any]:
         # The turn in the reconciler's queue moves by itself.
-        found = [rows(scene.server, f"SELECT * FROM {table}") for table in tables if table != "transactions"]
+        columns = {"api_keys": "id, owner_id, revoked_at"}
+        found = [
+            rows(scene.server, f"SELECT {columns.get(table, '*')} FROM {table}")
+            for table in tables
+            if table != "transactions"
+        ]
         return [
             *found,
             rows(scene.server, "SELECT status, payment_status, response_payload FROM transactions"),

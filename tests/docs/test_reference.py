@@ -14,12 +14,16 @@ from typing import Any
 import pytest
 
 import valetkey
+from valetkey.core.api_key import INCLUDES, Scope
+from valetkey.core.audit import Kind
 from valetkey.platform import settings
 from valetkey.platform.api import ENDPOINTS
 from valetkey.platform.health.routes import ROUTES
 from valetkey.platform.limits import PER_MINUTE
 from valetkey.platform.settings import CLIENT_SIDE, PREFIX, NetworkSettings, Settings
 from valetkey.sdk import config, errors
+from valetkey.wire.audit import AuditExportQuery
+from valetkey.wire.audit_file import COLUMNS
 from valetkey.wire.bundle import BundleCode
 from valetkey.wire.envelope import EnvelopeCode
 from valetkey.wire.errors import CODES, Exit
@@ -139,6 +143,15 @@ def test_every_endpoint_has_its_line() -> None:
     assert sorted(plain(row[0]) for row in tables("http.md", "path")) == sorted(one.path for one in ROUTES)
 
 
+def test_every_scope_has_its_line() -> None:
+    told = {plain(scope): brought for scope, brought, lets in tables("http.md", "scope") if lets}
+    assert told.pop("full") == "everything"
+    named = {
+        scope: {plain(one.strip()) for one in brought.split(",")} - {"-"} for scope, brought in told.items()
+    }
+    assert named == {str(scope): set(map(str, INCLUDES.get(scope, ()))) for scope in Scope if scope != "full"}
+
+
 def test_every_limit_has_its_line() -> None:
     told = {plain(name): int(number) for name, number in tables("http.md", "limit")}
     assert told == {str(limit): number for limit, number in PER_MINUTE.items()}
@@ -251,7 +264,12 @@ def test_every_command_and_option_has_its_line() -> None:
         told = {
             plain(name): default for name, default, _ in tables("cli.md", "option", f"valetkey {command}")
         }
-        assert told == options_of(help_of("valetkey", command)), command
+        text = help_of("valetkey", command)
+        assert told == options_of(text), command
+        for inner in commands_of(text):
+            section = f"valetkey {command} {inner}"
+            told = {plain(name): default for name, default, _ in tables("cli.md", "option", section)}
+            assert told == options_of(help_of("valetkey", command, inner)), section
 
 
 def test_every_option_of_the_development_chain_has_its_line() -> None:
@@ -292,3 +310,14 @@ def test_every_method_has_its_line(name: str) -> None:
     told = [plain(call) for part in ("Both agents", name) for call, _ in tables("sdk.md", "call", part)]
     assert sorted(told) == sorted(spelled(kind, one) for one in public(kind))
     assert sorted(told) == sorted(spelled(twin, one) for one in public(twin))
+
+
+# The audit log
+
+
+def test_every_kind_of_entry_and_column_has_its_line() -> None:
+    assert sorted(plain(row[0]) for row in tables("audit.md", "kind")) == sorted(Kind)
+    told = {plain(name) for row in tables("audit.md", "column") for name in row[0].split(", ")}
+    assert told == set(COLUMNS)
+    members = set(AuditExportQuery.__struct_encode_fields__)
+    assert {plain(row[0]) for row in tables("audit.md", "parameter", "Getting it")} == members

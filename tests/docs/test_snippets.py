@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from valetkey.cli.run import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = [page for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")) if page.name != "CHANGELOG.md"]
@@ -69,7 +73,7 @@ def test_shell_lines_name_things_that_exist(snippet: Snippet) -> None:
                 ["make", "-n", *command[1:]], cwd=ROOT, capture_output=True, text=True, timeout=60
             )
         elif command[0] == "valetkey":
-            known = [word for word in command[1:] if not word.startswith("-")][:1]
+            known = named([word for word in command[1:] if not word.startswith("-")])
             ran = subprocess.run(
                 [sys.executable, "-m", "valetkey.cli", *known, "--help"],
                 capture_output=True,
@@ -81,6 +85,17 @@ def test_shell_lines_name_things_that_exist(snippet: Snippet) -> None:
         else:
             raise AssertionError(f"{snippet}: no test knows how to try {command[0]!r}")
         assert ran.returncode == 0, f"{snippet}: {line}\n{ran.stderr}"
+
+
+def named(words: list[str]) -> list[str]:
+    """The words that name the command: one, and one more for each group."""
+    command, found = get_command(app), []
+    for word in words:
+        if not isinstance(command, TyperGroup):
+            break
+        found.append(word)
+        command = command.commands[word]
+    return found
 
 
 def test_links_between_pages_lead_somewhere() -> None:

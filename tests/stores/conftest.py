@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.cluster import open_postgres_in
 from tests.stores.blocking import Blocking
-from tests.stores.making import SystemTime, a_service, an_agent, digest
+from tests.stores.making import SystemTime, a_service, an_agent, an_api_key, digest
 from valetkey.core.agent import Agent
 from valetkey.core.service import Service
 from valetkey.stores.sqlite import open_store
@@ -18,7 +19,7 @@ def open_sqlite(folder: Path, time: SystemTime) -> Any:
     return open_store(folder / "valetkey.db", system_time=time)
 
 
-OPENERS: dict[str, Callable[[Path, SystemTime], Any]] = {"sqlite": open_sqlite}
+OPENERS: dict[str, Callable[[Path, SystemTime], Any]] = {"sqlite": open_sqlite, "postgres": open_postgres_in}
 """A store in a folder of its own, under a clock that the test moves; opening a folder again finds what was kept."""
 
 
@@ -56,7 +57,7 @@ def market(store: Blocking) -> Market:
 def make_market(store: Blocking) -> Market:
     owner, seller = an_agent(), an_agent()
     for agent in (owner, seller):
-        assert store.add_agent(agent, digest(f"key of {agent.id}"))
+        assert store.add_agent(agent, digest(f"key of {agent.id}"), an_api_key(agent))
     service = a_service(seller)
     store.add_service(service)
     return Market(owner, seller, service)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from valetkey.core.agent import Agent
+from valetkey.core.api_key import ApiKey, Scope
 from valetkey.core.ids import Kind, make_id
 from valetkey.core.money import Asset, Money
 from valetkey.core.policy import Policy
@@ -60,6 +61,18 @@ def an_agent(name: str | None = None, **fields: Any) -> Agent:
         "last_seen_at": NOW,
     }
     return Agent(**{**plain, **fields})
+
+
+def an_api_key(owner: Agent, *scopes: Scope, **fields: Any) -> ApiKey:
+    """A key of an owner that may do everything, for ever."""
+    plain: dict[str, Any] = {
+        "id": an_id(Kind.API_KEY),
+        "owner_id": owner.id,
+        "name": "a key",
+        "scopes": frozenset(scopes or (Scope.FULL,)),
+        "created_at": NOW,
+    }
+    return ApiKey(**{**plain, **fields})
 
 
 def a_service(agent: Agent, **fields: Any) -> Service:

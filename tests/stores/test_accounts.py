@@ -4,22 +4,23 @@ import pytest
 
 from tests.stores.blocking import Blocking
 from tests.stores.conftest import Market
-from tests.stores.making import DAY, HOUR, NOW, SystemTime, a_service, a_session, an_agent, digest
+from tests.stores.making import DAY, HOUR, NOW, SystemTime, a_service, a_session, an_agent, an_api_key, digest
 from valetkey.core.errors import Contradiction
 from valetkey.core.service import ServiceStatus
 from valetkey.core.session import Role, Usage
-from valetkey.ports.accounts import SessionQuery
+from valetkey.ports.accounts import KeyRecord, SessionQuery
 
 
 def test_an_agent_is_found_by_id_wallet_and_key(store: Blocking) -> None:
     agent = an_agent("Finder", description="finds things")
-    assert store.add_agent(agent, digest("first key"))
-    store.add_api_key(agent.id, digest("second key"))
+    first, second = an_api_key(agent), an_api_key(agent)
+    assert store.add_agent(agent, digest("first key"), first)
+    assert store.add_api_key(second, digest("second key")) is None
     assert store.agent(agent.id) == agent
     assert store.agent_of_wallet(agent.wallet_address) == agent
     assert store.agent_of_wallet(agent.wallet_address.lower()) == agent
-    assert store.authenticate(digest("first key")) == agent
-    assert store.authenticate(digest("second key")) == agent
+    assert store.authenticate(digest("first key")) == KeyRecord(agent, first)
+    assert store.authenticate(digest("second key")) == KeyRecord(agent, second)
 
 
 def test_nobody_is_found_where_nobody_is(store: Blocking) -> None:
@@ -36,31 +37,35 @@ def test_nobody_is_found_where_nobody_is(store: Blocking) -> None:
     "name", ["Scout", "sCOUT", "\uff33\uff43\uff4f\uff55\uff54"]
 )  # the last one is full-width
 def test_names_of_agents_are_unique(store: Blocking, name: str) -> None:
-    assert store.add_agent(an_agent("Scout"), digest("a"))
-    assert not store.add_agent(an_agent(name), digest("b"))
+    first, second = an_agent("Scout"), an_agent(name)
+    assert store.add_agent(first, digest("a"), an_api_key(first))
+    assert not store.add_agent(second, digest("b"), an_api_key(second))
     assert store.authenticate(digest("b")) is None
 
 
 def test_two_agents_never_share_a_wallet(store: Blocking) -> None:
     first = an_agent()
-    assert store.add_agent(first, digest("a"))
-    assert not store.add_agent(an_agent(wallet_address=first.wallet_address.upper()), digest("b"))
+    second = an_agent(wallet_address=first.wallet_address.upper())
+    assert store.add_agent(first, digest("a"), an_api_key(first))
+    assert not store.add_agent(second, digest("b"), an_api_key(second))
     assert store.agents("", None, 20, 0) == ([first], 1)
 
 
 def test_of_many_who_register_one_name_at_once_one_gets_it(store: Blocking) -> None:
     agents = [an_agent("Sought after") for _ in range(20)]
-    answers = store.together(*(store.store.add_agent(agent, digest(agent.id)) for agent in agents))
+    answers = store.together(
+        *(store.store.add_agent(agent, digest(agent.id), an_api_key(agent)) for agent in agents)
+    )
     assert sorted(answers) == [False] * 19 + [True]
 
 
 def test_a_key_for_nobody_and_a_key_twice_are_contradictions(store: Blocking) -> None:
     agent = an_agent()
-    store.add_agent(agent, digest("a"))
+    store.add_agent(agent, digest("a"), an_api_key(agent))
     with pytest.raises(Contradiction):
-        store.add_api_key("agt_0000000000000000000000000", digest("b"))
+        store.add_api_key(an_api_key(an_agent()), digest("b"))
     with pytest.raises(Contradiction):
-        store.add_api_key(agent.id, digest("a"))
+        store.add_api_key(an_api_key(agent), digest("a"))
 
 
 def test_the_directory_is_searched_by_words_and_by_what_is_on_offer(store: Blocking) -> None:
@@ -68,7 +73,7 @@ def test_the_directory_is_searched_by_words_and_by_what_is_on_offer(store: Block
     baker = an_agent("Baker", description='bread, 100% "sour" dough', created_at=NOW + 1)
     smith = an_agent("Smith", description="iron", created_at=NOW + 1)
     for agent in (cook, baker, smith):
-        store.add_agent(agent, digest(agent.id))
+        store.add_agent(agent, digest(agent.id), an_api_key(agent))
     store.add_service(a_service(baker, category="content"))
     store.add_service(a_service(smith, category="content", status=ServiceStatus.PAUSED))
 
@@ -83,7 +88,7 @@ def test_the_directory_is_searched_by_words_and_by_what_is_on_offer(store: Block
 
 def test_seen_is_coarse_and_never_goes_back(store: Blocking, time: SystemTime) -> None:
     agent = an_agent()
-    store.add_agent(agent, digest("a"))
+    store.add_agent(agent, digest("a"), an_api_key(agent))
     time.seconds += HOUR
     store.seen(agent.id)
     assert store.agent(agent.id).last_seen_at == NOW + HOUR

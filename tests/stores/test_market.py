@@ -15,6 +15,7 @@ from tests.stores.making import (
     a_service,
     allowed,
     an_agent,
+    an_api_key,
     an_id,
     digest,
 )
@@ -243,7 +244,7 @@ def test_evidence_of_one_party_is_bounded_in_pieces_and_bytes(
 
     # Of 15 bytes each, sent at once.
     answers = store.together(*(submit(bought.id, market.owner.id) for _ in range(6)))
-    assert answers == [True] * kept + [False] * (6 - kept)
+    assert sorted(answers, reverse=True) == [True] * kept + [False] * (6 - kept)
     assert store.evidence_count(bought.id) == kept
     for transaction, by in ((bought, market.seller), (other, market.owner)):
         assert store.run(submit(transaction.id, by.id)) is (kept > 0), "the other party, another purchase"
@@ -270,7 +271,8 @@ def test_the_pulse_counts_what_there_is(store: Blocking, market: Market, time: S
     open_one = allowed(store.place(a_purchase(market.service, market.owner), None))
     store.change(open_one.id, fund())
     store.seen(market.owner.id)
-    store.add_agent(an_agent(last_seen_at=NOW), digest("idle"))
+    idle = an_agent(last_seen_at=NOW)
+    store.add_agent(idle, digest("idle"), an_api_key(idle))
     now = int(time.seconds)
     for category, created_at in (("coding", now), ("coding", now - 2 * DAY), ("content", now - HOUR)):
         store.add_service(a_service(market.seller, category=category, created_at=created_at))

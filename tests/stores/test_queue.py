@@ -15,6 +15,7 @@ from tests.stores.making import (
     a_session,
     allowed,
     an_agent,
+    an_api_key,
     digest,
 )
 from tests.stores.test_change import UNPAID, fund
@@ -28,7 +29,7 @@ OTHERS = 3 * BUYER_LOOKS_PER_SECOND
 def buy(store: Blocking, market: Market, **fields: Any) -> str:
     """A purchase of a new owner's session, whose payment can be announced."""
     owner = an_agent()
-    store.add_agent(owner, digest(owner.id))
+    store.add_agent(owner, digest(owner.id), an_api_key(owner))
     return bought_by(store, market, owner, **fields)
 
 

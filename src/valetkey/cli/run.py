@@ -5,7 +5,7 @@ Everything heavy is imported inside the commands, so that `valetkey --help` answ
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,6 +20,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+audit = typer.Typer(help="The audit log.", no_args_is_help=True)
+app.add_typer(audit, name="audit")
 
 Json = Annotated[bool, typer.Option("--json", help="Print data for programs.")]
 
@@ -106,6 +109,35 @@ def serve(
     if fd is None:
         typer.echo(f"listening on http://{host}:{listener.getsockname()[1]}", err=True)
     run_platform(listener, settings, stop_with_stdin=stop_with_stdin)
+
+
+@audit.command()
+def export(
+    path: Annotated[Path, typer.Argument(help="The file to write.")],
+    file_format: Annotated[
+        Literal["jsonl", "csv"], typer.Option("--format", help="JSON Lines, or CSV.")
+    ] = "jsonl",
+    session: Annotated[str | None, typer.Option(help="Only the tree of this session.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="The platform, instead of VALETKEY_BASE_URL.")] = None,
+) -> None:
+    """Write an owner's audit log into a file. The API key is read from VALETKEY_API_KEY."""
+    from valetkey.cli.audit_export import run_export
+
+    run_export(path, file_format, session, base_url)
+
+
+@audit.command()
+def verify(
+    file: Annotated[str, typer.Argument(help="An audit export, JSON Lines or CSV; - for standard input.")],
+    key: Annotated[
+        str | None, typer.Option(help="The platform's public key, 64 hex digits, from a place you trust.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check an audit export offline: exit code 0 when it holds, 1 when it was changed, 2 when it is none."""
+    from valetkey.cli.audit import run_verify
+
+    raise typer.Exit(run_verify(file, key, as_json=as_json))
 
 
 @app.command()

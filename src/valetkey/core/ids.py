@@ -19,6 +19,7 @@ class Kind(StrEnum):
     EVIDENCE = "evd"
     DISPUTE = "dsp"
     WEBHOOK = "whk"
+    API_KEY = "key"
 
 
 def make_id(kind: Kind, entropy: str) -> str:

@@ -31,6 +31,9 @@ class Code(StrEnum):
     TREE_TOO_DEEP = "tree_too_deep"
     TREE_FULL = "tree_full"
     OWNER_ONLY = "owner_only"
+    # the API key that calls
+    SCOPE_MISSING = "scope_missing"
+    KEYS_FULL = "keys_full"
     # the purchase
     SERVICE_UNAVAILABLE = "service_unavailable"
     NETWORK_MISMATCH = "network_mismatch"

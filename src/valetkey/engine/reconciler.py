@@ -19,6 +19,9 @@ from valetkey.ports.ledger import LedgerStore, Waiting
 BATCH = 50
 """How many transactions of each kind are looked up before the reconciler asks anew what is due."""
 
+LEASE_SECONDS = 30
+"""For how long no other platform on the same database looks at what is looked at here."""
+
 LOOKING_MAX = 8
 """Look-ups that may be under way at once: a slow node does not stand them in a row."""
 
@@ -74,8 +77,8 @@ class Reconciler:
 
         What still waits comes again after the interval at the earliest; see `pause_seconds`.
         """
-        waiting = await self._ledger.awaiting_proof(BATCH)
-        unsettled = await self._ledger.unsettled(BATCH)
+        waiting = await self._ledger.awaiting_proof(BATCH, LEASE_SECONDS)
+        unsettled = await self._ledger.unsettled(BATCH, LEASE_SECONDS)
         finals = await self._finals([*waiting, *unsettled], interval_seconds)
         looks = [self._look(one, finals, self._prove, interval_seconds) for one in waiting]
         looks += [self._look(one, finals, self._follow, interval_seconds) for one in unsettled]
@@ -184,7 +187,7 @@ class Reconciler:
             case EscrowStatus.DISPUTED if transaction.status is not TransactionStatus.DISPUTED:
                 done = await settlement.disputed(transaction, None, Party.PLATFORM)
             case EscrowStatus.ABANDONED:
-                done = await settlement.abandoned(transaction)
+                done = await settlement.abandoned(transaction, escrow)
             case _:
                 return None
         return done if isinstance(done, Refused) else escrow.status.name.lower()

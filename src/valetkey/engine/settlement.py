@@ -1,6 +1,6 @@
 """What becomes true when the chain shows something: payments captured, escrows released, refunded, abandoned."""
 
-from valetkey.core.commands import Capture, Expire
+from valetkey.core.commands import Capture, Expire, Refund
 from valetkey.core.escrow import DisputeOutcome, Escrow, EscrowStatus, Resolution
 from valetkey.core.money import CURRENCY_DECIMALS, rescale
 from valetkey.core.refusal import Refused
@@ -97,7 +97,7 @@ class Settlement:
     async def resolved(
         self, transaction: Transaction, escrow: Escrow, resolution: Resolution | None
     ) -> Transaction | Refused:
-        """The dispute was decided on chain. The budget stays debited, whoever got the money: it did move."""
+        """The dispute was decided on chain. What the buyer got back is told to the hold; see `_refund`."""
         to_buyer = escrow.status is EscrowStatus.REFUNDED
         if resolution is None:
             resolution = REFUND if to_buyer else PAYMENT
@@ -114,6 +114,7 @@ class Settlement:
                     dispute_outcome=resolution.outcome,
                     buyer_percent=resolution.buyer_percent,
                 ),
+                command=_refund(transaction, escrow, resolution.buyer_percent),
                 events=() if to_buyer else await self._event(events.ESCROW_FINALIZED, transaction, escrow),
             ),
         )
@@ -125,7 +126,7 @@ class Settlement:
         change = Change(step=Step.NAME_PAYMENT, party=Party.BUYER, facts=Facts(escrow_tx_hash=tx_hash))
         return await self._ledger.change(transaction.id, change)
 
-    async def abandoned(self, transaction: Transaction) -> Transaction | Refused:
+    async def abandoned(self, transaction: Transaction, escrow: Escrow) -> Transaction | Refused:
         """The buyer took the money of an undelivered escrow back."""
         return await self._ledger.change(
             transaction.id,
@@ -133,6 +134,7 @@ class Settlement:
                 step=Step.ABANDON,
                 party=Party.PLATFORM,
                 facts=Facts(completed_at=self._clock.now()),
+                command=_refund(transaction, escrow, 100),
             ),
         )
 
@@ -148,3 +150,18 @@ def _capture(transaction: Transaction, escrow: Escrow) -> Capture | None:
     asset = transaction.total.asset
     units = rescale(escrow.amount, asset.decimals, CURRENCY_DECIMALS[asset.currency], up=True)
     return Capture(units)
+
+
+def _refund(transaction: Transaction, escrow: Escrow, buyer_percent: int) -> Refund | None:
+    """What came back to the buyer: its part of what was locked, without the fee. None when that is nothing.
+
+    The hold remembers it; a budget gets it back only where its policy says so (`refunds_restore`).
+    """
+    if transaction.hold_id is None:
+        return None
+    locked = escrow.locked_amount
+    asset = transaction.total.asset
+    # As the contract divides: the seller's part is rounded down, and the dust is the buyer's.
+    to_buyer = locked - locked * (100 - buyer_percent) // 100
+    units = rescale(to_buyer, asset.decimals, CURRENCY_DECIMALS[asset.currency], up=False)
+    return Refund(units) if units else None

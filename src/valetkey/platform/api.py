@@ -2,8 +2,10 @@
 
 from valetkey.platform.agents.routes import ENDPOINTS as AGENTS
 from valetkey.platform.approvals.routes import ENDPOINTS as APPROVALS
+from valetkey.platform.audit.routes import ENDPOINTS as AUDIT
 from valetkey.platform.checkout.routes import ENDPOINTS as CHECKOUT
 from valetkey.platform.http import Endpoint
+from valetkey.platform.keys.routes import ENDPOINTS as KEYS
 from valetkey.platform.market.routes import ENDPOINTS as MARKET
 from valetkey.platform.services.routes import ENDPOINTS as SERVICES
 from valetkey.platform.sessions.routes import ENDPOINTS as SESSIONS
@@ -11,12 +13,14 @@ from valetkey.platform.spends.routes import ENDPOINTS as SPENDS
 from valetkey.platform.transactions.routes import ENDPOINTS as TRANSACTIONS
 from valetkey.platform.webhooks.routes import ENDPOINTS as WEBHOOKS
 
-# Webhooks and sessions before agents: `/agents/session/...` must not be read as an agent's id.
+# Webhooks, sessions and keys before agents: `/agents/session/...` must not be read as an agent's id.
 ENDPOINTS: list[Endpoint] = [
     *SESSIONS,
+    *KEYS,
     *WEBHOOKS,
     *SPENDS,
     *APPROVALS,
+    *AUDIT,
     *AGENTS,
     *SERVICES,
     *CHECKOUT,

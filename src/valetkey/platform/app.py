@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -14,23 +14,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from valetkey.chains.evm.networks import Network as EvmNetwork
 from valetkey.chains.evm.reader import EvmReader
 from valetkey.engine.gate import SpendGate
-from valetkey.engine.reconciler import Reconciler
 from valetkey.engine.settlement import Settlement
-from valetkey.engine.webhooks import WebhookSender
+from valetkey.platform import background
 from valetkey.platform.api import ENDPOINTS
 from valetkey.platform.context import Network, Platform, Stores, make_network
 from valetkey.platform.health.routes import ROUTES as HEALTH_ROUTES
 from valetkey.platform.http import METHODS, http_exception, internal_error, request_id_of, routes
 from valetkey.platform.limits import RateLimiter
 from valetkey.platform.observing import Log, Metrics, make_log, where_it_broke
-from valetkey.platform.outward import GuardedPoster
 from valetkey.platform.settings import CHAIN_IDS, NetworkSettings, Settings
-from valetkey.platform.webhooks.service import WebhookSecrets
 from valetkey.stores.sqlite import open_store
 from valetkey.wire.network import CHAIN_NAMES
-
-RESTART_SECONDS = 5.0
-"""How long a background task rests after it broke."""
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -43,7 +37,7 @@ def create_app(settings: Settings) -> Starlette:
         store: Stores = open_store(settings.database)
         platform = _compose(settings, store, metrics)
         app.state.platform = platform
-        tasks = _background(platform, log)
+        tasks = background.start(platform, log)
         log.info("started", networks=list(platform.networks), test_mode=settings.test_mode)
         try:
             yield
@@ -96,47 +90,6 @@ def _reader(settings: NetworkSettings) -> EvmReader:
         confirmations=settings.confirmations,
     )
     return EvmReader(network, settings.rpc_url, confirmations=settings.confirmations)
-
-
-def _background(platform: Platform, log: Log) -> list[asyncio.Task[None]]:
-    settings, store = platform.settings, platform.store
-    reconciler = Reconciler(
-        store,
-        platform.settlement,
-        {name: network.reader for name, network in platform.networks.items()},
-        observer=lambda outcome, transaction: _reconciled(platform, log, outcome, transaction.id),
-    )
-    sender = WebhookSender(
-        store,
-        GuardedPoster(settings.test_mode),
-        WebhookSecrets(settings, store).of,
-        platform.clock,
-        observer=lambda outcome, delivery: _told(platform, log, outcome, delivery.event.id),
-    )
-    return [
-        asyncio.create_task(_forever("reconciler", lambda: reconciler.run(settings.reconcile_seconds), log)),
-        asyncio.create_task(_forever("webhooks", lambda: sender.run(settings.webhook_seconds), log)),
-    ]
-
-
-async def _forever(name: str, run: Callable[[], Awaitable[None]], log: Log) -> None:
-    """Keep a background task alive: a bug in it is logged, and must not end it silently."""
-    while True:
-        try:
-            await run()
-        except Exception as error:  # noqa: BLE001 - the last line of defence of a task that nobody awaits
-            log.error("background_task_broke", task=name, where=where_it_broke(error))
-        await asyncio.sleep(RESTART_SECONDS)
-
-
-def _reconciled(platform: Platform, log: Log, outcome: str, transaction_id: str) -> None:
-    platform.metrics.reconciled.labels(outcome).inc()
-    log.info("reconciled", outcome=outcome, transaction=transaction_id)
-
-
-def _told(platform: Platform, log: Log, outcome: str, event_id: str) -> None:
-    platform.metrics.webhooks.labels(outcome).inc()
-    log.info("webhook", outcome=outcome, event_id=event_id)
 
 
 class Door:

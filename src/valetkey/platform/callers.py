@@ -3,20 +3,26 @@
 from dataclasses import dataclass
 
 from valetkey.core.agent import Agent
+from valetkey.core.api_key import ApiKey, KeyStatus, Scope, granted
+from valetkey.core.api_key import status as key_status
 from valetkey.core.refusal import Code
 from valetkey.core.session import Role, Status, ends_at, status
 from valetkey.crypto.credentials import credential_hash
 from valetkey.crypto.secret import Secret
 from valetkey.platform.refusing import Unauthenticated, refused, session_expired, session_revoked
-from valetkey.ports.accounts import AccountStore, SessionRecord
+from valetkey.ports.accounts import AccountStore, KeyRecord, SessionRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated caller. `agent` is the owner in either case; `session` is None for the owner itself."""
+    """An authenticated caller. `agent` is the owner in either case.
+
+    `session` is None for the owner itself, and `key` is the one that the owner calls with, None for a session.
+    """
 
     agent: Agent
     session: SessionRecord | None = None
+    key: ApiKey | None = None
 
     @property
     def is_buyer(self) -> bool:
@@ -30,24 +36,44 @@ class Caller:
 
     @property
     def name(self) -> str:
-        """The scope of the caller's idempotency keys."""
+        """The scope of the caller's idempotency keys: all keys of an owner share it."""
         return self.session.session.id if self.session else self.agent.id
+
+    @property
+    def actor(self) -> str:
+        """Who acts, as the audit log names it: the session, or the very key of the owner."""
+        return self.key.actor if self.key else self.name
 
     def require_owner(self, code: Code = Code.OWNER_ONLY) -> None:
         """Raise unless the owner itself calls."""
         if self.session is not None:
             raise refused(code, "caller", "a session token cannot do this; use the owner's API key")
 
+    def require_scope(self, scope: Scope) -> None:
+        """Raise unless the caller's key has the scope. Sessions have none: their policy says what they may do."""
+        if self.key is not None and scope not in granted(self.key.scopes):
+            raise refused(
+                Code.SCOPE_MISSING,
+                "scopes",
+                f"this API key lacks the scope {scope}",
+                hint=f"use a key that has {scope} or {Scope.FULL}",
+            )
+
 
 async def authenticate(accounts: AccountStore, credential: Secret | None, now: int) -> Caller:
-    """The caller behind a credential. Raises Unauthenticated, or a refusal for a dead session (both are 401)."""
+    """The caller behind a credential, who is alive. Raises Unauthenticated, or a refusal of the session (both 401)."""
     if credential is None:
         raise Unauthenticated("An API key or session token is required, in X-API-Key or as a Bearer token")
     found = await accounts.authenticate(credential_hash(credential.reveal()))
     if found is None:
         raise Unauthenticated("The API key or session token is not valid")
-    if isinstance(found, Agent):
-        return Caller(found)
+    if isinstance(found, KeyRecord):
+        match key_status(found.key, now):
+            case KeyStatus.REVOKED:
+                raise Unauthenticated("The API key was revoked")
+            case KeyStatus.EXPIRED:
+                raise Unauthenticated("The API key has expired")
+        return Caller(found.agent, key=found.key)
     match status(found.session, now, found.ancestors):
         case Status.REVOKED:
             raise session_revoked()

@@ -1,7 +1,7 @@
 """What every domain of the platform works with: settings, stores, chains, the gate. Made once, by app.py."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from valetkey.core.money import CURRENCY_DECIMALS, Asset
@@ -13,6 +13,7 @@ from valetkey.platform.limits import RateLimiter
 from valetkey.platform.observing import Metrics
 from valetkey.platform.refusing import refused
 from valetkey.platform.settings import CHAIN_IDS, NetworkSettings, Settings
+from valetkey.platform.streaming import Streams
 from valetkey.ports.accounts import AccountStore
 from valetkey.ports.chain import ChainReader
 from valetkey.ports.clock import Clock
@@ -55,6 +56,8 @@ class Platform:
     limiter: RateLimiter
     metrics: Metrics
     started_at: int
+    exports: Streams = field(default_factory=lambda: Streams(owner_max=2, total_max=16))
+    event_streams: Streams = field(default_factory=lambda: Streams(owner_max=8, total_max=256))
 
     @property
     def main_network(self) -> Network:

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from valetkey.core.api_key import Scope
 from valetkey.core.errors import Contradiction, InvalidInput, ValetkeyError
 from valetkey.core.refusal import Code
 from valetkey.crypto.secret import Secret
@@ -44,7 +45,7 @@ T = TypeVar("T")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SEEN_SECONDS = 300
-"""How exactly the platform remembers when an agent called last."""
+"""How exactly the platform remembers when an agent called last, and when a key was used."""
 
 BODY_SECONDS = 30.0
 """How long a body may take to arrive."""
@@ -107,6 +108,12 @@ class Call:
         """A header's value."""
         return self.request.headers.get(name)
 
+    async def still_owner(self) -> None:
+        """Look the owner's credential up again, for an answer that takes long. Raises as at the beginning."""
+        platform = self.platform
+        caller = await authenticate(platform.store, _credential(self.request), platform.clock.now())
+        caller.require_owner()
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -126,8 +133,9 @@ Handler = Callable[[Call], Awaitable[object]]
 class Endpoint:
     """One line of the API. `takes`, `query` and `gives` are the Structs that OpenAPI is written from.
 
-    `secret`: its answer shows a secret. `remembers`: an Idempotency-Key keeps its answer; the others are reads,
-    remember by themselves, or are for callers that nobody knows yet.
+    `media`: what it answers when that is no JSON. `secret`: its answer shows a secret. `remembers`: an
+    Idempotency-Key keeps its answer; the others are reads, remember by themselves, or are for callers that nobody
+    knows yet. `scope` is the one that an owner's key needs; what everybody may have needs none.
     """
 
     method: str
@@ -138,10 +146,12 @@ class Endpoint:
     takes: Any = None
     query: Any = None
     access: Access = Access.CALLER
+    scope: Scope = Scope.FULL
     limit: Limit = Limit.GENERAL
     owner_code: Code = Code.OWNER_ONLY
     status: int = 200
     flat: bool = False
+    media: tuple[str, ...] = ()
     secret: bool = False
     remembers: bool = True
 
@@ -235,15 +245,25 @@ async def _understand(endpoint: Endpoint, request: Request) -> Call:
             # Guessing is counted by where it comes from; every guess has a key of its own.
             platform.limiter.take(client, Limit.GUESS)
             raise
-        if platform.clock.now() - caller.agent.last_seen_at >= SEEN_SECONDS:
-            await platform.store.seen(caller.agent.id)
+        await _remember_use(platform, caller)
         if endpoint.access is Access.OWNER:
             caller.require_owner(endpoint.owner_code)
+        if endpoint.access is not Access.OPEN:
+            caller.require_scope(endpoint.scope)
     raw = await _read(request, platform.settings.body_bytes_max)
-    if caller is not None and caller.session is not None:
-        # A body may come slowly, and its session may have been revoked meanwhile.
+    if caller is not None:
+        # A body may come slowly, and the key or the session may have been revoked meanwhile.
         caller = await authenticate(platform.store, secret, platform.clock.now())
     return Call(platform, request, raw, caller, _remembering(endpoint, request, secret, caller, raw))
+
+
+async def _remember_use(platform: Platform, caller: Caller) -> None:
+    """That the agent called, and with which key: coarse, so that hardly a request writes."""
+    now, key = platform.clock.now(), caller.key
+    if now - caller.agent.last_seen_at >= SEEN_SECONDS:
+        await platform.store.seen(caller.agent.id)
+    if key is not None and (key.last_used_at is None or now - key.last_used_at >= SEEN_SECONDS):
+        await platform.store.key_used(key.owner_id, key.id)
 
 
 def _remembering(

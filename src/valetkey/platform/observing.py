@@ -4,7 +4,7 @@ import sys
 from typing import TextIO
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -31,6 +31,19 @@ class Metrics:
         )
         self.reconciled = Counter(
             "valetkey_reconciled", "Outcomes of the reconciler", ["outcome"], registry=self.registry
+        )
+        self.anchored = Counter(
+            "valetkey_audit_anchored",
+            "Heads of trees that were written into owners' chains",
+            registry=self.registry,
+        )
+        self.lapsed = Counter(
+            "valetkey_holds_lapsed", "Holds that ended without a payment", registry=self.registry
+        )
+        self.oldest_unknown = Gauge(
+            "valetkey_oldest_unknown_seconds",
+            "How long the oldest hold whose outcome is unknown has been held; 0 when there is none",
+            registry=self.registry,
         )
         self.webhooks = Counter(
             "valetkey_webhooks", "Tries to send a webhook, by outcome", ["outcome"], registry=self.registry

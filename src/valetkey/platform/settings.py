@@ -17,7 +17,7 @@ from valetkey.crypto.secret import Secret
 from valetkey.platform.limits import PER_MINUTE, Limit
 
 PREFIX = "VALETKEY_"
-CLIENT_SIDE = ("BASE_URL", "HOME", "ANVIL", "DEMO_", "RPC_URL")
+CLIENT_SIDE = ("BASE_URL", "API_KEY", "HOME", "ANVIL", "DEMO_", "RPC_URL")
 """Names that agents and the command line read; the platform leaves them alone."""
 
 MASTER_SECRET_CHARS_MIN = 32
@@ -80,6 +80,7 @@ class Settings:
     rate_limits: bool = True
     rates: Mapping[Limit, int] = field(default_factory=lambda: PER_MINUTE)
     reconcile_seconds: float = 15.0
+    anchor_seconds: float = 5.0
     webhook_seconds: float = 2.0
     body_bytes_max: int = 1_048_576
 
@@ -111,7 +112,7 @@ class Settings:
         APPROVAL_SECONDS: how long a spend above a threshold waits for its owner.
         CHECKOUT_SECONDS, SESSION_SECONDS_MIN, SESSION_SECONDS_MAX, REGISTRATION_USDC, GRADUATION_SCORE,
         TRUSTED_PROXIES: addresses or networks, with commas, whose X-Forwarded-For is believed; nobody's unless named.
-        RATE_LIMITS (0 or 1), RECONCILE_SECONDS, WEBHOOK_SECONDS: what Settings documents.
+        RATE_LIMITS (0 or 1), RECONCILE_SECONDS, ANCHOR_SECONDS, WEBHOOK_SECONDS: what Settings documents.
         RATE_GENERAL, RATE_PUBLIC, RATE_GUESS, RATE_SEARCH, RATE_CHECKOUT, RATE_FUND, RATE_DELIVER, RATE_CONFIRM:
         requests a minute and key.
         """
@@ -134,6 +135,7 @@ class Settings:
             rate_limits=names.flag("RATE_LIMITS", not test_mode),
             rates={limit: names.number(f"RATE_{limit.upper()}", PER_MINUTE[limit]) for limit in Limit},
             reconcile_seconds=names.number("RECONCILE_SECONDS", 2 if test_mode else 15),
+            anchor_seconds=names.number("ANCHOR_SECONDS", 1 if test_mode else 5),
             webhook_seconds=names.number("WEBHOOK_SECONDS", 1 if test_mode else 2),
         )
         names.check_all_known()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from valetkey.core.agent import Agent
+from valetkey.core.api_key import ApiKey
 from valetkey.core.audit import Entry, Head
 from valetkey.core.refusal import Refused
 from valetkey.core.session import Lineage, Session
@@ -29,6 +30,14 @@ class SessionRecord:
     recovery: bytes | None = None
     delegate: str | None = None
     ancestors: Lineage = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """An API key and the agent whose key it is. The key may have ended: who asks looks at its status."""
+
+    agent: Agent
+    key: ApiKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,13 @@ class SessionQuery:
     offset: int = 0
 
 
+HEADS_MAX = 1_000
+"""Heads of chains on one page."""
+
+FEED_BEGINNING = "0"
+"""The cursor that stands before everything."""
+
+
 @dataclass(frozen=True, slots=True)
 class FeedEntry:
     """An entry of the audit log as the events feed shows it; `cursor` is where to go on after it."""
@@ -88,14 +104,48 @@ class FeedEntry:
 class AccountStore(Protocol):
     """Who may call, and for whom. Credentials are stored and looked up as hashes only."""
 
-    async def add_agent(self, agent: Agent, api_key_hash: bytes) -> bool:
+    async def add_agent(self, agent: Agent, api_key_hash: bytes, key: ApiKey) -> bool:
         """Store a new agent with its first API key; False when an active agent has the name.
 
         A wallet that registers again keeps its agent (see `add_api_key`).
         """
         ...
 
-    async def add_api_key(self, agent_id: str, api_key_hash: bytes) -> None: ...
+    async def add_api_key(
+        self, key: ApiKey, api_key_hash: bytes, *, revoke_others: bool = False
+    ) -> Refused | None:
+        """One more key, by the signature of the owner's wallet; `revoke_others` ends every other one with it.
+
+        Returns when durable. Refused with `keys_full` when there is no room. Raises Contradiction for an owner
+        that is none, and for a hash or an id that is taken.
+        """
+        ...
+
+    async def make_key(
+        self, key: ApiKey, api_key_hash: bytes, maker_id: str, answer: Answer | None = None
+    ) -> Refused | None:
+        """One more key, by the key `maker_id` of the same owner, if it may make that one; with the answer, or neither.
+
+        Raises Contradiction as `add_api_key`, and when the idempotency key is taken.
+        """
+        ...
+
+    async def key(self, owner_id: str, key_id: str) -> ApiKey | None: ...
+
+    async def keys(self, owner_id: str, limit: int, offset: int) -> tuple[list[ApiKey], int]:
+        """A page of an owner's keys, newest first, ended ones too, and the total count."""
+        ...
+
+    async def revoke_key(self, owner_id: str, key_id: str, by: str) -> ApiKey:
+        """Revoke for ever; the time of the first revocation stays. Returns when durable.
+
+        Raises Contradiction when the owner has no such key.
+        """
+        ...
+
+    async def key_used(self, owner_id: str, key_id: str) -> None:
+        """Remember that a key was used; may be coarse (minutes) and lazy."""
+        ...
 
     async def agent(self, agent_id: str) -> Agent | None: ...
 
@@ -105,8 +155,8 @@ class AccountStore(Protocol):
         self, text: str, category: str | None, limit: int, offset: int
     ) -> tuple[list[Agent], int]: ...
 
-    async def authenticate(self, credential_hash: bytes) -> Agent | SessionRecord | None:
-        """The agent of an API key or the session of a token. Never cached: REVOKED_IS_DEAD."""
+    async def authenticate(self, credential_hash: bytes) -> KeyRecord | SessionRecord | None:
+        """The key or the session of a credential, ended ones too. Never cached: REVOKED_IS_DEAD."""
         ...
 
     async def seen(self, agent_id: str) -> None:
@@ -114,9 +164,12 @@ class AccountStore(Protocol):
         ...
 
     async def add_session(
-        self, record: SessionRecord, token_hash: bytes, answer: Answer | None = None
+        self, record: SessionRecord, token_hash: bytes, answer: Answer | None = None, by: str = "owner"
     ) -> None:
-        """Store a session, the hash of its token and, with an idempotency key, the answer: all or nothing."""
+        """Store a session, the hash of its token and, with an idempotency key, the answer: all or nothing.
+
+        `by` is who asked, here and below: the audit log says so.
+        """
         ...
 
     async def add_children(self, children: list[Child]) -> list[SessionRecord] | Refused:
@@ -138,6 +191,7 @@ class AccountStore(Protocol):
         grace_seconds: int,
         carry: bool,
         answer: Answer | None = None,
+        by: str = "owner",
     ) -> SessionRecord:
         """Put a new session in the place of one; see core/tree.py. `record` brings id, policy and keys of the new.
 
@@ -154,10 +208,7 @@ class AccountStore(Protocol):
         ...
 
     async def revoke_session(self, session_id: str, by: str = "owner") -> SessionRecord:
-        """Revoke for ever, with its tree; the time of the first revocation stays. Returns when durable.
-
-        `by` is who asked, here and below: the audit log says so.
-        """
+        """Revoke for ever, with its tree; the time of the first revocation stays. Returns when durable."""
         ...
 
     async def pause_session(self, session_id: str, *, paused: bool, by: str = "owner") -> SessionRecord:
@@ -209,8 +260,13 @@ class AccountStore(Protocol):
         """Entries of one chain of an owner with their hashes, from the one after this number on."""
         ...
 
-    async def heads(self, owner_id: str) -> list[Head]:
-        """Where each chain of an owner ends: its own, and one of each tree."""
+    async def heads(
+        self, owner_id: str, *, chain_id: str | None = None, after: str = "", limit: int = HEADS_MAX
+    ) -> list[Head]:
+        """Where the chains of an owner end: its own, and one of each tree; by id, those after this one.
+
+        With `chain_id` that chain alone. A chain without an entry has no head.
+        """
         ...
 
     async def anchor(self, limit: int) -> int:
@@ -220,6 +276,7 @@ class AccountStore(Protocol):
     async def feed(self, owner_id: str, cursor: str | None, limit: int) -> list[FeedEntry]:
         """What happened to an owner's sessions after a cursor, in an order that never changes; None: from now on.
 
+        FEED_BEGINNING is the cursor before the first.
         With None one entry at most comes back, the newest, whose cursor is where to begin.
         """
         ...

@@ -27,6 +27,30 @@ class Receipt:
     escrows_created: frozenset[bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Base units of a token that moved; a chain's own coin has the zero address for its token (core.money.NATIVE)."""
+
+    token: str
+    payer: str
+    payee: str
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What a mined chain transaction did: who sent it, in which block, and what it moved when it succeeded.
+
+    Of the chain's own coin only what the transaction itself carries is told, not what contracts send on.
+    """
+
+    tx_hash: str
+    sender: str
+    succeeded: bool
+    block: Block
+    transfers: tuple[Transfer, ...] = ()
+
+
 class ChainReader(Protocol):
     """One network's escrow, score and token contracts, read only.
 
@@ -41,6 +65,10 @@ class ChainReader(Protocol):
 
     async def receipt(self, tx_hash: str) -> Receipt | None:
         """The receipt of a mined transaction; None while it is pending or unknown."""
+        ...
+
+    async def execution(self, tx_hash: str) -> Execution | None:
+        """What a mined transaction did; None while it is pending or unknown."""
         ...
 
     async def escrow(self, transaction_id: str, *, at_block: int | None = None) -> Escrow | None:

@@ -88,7 +88,7 @@ class HoldEnded(Refused):
 
 
 class NotNarrower(Refused):
-    """A child session would be allowed what its parent is not; `rule` says what."""
+    """A child session, or an API key, would be allowed what its maker is not; `rule` says what."""
 
 
 class TreeTooDeep(Refused):
@@ -101,6 +101,14 @@ class TreeFull(Refused):
 
 class SessionCannotDelegate(Refused):
     """The session may not make sessions of its own."""
+
+
+class ScopeMissing(Refused):
+    """The API key lacks the scope that the call needs; `hint` names it."""
+
+
+class KeysFull(Refused):
+    """The owner has as many living API keys as it may."""
 
 
 class OwnerOnly(Refused):

@@ -14,6 +14,8 @@ from valetkey.core.windows import Ring, Window
 POLICIES_CACHED = 1_024
 """Policies that are kept ready: the text of one does not change while its version stands."""
 
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
 _SETS = ("allowed_services", "allowed_assets", "allowed_chains", "allowed_payees", "allowed_operations")
 _PLAIN = (
     "budget",
@@ -111,4 +113,4 @@ def _spent(figures: list[Any]) -> tuple[Usage, tuple[Ring, ...]]:
 
 
 def _text(facts: object) -> str:
-    return json.dumps(facts, separators=(",", ":"))
+    return _encode(facts)

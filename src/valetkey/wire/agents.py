@@ -10,7 +10,8 @@ from valetkey.wire.shape import Address, Request, View
 class RegisterRequest(Request):
     """Registration by wallet signature: the signed message is in wire/registration.py.
 
-    Some clients send `description` instead of `agentDescription`.
+    Some clients send `description` instead of `agentDescription`. `revokeOthers`: every other API key of the
+    wallet's agent is revoked with it, as after a leak.
     """
 
     wallet_address: Address
@@ -19,6 +20,7 @@ class RegisterRequest(Request):
     agent_name: Annotated[str, Meta(min_length=3, max_length=100)]
     agent_description: Annotated[str, Meta(max_length=2_000)] | None = None
     description: Annotated[str, Meta(max_length=2_000)] | None = None
+    revoke_others: bool = False
 
 
 class RegisterResponse(View):

@@ -65,6 +65,8 @@ CODES: dict[str, ErrorRow] = {
     Code.TREE_TOO_DEEP: _row(403, "TreeTooDeep", "forbidden", Exit.REFUSED),
     Code.TREE_FULL: _row(403, "TreeFull", "forbidden", Exit.REFUSED),
     Code.SESSION_CANNOT_DELEGATE: _row(403, "SessionCannotDelegate", "forbidden", Exit.REFUSED),
+    Code.SCOPE_MISSING: _row(403, "ScopeMissing", "forbidden", Exit.REFUSED),
+    Code.KEYS_FULL: _row(403, "KeysFull", "forbidden", Exit.REFUSED),
     Code.OWNER_ONLY: _row(403, "OwnerOnly", "forbidden", Exit.REFUSED),
     # the purchase
     Code.SERVICE_UNAVAILABLE: _row(409, "ServiceUnavailable", "conflict", Exit.CONFLICT),

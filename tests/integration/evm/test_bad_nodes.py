@@ -17,11 +17,14 @@ from tests.integration.evm.conftest import MakeNetwork
 from tests.integration.evm.nodes import Node
 from tests.vectors.files import vectors
 from valetkey.chains.evm import node as node_module
+from valetkey.chains.evm.answers import TRANSFER_TOPIC
 from valetkey.chains.evm.networks import KNOWN_ADDRESSES, Network
 from valetkey.chains.evm.node import CONNECTIONS_MAX, AsyncNode, NodeRefused
 from valetkey.chains.evm.reader import EvmReader
 from valetkey.core.errors import ChainUnavailable
 from valetkey.core.escrow import EscrowStatus
+from valetkey.core.money import NATIVE
+from valetkey.ports.chain import Transfer
 
 KEY = "pr0vider-key-0123456789"
 HASH = "0x" + "ab" * 32
@@ -35,6 +38,7 @@ LOOKS: dict[str, Look] = {
     "head": lambda reader: reader.head(),
     "final": lambda reader: reader.final(),
     "receipt": lambda reader: reader.receipt(HASH),
+    "execution": lambda reader: reader.execution(HASH),
     "escrow": lambda reader: reader.escrow("txn_1"),
     "token_balance": lambda reader: reader.token_balance(ADDRESS),
     "native_balance": lambda reader: reader.native_balance(ADDRESS),
@@ -114,7 +118,7 @@ def test_garbage_is_no_answer(node: Node, body: bytes) -> None:
 @every_look
 def test_a_null_result_is_no_answer_but_for_a_receipt(node: Node, look: Look) -> None:
     node.body = b'{"jsonrpc":"2.0","id":2,"result":null}'
-    if look is LOOKS["receipt"]:
+    if look in (LOOKS["receipt"], LOOKS["execution"]):
         assert ask(node.url, look) is None
     else:
         refused(keyed(node.url), look)
@@ -205,6 +209,8 @@ def test_the_hash_reaches_no_node_when_it_is_none(node: Node) -> None:
     for text in ("", "0x12", HASH + "0", "0x" + "zz" * 32, HASH.replace("ab", "é", 1)):
         with pytest.raises(ValueError, match="64 hex digits"):
             ask(node.url, lambda reader, text=text: reader.receipt(text))  # type: ignore[misc]
+        with pytest.raises(ValueError, match="64 hex digits"):
+            ask(node.url, lambda reader, text=text: reader.execution(text))  # type: ignore[misc]
     assert node.asked == []
 
 
@@ -214,6 +220,7 @@ def receipt(**changes: Any) -> dict[str, Any]:
         "blockNumber": "0x10",
         "blockHash": BLOCK["hash"],
         "status": "0x1",
+        "from": ADDRESS,
         "logs": [],
     } | changes
 
@@ -250,6 +257,79 @@ def test_a_receipt_without_a_block_is_pending(node: Node, gap: str) -> None:
 def test_a_receipt_that_is_none(node: Node, changes: dict[str, Any]) -> None:
     node.results |= {"eth_getTransactionReceipt": receipt(**changes), "eth_getBlockByNumber": BLOCK}
     refused(keyed(node.url), LOOKS["receipt"])
+    node.results["eth_getTransactionByHash"] = SENT
+    refused(keyed(node.url), LOOKS["execution"])
+
+
+SENT = {"hash": HASH, "value": "0x5", "to": ESCROW}
+TRANSFER = "0x" + TRANSFER_TOPIC.hex()
+PAYER, PAYEE = "0x" + "00" * 12 + "aa" * 20, "0x" + "00" * 12 + "bb" * 20
+UNITS = "0x" + (7).to_bytes(32, "big").hex()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"eth_getTransactionByHash": None},
+        {"eth_getTransactionByHash": SENT | {"hash": "0x" + "cd" * 32}},
+        {"eth_getTransactionByHash": {"hash": HASH, "to": ESCROW}},
+        {"eth_getTransactionByHash": SENT | {"value": 5}},
+        {"eth_getTransactionByHash": SENT | {"to": "0x12"}},
+        {"eth_getTransactionReceipt": receipt(**{"from": None})},
+        {"eth_getTransactionReceipt": receipt(**{"from": "0x" + "12" * 21})},
+        {
+            "eth_getTransactionReceipt": receipt(
+                logs=[{"address": ADDRESS, "topics": [TRANSFER, PAYER, PAYEE]}]
+            )
+        },
+        {"eth_getBlockByNumber": BLOCK | {"number": "0x11"}},
+    ],
+)
+def test_what_a_transaction_did_is_not_guessed(node: Node, changes: dict[str, Any]) -> None:
+    sound = {
+        "eth_getTransactionReceipt": receipt(),
+        "eth_getBlockByNumber": BLOCK,
+        "eth_getTransactionByHash": SENT,
+    }
+    node.results |= sound
+    assert ask(node.url, LOOKS["execution"]).transfers == (Transfer(NATIVE, ADDRESS, ESCROW, 5),)
+    node.results |= changes
+    refused(keyed(node.url), LOOKS["execution"])
+
+
+def test_logs_that_are_no_transfers(node: Node) -> None:
+    sound = {"address": ADDRESS.lower(), "topics": [TRANSFER, PAYER, PAYEE], "data": UNITS}
+    logs = [
+        sound | {"topics": []},
+        sound | {"topics": [TRANSFER, PAYER]},
+        # A token that is one of a kind has its number as a fourth topic.
+        sound | {"topics": [TRANSFER, PAYER, PAYEE, UNITS], "data": "0x"},
+        sound | {"topics": [PAYER, TRANSFER, PAYEE]},
+        sound | {"data": "0x"},
+        sound | {"data": UNITS + "00"},
+        sound | {"topics": [TRANSFER, PAYER, "0x" + "bb" * 20]},
+        sound | {"removed": True},
+    ]
+    node.results |= {
+        "eth_getTransactionReceipt": receipt(logs=logs),
+        "eth_getBlockByNumber": BLOCK,
+        "eth_getTransactionByHash": SENT | {"value": "0x0"},
+    }
+    assert ask(node.url, LOOKS["execution"]).transfers == ()
+    logs.append(sound)
+    (found,) = ask(node.url, LOOKS["execution"]).transfers
+    assert (found.token, found.units) == (ADDRESS, 7)
+    assert (found.payer.lower(), found.payee.lower()) == ("0x" + "aa" * 20, "0x" + "bb" * 20)
+
+
+def test_what_reverted_moved_nothing_whatever_the_node_says(node: Node) -> None:
+    sound = {"address": ADDRESS, "topics": [TRANSFER, PAYER, PAYEE], "data": UNITS}
+    node.results |= {
+        "eth_getTransactionReceipt": receipt(status="0x0", logs=[sound]),
+        "eth_getBlockByNumber": BLOCK,
+    }
+    done = ask(node.url, LOOKS["execution"])
+    assert (done.succeeded, done.transfers, done.sender) == (False, (), ADDRESS)
 
 
 def test_logs_that_name_no_escrow(node: Node) -> None:

@@ -18,9 +18,10 @@ from valetkey.chains.evm.reader import EvmReader
 from valetkey.chains.evm.signer import LocalSigner
 from valetkey.core.errors import ChainUnavailable, InvalidInput
 from valetkey.core.escrow import EscrowStatus
+from valetkey.core.money import NATIVE
 from valetkey.crypto.errors import InvalidAddress
 from valetkey.crypto.keys import PrivateKey
-from valetkey.ports.chain import ChainReader
+from valetkey.ports.chain import ChainReader, Transfer
 from valetkey.wire.proofs import escrow_id
 
 T = TypeVar("T")
@@ -142,6 +143,38 @@ def test_a_receipt_of_something_else_names_none(read: Read, onchain: Chain, buye
     receipt = read(lambda reader: reader.receipt(sent["transactionHash"].to_0x_hex()))
     assert receipt.succeeded
     assert receipt.escrows_created == frozenset()
+
+
+def test_what_a_transaction_did(read: Read, onchain: Chain, chain: ChainRpc, buyer: PrivateKey) -> None:
+    sent = onchain.send(buyer, onchain.usdc, calldata("transfer(address,uint256)", SELLER, 5))
+    tx_hash = sent["transactionHash"].to_0x_hex()
+    done = read(lambda reader: reader.execution(tx_hash))
+    block = chain("eth_getBlockByNumber", "latest", False)
+    assert (done.tx_hash, done.sender, done.succeeded) == (tx_hash, buyer.address, True)
+    assert (done.block.number, done.block.timestamp) == (
+        int(block["number"], 16),
+        int(block["timestamp"], 16),
+    )
+    assert done.transfers == (Transfer(onchain.usdc, buyer.address, SELLER, 5),)
+    assert read(lambda reader: reader.execution("0x" + "77" * 32)) is None
+    paid = onchain.pay(buyer, made(100))
+    # The buyer pays the escrow, which pays its fee at once.
+    first, *_ = read(lambda reader: reader.execution(paid)).transfers
+    assert first == Transfer(onchain.usdc, buyer.address, onchain.escrow, 100)
+
+
+def test_the_chain_s_own_coin_is_a_transfer_too(read: Read, onchain: Chain, buyer: PrivateKey) -> None:
+    sent = {"from": onchain.rich, "to": buyer.address, "value": 7}
+    tx_hash = onchain.web3.eth.send_transaction(sent).to_0x_hex()  # type: ignore[arg-type]
+    onchain.web3.eth.wait_for_transaction_receipt(tx_hash, 20)  # type: ignore[arg-type]
+    done = read(lambda reader: reader.execution(tx_hash))
+    assert done.transfers == (Transfer(NATIVE, onchain.rich, buyer.address, 7),)
+
+
+def test_what_reverted_moved_nothing(read: Read, onchain: Chain, buyer: PrivateKey) -> None:
+    sent = onchain.send(buyer, onchain.usdc, calldata("transfer(address,uint256)", SELLER, PRICE + 1))
+    done = read(lambda reader: reader.execution(sent["transactionHash"].to_0x_hex()))
+    assert (done.succeeded, done.sender, done.transfers) == (False, buyer.address, ())
 
 
 def test_a_reverted_transaction_proves_nothing(read: Read, onchain: Chain, buyer: PrivateKey) -> None:

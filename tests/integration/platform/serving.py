@@ -13,6 +13,7 @@ from valetkey.crypto.keys import PrivateKey
 from valetkey.platform.app import create_app
 from valetkey.platform.settings import Settings
 from valetkey.wire.registration import sign_registration
+from valetkey.wire.timestamps import iso_timestamp
 
 _NUMBERS = itertools.count(1)
 
@@ -54,6 +55,7 @@ class Agent:
     agent_id: str
     key: PrivateKey
     session_id: str = ""
+    key_id: str = ""
     answers: list[httpx.Response] = field(default_factory=list)
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
@@ -63,7 +65,7 @@ class Agent:
         answer = self.server.http.request(
             method, url, headers=sent, **({} if body is None else {"json": body})
         )
-        assert answer.headers["content-type"] == "application/json"
+        assert answer.headers["content-type"] in ("application/json", "application/jsonl")
         return answer
 
     def data(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
@@ -86,6 +88,14 @@ class Agent:
         }
         made = self.data("POST", "/agents/session", asked)
         return Agent(self.server, made["token"], self.agent_id, key, made["sessionId"])
+
+    def key_for(self, *scopes: str, seconds: int | None = None) -> "Agent":
+        """This owner with another key, which has these scopes and lives for so long."""
+        asked: dict[str, Any] = {"name": f"key {next(_NUMBERS)}", "scopes": list(map(str, scopes))}
+        if seconds is not None:
+            asked["expiresAt"] = iso_timestamp(int(time.time()) + seconds)
+        made = self.data("POST", "/agents/keys", asked)
+        return Agent(self.server, made["apiKey"], self.agent_id, self.key, key_id=made["key"]["id"])
 
     def offer(self, **changes: Any) -> Any:
         """A service of this seller."""

@@ -79,6 +79,32 @@ def test_a_decision_is_told_as_it_was_made(
     assert deal.usage() == ("0", "2.55")
 
 
+@pytest.mark.parametrize(("percent", "spent"), [(100, "0.05"), (30, "1.8"), (0, "2.55")])
+def test_a_refund_is_budget_again_where_the_policy_says_so(
+    followed: Server, escrows: Chain, percent: int, spent: str
+) -> None:
+    """The fee stays: 2.55 were paid, 2.5 of it locked."""
+    deal = Deal(followed, escrows, refundsRestore=True).funded().delivered()
+    escrows.act(deal.session.key, "dispute(bytes32)", deal.id)
+    deal.session.data("POST", f"{deal.path}/dispute", REASON)
+    escrows.act(DEPLOYER, RESOLVE, deal.id, 1 if percent == 100 else 3, percent, 100 - percent)
+    eventually(deal.status, "refunded" if percent == 100 else "completed")
+    assert deal.usage() == ("0", spent)
+    (one,) = deal.session.data("GET", "/spends")["spends"]
+    back = {100: "2.5", 30: "0.75", 0: None}[percent]
+    assert (one["captured"], one.get("refunded")) == ("2.55", back)
+
+
+def test_an_abandoned_escrow_is_budget_again_where_the_policy_says_so(
+    followed: Server, escrows: Chain
+) -> None:
+    deal = Deal(followed, escrows, refundsRestore=True).funded()
+    escrows.pass_time(3_600 + 172_800 + 10)
+    escrows.act(deal.session.key, "claimAbandoned(bytes32)", deal.id)
+    eventually(deal.status, "abandoned")
+    assert deal.usage() == ("0", "0.05")
+
+
 def test_a_refund_is_followed_though_nobody_told_of_the_dispute(followed: Server, escrows: Chain) -> None:
     deal = delivered_on_chain(Deal(followed, escrows).funded())
     escrows.act(deal.session.key, "dispute(bytes32)", deal.id)

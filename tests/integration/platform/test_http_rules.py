@@ -79,6 +79,10 @@ def test_ids_and_queries_may_be_anything(server: Server, owner: Agent, endpoint:
         answer = server.http.request(
             endpoint.method, path, params=query, headers={"X-API-Key": owner.credential}
         )
+        if endpoint.path.endswith("/audit") and answer.status_code == 200:
+            # A file, not an answer.
+            assert answer.headers["content-type"] == "application/jsonl"
+            continue
         check(answer)
 
 

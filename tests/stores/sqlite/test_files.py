@@ -8,15 +8,27 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.stores.making import NOW, SystemTime, a_hash, a_purchase, a_session, allowed, an_event, digest
+from tests.stores.making import (
+    NOW,
+    SystemTime,
+    a_hash,
+    a_purchase,
+    a_session,
+    allowed,
+    an_api_key,
+    an_event,
+    digest,
+)
 from tests.stores.sqlite.conftest import Open
 from tests.stores.sqlite.test_races import prepare
 from tests.stores.test_change import fund
+from valetkey.core.api_key import KeyStatus, Scope, status
 from valetkey.core.errors import EnvironmentFailure
+from valetkey.core.ids import Kind, is_id
 from valetkey.core.spend import HoldState
 from valetkey.crypto.credentials import credential_hash, new_api_key, new_session_token
+from valetkey.stores.failures import StoreUnreadable
 from valetkey.stores.sqlite import open_store, outbox, queue
-from valetkey.stores.sqlite.failures import StoreUnreadable
 from valetkey.stores.sqlite.schema import MIGRATIONS
 
 
@@ -51,6 +63,45 @@ def test_a_newer_file_is_refused(open_again: Open, path: Path) -> None:
         open_store(path)
     assert not caught.value.retryable
     _run(path, f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def test_keys_of_an_older_file_go_on_and_have_a_name_and_an_id(open_again: Open, path: Path) -> None:
+    """Version 1 had bare hashes: what opened the door still opens it, also for sessions."""
+    store = open_again()
+    market, record = prepare(store)
+    store.close()
+    _run(path, _AS_VERSION_1)
+    again = open_again()
+    found = again.authenticate(digest(f"key of {market.owner.id}"))
+    assert found.agent == market.owner
+    assert is_id(Kind.API_KEY, found.key.id)
+    assert (found.key.name, found.key.scopes) == ("registration", {Scope.FULL})
+    assert found.key.created_at == market.owner.created_at
+    assert status(found.key, NOW) is KeyStatus.ACTIVE
+    assert again.authenticate(digest(f"key of {market.seller.id}")).key.id != found.key.id
+    assert again.authenticate(digest("token")).session.id == record.session.id
+    assert again.keys(market.owner.id, 10, 0) == ([found.key], 1)
+    made = an_api_key(market.owner)
+    assert again.make_key(made, digest("made"), found.key.id) is None
+    again.revoke_key(market.owner.id, found.key.id, made.actor)
+    revoked = again.authenticate(digest(f"key of {market.owner.id}")).key
+    assert status(revoked, NOW) is KeyStatus.REVOKED
+
+
+_AS_VERSION_1 = """
+PRAGMA foreign_keys = OFF;
+CREATE TABLE older (
+  hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+  agent_id TEXT REFERENCES agents (id),
+  session_id TEXT REFERENCES sessions (id),
+  CHECK ((agent_id IS NULL) <> (session_id IS NULL))
+) STRICT, WITHOUT ROWID;
+INSERT INTO older SELECT c.hash, k.owner_id, c.session_id FROM credentials c LEFT JOIN api_keys k ON k.id = c.key_id;
+DROP TABLE credentials;
+DROP TABLE api_keys;
+ALTER TABLE older RENAME TO credentials;
+PRAGMA user_version = 1;
+"""
 
 
 def _run(path: Path, sql: str) -> None:
@@ -114,9 +165,9 @@ def test_SECRETS_STAY_SECRET_credentials_are_hashes(open_again: Open, path: Path
     store = open_again()
     market, _ = prepare(store)
     api_key, token = new_api_key().reveal(), new_session_token().reveal()
-    store.add_api_key(market.owner.id, credential_hash(api_key))
+    store.add_api_key(an_api_key(market.owner), credential_hash(api_key))
     store.add_session(a_session(market.owner), credential_hash(token))
-    assert store.authenticate(credential_hash(api_key)) == market.owner
+    assert store.authenticate(credential_hash(api_key)).agent == market.owner
     kept = b"".join(one.read_bytes() for one in path.parent.iterdir())
     assert credential_hash(token) in kept
     for secret in (api_key, token):

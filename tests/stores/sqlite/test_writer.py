@@ -17,8 +17,9 @@ from tests.stores.sqlite.test_races import assert_sums_agree, prepare
 from valetkey.core.errors import Contradiction, EnvironmentFailure
 from valetkey.core.transaction import Transaction
 from valetkey.stores.clock import StoreClock
+from valetkey.stores.failures import StoreClosed, StoreFailed, StoreFull
 from valetkey.stores.sqlite import open_store
-from valetkey.stores.sqlite.failures import StoreClosed, StoreFailed, StoreFull
+from valetkey.stores.sqlite.book import SqliteBook
 from valetkey.stores.sqlite.files import connect, create_file, migrate
 from valetkey.stores.sqlite.writer import Writer
 
@@ -35,7 +36,7 @@ class Bench:
         db.execute("CREATE TABLE numbers (n INTEGER PRIMARY KEY) STRICT")
         self.looker = connect(path, writing=False)
         self.clock = StoreClock(SystemTime())
-        self.writer = Writer(db, self.clock, **bounds)
+        self.writer = Writer(db, self.clock, SqliteBook, **bounds)
         self.gate = threading.Event()
 
     def hold(self, db: apsw.Connection, now: int) -> None:

@@ -81,6 +81,14 @@ def test_ids_have_their_kind_s_shape(kind: Kind) -> None:
     assert all(is_id(kind, one) and not one.startswith("0x") for one in made)
 
 
+def test_every_letter_comes_at_every_place_of_an_id() -> None:
+    """One draw of all digits: none of them is less random than the others."""
+    made = [new_id(Kind.HOLD).partition("_")[2] for _ in range(2_000)]
+    assert {len(one) for one in made} == {25}
+    for place in range(25):
+        assert len({one[place] for one in made}) == 36, place
+
+
 def test_credentials_are_kept_as_hashes() -> None:
     assert credential_hash("abc").hex() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert len(credential_hash("\ud800")) == 32

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from tests.unit.engine.purchase import AGREED, BUYER, OTHER, PAID
-from valetkey.core.commands import Capture, Expire
+from valetkey.core.commands import Capture, Expire, Refund
 from valetkey.core.errors import ChainUnavailable, Contradiction
 from valetkey.core.escrow import DisputeOutcome, Escrow, EscrowStatus, Resolution
 from valetkey.core.refusal import Code, Refused, refuse
@@ -40,10 +40,10 @@ class Ledger:
     async def hold(self, hold_id: str) -> Hold:
         return Hold(hold_id, "ses_a", SpendRequest(AGREED.total), AGREED.total.units, self.state, 0, END)
 
-    async def awaiting_proof(self, limit: int) -> list[Waiting]:
+    async def awaiting_proof(self, limit: int, lease_seconds: int) -> list[Waiting]:
         return [Waiting(one, False, self.now) for one in self.waiting[:limit]]
 
-    async def unsettled(self, limit: int) -> list[Waiting]:
+    async def unsettled(self, limit: int, lease_seconds: int) -> list[Waiting]:
         return [Waiting(one, False, self.now) for one in self.paid[:limit]]
 
     async def looked_up(self, transaction_id: str, again_at: int) -> None:
@@ -237,8 +237,9 @@ def test_what_happens_to_an_escrow_is_followed(
     assert step(ledger, Chain(replace(PAID, status=on_chain))) == [told]
     ((_, change),) = ledger.changes
     assert (change.step, change.party) == wanted
-    # What was debited stays debited, whatever becomes of the escrow.
-    assert change.command is None
+    # What comes back is what was locked: the fee does not.
+    back = on_chain in (EscrowStatus.REFUNDED, EscrowStatus.ABANDONED)
+    assert change.command == (Refund(2_500_000) if back else None)
     assert change.facts.completed_at == (None if on_chain is EscrowStatus.DISPUTED else NOW)
 
 
@@ -278,21 +279,28 @@ def test_what_was_paid_wrongly_is_debited_once(ended: Transaction) -> None:
 
 
 @pytest.mark.parametrize(
-    ("decided", "outcome", "percent"),
+    ("decided", "outcome", "percent", "back"),
     [
-        (Resolution(DisputeOutcome.SPLIT, 30), DisputeOutcome.SPLIT, 30),
-        (None, DisputeOutcome.SELLER_PAID, 0),
+        (Resolution(DisputeOutcome.SPLIT, 30), DisputeOutcome.SPLIT, 30, Refund(750_001)),
+        (Resolution(DisputeOutcome.SPLIT, 0), DisputeOutcome.SPLIT, 0, None),
+        (None, DisputeOutcome.SELLER_PAID, 0, None),
     ],
 )
 def test_a_decision_is_kept_as_the_contract_tells_it(
-    decided: Resolution | None, outcome: DisputeOutcome, percent: int
+    decided: Resolution | None, outcome: DisputeOutcome, percent: int, back: Refund | None
 ) -> None:
     paid = replace(AGREED, status=S.ESCROWED, payment_status=PaymentStatus.PAID)
-    ledger, chain = Ledger(waiting=[], paid=[paid]), Chain(replace(PAID, status=EscrowStatus.RESOLVED))
+    escrow = replace(PAID, status=EscrowStatus.RESOLVED, locked_amount=2_500_001)
+    ledger, chain = Ledger(waiting=[], paid=[paid]), Chain(escrow)
     chain.decided = decided
     assert step(ledger, chain) == ["resolved"]
     ((_, change),) = ledger.changes
     assert (change.facts.dispute_outcome, change.facts.buyer_percent) == (outcome, percent)
+    # The seller's part is rounded down, as the contract does; nobody's session has nothing to remember.
+    assert change.command == back
+    owners = Ledger(waiting=[], paid=[replace(paid, session_id=None, hold_id=None)])
+    assert step(owners, chain) == ["resolved"]
+    assert owners.changes[0][1].command is None
     assert (change.facts.disputed_at, change.facts.dispute_reason) == (NOW, "disputed on chain")
 
 
@@ -391,7 +399,7 @@ def test_a_full_batch_is_followed_at_once(unpaid: int, paid: int, more: bool) ->
 
 def test_it_runs_on_until_nothing_is_due() -> None:
     class Emptying(Ledger):
-        async def awaiting_proof(self, limit: int) -> list[Waiting]:
+        async def awaiting_proof(self, limit: int, lease_seconds: int) -> list[Waiting]:
             due, self.waiting = self.waiting[:limit], self.waiting[limit:]
             return [Waiting(one, False, self.now) for one in due]
 

@@ -7,20 +7,20 @@ import asyncio
 import re
 from typing import Any
 
+from valetkey.chains.evm.answers import address, data, member, quantity, read_block, read_transfers
 from valetkey.chains.evm.contracts import event_topic
 from valetkey.chains.evm.networks import Network
 from valetkey.chains.evm.node import TIMEOUT_SECONDS, AsyncNode, NodeRefused
 from valetkey.core.errors import ChainUnavailable, InvalidInput
 from valetkey.core.escrow import Escrow, Resolution
+from valetkey.core.money import NATIVE
 from valetkey.crypto.keys import checksum_address, keccak256
-from valetkey.ports.chain import Block, Receipt
+from valetkey.ports.chain import Block, Execution, Receipt, Transfer
 from valetkey.ports.wallet import Call
 from valetkey.wire import calls, proofs
 from valetkey.wire.escrow import read_escrow, read_resolution
 
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
-_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}", re.ASCII)
-_DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*", re.ASCII)
 
 EXECUTION_REVERTED = 3
 """The code of JSON-RPC for a call that the contract refused."""
@@ -45,7 +45,7 @@ class EvmReader:
 
     async def head(self) -> Block:
         """The newest block. Raises ChainUnavailable."""
-        return _read_block(await self._ask("eth_getBlockByNumber", "latest", False))
+        return read_block(await self._ask("eth_getBlockByNumber", "latest", False))
 
     async def final(self) -> Block:
         """The newest block with enough confirmations; on a young chain its first. Raises ChainUnavailable."""
@@ -53,7 +53,7 @@ class EvmReader:
         if self._depth == 0 or head.number == 0:
             return head
         number = max(head.number - self._depth, 0)
-        block = _read_block(await self._ask("eth_getBlockByNumber", hex(number), False))
+        block = read_block(await self._ask("eth_getBlockByNumber", hex(number), False))
         if block.number != number:
             raise ChainUnavailable("the node answered another block than it was asked for")
         return block
@@ -64,21 +64,30 @@ class EvmReader:
         A block that a reorganisation left behind counts as none, even if the node still tells of it.
         Raises InvalidInput for a text that is no hash, before any node is asked, and ChainUnavailable.
         """
-        if not isinstance(tx_hash, str) or not _HASH.fullmatch(tx_hash):
-            raise InvalidInput("a transaction hash is 0x and 64 hex digits")
-        found = await self._ask("eth_getTransactionReceipt", tx_hash.lower())
-        if found is None:
+        mined = await self._mined(tx_hash)
+        if mined is None:
             return None
-        if not isinstance(found, dict) or _data(found.get("transactionHash")).hex() != tx_hash[2:].lower():
-            raise ChainUnavailable("the node answered another receipt than it was asked for")
-        if found.get("blockNumber") is None or found.get("blockHash") is None:
+        found, block = mined
+        succeeded = quantity(found.get("status")) == 1
+        return Receipt(tx_hash.lower(), succeeded, block.number, self._escrows_created(found.get("logs")))
+
+    async def execution(self, tx_hash: str) -> Execution | None:
+        """What a transaction in a block of the chain did; None while there is none. Raises as `receipt` does."""
+        mined = await self._mined(tx_hash)
+        if mined is None:
             return None
-        number = _quantity(found["blockNumber"])
-        block = await self._ask("eth_getBlockByNumber", hex(number), False)
-        if block is None or _data(_member(block, "hash")) != _data(found["blockHash"]):
-            return None
-        succeeded = _quantity(found.get("status")) == 1
-        return Receipt(tx_hash.lower(), succeeded, number, self._escrows_created(found.get("logs")))
+        found, block = mined
+        tx_hash, sender = tx_hash.lower(), address(found.get("from"))
+        if quantity(found.get("status")) != 1:
+            return Execution(tx_hash, sender, False, block)
+        asked = await self._ask("eth_getTransactionByHash", tx_hash)
+        if data(member(asked, "hash")).hex() != tx_hash[2:]:
+            raise ChainUnavailable("the node answered another transaction than it was asked for")
+        moved = read_transfers(found.get("logs"))
+        value = quantity(member(asked, "value"))
+        if value and asked.get("to") is not None:
+            moved = (Transfer(NATIVE, sender, address(asked["to"]), value), *moved)
+        return Execution(tx_hash, sender, True, block, moved)
 
     async def escrow(self, transaction_id: str, *, at_block: int | None = None) -> Escrow | None:
         """The escrow of a marketplace transaction at a block (None = newest); None when there is none.
@@ -114,7 +123,7 @@ class EvmReader:
 
     async def native_balance(self, address: str) -> int:
         """Wei. Raises InvalidAddress and ChainUnavailable."""
-        return _quantity(await self._ask("eth_getBalance", checksum_address(address), "latest"))
+        return quantity(await self._ask("eth_getBalance", checksum_address(address), "latest"))
 
     async def score(self, address: str) -> int:
         """The score of an agent's account, which may be below zero. Raises InvalidAddress and ChainUnavailable."""
@@ -128,6 +137,26 @@ class EvmReader:
 
     # Inside
 
+    async def _mined(self, tx_hash: str) -> tuple[dict[str, Any], Block] | None:
+        """The node's receipt of a transaction, and its block, which is one of the chain."""
+        if not isinstance(tx_hash, str) or not _HASH.fullmatch(tx_hash):
+            raise InvalidInput("a transaction hash is 0x and 64 hex digits")
+        found = await self._ask("eth_getTransactionReceipt", tx_hash.lower())
+        if found is None:
+            return None
+        if not isinstance(found, dict) or data(found.get("transactionHash")).hex() != tx_hash[2:].lower():
+            raise ChainUnavailable("the node answered another receipt than it was asked for")
+        if found.get("blockNumber") is None or found.get("blockHash") is None:
+            return None
+        number = quantity(found["blockNumber"])
+        answer = await self._ask("eth_getBlockByNumber", hex(number), False)
+        if answer is None or data(member(answer, "hash")) != data(found["blockHash"]):
+            return None
+        block = read_block(answer)
+        if block.number != number:
+            raise ChainUnavailable("the node answered another block than it was asked for")
+        return found, block
+
     async def _ask(self, method: str, *params: Any) -> Any:
         if not self._known_chain:
             await self._check_chain()
@@ -138,14 +167,14 @@ class EvmReader:
         async with self._checking:
             if self._known_chain:
                 return
-            met = _quantity(await self._node.call("eth_chainId"))
+            met = quantity(await self._node.call("eth_chainId"))
             if met != self._network.chain_id:
                 raise ChainUnavailable(f"the node serves chain {met}, not {self._network.chain_id}")
             self._known_chain = True
 
     async def _view(self, call: Call, at_block: int | None = None) -> bytes:
         request = {"to": call.to, "data": "0x" + call.data.hex()}
-        return _data(await self._ask("eth_call", request, "latest" if at_block is None else hex(at_block)))
+        return data(await self._ask("eth_call", request, "latest" if at_block is None else hex(at_block)))
 
     async def _word(self, call: Call) -> bytes:
         answer = await self._view(call)
@@ -161,31 +190,9 @@ class EvmReader:
         contract = bytes.fromhex(self._network.escrow[2:])
         created = set()
         for log in logs:
-            topics = [_data(one) for one in _member(log, "topics")]
-            if _data(_member(log, "address")) == contract and topics[:1] == [topic]:
+            topics = [data(one) for one in member(log, "topics")]
+            if data(member(log, "address")) == contract and topics[:1] == [topic]:
                 if len(topics) < 2 or log.get("removed") is True:
                     continue
                 created.add(topics[1])
         return frozenset(created)
-
-
-def _read_block(answer: Any) -> Block:
-    return Block(_quantity(_member(answer, "number")), _quantity(_member(answer, "timestamp")))
-
-
-def _member(answer: Any, name: str) -> Any:
-    if not isinstance(answer, dict) or answer.get(name) is None:
-        raise ChainUnavailable(f"the node's answer has no {name}")
-    return answer[name]
-
-
-def _quantity(text: Any) -> int:
-    if not isinstance(text, str) or not _QUANTITY.fullmatch(text):
-        raise ChainUnavailable("the node answered something that is no number")
-    return int(text, 16)
-
-
-def _data(text: Any) -> bytes:
-    if not isinstance(text, str) or not _DATA.fullmatch(text):
-        raise ChainUnavailable("the node answered something that is no hex data")
-    return bytes.fromhex(text[2:])

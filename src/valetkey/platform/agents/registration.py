@@ -3,6 +3,7 @@
 from hashlib import sha256
 
 from valetkey.core.agent import Agent
+from valetkey.core.api_key import ApiKey, Scope
 from valetkey.core.errors import ChainUnavailable, ValetkeyError
 from valetkey.core.ids import Kind
 from valetkey.core.money import format_units
@@ -19,8 +20,15 @@ FAUCETS = {
 }
 
 
+KEY_NAME = "registration"
+"""What a key is called that a wallet's signature gave."""
+
+
 async def register(platform: Platform, asked: RegisterRequest) -> RegisterResponse:
-    """Register a wallet, or give a registered one another key. Raises what wire/registration.py and the gate say."""
+    """Register a wallet, or give a registered one another key, and take every other one back when it asks for that.
+
+    Raises what wire/registration.py and the gate say, and a refusal when the agent has too many keys.
+    """
     now = platform.clock.now()
     wallet = verify_registration(asked.wallet_address, asked.message, asked.signature, now)
     known = await platform.store.agent_of_wallet(wallet.address)
@@ -34,13 +42,17 @@ async def register(platform: Platform, asked: RegisterRequest) -> RegisterRespon
     key_hash = credential_hash(key.reveal())
     if known is None:
         agent = _new_agent(asked, wallet, now)
-        if not await platform.store.add_agent(agent, key_hash):
+        if not await platform.store.add_agent(agent, key_hash, _new_key(agent, now)):
             known = await platform.store.agent_of_wallet(wallet.address)
             if known is None:
                 raise Conflict("An agent with this name exists", code="agent_name_taken")
     if known is not None:
         agent = known
-        await platform.store.add_api_key(agent.id, key_hash)
+        full = await platform.store.add_api_key(
+            _new_key(agent, now), key_hash, revoke_others=asked.revoke_others
+        )
+        if full is not None:
+            raise RefusedRequest(full)
     return RegisterResponse(
         success=True,
         api_key=key.reveal(),
@@ -66,6 +78,16 @@ def _new_agent(asked: RegisterRequest, wallet: ProvenWallet, now: int) -> Agent:
         public_key=wallet.public_key,
         created_at=now,
         last_seen_at=now,
+    )
+
+
+def _new_key(agent: Agent, now: int) -> ApiKey:
+    return ApiKey(
+        id=new_id(Kind.API_KEY),
+        owner_id=agent.id,
+        name=KEY_NAME,
+        scopes=frozenset({Scope.FULL}),
+        created_at=now,
     )
 
 

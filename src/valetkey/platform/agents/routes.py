@@ -1,5 +1,6 @@
 """Routes of agents."""
 
+from valetkey.core.api_key import Scope
 from valetkey.platform.agents import registration, service
 from valetkey.platform.http import Access, Call, Endpoint, Reply
 from valetkey.platform.limits import Limit
@@ -79,6 +80,7 @@ ENDPOINTS = [
         handler=fee_tier,
         summary="The fee that the caller pays",
         gives=FeeTier,
+        scope=Scope.MARKET_READ,
     ),
     Endpoint(
         method="GET",

@@ -1,5 +1,6 @@
 """Routes of approvals, and of the URL that is told when one is asked for."""
 
+from valetkey.core.api_key import Scope
 from valetkey.core.commands import Approve, Reject
 from valetkey.core.refusal import Refused
 from valetkey.platform.context import Platform
@@ -46,7 +47,7 @@ async def set_webhook(call: Call) -> WebhookUrlBody:
 
 async def _decide(call: Call, command: Approve | Reject) -> SpendView:
     record = await seen(call.platform, call.caller, call.path("id"))
-    done = await call.platform.store.settle(record.hold.id, command, by=call.caller.name)
+    done = await call.platform.store.settle(record.hold.id, command, by=call.caller.actor)
     if isinstance(done, Refused):
         raise RefusedRequest(done)
     return spend_view(done)
@@ -61,6 +62,7 @@ ENDPOINTS = [
         query=SpendListQuery,
         gives=SpendPage,
         access=Access.OWNER,
+        scope=Scope.SPENDS_READ,
     ),
     Endpoint(
         method="POST",
@@ -70,6 +72,7 @@ ENDPOINTS = [
         takes=ApproveBody,
         gives=SpendView,
         access=Access.OWNER,
+        scope=Scope.SPENDS_APPROVE,
     ),
     Endpoint(
         method="POST",
@@ -78,6 +81,7 @@ ENDPOINTS = [
         summary="Reject a spend, or take back an approval that was not executed yet",
         gives=SpendView,
         access=Access.OWNER,
+        scope=Scope.SPENDS_APPROVE,
     ),
     Endpoint(
         method="PUT",

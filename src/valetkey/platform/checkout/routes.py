@@ -1,5 +1,6 @@
 """Route of the checkout."""
 
+from valetkey.core.api_key import Scope
 from valetkey.platform.checkout import service
 from valetkey.platform.http import Call, Endpoint
 from valetkey.platform.limits import Limit
@@ -20,6 +21,7 @@ ENDPOINTS = [
         summary="Order a service; the spend gate decides. An Idempotency-Key header makes retries safe",
         takes=CheckoutRequest,
         gives=CheckoutResult,
+        scope=Scope.MARKET,
         limit=Limit.CHECKOUT,
         status=201,
         remembers=False,

@@ -1,5 +1,6 @@
 """Routes of services."""
 
+from valetkey.core.api_key import Scope
 from valetkey.platform.http import Access, Call, Endpoint
 from valetkey.platform.limits import Limit
 from valetkey.platform.services import service
@@ -53,6 +54,7 @@ ENDPOINTS = [
         takes=CreateServiceRequest,
         gives=ServiceView,
         access=Access.OWNER,
+        scope=Scope.MARKET,
         status=201,
     ),
     Endpoint(
@@ -81,6 +83,7 @@ ENDPOINTS = [
         takes=PatchServiceRequest,
         gives=ServiceView,
         access=Access.OWNER,
+        scope=Scope.MARKET,
     ),
     Endpoint(
         method="DELETE",
@@ -89,5 +92,6 @@ ENDPOINTS = [
         summary="Archive a service of the caller",
         gives=Done,
         access=Access.OWNER,
+        scope=Scope.MARKET,
     ),
 ]

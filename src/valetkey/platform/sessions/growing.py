@@ -40,7 +40,7 @@ async def extend(
     expires_at = platform.clock.now() + asked.expiry
     if asked.expiry and expires_at < record.session.policy.expires_at:
         raise InvalidInput("an extension ends no earlier than the session does", field="expiry")
-    done = await platform.store.extend_session(session_id, expires_at, units(asked.budget_usdc), caller.name)
+    done = await platform.store.extend_session(session_id, expires_at, units(asked.budget_usdc), caller.actor)
     if isinstance(done, Refused):
         raise RefusedRequest(done)
     return session_view(platform, done, caller.agent)
@@ -84,6 +84,7 @@ async def rotate(
         grace_seconds=asked.grace_seconds,
         carry=asked.carry_over,
         answer=remembering.answer(made, 201),
+        by=caller.actor,
     )
     return made
 

@@ -1,5 +1,6 @@
 """Routes of sessions."""
 
+from valetkey.core.api_key import Scope
 from valetkey.core.refusal import Code
 from valetkey.platform.http import Access, Call, Endpoint, Reply
 from valetkey.platform.limits import Limit
@@ -116,6 +117,7 @@ ENDPOINTS = [
         takes=CreateSessionRequest,
         gives=CreatedSession,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
         owner_code=Code.SESSION_CANNOT_DELEGATE,
         status=201,
         secret=True,
@@ -138,6 +140,7 @@ ENDPOINTS = [
         handler=itself,
         summary="The session whose token calls",
         gives=SessionView,
+        scope=Scope.SESSIONS_READ,
     ),
     Endpoint(
         method="GET",
@@ -147,6 +150,7 @@ ENDPOINTS = [
         query=SessionListQuery,
         gives=SessionPage,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_READ,
     ),
     Endpoint(
         method="GET",
@@ -155,6 +159,7 @@ ENDPOINTS = [
         summary="One session of the owner",
         gives=SessionView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_READ,
     ),
     Endpoint(
         method="DELETE",
@@ -162,6 +167,7 @@ ENDPOINTS = [
         handler=revoke,
         summary="Revoke a session, by its owner or by its own token",
         gives=SessionView,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -171,6 +177,7 @@ ENDPOINTS = [
         takes=ExtendSessionRequest,
         gives=SessionView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -180,6 +187,7 @@ ENDPOINTS = [
         takes=RotateSessionRequest,
         gives=CreatedSession,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
         owner_code=Code.SESSION_CANNOT_DELEGATE,
         status=201,
         secret=True,
@@ -191,6 +199,7 @@ ENDPOINTS = [
         summary="A session and all that were made out of it, each with what it spent",
         gives=SessionTree,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_READ,
     ),
     Endpoint(
         method="POST",
@@ -200,6 +209,7 @@ ENDPOINTS = [
         takes=ReplayRequest,
         gives=ReplayView,
         access=Access.OWNER,
+        scope=Scope.SPENDS_READ,
         limit=Limit.CHECKOUT,
         remembers=False,
     ),
@@ -210,6 +220,7 @@ ENDPOINTS = [
         summary="Which of two policies is wider, rule by rule",
         takes=DiffPoliciesRequest,
         gives=PolicyDiff,
+        scope=Scope.SESSIONS_READ,
         remembers=False,
     ),
     Endpoint(
@@ -220,6 +231,7 @@ ENDPOINTS = [
         takes=RecoveryBody,
         gives=RecoveryBody,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="GET",
@@ -228,6 +240,7 @@ ENDPOINTS = [
         summary="The recovery copy",
         gives=RecoveryBody,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_READ,
     ),
     Endpoint(
         method="POST",
@@ -236,6 +249,7 @@ ENDPOINTS = [
         summary="Pause a session: it buys nothing until it is resumed",
         gives=SessionView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -244,6 +258,7 @@ ENDPOINTS = [
         summary="Let a paused session go on",
         gives=SessionView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -252,6 +267,7 @@ ENDPOINTS = [
         summary="Stop every session of the owner at once, those that are made meanwhile too",
         gives=FleetView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -260,6 +276,7 @@ ENDPOINTS = [
         summary="Let the owner's sessions go on; one that was paused by itself stays paused",
         gives=FleetView,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -268,5 +285,6 @@ ENDPOINTS = [
         summary="Revoke every session of the owner",
         gives=RevokedAll,
         access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
     ),
 ]

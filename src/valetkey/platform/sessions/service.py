@@ -53,7 +53,7 @@ async def create(
         expires_at=iso_timestamp(record.session.policy.expires_at),
     )
     answer = remembering.answer(made, 201)
-    await platform.store.add_session(record, credential_hash(token.reveal()), answer)
+    await platform.store.add_session(record, credential_hash(token.reveal()), answer, by=caller.actor)
     return made
 
 
@@ -103,7 +103,7 @@ async def revoke(platform: Platform, caller: Caller, session_id: str) -> Session
         *(one.id for one in record.ancestors),
     ):
         raise NotFound("Session not found")
-    revoked = await platform.store.revoke_session(session_id, caller.name)
+    revoked = await platform.store.revoke_session(session_id, caller.actor)
     return session_view(platform, revoked, caller.agent)
 
 
@@ -111,19 +111,19 @@ async def pause(platform: Platform, caller: Caller, session_id: str, *, paused: 
     """Pause a session of the owner, or let it go on. What was bought already goes its way."""
     await own(platform, caller, session_id)
     return session_view(
-        platform, await platform.store.pause_session(session_id, paused=paused, by=caller.name), caller.agent
+        platform, await platform.store.pause_session(session_id, paused=paused, by=caller.actor), caller.agent
     )
 
 
 async def freeze(platform: Platform, caller: Caller, *, frozen: bool) -> FleetView:
     """Stop every session of the owner at once, or thaw them."""
-    since = await platform.store.freeze(caller.agent.id, frozen=frozen, by=caller.name)
+    since = await platform.store.freeze(caller.agent.id, frozen=frozen, by=caller.actor)
     return FleetView(frozen=since is not None, frozen_at=None if since is None else iso_timestamp(since))
 
 
 async def revoke_all(platform: Platform, caller: Caller) -> RevokedAll:
     """End every session of the owner for ever."""
-    return RevokedAll(revoked=await platform.store.revoke_sessions(caller.agent.id, caller.name))
+    return RevokedAll(revoked=await platform.store.revoke_sessions(caller.agent.id, caller.actor))
 
 
 async def keep_recovery(platform: Platform, caller: Caller, session_id: str, copy: str) -> None:

@@ -1,5 +1,6 @@
 """Routes of spends."""
 
+from valetkey.core.api_key import Scope
 from valetkey.platform.http import Access, Call, Endpoint
 from valetkey.platform.limits import Limit
 from valetkey.platform.spends import service
@@ -68,6 +69,7 @@ ENDPOINTS = [
         summary="Hold the money of a spend; the spend gate decides. An Idempotency-Key header makes retries safe",
         takes=SpendBody,
         gives=SpendView,
+        scope=Scope.SPENDS_WRITE,
         limit=Limit.CHECKOUT,
         status=201,
         remembers=False,
@@ -79,6 +81,7 @@ ENDPOINTS = [
         summary="What the gate would say to a spend now; nothing is held",
         takes=SpendBody,
         gives=Verdict,
+        scope=Scope.SPENDS_WRITE,
         remembers=False,
     ),
     Endpoint(
@@ -88,8 +91,16 @@ ENDPOINTS = [
         summary="Spends, newest first: the owner's, or those of the session that calls",
         query=SpendListQuery,
         gives=SpendPage,
+        scope=Scope.SPENDS_READ,
     ),
-    Endpoint(method="GET", path=SPENDS + "/{id}", handler=show, summary="One spend", gives=SpendView),
+    Endpoint(
+        method="GET",
+        path=SPENDS + "/{id}",
+        handler=show,
+        summary="One spend",
+        gives=SpendView,
+        scope=Scope.SPENDS_READ,
+    ),
     Endpoint(
         method="POST",
         path=SPENDS + "/{id}/signed",
@@ -97,6 +108,7 @@ ENDPOINTS = [
         summary="Keep what was signed for a spend, before it is sent; its outcome is unknown from then on",
         takes=SignedBody,
         gives=SpendView,
+        scope=Scope.SPENDS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -104,6 +116,7 @@ ENDPOINTS = [
         handler=execute,
         summary="Go on with a spend that the owner approved; it is decided again",
         gives=SpendView,
+        scope=Scope.SPENDS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -112,6 +125,7 @@ ENDPOINTS = [
         summary="Say what moved: all that was held, or, by the owner, less",
         takes=CaptureBody,
         gives=SpendView,
+        scope=Scope.SPENDS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -120,6 +134,7 @@ ENDPOINTS = [
         summary="Give a spend's money back to the budget",
         takes=VoidBody,
         gives=SpendView,
+        scope=Scope.SPENDS_WRITE,
     ),
     Endpoint(
         method="POST",
@@ -129,5 +144,6 @@ ENDPOINTS = [
         takes=RefundBody,
         gives=SpendView,
         access=Access.OWNER,
+        scope=Scope.SPENDS_WRITE,
     ),
 ]

@@ -171,7 +171,7 @@ async def _settle(
     command: Command,
     payment: Payment | None = None,
 ) -> SpendView:
-    done = await platform.store.settle(spend_id, command, by=caller.name, payment=payment)
+    done = await platform.store.settle(spend_id, command, by=caller.actor, payment=payment)
     if isinstance(done, Refused):
         raise RefusedRequest(done)
     return spend_view(done)

@@ -1,5 +1,6 @@
 """Routes of transactions."""
 
+from valetkey.core.api_key import Scope
 from valetkey.platform.http import Call, Endpoint
 from valetkey.platform.limits import Limit
 from valetkey.platform.transactions import disputes, service
@@ -70,8 +71,16 @@ ENDPOINTS = [
         summary="Transactions that the caller may see, newest first; what a seller has to deliver, oldest first",
         query=TransactionListQuery,
         gives=TransactionPage,
+        scope=Scope.MARKET_READ,
     ),
-    Endpoint(method="GET", path=ONE, handler=show, summary="One transaction", gives=TransactionView),
+    Endpoint(
+        method="GET",
+        path=ONE,
+        handler=show,
+        summary="One transaction",
+        gives=TransactionView,
+        scope=Scope.MARKET_READ,
+    ),
     Endpoint(
         method="POST",
         path=ONE + "/signed",
@@ -79,6 +88,7 @@ ENDPOINTS = [
         summary="The buyer signed a payment: its hold stays until proof",
         takes=SignedRequest,
         gives=TransactionView,
+        scope=Scope.MARKET,
     ),
     Endpoint(
         method="POST",
@@ -87,6 +97,7 @@ ENDPOINTS = [
         summary="Prove the payment of the escrow",
         takes=FundRequest,
         gives=FundResult,
+        scope=Scope.MARKET,
         limit=Limit.FUND,
     ),
     Endpoint(
@@ -96,6 +107,7 @@ ENDPOINTS = [
         summary="Deliver what was bought",
         takes=DeliverRequest,
         gives=TransactionView,
+        scope=Scope.MARKET,
         limit=Limit.DELIVER,
     ),
     Endpoint(
@@ -104,6 +116,7 @@ ENDPOINTS = [
         handler=confirm,
         summary="Complete the purchase after the escrow was released on chain; no body",
         gives=TransactionView,
+        scope=Scope.MARKET,
         limit=Limit.CONFIRM,
     ),
     Endpoint(
@@ -113,9 +126,15 @@ ENDPOINTS = [
         summary="Record a dispute that was opened on chain",
         takes=DisputeRequest,
         gives=TransactionView,
+        scope=Scope.MARKET,
     ),
     Endpoint(
-        method="GET", path=ONE + "/dispute", handler=show_dispute, summary="A dispute", gives=DisputeView
+        method="GET",
+        path=ONE + "/dispute",
+        handler=show_dispute,
+        summary="A dispute",
+        gives=DisputeView,
+        scope=Scope.MARKET_READ,
     ),
     Endpoint(
         method="POST",
@@ -124,6 +143,7 @@ ENDPOINTS = [
         summary="Add evidence to an open dispute",
         takes=EvidenceRequest,
         gives=EvidenceResult,
+        scope=Scope.MARKET,
         status=201,
     ),
 ]

@@ -71,17 +71,19 @@ class AsyncAgent:
         base_url: str | None = None,
         rpc_url: str | None = None,
         state_dir: Path | str | None = None,
+        revoke_others: bool = False,
     ) -> Self:
         """Register a wallet by its signature, and return an agent with its API key.
 
         `wallet` is a private key in hex, a PrivateKey or a signer. A wallet that is registered already gets
-        another key for the same agent. Raises AgentNameTaken, InsufficientBalance, InvalidInput.
+        another key for the same agent; with `revoke_others` every other key of it is revoked, as after a leak.
+        Raises AgentNameTaken, InsufficientBalance, InvalidInput, KeysFull.
         """
         signer = async_open_signer(wallet)
         agent = cls(base_url=base_url, rpc_url=rpc_url, state_dir=state_dir)
         registered = False
         try:
-            answer = await agent._registered(signer, name, description)
+            answer = await agent._registered(signer, name, description, revoke_others)
             registered = True
         finally:
             if not registered:
@@ -179,7 +181,9 @@ class AsyncAgent:
 
     # Inside
 
-    async def _registered(self, signer: Signer, name: str, description: str | None) -> RegisterResponse:
+    async def _registered(
+        self, signer: Signer, name: str, description: str | None, revoke_others: bool
+    ) -> RegisterResponse:
         for tries_left in reversed(range(REGISTRATIONS_MAX)):
             message = build_message(signer.address, int(time.time()))
             asked = RegisterRequest(
@@ -188,6 +192,7 @@ class AsyncAgent:
                 signature="0x" + signer.sign_message(message.encode("utf-8")).hex(),
                 agent_name=name,
                 agent_description=description,
+                revoke_others=revoke_others,
             )
             try:
                 return await self._client.send_flat("/agents/register", RegisterResponse, asked)

@@ -9,9 +9,11 @@ from valetkey.core.money import CURRENCY_DECIMALS, format_units
 from valetkey.crypto.keys import PrivateKey, checksum_address, is_address
 from valetkey.crypto.secret import Secret
 from valetkey.sdk import recovery
-from valetkey.sdk._async.agent import OWNERS, AsyncAgent, segment
+from valetkey.sdk._async.agent import OWNERS, segment
+from valetkey.sdk._async.audit import AsyncAuditReader
 from valetkey.sdk._async.connect import async_open_signer
 from valetkey.sdk._async.desk import AsyncDesk
+from valetkey.sdk._async.keys import AsyncKeys
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.errors import (
     Conflict,
@@ -51,7 +53,7 @@ Session = SessionInfo | str | Secret
 """A session as its maker holds it, its id, or its bundle."""
 
 
-class AsyncOwner(AsyncAgent):
+class AsyncOwner(AsyncAuditReader, AsyncKeys):
     """An agent that can have sessions of its own."""
 
     async def sessions(self, *, label: str | None = None) -> list[SessionView]:

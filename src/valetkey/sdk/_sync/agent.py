@@ -72,17 +72,19 @@ class Agent:
         base_url: str | None = None,
         rpc_url: str | None = None,
         state_dir: Path | str | None = None,
+        revoke_others: bool = False,
     ) -> Self:
         """Register a wallet by its signature, and return an agent with its API key.
 
         `wallet` is a private key in hex, a PrivateKey or a signer. A wallet that is registered already gets
-        another key for the same agent. Raises AgentNameTaken, InsufficientBalance, InvalidInput.
+        another key for the same agent; with `revoke_others` every other key of it is revoked, as after a leak.
+        Raises AgentNameTaken, InsufficientBalance, InvalidInput, KeysFull.
         """
         signer = open_signer(wallet)
         agent = cls(base_url=base_url, rpc_url=rpc_url, state_dir=state_dir)
         registered = False
         try:
-            answer = agent._registered(signer, name, description)
+            answer = agent._registered(signer, name, description, revoke_others)
             registered = True
         finally:
             if not registered:
@@ -180,7 +182,9 @@ class Agent:
 
     # Inside
 
-    def _registered(self, signer: Signer, name: str, description: str | None) -> RegisterResponse:
+    def _registered(
+        self, signer: Signer, name: str, description: str | None, revoke_others: bool
+    ) -> RegisterResponse:
         for tries_left in reversed(range(REGISTRATIONS_MAX)):
             message = build_message(signer.address, int(time.time()))
             asked = RegisterRequest(
@@ -189,6 +193,7 @@ class Agent:
                 signature="0x" + signer.sign_message(message.encode("utf-8")).hex(),
                 agent_name=name,
                 agent_description=description,
+                revoke_others=revoke_others,
             )
             try:
                 return self._client.send_flat("/agents/register", RegisterResponse, asked)

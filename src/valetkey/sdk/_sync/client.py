@@ -2,7 +2,7 @@
 """HTTP to the platform: one credential, typed answers, typed errors, and retries of what is safe to repeat."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any, TypeVar
 
 import httpx
@@ -26,6 +26,9 @@ from valetkey.wire.http import (
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 30.0
+STREAM_TIMEOUT_SECONDS = 45.0
+"""Of silence within an answer that is told piece by piece; a quiet stream of events says something every 15 s."""
+
 CONNECTIONS_MAX = 64
 TRIES = 4
 PAUSE_SECONDS = 0.25
@@ -77,6 +80,31 @@ class Client:
         """POST, PUT, PATCH or DELETE. `repeat`: the same request again does no harm, so a lost answer is asked anew."""
         answer = self._send(method, path, body=body, headers=headers, repeat=repeat)
         return _data(answer, kind)
+
+    def stream(
+        self, path: str, query: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Generator[bytes]:
+        """GET whose answer is told piece by piece. Raises as `get` does, also when the answer is cut off."""
+        asked = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        sent = {REQUEST_ID_HEADER: secrets.token_hex(8), **(headers or {})}
+        if self.credential:
+            sent[API_KEY_HEADER] = self.credential.reveal()
+        _check_headers(sent)
+        failure = ""
+        try:
+            with self._http.stream(
+                "GET", f"{API_PREFIX}{path}", params=asked, headers=sent, timeout=STREAM_TIMEOUT_SECONDS
+            ) as response:
+                if not response.is_success:
+                    answer = read_answer(response.read())
+                    pause = _seconds(response.headers.get(RETRY_AFTER_HEADER, ""))
+                    raise error_of(response.status_code, answer, pause)
+                for piece in response.iter_bytes():
+                    yield piece
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            failure = f"the platform's answer was cut off ({type(error).__name__})"
+        if failure:
+            raise NetworkError(failure, code="network")
 
     def send_flat(self, path: str, kind: type[T], body: object) -> T:
         """POST whose answer has its members beside `success`: registration."""

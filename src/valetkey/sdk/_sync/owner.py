@@ -10,9 +10,11 @@ from valetkey.core.money import CURRENCY_DECIMALS, format_units
 from valetkey.crypto.keys import PrivateKey, checksum_address, is_address
 from valetkey.crypto.secret import Secret
 from valetkey.sdk import recovery
-from valetkey.sdk._sync.agent import OWNERS, Agent, segment
+from valetkey.sdk._sync.agent import OWNERS, segment
+from valetkey.sdk._sync.audit import AuditReader
 from valetkey.sdk._sync.connect import open_signer
 from valetkey.sdk._sync.desk import Desk
+from valetkey.sdk._sync.keys import Keys
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.errors import (
     Conflict,
@@ -52,7 +54,7 @@ Session = SessionInfo | str | Secret
 """A session as its maker holds it, its id, or its bundle."""
 
 
-class Owner(Agent):
+class Owner(AuditReader, Keys):
     """An agent that can have sessions of its own."""
 
     def sessions(self, *, label: str | None = None) -> list[SessionView]:

@@ -7,6 +7,7 @@ whole batch before. Nothing here decides.
 from collections.abc import Mapping
 from typing import Protocol
 
+from valetkey.core.api_key import ApiKey
 from valetkey.core.audit import Kind
 from valetkey.core.session import Lineage, Session
 from valetkey.core.spend import Hold, SpendRequest
@@ -89,6 +90,20 @@ class Book(Protocol):
         ...
 
     def queue(self, events: tuple[Event, ...]) -> None: ...
+
+    def key(self, owner_id: str, key_id: str) -> ApiKey:
+        """An API key of an owner."""
+        ...
+
+    def living_keys(self, owner_id: str) -> list[ApiKey]:
+        """An owner's keys that are neither revoked nor over at `now`."""
+        ...
+
+    def add_key(self, key: ApiKey, api_key_hash: bytes) -> None: ...
+
+    def end_key(self, key: ApiKey) -> None:
+        """Since when a key is revoked."""
+        ...
 
     def set_frozen(self, owner_id: str, *, frozen: bool) -> int | None:
         """Freeze or thaw an owner; since when it is frozen."""

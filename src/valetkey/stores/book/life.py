@@ -12,10 +12,10 @@ from valetkey.stores.book.facts import Book, Value, child_record
 from valetkey.stores.records import policy_text
 
 
-def add(book: Book, record: SessionRecord, token_hash: bytes, answer: Answer | None) -> None:
+def add(book: Book, record: SessionRecord, token_hash: bytes, answer: Answer | None, by: str) -> None:
     """See ports/accounts.py."""
     book.add_session(record, token_hash)
-    _tell(book, record.session, Kind.SESSION_CREATED, telling.made(record))
+    _tell(book, record.session, Kind.SESSION_CREATED, telling.made(record, by))
     if answer is not None:
         book.answer(answer)
 
@@ -46,11 +46,22 @@ def freeze(book: Book, owner_id: str, by: str, *, frozen: bool) -> int | None:
 
 def revoke_all(book: Book, owner_id: str, by: str) -> int:
     """See ports/accounts.py."""
+    count = revoke_living(book, owner_id, by)
+    tell_all_revoked(book, owner_id, by, count)
+    return count
+
+
+def revoke_living(book: Book, owner_id: str, by: str) -> int:
+    """Revoke what the book says is living of an owner; how many those were."""
     living = book.living(owner_id)
     for session_id in living:
         revoke(book, session_id, by)
-    book.append(owner_id, owner_id, Kind.ALL_REVOKED, None, {"by": by, "revoked": len(living)})
     return len(living)
+
+
+def tell_all_revoked(book: Book, owner_id: str, by: str, count: int) -> None:
+    """Write into the owner's chain that all were revoked."""
+    book.append(owner_id, owner_id, Kind.ALL_REVOKED, None, {"by": by, "revoked": count})
 
 
 def extend_one(
@@ -77,6 +88,7 @@ def rotate_one(
     record: SessionRecord,
     token_hash: bytes,
     answer: Answer | None,
+    by: str,
     *,
     grace_seconds: int,
     carry: bool,
@@ -90,8 +102,9 @@ def rotate_one(
     book.add_session(after, token_hash)
     book.write_spent((new,))
     book.write_session(old)
-    _tell(book, new, Kind.SESSION_CREATED, telling.made(after))
+    _tell(book, new, Kind.SESSION_CREATED, telling.made(after, by))
     facts: dict[str, Value] = {
+        "by": by,
         "successor": new.id,
         "carried": carry,
         "ends": old.policy.expires_at,

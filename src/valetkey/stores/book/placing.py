@@ -56,7 +56,11 @@ def hold_spend(
         return hold
     if idempotency is not None:
         book.remember(idempotency, hold.id)
-    return book.spend_record(hold.id)
+    if hold.id != spend.hold_id:
+        # It was asked for before.
+        return book.spend_record(hold.id)
+    owner_id = book.lineage(spend.session_id)[0].owner_id
+    return SpendRecord(hold, owner_id, spend.note)
 
 
 def subject(book: Book, idempotency: Idempotency) -> str | Refused | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from valetkey.core.api_key import ApiKey
 from valetkey.core.audit import Kind
 from valetkey.core.commands import (
     Approve,
@@ -85,8 +86,19 @@ def refused(request: SpendRequest, refusal: Refused) -> dict[str, Value]:
     }
 
 
-def made(record: SessionRecord) -> dict[str, Value]:
-    """A session as it began."""
+def key_made(key: ApiKey, by: str) -> dict[str, Value]:
+    """An API key as it began. Its secret, or a hash of it, is not told."""
+    return {
+        "key": key.id,
+        "name": key.name,
+        "scopes": sorted(map(str, key.scopes)),
+        "ends": key.expires_at,
+        "by": by,
+    }
+
+
+def made(record: SessionRecord, by: str | None = None) -> dict[str, Value]:
+    """A session as it began, and who made it; a child was made by its parent's key."""
     session = record.session
     return {
         "role": str(session.role),
@@ -96,4 +108,5 @@ def made(record: SessionRecord) -> dict[str, Value]:
         "wallet": record.wallet_address,
         "label": record.label,
         "delegate": record.delegate,
+        **({} if by is None else {"by": by}),
     }

@@ -5,12 +5,14 @@ from pathlib import Path
 from valetkey.stores.clock import StoreClock, SystemTime, system_time
 from valetkey.stores.sqlite.accounts import SqliteAccounts
 from valetkey.stores.sqlite.audit import SqliteAudit
+from valetkey.stores.sqlite.book import SqliteBook
 from valetkey.stores.sqlite.database import Database
 from valetkey.stores.sqlite.ledger import SqliteLedger
 from valetkey.stores.sqlite.lifecycle import SqliteLifecycle
 from valetkey.stores.sqlite.market import SqliteMarket
 from valetkey.stores.sqlite.outbox import SqliteOutbox
-from valetkey.stores.sqlite.queue import LATE_WATCH_SECONDS, SqliteQueue
+from valetkey.stores.sqlite.queue import SqliteQueue
+from valetkey.stores.waiting import LATE_WATCH_SECONDS
 
 
 class SqliteStore(
@@ -40,5 +42,5 @@ def open_store(
     more. Raises StoreUnreadable for a file of a newer version or of another program, StoreFailed when the
     database cannot be opened now.
     """
-    database = Database(path, StoreClock(system_time))
+    database = Database(path, StoreClock(system_time), SqliteBook)
     return SqliteStore(database, late_watch_seconds=late_watch_seconds)

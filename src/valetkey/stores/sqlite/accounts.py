@@ -5,35 +5,68 @@ import unicodedata
 import apsw
 
 from valetkey.core.agent import Agent
+from valetkey.core.api_key import ApiKey
 from valetkey.core.errors import Contradiction
-from valetkey.ports.accounts import SessionQuery, SessionRecord
-from valetkey.stores.sqlite.book import find_record
+from valetkey.core.refusal import Refused
+from valetkey.ports.accounts import Answer, KeyRecord, SessionQuery, SessionRecord
+from valetkey.stores.book import keys as key_lives
+from valetkey.stores.rows import AGENT, KEY, Value, agent_of, key_of
+from valetkey.stores.sqlite.book import SqliteBook, find_record
 from valetkey.stores.sqlite.database import Tables
-from valetkey.stores.sqlite.rows import AGENT, agent_of
+from valetkey.stores.sqlite.keys import find_key, page_of_keys, use_key
 from valetkey.stores.sqlite.session_listing import list_sessions
-from valetkey.stores.sqlite.statements import Value, row, rows, run
+from valetkey.stores.sqlite.statements import row, rows, run
 from valetkey.stores.sqlite.text import match, page
 
 SEEN_SECONDS = 60
-"""How coarse `seen` is."""
+"""How coarse `seen` and `key_used` are."""
 
 FORGOTTEN_MAX = 200
 """How many stale one-time values are forgotten whenever a new one is used."""
 
 _AGENTS = f"SELECT {AGENT} FROM agents a "  # noqa: S608 - constants of ours
+_KEY_RECORD = f"SELECT {AGENT}, {KEY} FROM api_keys k JOIN agents a ON a.id = k.owner_id WHERE k.id = ?"  # noqa: S608
+AGENT_COLUMNS = AGENT.count(",") + 1
 
 
 class SqliteAccounts(Tables):
     """The account store on SQLite."""
 
-    async def add_agent(self, agent: Agent, api_key_hash: bytes) -> bool:
+    async def add_agent(self, agent: Agent, api_key_hash: bytes, key: ApiKey) -> bool:
         """See ports/accounts.py; False as well when an agent has the wallet."""
-        return await self._database.write(lambda db, _: _add_agent(db, agent, api_key_hash))
+        return await self._database.write(lambda db, now: _add_agent(db, now, agent, api_key_hash, key))
 
-    async def add_api_key(self, agent_id: str, api_key_hash: bytes) -> None:
-        """One more API key of an agent. Raises Contradiction when there is no such agent."""
-        sql = "INSERT INTO credentials (hash, agent_id) VALUES (?, ?)"
-        await self._database.write(lambda db, _: run(db, sql, api_key_hash, agent_id))
+    async def add_api_key(
+        self, key: ApiKey, api_key_hash: bytes, *, revoke_others: bool = False
+    ) -> Refused | None:
+        """See ports/accounts.py."""
+        return await self._database.keep(
+            lambda book: key_lives.register(book, key, api_key_hash, revoke_others=revoke_others)
+        )
+
+    async def make_key(
+        self, key: ApiKey, api_key_hash: bytes, maker_id: str, answer: Answer | None = None
+    ) -> Refused | None:
+        """See ports/accounts.py."""
+        return await self._database.keep(
+            lambda book: key_lives.make(book, key, api_key_hash, maker_id, answer)
+        )
+
+    async def key(self, owner_id: str, key_id: str) -> ApiKey | None:
+        """A key of an owner by its id."""
+        return await self._database.read(lambda db: find_key(db, owner_id, key_id))
+
+    async def keys(self, owner_id: str, limit: int, offset: int) -> tuple[list[ApiKey], int]:
+        """See ports/accounts.py."""
+        return await self._database.read(lambda db: page_of_keys(db, owner_id, limit, offset))
+
+    async def revoke_key(self, owner_id: str, key_id: str, by: str) -> ApiKey:
+        """See ports/accounts.py."""
+        return await self._database.keep(lambda book: key_lives.revoke(book, owner_id, key_id, by))
+
+    async def key_used(self, owner_id: str, key_id: str) -> None:
+        """See ports/accounts.py."""
+        await self._database.write(lambda db, now: use_key(db, owner_id, key_id, now, SEEN_SECONDS))
 
     async def agent(self, agent_id: str) -> Agent | None:
         """An agent by its id."""
@@ -69,7 +102,7 @@ class SqliteAccounts(Tables):
         )
         return [agent_of(one) for one in found], total
 
-    async def authenticate(self, credential_hash: bytes) -> Agent | SessionRecord | None:
+    async def authenticate(self, credential_hash: bytes) -> KeyRecord | SessionRecord | None:
         """See ports/accounts.py."""
         return await self._database.read(lambda db: _authenticate(db, credential_hash))
 
@@ -131,7 +164,7 @@ class SqliteAccounts(Tables):
         return await self._database.write(lambda db, now: _use_once(db, now, key, expires_at))
 
 
-def _add_agent(db: apsw.Connection, agent: Agent, api_key_hash: bytes) -> bool:
+def _add_agent(db: apsw.Connection, now: int, agent: Agent, api_key_hash: bytes, key: ApiKey) -> bool:
     name_key = unicodedata.normalize("NFKC", agent.name).casefold()
     taken = "SELECT 1 FROM agents WHERE name_key = ? OR wallet_address = ?"
     if rows(db, taken, name_key, agent.wallet_address):
@@ -151,19 +184,21 @@ def _add_agent(db: apsw.Connection, agent: Agent, api_key_hash: bytes) -> bool:
             agent.last_seen_at,
         ),
     )
-    db.execute("INSERT INTO credentials (hash, agent_id) VALUES (?, ?)", (api_key_hash, agent.id))
+    book = SqliteBook(db, now)
+    key_lives.register(book, key, api_key_hash, revoke_others=False)
+    book.flush()
     return True
 
 
-def _authenticate(db: apsw.Connection, credential_hash: bytes) -> Agent | SessionRecord | None:
-    known = row(db, "SELECT agent_id, session_id FROM credentials WHERE hash = ?", credential_hash)
+def _authenticate(db: apsw.Connection, credential_hash: bytes) -> KeyRecord | SessionRecord | None:
+    known = row(db, "SELECT key_id, session_id FROM credentials WHERE hash = ?", credential_hash)
     if known is None:
         return None
-    agent_id, session_id = known
+    key_id, session_id = known
     if session_id is not None:
         return find_record(db, session_id)
-    found = row(db, _AGENTS + "WHERE a.id = ?", agent_id)
-    return agent_of(found) if found else None
+    found = row(db, _KEY_RECORD, key_id)
+    return KeyRecord(agent_of(found[:AGENT_COLUMNS]), key_of(found[AGENT_COLUMNS:])) if found else None
 
 
 def _use_once(db: apsw.Connection, now: int, key: bytes, expires_at: int) -> bool:

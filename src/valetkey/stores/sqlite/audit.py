@@ -5,12 +5,13 @@ import apsw
 from valetkey.core.audit import Entry, Head, Kind
 from valetkey.core.errors import InvalidInput
 from valetkey.core.refusal import Refused
-from valetkey.ports.accounts import Answer, FeedEntry
+from valetkey.ports.accounts import HEADS_MAX, Answer, FeedEntry
 from valetkey.ports.ledger import Idempotency
 from valetkey.stores.book.placing import MISMATCH
+from valetkey.stores.rows import Row
 from valetkey.stores.sqlite.book import SqliteBook
 from valetkey.stores.sqlite.database import Tables
-from valetkey.stores.sqlite.statements import Row, row, rows
+from valetkey.stores.sqlite.statements import row, rows
 
 _ENTRY = "chain_id, number, at, kind, session_id, body"
 _AHEAD = (
@@ -53,10 +54,15 @@ class SqliteAudit(Tables):
         found = await self._database.read(lambda db: rows(db, sql, chain_id, after, owner_id, limit))
         return [(_entry(one), one[6]) for one in found]
 
-    async def heads(self, owner_id: str) -> list[Head]:
+    async def heads(
+        self, owner_id: str, *, chain_id: str | None = None, after: str = "", limit: int = HEADS_MAX
+    ) -> list[Head]:
         """See ports/accounts.py."""
-        sql = "SELECT id, number, head FROM chains WHERE owner_id = ? AND number > 0 ORDER BY id"
-        return [Head(*one) for one in await self._database.read(lambda db: rows(db, sql, owner_id))]
+        which, value = ("id > ?", after) if chain_id is None else ("id = ?", chain_id)
+        which = f"owner_id = ? AND number > 0 AND {which}"
+        sql = f"SELECT id, number, head FROM chains WHERE {which} ORDER BY id LIMIT ?"  # noqa: S608 - constants of ours
+        found = await self._database.read(lambda db: rows(db, sql, owner_id, value, limit))
+        return [Head(*one) for one in found]
 
     async def anchor(self, limit: int) -> int:
         """See ports/accounts.py."""
@@ -71,7 +77,7 @@ class SqliteAudit(Tables):
             newest = f"{columns} ORDER BY seq DESC LIMIT 1"
             found = await self._database.read(lambda db: rows(db, newest, owner_id))
         else:
-            if not cursor.isdecimal() or len(cursor) > 19 or int(cursor) > CURSOR_MAX:
+            if not (cursor.isascii() and cursor.isdecimal()) or len(cursor) > 19 or int(cursor) > CURSOR_MAX:
                 raise InvalidInput("this is no cursor of the feed", field="cursor")
             after = f"{columns} AND seq > ? ORDER BY seq LIMIT ?"
             found = await self._database.read(lambda db: rows(db, after, owner_id, int(cursor), limit))
@@ -90,4 +96,5 @@ def _anchor(db: apsw.Connection, now: int, limit: int) -> int:
         facts = {"tree": chain_id, "seq": number, "head": head.hex()}
         book.append(owner_id, owner_id, Kind.ANCHOR, None, facts)
         db.execute("UPDATE chains SET anchored = ? WHERE id = ?", (number, chain_id))
+    book.flush()
     return len(ahead)

@@ -1,9 +1,15 @@
-"""The ledger's facts in the writer's transaction: read when they are asked for, written at once."""
+"""The ledger's facts in the writer's transaction, shared by the jobs of one commit.
+
+What a hot session has spent and where its chain ends are read once and written once for all of them; everything else
+is written at once.
+"""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import apsw
 
+from valetkey.core.api_key import ApiKey
 from valetkey.core.audit import GENESIS, Head, Kind, append
 from valetkey.core.errors import Contradiction
 from valetkey.core.session import Lineage, Session, exhausted
@@ -13,9 +19,7 @@ from valetkey.ports.accounts import Answer, SessionRecord
 from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
 from valetkey.stores.book.facts import Value as Fact
 from valetkey.stores.records import request_text, spent_text
-from valetkey.stores.sqlite.outbox import queue_events
-from valetkey.stores.sqlite.queue import enqueue, follow_status, signed
-from valetkey.stores.sqlite.rows import (
+from valetkey.stores.rows import (
     RECORD,
     SESSION,
     SESSIONS,
@@ -31,6 +35,9 @@ from valetkey.stores.sqlite.rows import (
     transaction_of,
     transaction_values,
 )
+from valetkey.stores.sqlite.keys import add_key, end_key, find_key, living_keys
+from valetkey.stores.sqlite.outbox import queue_events
+from valetkey.stores.sqlite.queue import enqueue, follow_status, signed
 from valetkey.stores.sqlite.standing import follow_step
 from valetkey.stores.sqlite.statements import row, rows
 
@@ -75,6 +82,7 @@ _CHAIN = (
     "INSERT INTO chains (id, owner_id, number, head, at) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (id) DO UPDATE SET number = excluded.number, head = excluded.head, at = excluded.at"
 )
+_SPENT = "UPDATE spent SET figures = ?, exhausted = ? WHERE session_id = ?"
 _ENTRY = (
     "INSERT INTO audit (owner_id, chain_id, number, at, kind, session_id, body, hash)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -83,15 +91,7 @@ _ENTRY = (
 
 def lineage_of(db: apsw.Connection, session_id: str) -> Lineage:
     """The session and its ancestors. Raises Contradiction when there is no such session."""
-    found: list[Session] = []
-    wanted: str | None = session_id
-    while wanted is not None:
-        known = row(db, _SESSION, wanted)
-        if known is None:
-            raise Contradiction("there is no such session")
-        found.append(session_of(known))
-        wanted = found[-1].parent_id
-    return tuple(found)
+    return SqliteBook(db, 0).lineage(session_id)
 
 
 def find_record(db: apsw.Connection, session_id: str) -> SessionRecord | None:
@@ -116,24 +116,59 @@ def find_transaction(db: apsw.Connection, transaction_id: str) -> Transaction | 
     return transaction_of(found) if found else None
 
 
+def _session(db: apsw.Connection, session_id: str) -> Session:
+    found = row(db, _SESSION, session_id)
+    if found is None:
+        raise Contradiction("there is no such session")
+    return session_of(found)
+
+
 class SqliteBook:
     """See stores/book/facts.py, which documents every method."""
 
     def __init__(self, db: apsw.Connection, now: int) -> None:
         self._db = db
         self.now = now
+        self._sessions: dict[str, Session] = {}
+        self._spent: set[str] = set()
+        self._ends: dict[str, tuple[str, Head, int]] = {}
+        self._entries: list[tuple[Fact | bytes, ...]] = []
+
+    def flush(self) -> None:
+        """Write what was kept back. Whoever reads the tables themselves afterwards sees all of it."""
+        spent = [self._sessions[name] for name in self._spent]
+        self._db.executemany(_SPENT, [(spent_text(one), int(exhausted(one)), one.id) for one in spent])
+        self._db.executemany(_ENTRY, self._entries)
+        ends = [(name, owner, head.seq, head.hash, at) for name, (owner, head, at) in self._ends.items()]
+        self._db.executemany(_CHAIN, ends)
+        self._spent.clear()
+        self._entries.clear()
 
     def record(self, session_id: str) -> SessionRecord:
-        found = find_record(self._db, session_id)
+        found = self.find_record(session_id)
         if found is None:
             raise Contradiction("there is no such session")
         return found
 
     def find_record(self, session_id: str) -> SessionRecord | None:
-        return find_record(self._db, session_id)
+        found = row(self._db, _RECORD, session_id)
+        if found is None:
+            return None
+        record = record_of(found)
+        session = self._sessions.setdefault(session_id, record.session)
+        ancestors = self.lineage(session.parent_id) if session.parent_id is not None else ()
+        return replace(record, session=session, ancestors=ancestors)
 
     def lineage(self, session_id: str) -> Lineage:
-        return lineage_of(self._db, session_id)
+        found: list[Session] = []
+        wanted: str | None = session_id
+        while wanted is not None:
+            known = self._sessions.get(wanted)
+            if known is None:
+                known = self._sessions[wanted] = _session(self._db, wanted)
+            found.append(known)
+            wanted = known.parent_id
+        return tuple(found)
 
     def spend_record(self, hold_id: str) -> SpendRecord:
         found = find_spend(self._db, hold_id)
@@ -170,14 +205,13 @@ class SqliteBook:
 
     def write_spent(self, sessions: Lineage) -> None:
         for one in sessions:
-            sql = "UPDATE spent SET figures = ?, exhausted = ? WHERE session_id = ?"
-            self._db.execute(sql, (spent_text(one), int(exhausted(one)), one.id))
+            self._sessions[one.id] = one
+            self._spent.add(one.id)
 
     def write_session(self, session: Session) -> None:
         self._db.execute(_LIFE, session_values(session))
         # A larger budget may bring an exhausted session back.
-        sql = "UPDATE spent SET exhausted = ? WHERE session_id = ?"
-        self._db.execute(sql, (int(exhausted(session)), session.id))
+        self.write_spent((session,))
 
     def add_session(self, record: SessionRecord, token_hash: bytes) -> None:
         session = record.session
@@ -189,6 +223,7 @@ class SqliteBook:
         self._db.execute(_ADD_SESSION, record_values(record))
         sql = "INSERT INTO spent (session_id, figures, exhausted) VALUES (?, ?, ?)"
         self._db.execute(sql, (session.id, spent_text(session), int(exhausted(session))))
+        self._sessions[session.id] = session
         self._db.execute("INSERT INTO credentials (hash, session_id) VALUES (?, ?)", (token_hash, session.id))
 
     def write_hold(self, hold: Hold, owner_id: str, note: str | None = None) -> None:
@@ -224,17 +259,35 @@ class SqliteBook:
     def append(
         self, owner_id: str, chain_id: str, kind: Kind, session_id: str | None, facts: Mapping[str, Fact]
     ) -> None:
+        owner_id, head, at = self._ends.get(chain_id) or self._end(owner_id, chain_id)
+        entry, head = append(head, max(self.now, at), kind, session_id, facts)
+        self._ends[chain_id] = owner_id, head, entry.at
+        self._entries.append(
+            (owner_id, chain_id, entry.seq, entry.at, str(kind), session_id, entry.body, head.hash)
+        )
+
+    def _end(self, owner_id: str, chain_id: str) -> tuple[str, Head, int]:
         found = row(self._db, "SELECT number, head, at FROM chains WHERE id = ?", chain_id)
         number, hashed, at = found or (0, GENESIS, 0)
-        entry, head = append(Head(chain_id, number, hashed), max(self.now, at), kind, session_id, facts)
-        self._db.execute(_CHAIN, (chain_id, owner_id, head.seq, head.hash, entry.at))
-        self._db.execute(
-            _ENTRY,
-            (owner_id, chain_id, entry.seq, entry.at, str(kind), session_id, entry.body, head.hash),
-        )
+        return owner_id, Head(chain_id, number, hashed), at
 
     def queue(self, events: tuple[Event, ...]) -> None:
         queue_events(self._db, self.now, events)
+
+    def key(self, owner_id: str, key_id: str) -> ApiKey:
+        found = find_key(self._db, owner_id, key_id)
+        if found is None:
+            raise Contradiction("there is no such key")
+        return found
+
+    def living_keys(self, owner_id: str) -> list[ApiKey]:
+        return living_keys(self._db, owner_id, self.now)
+
+    def add_key(self, key: ApiKey, api_key_hash: bytes) -> None:
+        add_key(self._db, key, api_key_hash)
+
+    def end_key(self, key: ApiKey) -> None:
+        end_key(self._db, key)
 
     def set_frozen(self, owner_id: str, *, frozen: bool) -> int | None:
         if frozen:
@@ -246,5 +299,8 @@ class SqliteBook:
             )
         if found is None:
             raise Contradiction("there is no such agent")
+        # Every session of the owner that was read is another one now.
+        self.flush()
+        self._sessions.clear()
         since: int | None = found[0]
         return since

@@ -1,8 +1,11 @@
 """One database file: its writer, its readers and its clock, for the classes that know the tables."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+import apsw
 
 from valetkey.stores.clock import StoreClock
 from valetkey.stores.sqlite.files import connect, create_file, migrate
@@ -10,13 +13,19 @@ from valetkey.stores.sqlite.readers import READERS, Read, Readers
 from valetkey.stores.sqlite.statements import row
 from valetkey.stores.sqlite.writer import Write, Writer
 
+if TYPE_CHECKING:
+    # The book knows tables, and the classes that know tables know this one.
+    from valetkey.stores.sqlite.book import SqliteBook
+
 T = TypeVar("T")
 
 
 class Database:
     """Reads and writes of one file. Whoever writes is told when it is durable; whoever reads sees no less."""
 
-    def __init__(self, path: Path, clock: StoreClock) -> None:
+    def __init__(
+        self, path: Path, clock: StoreClock, open_book: "Callable[[apsw.Connection, int], SqliteBook]"
+    ) -> None:
         """Open the file, make or migrate its tables. Raises StoreFailed or StoreUnreadable."""
         create_file(path)
         db = connect(path, writing=True)
@@ -31,7 +40,7 @@ class Database:
             db.close()
             raise
         self.clock = clock
-        self.writer = Writer(db, clock)
+        self.writer = Writer(db, clock, open_book)
 
     async def read(self, look: Read[T]) -> T:
         """A consistent look at what is committed. Raises StoreFull, StoreFailed, and what the look raises."""
@@ -40,6 +49,10 @@ class Database:
     async def write(self, work: Write[T]) -> T:
         """A transaction, durable when it returns. Raises StoreFull, StoreFailed, and what the work raises."""
         return await self.writer.write(work)
+
+    async def keep(self, work: "Callable[[SqliteBook], T]") -> T:
+        """As `write`, through the book, which the jobs of one commit share."""
+        return await self.writer.keep(work)
 
     async def close(self) -> None:
         """Finish what was asked for, then close. Closing twice is closing once."""

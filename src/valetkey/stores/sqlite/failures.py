@@ -2,7 +2,8 @@
 
 import apsw
 
-from valetkey.core.errors import Contradiction, EnvironmentFailure, ValetkeyError
+from valetkey.core.errors import Contradiction, ValetkeyError
+from valetkey.stores.failures import StoreFailed
 
 _PASSING = (
     apsw.BusyError,
@@ -15,26 +16,6 @@ _PASSING = (
     apsw.ProtocolError,
 )
 """Failures that another try, or more room, may heal. The others need a person."""
-
-
-class StoreFailed(EnvironmentFailure):
-    """The database did not do what was asked: locked, full, unreadable. Nothing was written."""
-
-
-class StoreFull(EnvironmentFailure):
-    """More work is waiting for the database than it may; ask again in a moment."""
-
-    code = "over_capacity"
-
-
-class StoreClosed(EnvironmentFailure):
-    """The store is closed, or closing."""
-
-
-class StoreUnreadable(EnvironmentFailure):
-    """The file is not a database of this version of the software, or cannot be opened at all."""
-
-    retryable = False
 
 
 def failed(error: apsw.Error) -> StoreFailed:

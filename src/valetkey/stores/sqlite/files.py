@@ -5,7 +5,8 @@ from pathlib import Path
 
 import apsw
 
-from valetkey.stores.sqlite.failures import StoreUnreadable, translated
+from valetkey.stores.failures import StoreUnreadable
+from valetkey.stores.sqlite.failures import translated
 from valetkey.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS
 
 BUSY_SECONDS_MAX = 15

@@ -18,11 +18,11 @@ from valetkey.ports.ledger import (
     TransactionQuery,
 )
 from valetkey.stores.book import placing, settling
+from valetkey.stores.rows import SPEND, Row, Value, spend_of
 from valetkey.stores.sqlite.book import SqliteBook, find_spend, find_transaction
 from valetkey.stores.sqlite.database import Tables
 from valetkey.stores.sqlite.listing import list_transactions
-from valetkey.stores.sqlite.rows import SPEND, spend_of
-from valetkey.stores.sqlite.statements import Row, Value, row, rows
+from valetkey.stores.sqlite.statements import row, rows
 from valetkey.stores.sqlite.text import page
 
 _SPENDS = f"SELECT {SPEND} FROM holds h "  # noqa: S608 - constants of ours
@@ -35,17 +35,13 @@ class SqliteLedger(Tables):
         self, transaction: Transaction, idempotency: Idempotency | None, asking: Asking | None = None
     ) -> Transaction | Refused:
         """See ports/ledger.py. Raises Contradiction when an id is taken or names nothing."""
-        return await self._database.write(
-            lambda db, now: placing.place(SqliteBook(db, now), transaction, idempotency, asking)
-        )
+        return await self._database.keep(lambda book: placing.place(book, transaction, idempotency, asking))
 
     async def hold_spend(
         self, spend: Spend, idempotency: Idempotency | None, asking: Asking | None = None
     ) -> SpendRecord | Refused:
         """See ports/ledger.py. Raises Contradiction when an id is taken or names nothing."""
-        return await self._database.write(
-            lambda db, now: placing.hold_spend(SqliteBook(db, now), spend, idempotency, asking)
-        )
+        return await self._database.keep(lambda book: placing.hold_spend(book, spend, idempotency, asking))
 
     async def settle(
         self,
@@ -57,8 +53,8 @@ class SqliteLedger(Tables):
         events: tuple[Event, ...] = (),
     ) -> SpendRecord | Refused:
         """See ports/ledger.py. Raises Contradiction for an unknown id, and for what core calls impossible."""
-        return await self._database.write(
-            lambda db, now: settling.settle(SqliteBook(db, now), hold_id, command, by, payment, events)
+        return await self._database.keep(
+            lambda book: settling.settle(book, hold_id, command, by, payment, events)
         )
 
     async def remembered(self, idempotency: Idempotency) -> Transaction | Refused | None:
@@ -72,13 +68,11 @@ class SqliteLedger(Tables):
 
     async def change(self, transaction_id: str, change: Change) -> Transaction | Refused:
         """See ports/ledger.py. Raises Contradiction for an unknown id, and for a step that core calls impossible."""
-        return await self._database.write(
-            lambda db, now: settling.change(SqliteBook(db, now), transaction_id, change)
-        )
+        return await self._database.keep(lambda book: settling.change(book, transaction_id, change))
 
     async def mark_signed(self, transaction_id: str) -> None:
         """See ports/ledger.py; a hold that is not open stays as it is."""
-        await self._database.write(lambda db, now: settling.mark_signed(SqliteBook(db, now), transaction_id))
+        await self._database.keep(lambda book: settling.mark_signed(book, transaction_id))
 
     async def transaction(self, transaction_id: str) -> Transaction | None:
         """See ports/ledger.py."""

@@ -3,7 +3,6 @@
 from valetkey.core.refusal import Refused
 from valetkey.ports.accounts import Answer, Child, SessionRecord
 from valetkey.stores.book import life
-from valetkey.stores.sqlite.book import SqliteBook
 from valetkey.stores.sqlite.database import Tables
 
 
@@ -12,21 +11,21 @@ class SqliteLifecycle(Tables):
     between no decision and its hold."""
 
     async def add_session(
-        self, record: SessionRecord, token_hash: bytes, answer: Answer | None = None
+        self, record: SessionRecord, token_hash: bytes, answer: Answer | None = None, by: str = "owner"
     ) -> None:
         """See ports/accounts.py. Raises Contradiction when an id, an alias or an idempotency key is taken."""
-        await self._database.write(lambda db, now: life.add(SqliteBook(db, now), record, token_hash, answer))
+        await self._database.keep(lambda book: life.add(book, record, token_hash, answer, by))
 
     async def add_children(self, children: list[Child]) -> list[SessionRecord] | Refused:
         """See ports/accounts.py. Raises Contradiction when a parent is unknown."""
-        return await self._database.write(lambda db, now: life.add_children(SqliteBook(db, now), children))
+        return await self._database.keep(lambda book: life.add_children(book, children))
 
     async def extend_session(
         self, session_id: str, expires_at: int, budget: int | None, by: str
     ) -> SessionRecord | Refused:
         """See ports/accounts.py. Raises Contradiction when there is no such session, InvalidInput for less."""
-        return await self._database.write(
-            lambda db, now: life.extend_one(SqliteBook(db, now), session_id, expires_at, budget, by)
+        return await self._database.keep(
+            lambda book: life.extend_one(book, session_id, expires_at, budget, by)
         )
 
     async def rotate_session(
@@ -38,15 +37,17 @@ class SqliteLifecycle(Tables):
         grace_seconds: int,
         carry: bool,
         answer: Answer | None = None,
+        by: str = "owner",
     ) -> SessionRecord:
         """See ports/accounts.py."""
-        return await self._database.write(
-            lambda db, now: life.rotate_one(
-                SqliteBook(db, now),
+        return await self._database.keep(
+            lambda book: life.rotate_one(
+                book,
                 session_id,
                 record,
                 token_hash,
                 answer,
+                by,
                 grace_seconds=grace_seconds,
                 carry=carry,
             )
@@ -54,20 +55,16 @@ class SqliteLifecycle(Tables):
 
     async def revoke_session(self, session_id: str, by: str = "owner") -> SessionRecord:
         """See ports/accounts.py. Raises Contradiction when there is no such session."""
-        return await self._database.write(lambda db, now: life.revoke(SqliteBook(db, now), session_id, by))
+        return await self._database.keep(lambda book: life.revoke(book, session_id, by))
 
     async def pause_session(self, session_id: str, *, paused: bool, by: str = "owner") -> SessionRecord:
         """See ports/accounts.py. Raises Contradiction when there is no such session."""
-        return await self._database.write(
-            lambda db, now: life.pause(SqliteBook(db, now), session_id, by, paused=paused)
-        )
+        return await self._database.keep(lambda book: life.pause(book, session_id, by, paused=paused))
 
     async def freeze(self, owner_id: str, *, frozen: bool, by: str = "owner") -> int | None:
         """See ports/accounts.py. Raises Contradiction when there is no such agent."""
-        return await self._database.write(
-            lambda db, now: life.freeze(SqliteBook(db, now), owner_id, by, frozen=frozen)
-        )
+        return await self._database.keep(lambda book: life.freeze(book, owner_id, by, frozen=frozen))
 
     async def revoke_sessions(self, owner_id: str, by: str = "owner") -> int:
         """See ports/accounts.py."""
-        return await self._database.write(lambda db, now: life.revoke_all(SqliteBook(db, now), owner_id, by))
+        return await self._database.keep(lambda book: life.revoke_all(book, owner_id, by))

@@ -9,8 +9,8 @@ import apsw
 
 from valetkey.core.transaction import Transaction
 from valetkey.ports.ledger import PAGE_BYTES_MAX, TransactionQuery
-from valetkey.stores.sqlite.rows import TRANSACTION, transaction_of
-from valetkey.stores.sqlite.statements import Value, rows
+from valetkey.stores.rows import TRANSACTION, Value, transaction_of
+from valetkey.stores.sqlite.statements import rows
 
 _ONE = f"SELECT {TRANSACTION} FROM transactions WHERE seq = ?"  # noqa: S608 - constants of ours
 _LENGTH = (

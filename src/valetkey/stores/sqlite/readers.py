@@ -9,7 +9,8 @@ from typing import TypeVar
 
 import apsw
 
-from valetkey.stores.sqlite.failures import StoreClosed, StoreFull, translated
+from valetkey.stores.failures import StoreClosed, StoreFull
+from valetkey.stores.sqlite.failures import translated
 
 READERS = 3
 READS_MAX = 4_096

@@ -302,5 +302,37 @@ CREATE TABLE events (
 CREATE INDEX events_due ON events (due_at, seq) WHERE state = 'waiting';
 """
 
-MIGRATIONS = (_FIRST,)
+# Keys from before have neither an id nor a name, and may do everything as they always did.
+_KEYS = """
+CREATE TABLE api_keys (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  owner_id TEXT NOT NULL REFERENCES agents (id),
+  hash BLOB NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  scopes TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  revoked_at INTEGER,
+  last_used_at INTEGER
+) STRICT;
+CREATE INDEX api_keys_owner ON api_keys (owner_id, seq);
+CREATE INDEX api_keys_living ON api_keys (owner_id, seq) WHERE revoked_at IS NULL;
+INSERT INTO api_keys (id, owner_id, hash, name, scopes, created_at)
+  SELECT 'key_' || lower(hex(randomblob(16))), c.agent_id, c.hash, 'registration', 'full', a.created_at
+  FROM credentials c JOIN agents a ON a.id = c.agent_id ORDER BY a.seq;
+
+CREATE TABLE credentials_new (
+  hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+  key_id TEXT REFERENCES api_keys (id),
+  session_id TEXT REFERENCES sessions (id),
+  CHECK ((key_id IS NULL) <> (session_id IS NULL))
+) STRICT, WITHOUT ROWID;
+INSERT INTO credentials_new (hash, key_id, session_id)
+  SELECT c.hash, k.id, c.session_id FROM credentials c LEFT JOIN api_keys k ON k.hash = c.hash;
+DROP TABLE credentials;
+ALTER TABLE credentials_new RENAME TO credentials;
+"""
+
+MIGRATIONS = (_FIRST, _KEYS)
 """The n-th makes version n out of version n - 1."""

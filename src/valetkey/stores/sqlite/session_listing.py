@@ -3,9 +3,8 @@
 import apsw
 
 from valetkey.ports.accounts import SessionQuery, SessionRecord
+from valetkey.stores.rows import RECORD, SESSIONS, Value, record_of
 from valetkey.stores.sqlite.book import lineage_of
-from valetkey.stores.sqlite.rows import RECORD, SESSIONS, record_of
-from valetkey.stores.sqlite.statements import Value
 from valetkey.stores.sqlite.text import page
 
 _RECORDS = f"SELECT {RECORD} FROM {SESSIONS} "  # noqa: S608 - constants of ours

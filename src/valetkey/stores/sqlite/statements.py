@@ -1,13 +1,8 @@
 """Statements, run to their end: no cursor stays open, so none crosses a thread or outlives its transaction."""
 
-from typing import Any
-
 import apsw
 
-Row = tuple[Any, ...]
-
-Value = str | int | bytes | None
-"""What is bound to a statement. No float is among it: money and times are whole."""
+from valetkey.stores.rows import Row, Value
 
 
 def rows(db: apsw.Connection, sql: str, *values: Value) -> list[Row]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import apsw
 
-from valetkey.stores.sqlite.statements import Row, Value
+from valetkey.stores.rows import Row, Value
 
 TERMS_MAX = 16
 

@@ -1,6 +1,7 @@
 """The one thread that writes, with group commit: what waits is done together and made durable by one commit.
 
-Each job runs in a savepoint of its own, so that one that fails takes nothing with it but itself.
+When a job fails, all that it shared the commit with are done again, each in a savepoint of its own: it takes nothing
+with it but itself.
 """
 
 import asyncio
@@ -8,12 +9,13 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import apsw
 
 from valetkey.stores.clock import StoreClock
-from valetkey.stores.sqlite.failures import StoreClosed, StoreFailed, StoreFull, failed, translated
+from valetkey.stores.failures import StoreClosed, StoreFailed, StoreFull
+from valetkey.stores.sqlite.failures import failed, translated
 
 QUEUE_MAX = 4_096
 """Jobs that may wait; more are refused at once instead of being late for everybody."""
@@ -23,31 +25,43 @@ BATCH_MAX = 256
 
 T = TypeVar("T")
 Write = Callable[[apsw.Connection, int], T]
-"""A job: reads and writes through the connection, at a time in unix seconds. It may run once only, and alone."""
+"""A job: reads and writes through the connection, at a time in unix seconds. It may be undone, and done again."""
+
+
+class Buffered(Protocol):
+    """What several jobs read and write through, one after another; `flush` brings what they wrote to the database."""
+
+    def flush(self) -> None: ...
+
+
+B = TypeVar("B", bound=Buffered)
 
 
 @dataclass(slots=True, eq=False)
 class _Job:
-    work: Write[Any]
+    work: Callable[..., Any]
+    keeps: bool
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     result: Any = None
     error: BaseException | None = None
 
 
-class Writer:
-    """Owns the writing connection. `write` may be called from any number of event loops."""
+class Writer(Generic[B]):
+    """Owns the writing connection. `write` and `keep` may be called from any number of event loops."""
 
     def __init__(
         self,
         db: apsw.Connection,
         clock: StoreClock,
+        open_book: Callable[[apsw.Connection, int], B],
         *,
         queue_max: int = QUEUE_MAX,
         batch_max: int = BATCH_MAX,
     ) -> None:
         self._db = db
         self._clock = clock
+        self._open_book = open_book
         self._queue_max = queue_max
         self._batch_max = batch_max
         self._waiting: deque[_Job] = deque()
@@ -62,8 +76,17 @@ class Writer:
         Raises StoreFull when too much waits, StoreFailed when the database fails, and what the work raises.
         A caller that is cancelled does not learn whether its work was done.
         """
+        result: T = await self._done(work, keeps=False)
+        return result
+
+    async def keep(self, work: Callable[[B], T]) -> T:
+        """As `write`, through the book that the jobs of one commit share."""
+        result: T = await self._done(work, keeps=True)
+        return result
+
+    async def _done(self, work: Callable[..., Any], *, keeps: bool) -> Any:
         loop = asyncio.get_running_loop()
-        job = _Job(work, loop, loop.create_future())
+        job = _Job(work, keeps, loop, loop.create_future())
         with self._changed:
             if self._closing:
                 raise StoreClosed("the store is closed")
@@ -71,8 +94,7 @@ class Writer:
                 raise StoreFull("too many writes are waiting for the database; try again in a moment")
             self._waiting.append(job)
             self._changed.notify()
-        result: T = await job.future
-        return result
+        return await job.future
 
     def close(self) -> None:
         """Do what waits, then end; blocks until then. Whatever comes later raises StoreClosed."""
@@ -98,6 +120,16 @@ class Writer:
             return [self._waiting.popleft() for _ in range(min(len(self._waiting), self._batch_max))]
 
     def _commit(self, batch: list[_Job]) -> None:
+        if len(batch) > 1:
+            try:
+                self._transaction(batch, self._together)
+            except Exception:  # noqa: BLE001, S110 - whose it was shows when each is done apart
+                pass
+            else:
+                return
+        self._transaction(batch, self._apart)
+
+    def _transaction(self, batch: list[_Job], do: Callable[[list[_Job], int], None]) -> None:
         db = self._db
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -106,8 +138,7 @@ class Writer:
             assert isinstance(latest, int)
             now = self._clock.at_least(latest)
             before = db.total_changes()
-            for job in batch:
-                self._do(job, now)
+            do(batch, now)
             if now > latest and db.total_changes() != before:
                 db.execute("UPDATE state SET latest = ?", (now,))
             db.execute("COMMIT")
@@ -115,11 +146,36 @@ class Writer:
             if db.in_transaction:
                 db.execute("ROLLBACK")
 
+    def _together(self, batch: list[_Job], now: int) -> None:
+        """All jobs, those that keep the book through one book. Raises what the first one that fails raises."""
+        book: B | None = None
+        for job in batch:
+            if job.keeps:
+                book = book or self._open_book(self._db, now)
+                job.result = job.work(book)
+                continue
+            if book is not None:
+                # It reads the tables themselves, and may change what the book has read.
+                book.flush()
+                book = None
+            job.result = job.work(self._db, now)
+        if book is not None:
+            book.flush()
+
+    def _apart(self, batch: list[_Job], now: int) -> None:
+        for job in batch:
+            self._do(job, now)
+
     def _do(self, job: _Job, now: int) -> None:
         db = self._db
         db.execute("SAVEPOINT job")
         try:
-            job.result = job.work(db, now)
+            if job.keeps:
+                book = self._open_book(db, now)
+                job.result = job.work(book)
+                book.flush()
+            else:
+                job.result = job.work(db, now)
         except Exception as error:
             # It belongs to the caller, who gets it.
             if not db.in_transaction:

@@ -1,8 +1,9 @@
-"""Rows and what they stand for. Amounts are decimal text in a row and integers everywhere else."""
+"""Rows of every store and what they stand for. Amounts are decimal text in a row and integers everywhere else."""
 
 from typing import Any
 
 from valetkey.core.agent import Agent
+from valetkey.core.api_key import ApiKey, Scope
 from valetkey.core.escrow import DisputeOutcome
 from valetkey.core.money import Asset, Money
 from valetkey.core.policy import PURCHASE
@@ -13,12 +14,18 @@ from valetkey.core.transaction import PaymentStatus, Transaction, TransactionSta
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.ledger import Payment, SpendRecord
 from valetkey.stores.records import policy_of, policy_text, request_of, request_text, spent_of
-from valetkey.stores.sqlite.statements import Row, Value
+
+Row = tuple[Any, ...]
+
+Value = str | int | bytes | None
+"""What is bound to a statement. No float is among it: money and times are whole."""
 
 AGENT = (
     "a.id, a.developer_id, a.name, a.description, a.wallet_address, a.public_key, a.created_at, a.last_seen_at,"
     " a.webhook_url"
 )
+
+KEY = "k.id, k.owner_id, k.name, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.last_used_at"
 
 SESSION = (
     "s.id, s.owner_id, s.role, s.policy, s.created_at, s.revoked_at, s.paused_at,"
@@ -71,6 +78,21 @@ def agent_of(row: Row) -> Agent:
         created_at=created_at,
         last_seen_at=seen_at,
         webhook_url=webhook_url,
+    )
+
+
+def key_of(row: Row) -> ApiKey:
+    """An API key from the columns of KEY."""
+    key_id, owner_id, name, scopes, created_at, expires_at, revoked_at, last_used_at = row
+    return ApiKey(
+        id=key_id,
+        owner_id=owner_id,
+        name=name,
+        scopes=frozenset(map(Scope, scopes.split())),
+        created_at=created_at,
+        expires_at=expires_at,
+        revoked_at=revoked_at,
+        last_used_at=last_used_at,
     )
 
 

@@ -1,0 +1,155 @@
+"""Spends whose payment was signed and whose outcome nobody told: the chain is asked, until it proves one.
+
+A spend that names no transaction, or one that proves nothing, stays unknown: its money stays held, for everybody to
+see, until its owner says what became of it.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+
+from valetkey.core.commands import Capture, Void
+from valetkey.core.errors import Contradiction, EnvironmentFailure
+from valetkey.core.money import CURRENCY_DECIMALS, rescale
+from valetkey.core.refusal import Refused
+from valetkey.core.transaction import Party
+from valetkey.crypto.keys import keccak256
+from valetkey.engine.funding import same_address
+from valetkey.ports.accounts import AccountStore
+from valetkey.ports.chain import Block, ChainReader, Execution
+from valetkey.ports.ledger import LedgerStore, SpendRecord
+
+BATCH = 50
+LEASE_SECONDS = 30
+"""For how long nobody else looks at what is looked at here."""
+
+LOOKING_MAX = 8
+"""Look-ups that may be under way at once."""
+
+CLOCKS_DIFFER_SECONDS = 60
+"""So much a block's time may be before the platform's: what is older than its hold by more did not pay for it."""
+
+_HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
+
+Observer = Callable[[str, SpendRecord], None]
+"""Told of each outcome: `captured`, `voided`; `unlike` for a transaction that proves nothing about its spend;
+`unavailable` when no node answered, and `raced` when somebody else settled the spend meanwhile."""
+
+
+class Unknowns:
+    """Looks payments up at final blocks only. `readers` are by chain id; what is on another chain stays unknown."""
+
+    def __init__(
+        self,
+        ledger: LedgerStore,
+        accounts: AccountStore,
+        readers: Mapping[int, ChainReader],
+        *,
+        observer: Observer,
+    ) -> None:
+        self._ledger = ledger
+        self._accounts = accounts
+        self._readers = readers
+        self._observer = observer
+        self._looking = asyncio.Semaphore(LOOKING_MAX)
+
+    async def run(self, interval_seconds: float) -> None:
+        """Run until cancelled; looks every so often, and at once while there is more that is due."""
+        while True:
+            if not await self.step():
+                await asyncio.sleep(interval_seconds)
+
+    async def step(self) -> bool:
+        """Look a batch up. Whether more is due. What stays unknown is due again after the lease."""
+        due = await self._ledger.unproven(BATCH, LEASE_SECONDS)
+        found = [(one, reader) for one in due if (reader := self._reader(one)) is not None]
+        finals = await self._finals({reader: one for one, reader in found})
+        looks = [self._look(one, reader, finals[reader]) for one, reader in found if reader in finals]
+        # A bug with one spend: the others are finished before it is told.
+        for done in await asyncio.gather(*looks, return_exceptions=True):
+            if isinstance(done, BaseException):
+                raise done
+        return len(due) == BATCH
+
+    def _reader(self, record: SpendRecord) -> ChainReader | None:
+        """The chain that can tell; None for a spend that names no transaction of a chain that is served."""
+        reference = record.payment.reference if record.payment else None
+        if reference is None or not _HASH.fullmatch(reference):
+            return None
+        return self._readers.get(record.hold.request.amount.asset.chain_id)
+
+    async def _finals(self, readers: Mapping[ChainReader, SpendRecord]) -> dict[ChainReader, Block]:
+        finals: dict[ChainReader, Block] = {}
+        for reader, first in readers.items():
+            try:
+                finals[reader] = await reader.final()
+            except EnvironmentFailure:
+                self._observer("unavailable", first)
+        return finals
+
+    async def _look(self, record: SpendRecord, reader: ChainReader, final: Block) -> None:
+        assert record.payment is not None
+        assert record.payment.reference is not None
+        async with self._looking:
+            try:
+                done = await reader.execution(record.payment.reference)
+                if done is None or done.block.number > final.number:
+                    return
+                outcome = await self._settle(record, done)
+            except EnvironmentFailure:
+                outcome = "unavailable"
+            except Contradiction:
+                outcome = "raced"
+        self._observer(outcome, record)
+
+    async def _settle(self, record: SpendRecord, done: Execution) -> str:
+        command = proven(record, done, await self._wallets(record))
+        if command is None:
+            return "unlike"
+        settled = await self._ledger.settle(record.hold.id, command, by=str(Party.PLATFORM))
+        if isinstance(settled, Refused):
+            return "raced"
+        return "captured" if isinstance(command, Capture) else "voided"
+
+    async def _wallets(self, record: SpendRecord) -> "Wallets":
+        session = await self._accounts.session(record.hold.session_id)
+        owner = await self._accounts.agent(record.owner_id)
+        return (session.wallet_address if session else None, owner.wallet_address if owner else None)
+
+
+Wallets = tuple[str | None, str | None]
+"""Of the session that spent, and of its owner."""
+
+
+def proven(record: SpendRecord, done: Execution, wallets: Wallets) -> Capture | Void | None:
+    """What a final transaction proves about a spend; None when it proves nothing.
+
+    The reference is the spender's word, and may name anybody's transaction. So nothing is debited but what the
+    session's wallet paid, or the owner's in a transaction that the session's wallet sent; and nothing is given back, by
+    less than was held or by a revert, unless the transaction is byte for byte the payment that was stored before it
+    was sent.
+    """
+    session, owner = wallets
+    hold = record.hold
+    if session is None or done.block.timestamp + CLOCKS_DIFFER_SECONDS < hold.placed_at:
+        return None
+    assert record.payment is not None
+    own = same_address(done.sender, session)
+    is_stored = own and "0x" + keccak256(record.payment.payload).hex() == done.tx_hash.lower()
+    if not done.succeeded:
+        # Its nonce is used up: the same bytes can never move anything.
+        return Void(proven=True) if is_stored else None
+    payers = [session, owner] if own and owner is not None else [session]
+    asset, payee = hold.request.amount.asset, hold.request.payee
+    moved = sum(
+        one.units
+        for one in done.transfers
+        if same_address(one.token, asset.address)
+        and not same_address(one.payer, one.payee)
+        and any(same_address(one.payer, payer) for payer in payers)
+        and (payee is None or same_address(one.payee, payee))
+    )
+    units = rescale(moved, asset.decimals, CURRENCY_DECIMALS[asset.currency], up=True)
+    if moved == 0 or (units < hold.amount and not is_stored):
+        return None
+    return Capture(units)

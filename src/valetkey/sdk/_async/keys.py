@@ -1,0 +1,61 @@
+"""What an owner does with API keys: make narrower ones, list them, revoke them."""
+
+import secrets
+import time
+from collections.abc import Iterable
+
+from valetkey.core.api_key import Scope
+from valetkey.core.errors import InvalidInput
+from valetkey.crypto.secret import Secret
+from valetkey.sdk._async.agent import AsyncAgent, segment
+from valetkey.sdk.api_keys import NewApiKey
+from valetkey.wire.http import IDEMPOTENCY_HEADER
+from valetkey.wire.keys import CreatedKey, CreateKeyRequest, KeyPage, KeyView
+from valetkey.wire.timestamps import iso_timestamp
+
+PAGE = 100
+
+
+class AsyncKeys(AsyncAgent):
+    """The part of an owner that looks after its API keys."""
+
+    async def create_api_key(
+        self, name: str, *, scopes: Iterable[Scope | str], expires_in: int | None = None
+    ) -> NewApiKey:
+        """Another API key of the owner, which may do no more than the one in use, and lives no longer.
+
+        `scopes`: such as "read" and "spends:approve"; `expires_in` is seconds from now, None for no end. The secret
+        is told once. Raises NotNarrower, KeysFull, ScopeMissing, InvalidInput.
+        """
+        if isinstance(scopes, str):
+            raise InvalidInput("scopes are a list", field="scopes")
+        asked = CreateKeyRequest(
+            name=name,
+            scopes=[_scope(one) for one in scopes],
+            expires_at=None if expires_in is None else iso_timestamp(int(time.time()) + expires_in),
+        )
+        headers = {IDEMPOTENCY_HEADER: secrets.token_hex(16)}
+        made = await self._client.send(
+            "POST", "/agents/keys", CreatedKey, asked, headers=headers, repeat=True
+        )
+        return NewApiKey(Secret(made.api_key), made.key)
+
+    async def api_keys(self) -> list[KeyView]:
+        """Every API key of the owner, newest first, ended ones too. No secret is among it."""
+        found: list[KeyView] = []
+        while True:
+            page = await self._client.get("/agents/keys", KeyPage, {"limit": PAGE, "offset": len(found)})
+            found += page.keys
+            if not page.keys or len(found) >= page.total:
+                return found
+
+    async def revoke_api_key(self, key_id: str) -> KeyView:
+        """End an API key for ever, by its id: when this returns, it opens nothing any more. Raises NotFound."""
+        return await self._client.send("DELETE", f"/agents/keys/{segment(key_id)}", KeyView, repeat=True)
+
+
+def _scope(text: Scope | str) -> Scope:
+    try:
+        return Scope(text)
+    except ValueError:
+        raise InvalidInput(f"a scope is one of {', '.join(Scope)}", field="scopes") from None
