@@ -114,6 +114,10 @@ def test_what_only_looks_deep_passes(server: Server, owner: Agent, seller: Agent
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=named)
 def test_ids_lead_nowhere(server: Server, owner: Agent, endpoint: Endpoint) -> None:
+    if endpoint.media:
+        # What it answers to its owner is no JSON; it takes no id, and has tests of its own.
+        assert "{id}" not in endpoint.path
+        return
     for strange in (
         "%2e%2e%2f%2e%2e%2fmetrics", "..%2f..%2fetc%2fpasswd", "%00", "x%00y", "%0d%0aX-Injected:%201", "%ff%fe",
         "%27%20OR%201=1--", "*", "txn_%25", "%5c..%5c", "a" * 8_000, "%e2%80%ae", ";id=x", "%3fid=x", "%23",

@@ -7,12 +7,15 @@ from typing import Any
 
 
 class Blocking:
-    """Every coroutine method of `store` as a plain one. `run` awaits anything else on the same loop."""
+    """Every coroutine method of `store` as a plain one. `run` awaits anything else on the same loop.
+
+    `store` may be a coroutine that opens one: it belongs to the loop then.
+    """
 
     def __init__(self, store: Any) -> None:
-        self.store = store
         self._runner = asyncio.Runner()
         self._closed = False
+        self.store = self.run(store) if inspect.isawaitable(store) else store
 
     def run(self, awaitable: Awaitable[Any]) -> Any:
         async def wait() -> Any:

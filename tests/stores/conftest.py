@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.cluster import open_postgres_in
 from tests.stores.blocking import Blocking
 from tests.stores.making import SystemTime, a_service, an_agent, an_api_key, digest
 from valetkey.core.agent import Agent
@@ -18,7 +19,7 @@ def open_sqlite(folder: Path, time: SystemTime) -> Any:
     return open_store(folder / "valetkey.db", system_time=time)
 
 
-OPENERS: dict[str, Callable[[Path, SystemTime], Any]] = {"sqlite": open_sqlite}
+OPENERS: dict[str, Callable[[Path, SystemTime], Any]] = {"sqlite": open_sqlite, "postgres": open_postgres_in}
 """A store in a folder of its own, under a clock that the test moves; opening a folder again finds what was kept."""
 
 

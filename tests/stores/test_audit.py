@@ -44,7 +44,9 @@ def test_AUDIT_IS_COMPLETE_pages_of_heads_and_entries(store: Blocking, market: M
     for _ in range(3):
         store.pause_session(ids[1], paused=True)
         store.pause_session(ids[1], paused=False)
-    heads = list(all_heads(store, market.owner.id, page))
+    own, *heads = all_heads(store, market.owner.id, page)
+    # An agent begins with the entry of its first key.
+    assert own.chain_id == market.owner.id
     assert [head.chain_id for head in heads] == ids
     for head in heads:
         start = Head(head.chain_id, 0, GENESIS)
@@ -57,12 +59,12 @@ def test_one_head_alone(store: Blocking, market: Market) -> None:
     assert [head.chain_id for head in store.heads(market.owner.id, chain_id=ids[1])] == [ids[1]]
     assert store.heads(market.owner.id, chain_id="ses_none") == []
     assert store.heads(market.seller.id, chain_id=ids[1]) == []
-    assert store.heads(market.seller.id) == []
+    assert [head.chain_id for head in store.heads(market.seller.id)] == [market.seller.id]
     assert store.audit(market.seller.id, ids[1], 0, 10) == []
-    # Nothing happened to the owner itself yet.
-    assert store.heads(market.owner.id, chain_id=market.owner.id) == []
-    store.freeze(market.owner.id, frozen=True)
+    # The owner's own begins with its first key.
     assert [head.seq for head in store.heads(market.owner.id, chain_id=market.owner.id)] == [1]
+    store.freeze(market.owner.id, frozen=True)
+    assert [head.seq for head in store.heads(market.owner.id, chain_id=market.owner.id)] == [2]
 
 
 def test_AUDIT_IS_COMPLETE_anchors_are_the_heads_of_their_moment(store: Blocking, market: Market) -> None:
@@ -78,7 +80,7 @@ def test_AUDIT_IS_COMPLETE_anchors_are_the_heads_of_their_moment(store: Blocking
         (chain, entry.seq): hashed.hex() for chain in ids for entry, hashed in whole(store, owner, chain)
     }
     told = [one.entry for one in store.feed(owner, FEED_BEGINNING, 100) if one.entry.kind is Kind.ANCHOR]
-    assert [entry for entry, _ in entries] == told
+    assert [entry for entry, _ in entries if entry.kind is not Kind.KEY_CREATED] == told
     anchors = [json.loads(entry.body) for entry in told]
     assert sorted((one["tree"], one["seq"]) for one in anchors) == sorted(
         [*((one, 1) for one in ids), (ids[0], 2)]
@@ -88,12 +90,14 @@ def test_AUDIT_IS_COMPLETE_anchors_are_the_heads_of_their_moment(store: Blocking
 
 def test_the_feed_begins_and_goes_on(store: Blocking, market: Market) -> None:
     owner = market.owner.id
-    assert store.feed(owner, None, 10) == []
-    assert store.feed(owner, FEED_BEGINNING, 10) == []
+    # An agent begins with its first key.
+    (key,) = store.feed(owner, None, 10)
+    assert store.feed(owner, FEED_BEGINNING, 10) == [key]
+    assert store.feed("agt_none", None, 10) == store.feed("agt_none", FEED_BEGINNING, 10) == []
     ids = sessions(store, market, 4)
     (newest,) = store.feed(owner, None, 10)
     found = store.feed(owner, FEED_BEGINNING, 10)
-    assert (len(found), found[-1]) == (4, newest)
+    assert (len(found), found[-1]) == (5, newest)
     paged, cursor = [], FEED_BEGINNING
     while page := store.feed(owner, cursor, 3):
         paged += page
@@ -102,7 +106,8 @@ def test_the_feed_begins_and_goes_on(store: Blocking, market: Market) -> None:
     assert store.feed(owner, newest.cursor, 10) == []
     store.pause_session(ids[0], paused=True)
     assert [one.entry.kind for one in store.feed(owner, newest.cursor, 10)] == [Kind.PAUSED]
-    assert store.feed(market.seller.id, FEED_BEGINNING, 10) == []
+    (theirs,) = store.feed(market.seller.id, FEED_BEGINNING, 10)
+    assert (theirs.entry.kind, theirs.entry.chain_id) == (Kind.KEY_CREATED, market.seller.id)
 
 
 @pytest.mark.parametrize("cursor", ["x", "-1", "1.0", "", " 1", "9" * 40, "\u0661"])

@@ -16,7 +16,7 @@ from tests.stores.making import (
     code,
     digest,
 )
-from tests.stores.test_audit import kinds
+from tests.stores.test_told import kinds
 from valetkey.core.api_key import KEYS_MAX, ApiKey, KeyStatus, Scope, status
 from valetkey.core.audit import Kind
 from valetkey.core.errors import Contradiction, InvalidInput

@@ -65,7 +65,7 @@ class Agent:
         answer = self.server.http.request(
             method, url, headers=sent, **({} if body is None else {"json": body})
         )
-        assert answer.headers["content-type"] == "application/json"
+        assert answer.headers["content-type"] in ("application/json", "application/jsonl")
         return answer
 
     def data(self, method: str, path: str, body: Any = None, **headers: str) -> Any:

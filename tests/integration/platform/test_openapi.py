@@ -23,6 +23,7 @@ get /spends/{id} | post /spends/{id}/signed | post /spends/{id}/execute | post /
 post /spends/{id}/void | post /spends/{id}/refund | get /approvals | post /approvals/{id}/approve
 post /approvals/{id}/reject | put /agents/webhook | get /audit | get /audit/key | get /events | post /agents/keys
 get /agents/keys | get /agents/keys/{id} | delete /agents/keys/{id}
+post /agents/session/{id}/replay | post /policies/diff
 """
 
 

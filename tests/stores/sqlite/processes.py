@@ -1,4 +1,4 @@
-"""Starting spenders (spender.py) on the database of a test."""
+"""Starting spenders (spender.py of a store's tests) on the database of a test."""
 
 import json
 import subprocess
@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[3]
 class Spender:
     """A running spender, which waits for `go`."""
 
-    def __init__(self, **order: Any) -> None:
+    def __init__(self, module: str = "tests.stores.sqlite.spender", **order: Any) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.stores.sqlite.spender"],
+            [sys.executable, "-m", module],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

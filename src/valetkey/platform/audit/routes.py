@@ -100,6 +100,7 @@ ENDPOINTS = [
         query=EventQuery,
         gives=EventPage,
         access=Access.OWNER,
+        scope=Scope.AUDIT_READ,
         media=(EVENT_STREAM,),
     ),
 ]

@@ -209,6 +209,7 @@ ENDPOINTS = [
         takes=ReplayRequest,
         gives=ReplayView,
         access=Access.OWNER,
+        scope=Scope.SPENDS_READ,
         limit=Limit.CHECKOUT,
         remembers=False,
     ),
@@ -219,6 +220,7 @@ ENDPOINTS = [
         summary="Which of two policies is wider, rule by rule",
         takes=DiffPoliciesRequest,
         gives=PolicyDiff,
+        scope=Scope.SESSIONS_READ,
         remembers=False,
     ),
     Endpoint(

@@ -46,11 +46,22 @@ def freeze(book: Book, owner_id: str, by: str, *, frozen: bool) -> int | None:
 
 def revoke_all(book: Book, owner_id: str, by: str) -> int:
     """See ports/accounts.py."""
+    count = revoke_living(book, owner_id, by)
+    tell_all_revoked(book, owner_id, by, count)
+    return count
+
+
+def revoke_living(book: Book, owner_id: str, by: str) -> int:
+    """Revoke what the book says is living of an owner; how many those were."""
     living = book.living(owner_id)
     for session_id in living:
         revoke(book, session_id, by)
-    book.append(owner_id, owner_id, Kind.ALL_REVOKED, None, {"by": by, "revoked": len(living)})
     return len(living)
+
+
+def tell_all_revoked(book: Book, owner_id: str, by: str, count: int) -> None:
+    """Write into the owner's chain that all were revoked."""
+    book.append(owner_id, owner_id, Kind.ALL_REVOKED, None, {"by": by, "revoked": count})
 
 
 def extend_one(

@@ -1,1 +1,52 @@
 """The store of several hosts: PostgreSQL, a transaction for each batch of one owner's decisions."""
+
+from valetkey.stores.clock import StoreClock, SystemTime
+from valetkey.stores.postgres.accounts import PostgresAccounts
+from valetkey.stores.postgres.audit import PostgresAudit
+from valetkey.stores.postgres.database import CONNECTIONS, connect
+from valetkey.stores.postgres.ledger import PostgresLedger
+from valetkey.stores.postgres.lifecycle import PostgresLifecycle
+from valetkey.stores.postgres.listing import PostgresListing
+from valetkey.stores.postgres.market import PostgresMarket
+from valetkey.stores.postgres.outbox import PostgresOutbox
+from valetkey.stores.postgres.queue import PostgresQueue
+from valetkey.stores.postgres.sessions import PostgresSessions
+from valetkey.stores.waiting import LATE_WATCH_SECONDS
+
+
+class PostgresStore(
+    PostgresLedger,
+    PostgresListing,
+    PostgresQueue,
+    PostgresAccounts,
+    PostgresLifecycle,
+    PostgresSessions,
+    PostgresAudit,
+    PostgresMarket,
+    PostgresOutbox,
+):
+    """The stores' ports on one database, which any number of processes share. Its methods are of one event loop."""
+
+    @property
+    def clock(self) -> StoreClock:
+        """The clock of every decision: the database's."""
+        return self._database.clock
+
+    async def close(self) -> None:
+        """Finish what was asked for, then close the connections."""
+        await self._database.close()
+
+
+async def open_postgres(
+    url: str,
+    *,
+    late_watch_seconds: int = LATE_WATCH_SECONDS,
+    system_time: SystemTime | None = None,
+    connections: int = CONNECTIONS,
+) -> PostgresStore:
+    """Open a migrated database by its URL (`postgresql://user:password@host/name`).
+
+    Raises StoreUnreadable for tables of another version, StoreFailed when it cannot be reached now.
+    """
+    database = await connect(url, system_time=system_time, connections=connections)
+    return PostgresStore(database, late_watch_seconds=late_watch_seconds)

@@ -11,7 +11,8 @@ from valetkey.stores.sqlite.ledger import SqliteLedger
 from valetkey.stores.sqlite.lifecycle import SqliteLifecycle
 from valetkey.stores.sqlite.market import SqliteMarket
 from valetkey.stores.sqlite.outbox import SqliteOutbox
-from valetkey.stores.sqlite.queue import LATE_WATCH_SECONDS, SqliteQueue
+from valetkey.stores.sqlite.queue import SqliteQueue
+from valetkey.stores.waiting import LATE_WATCH_SECONDS
 
 
 class SqliteStore(

@@ -3,18 +3,14 @@
 import apsw
 
 from valetkey.core.errors import Contradiction
-from valetkey.core.money import CURRENCY_DECIMALS, rescale
+from valetkey.core.money import CURRENCY_DECIMALS
 from valetkey.core.service import Service, ServiceQuery
 from valetkey.ports.market import Evidence, Pulse, ServiceChange
+from valetkey.stores.offers import DAY_SECONDS, evidence_length, evidence_of, rank, responses_of
 from valetkey.stores.rows import SERVICE, Row, Value, service_of
 from valetkey.stores.sqlite.database import Tables
 from valetkey.stores.sqlite.statements import row, rows, run
 from valetkey.stores.sqlite.text import match, page
-
-DAY_SECONDS = 86_400
-
-_RANK_DECIMALS, _RANK_DIGITS = 18, 60
-"""A price as text that sorts like the number, in units of its currency."""
 
 _TABLES = "services v JOIN agents a ON a.id = v.agent_id"
 _SERVICES = f"SELECT {SERVICE} FROM {_TABLES} "  # noqa: S608 - constants of ours
@@ -87,7 +83,7 @@ class SqliteMarket(Tables):
 
         def work(db: apsw.Connection, _: int) -> bool:
             ((pieces, length),) = rows(db, _EVIDENCE_OF, evidence.transaction_id, evidence.submitted_by)
-            if pieces >= pieces_max or length + _length(evidence) > bytes_max:
+            if pieces >= pieces_max or length + evidence_length(evidence) > bytes_max:
                 return False
             run(db, sql, *values)
             return True
@@ -104,7 +100,7 @@ class SqliteMarket(Tables):
     async def evidence(self, transaction_id: str) -> list[Evidence]:
         """The evidence about a transaction, in the order in which it came."""
         found = await self._database.read(lambda db: rows(db, _EVIDENCE, transaction_id))
-        return [_evidence_of(one) for one in found]
+        return [evidence_of(one) for one in found]
 
     async def pulse(self) -> Pulse:
         """See ports/market.py. The volume is what buyers paid for purchases that were completed."""
@@ -112,15 +108,8 @@ class SqliteMarket(Tables):
         return await self._database.read(lambda db: _pulse(db, now))
 
 
-def _rank(units: int, decimals: int) -> str:
-    rank = str(rescale(units, decimals, _RANK_DECIMALS, up=True)).rjust(_RANK_DIGITS, "0")
-    assert len(rank) == _RANK_DIGITS, "a price has at most 30 digits"
-    return rank
-
-
 def _add_service(db: apsw.Connection, service: Service) -> None:
-    # What was measured elsewhere counts as often as it was completed there, at least once.
-    responses = 0 if service.avg_response_ms is None else max(1, service.total_transactions)
+    responses = responses_of(service)
     db.execute(
         "INSERT INTO services (id, agent_id, title, description, category, price, price_rank, price_unit, currency,"
         " decimals, delivery_type, callback_required, endpoint_url, network, status, created_at, updated_at,"
@@ -133,7 +122,7 @@ def _add_service(db: apsw.Connection, service: Service) -> None:
             service.description,
             service.category,
             str(service.price),
-            _rank(service.price, service.decimals),
+            rank(service.price, service.decimals),
             service.price_unit,
             service.currency,
             service.decimals,
@@ -163,7 +152,7 @@ def _change(db: apsw.Connection, now: int, service_id: str, change: ServiceChang
     if change.endpoint_url == "":
         values["endpoint_url"] = None
     if change.price is not None:
-        values |= {"price": str(change.price), "price_rank": _rank(change.price, before[0])}
+        values |= {"price": str(change.price), "price_rank": rank(change.price, before[0])}
     if change.status is not None:
         values["status"] = str(change.status)
     values["updated_at"] = now
@@ -190,32 +179,11 @@ def _conditions(query: ServiceQuery) -> tuple[list[str], dict[str, Value]]:
     if query.price_max is not None:
         where.append("v.price_rank <= :price_max")
         decimals = CURRENCY_DECIMALS.get(query.currency or "USDC", CURRENCY_DECIMALS["USDC"])
-        values["price_max"] = _rank(query.price_max, decimals)
+        values["price_max"] = rank(query.price_max, decimals)
     if query.rating_hundredths_min is not None:
         where.append("v.rating_hundredths >= :rating")
         values["rating"] = query.rating_hundredths_min
     return where, values
-
-
-def _length(evidence: Evidence) -> int:
-    """Bytes of what its sender chose."""
-    texts = (evidence.evidence_type, evidence.description, evidence.content_hash, evidence.ipfs_hash)
-    return sum(len((text or "").encode()) for text in texts) + len(evidence.metadata or b"")
-
-
-def _evidence_of(found: Row) -> Evidence:
-    evidence_id, transaction_id, by, kind, description, content_hash, ipfs_hash, metadata, created_at = found
-    return Evidence(
-        id=evidence_id,
-        transaction_id=transaction_id,
-        submitted_by=by,
-        evidence_type=kind,
-        description=description,
-        content_hash=content_hash,
-        ipfs_hash=ipfs_hash,
-        metadata=metadata,
-        created_at=created_at,
-    )
 
 
 def _pulse(db: apsw.Connection, now: int) -> Pulse:

@@ -12,14 +12,7 @@ from valetkey.ports.ledger import BUYER_LOOKS_PER_SECOND, Waiting
 from valetkey.stores.rows import TRANSACTION, transaction_of
 from valetkey.stores.sqlite.database import Database, Tables
 from valetkey.stores.sqlite.statements import row, rows, run
-
-DAY_SECONDS = 86_400
-
-LATE_WATCH_SECONDS = 7 * DAY_SECONDS
-"""How long a checkout that ended unpaid is still looked up: what is paid late is debited in any case."""
-
-RESERVE = 5
-"""Each class keeps a fifth of a batch, whatever waits in the classes before it."""
+from valetkey.stores.waiting import LATE_WATCH_SECONDS, shares
 
 _LEAVING_MAX = 1_000
 """How many transactions leave the queue in one write."""
@@ -89,7 +82,7 @@ class SqliteQueue(Tables):
                 rows(db, _DUE, PENDING, now, limit),
                 rows(db, _DUE_ENDED, now, watched_after, limit),
             )
-            counts = _shares([len(due) for due in classes], limit)
+            counts = shares([len(due) for due in classes], limit)
             found = [
                 (seq, number == 0) for number, due in enumerate(classes) for (seq,) in due[: counts[number]]
             ]
@@ -148,16 +141,6 @@ def _soonest(db: apsw.Connection, now: int, buyer_id: str, queue: str) -> int:
     found = row(db, "SELECT count FROM crowds WHERE buyer_id = ? AND queue = ?", buyer_id, queue)
     crowd: int = found[0] if found else 0
     return now + crowd // BUYER_LOOKS_PER_SECOND
-
-
-def _shares(due: Sequence[int], limit: int) -> list[int]:
-    """How many of each class a batch takes: the first come first, except for the reserve of those behind."""
-    kept = [min(count, limit // RESERVE) for count in due]
-    taken, left = [], limit
-    for number, count in enumerate(due):
-        taken.append(min(count, left - sum(kept[number + 1 :])))
-        left -= taken[-1]
-    return taken
 
 
 def _waiting(db: apsw.Connection, seq: int, is_signed: bool, now: int) -> Waiting:

@@ -1,0 +1,141 @@
+"""Lives of sessions: made, stopped, let go on, extended, rotated. Each takes the lock of its tree."""
+
+from valetkey.core.errors import Contradiction
+from valetkey.core.refusal import Refused
+from valetkey.ports.accounts import Answer, Child, SessionRecord
+from valetkey.stores.book import life
+from valetkey.stores.postgres.batch import Work
+from valetkey.stores.postgres.database import Place, T, Tables
+from valetkey.stores.postgres.overlay import Wanted
+
+TREES_MAX = 200
+"""So many trees are locked at once, where all of an owner's are stopped."""
+
+_LIVING = (
+    "SELECT DISTINCT tree_id FROM sessions WHERE owner_id = $1 AND revoked_at IS NULL AND tree_id > $2"
+    " ORDER BY tree_id LIMIT $3"
+)
+_WAIT = "SELECT 1 FROM chains WHERE owner_id = $1 AND id = ANY($2::text[]) ORDER BY id FOR UPDATE"
+
+
+class PostgresLifecycle(Tables):
+    """The part of the account store that makes and stops sessions."""
+
+    async def add_session(
+        self, record: SessionRecord, token_hash: bytes, answer: Answer | None = None, by: str = "owner"
+    ) -> None:
+        """See ports/accounts.py. Raises Contradiction when an id, an alias or an idempotency key is taken."""
+        session = record.session
+        await self._database.batch(
+            session.owner_id,
+            frozenset({session.tree}),
+            lambda book: life.add(book, record, token_hash, answer, by),
+        )
+        self._database.know(session.id, Place(session.owner_id, session.tree, session.id))
+
+    async def add_children(self, children: list[Child]) -> list[SessionRecord] | Refused:
+        """See ports/accounts.py. Raises Contradiction when a parent is unknown."""
+        places = []
+        for child in children:
+            # Its parent is known, or comes before it among the children, whose own parent is.
+            place = await self._database.find_session(child.id) or await self._database.find_session(
+                child.parent_id
+            )
+            if place is not None:
+                places.append(place)
+        if not children:
+            return []
+        if not places or len({place.owner_id for place in places}) > 1:
+            raise Contradiction("there is no such session")
+        ids = {one for child in children for one in (child.id, child.parent_id)}
+        return await self._database.batch(
+            places[0].owner_id,
+            frozenset(place.tree_id for place in places),
+            lambda book: life.add_children(book, children),
+            Wanted(sessions=ids),
+        )
+
+    async def extend_session(
+        self, session_id: str, expires_at: int, budget: int | None, by: str
+    ) -> SessionRecord | Refused:
+        """See ports/accounts.py. Raises Contradiction when there is no such session, InvalidInput for less."""
+        return await self._of(
+            session_id, lambda book: life.extend_one(book, session_id, expires_at, budget, by)
+        )
+
+    async def rotate_session(
+        self,
+        session_id: str,
+        record: SessionRecord,
+        token_hash: bytes,
+        *,
+        grace_seconds: int,
+        carry: bool,
+        answer: Answer | None = None,
+        by: str = "owner",
+    ) -> SessionRecord:
+        """See ports/accounts.py."""
+        return await self._of(
+            session_id,
+            lambda book: life.rotate_one(
+                book, session_id, record, token_hash, answer, by, grace_seconds=grace_seconds, carry=carry
+            ),
+        )
+
+    async def revoke_session(self, session_id: str, by: str = "owner") -> SessionRecord:
+        """See ports/accounts.py. Raises Contradiction when there is no such session."""
+        return await self._of(session_id, lambda book: life.revoke(book, session_id, by))
+
+    async def pause_session(self, session_id: str, *, paused: bool, by: str = "owner") -> SessionRecord:
+        """See ports/accounts.py. Raises Contradiction when there is no such session."""
+        return await self._of(session_id, lambda book: life.pause(book, session_id, by, paused=paused))
+
+    async def freeze(self, owner_id: str, *, frozen: bool, by: str = "owner") -> int | None:
+        """See ports/accounts.py. Raises Contradiction when there is no such agent.
+
+        Every batch reads the fact after it took its locks. So once it is durable, and every lock was free once,
+        nobody decides without it.
+        """
+        since = await self._database.batch(
+            owner_id, frozenset({owner_id}), lambda book: life.freeze(book, owner_id, by, frozen=frozen)
+        )
+        if frozen:
+            last = ""
+            while trees := await self._living(owner_id, last):
+                await self._pass(owner_id, trees)
+                last = trees[-1]
+        return since
+
+    async def revoke_sessions(self, owner_id: str, by: str = "owner") -> int:
+        """See ports/accounts.py. Tree after tree: what is stopped stays stopped when a failure comes in between."""
+        count, last = 0, ""
+        while trees := await self._living(owner_id, last):
+            count += await self._database.batch(
+                owner_id,
+                frozenset(trees),
+                lambda book: life.revoke_living(book, owner_id, by),
+                Wanted(living=set(trees)),
+            )
+            last = trees[-1]
+        await self._database.batch(
+            owner_id, frozenset({owner_id}), lambda book: life.tell_all_revoked(book, owner_id, by, count)
+        )
+        return count
+
+    async def _of(self, session_id: str, work: Work[T]) -> T:
+        place = await self._database.session_place(session_id)
+        wanted = Wanted(sessions={session_id})
+        return await self._database.batch(place.owner_id, frozenset({place.tree_id}), work, wanted)
+
+    async def _living(self, owner_id: str, after: str) -> list[str]:
+        """Trees of an owner that have a session that is not revoked, by id."""
+        return [one for (one,) in await self._database.rows(_LIVING, owner_id, after, TREES_MAX)]
+
+    async def _pass(self, owner_id: str, trees: list[str]) -> None:
+        """Wait until everybody has let go of these trees once."""
+
+        async def wait() -> None:
+            async with self._database.writing() as connection:
+                await connection.fetch(_WAIT, owner_id, trees)
+
+        await self._database.again(wait)

@@ -1,0 +1,128 @@
+"""Sessions with their ancestors, as they are committed, and pages of an owner's: filtered, sorted."""
+
+from dataclasses import replace
+from typing import Any
+
+from valetkey.core.session import Lineage
+from valetkey.ports.accounts import SessionQuery, SessionRecord
+from valetkey.stores.postgres.columns import LINEAGES, SESSIONS
+from valetkey.stores.postgres.database import Database, Tables
+from valetkey.stores.rows import RECORD, record_of
+
+# S608: the parts of these statements are constants of ours.
+_LINE = (
+    "WITH RECURSIVE line (owner_id, id, parent_id, number) AS ("  # noqa: S608
+    " SELECT owner_id, id, parent_id, 0 FROM sessions WHERE {0} = $1"
+    " UNION ALL SELECT p.owner_id, p.id, p.parent_id, number + 1 FROM sessions p"
+    " JOIN line ON p.owner_id = line.owner_id AND p.id = line.parent_id)"
+    f" SELECT {RECORD} FROM line JOIN sessions s ON s.owner_id = line.owner_id AND s.id = line.id"
+    " JOIN spent u ON u.owner_id = s.owner_id AND u.session_id = s.id ORDER BY number"
+)
+_BY_ID, _BY_ALIAS = _LINE.format("id"), _LINE.format("alias")
+_BY_TOKEN = _LINE.replace("{0} = $1", "id = (SELECT session_id FROM credentials WHERE hash = $1)")
+
+_SORTS = {
+    "newest": "s.created_at DESC, s.seq DESC",
+    "oldest": "s.created_at, s.seq",
+    "expiry": "s.expires_at, s.seq",
+    "label": 's.label IS NULL, s.label COLLATE "C", s.seq',
+}
+
+# Whether the session itself, or an ancestor, is as it says. The first of core's order that fits is the status.
+_ANY = (
+    "EXISTS (WITH RECURSIVE line (id, parent_id, revoked_at, expires_at, paused_at, not_before) AS ("
+    " SELECT s.id, s.parent_id, s.revoked_at, s.expires_at, s.paused_at, s.not_before UNION ALL"
+    " SELECT p.id, p.parent_id, p.revoked_at, p.expires_at, p.paused_at, p.not_before FROM sessions p"
+    " JOIN line ON p.owner_id = $1 AND p.id = line.parent_id)"
+    " SELECT 1 FROM line WHERE {0})"
+)
+_FROZEN = "(SELECT frozen_at FROM agents WHERE id = $1) IS NOT NULL"
+_FACTS = {
+    "revoked": _ANY.format("line.revoked_at IS NOT NULL"),
+    "expired": _ANY.format("line.expires_at <= $2"),
+    "paused": f"({_FROZEN} OR {_ANY.format('line.paused_at IS NOT NULL')})",
+    "exhausted": _ANY.format("(SELECT exhausted FROM spent WHERE owner_id = $1 AND session_id = line.id)"),
+    "pending": _ANY.format("line.not_before > $2"),
+}
+_ORDER = ("revoked", "expired", "paused", "exhausted", "pending", "active")
+
+
+class PostgresSessions(Tables):
+    """The part of the account store that looks at sessions."""
+
+    async def session(self, session_id: str) -> SessionRecord | None:
+        """A session by its id."""
+        return await find_record(self._database, session_id)
+
+    async def session_of_alias(self, alias: str) -> SessionRecord | None:
+        """The session that sellers know by this buyer id."""
+        return _first(await self._database.rows(_BY_ALIAS, alias))
+
+    async def sessions(self, query: SessionQuery) -> tuple[list[SessionRecord], int]:
+        """See ports/accounts.py."""
+        condition, values = _conditions(query, self._database.clock.now())
+        # $2 is in every statement, so that it has a type where no status is asked for.
+        where = f"$2::int8 IS NOT NULL AND {condition}"
+        count = await self._database.row(f"SELECT count(*) FROM sessions s WHERE {where}", *values)  # noqa: S608
+        assert count is not None
+        found = await self._database.rows(
+            f"SELECT {RECORD} FROM {SESSIONS} WHERE {where} ORDER BY {_SORTS[query.sort]}"  # noqa: S608
+            f" LIMIT ${len(values) + 1} OFFSET ${len(values) + 2}",
+            *values,
+            query.limit,
+            query.offset,
+        )
+        return await self._with_ancestors(query.owner_id, [record_of(one) for one in found]), count[0]
+
+    async def _with_ancestors(self, owner_id: str, records: list[SessionRecord]) -> list[SessionRecord]:
+        parents = {one.session.parent_id for one in records} - {None}
+        if not parents:
+            return records
+        rows = await self._database.rows(
+            LINEAGES.format("$2::text[]"), owner_id, sorted(filter(None, parents))
+        )
+        by_id = {row[0]: record_of(row) for (row,) in rows}
+
+        def ancestors(record: SessionRecord) -> Lineage:
+            parent = by_id[record.session.parent_id] if record.session.parent_id is not None else None
+            return () if parent is None else (parent.session, *ancestors(parent))
+
+        return [_under(one, ancestors(one)) for one in records]
+
+
+async def find_record(database: Database, session_id: str) -> SessionRecord | None:
+    """A session with its ancestors, in one read; None when there is none."""
+    return _first(await database.rows(_BY_ID, session_id))
+
+
+async def record_of_token(database: Database, token_hash: bytes) -> SessionRecord | None:
+    """The session of a token with its ancestors, in one read; None when the hash is of no session's."""
+    return _first(await database.rows(_BY_TOKEN, token_hash))
+
+
+def _first(rows: list[Any]) -> SessionRecord | None:
+    if not rows:
+        return None
+    return record_of(rows[0], tuple(record_of(one).session for one in rows[1:]))
+
+
+def _under(record: SessionRecord, ancestors: Lineage) -> SessionRecord:
+    return replace(record, ancestors=ancestors) if ancestors else record
+
+
+def _conditions(query: SessionQuery, now: int) -> tuple[str, list[Any]]:
+    where, values = ["s.owner_id = $1"], [query.owner_id, now]
+    for name in ("label", "role", "delegate", "parent_id", "tree_id"):
+        value = getattr(query, name)
+        if value is not None:
+            values.append(value)
+            where.append(f"s.{name} = ${len(values)}")
+    if query.chain_id is not None:
+        values.append(query.chain_id)
+        chains = "s.policy::jsonb -> 'allowed_chains'"
+        where.append(f"({chains} IS NULL OR {chains} @> to_jsonb(${len(values)}::int8))")
+    if query.status is not None:
+        where += [f"NOT {_FACTS[name]}" for name in _ORDER[: _ORDER.index(query.status)]]
+        if query.status in _FACTS:
+            where.append(_FACTS[query.status])
+    return " AND ".join(where), values
