@@ -47,7 +47,7 @@ EVERYONE = ("/api/v1/services/{id}", "/api/v1/agents/{id}/discovery-score", "/ap
 """What anybody may read of an id."""
 
 
-ASKING: set[str] = set()
+ASKING = {"POST /api/v1/agents/session/{id}/replay", "POST /api/v1/policies/diff"}
 """What changes nothing although it is no GET, because what it asks with does not fit a query."""
 
 
