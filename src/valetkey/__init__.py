@@ -15,20 +15,25 @@ if TYPE_CHECKING:
     from valetkey.crypto.keys import PrivateKey as PrivateKey
     from valetkey.crypto.secret import Secret as Secret
     from valetkey.sdk._async.buyer import AsyncBuyerAgent as AsyncBuyerAgent
+    from valetkey.sdk._async.holds import AsyncHold as AsyncHold
     from valetkey.sdk._async.seller import AsyncSellerAgent as AsyncSellerAgent
     from valetkey.sdk._sync.buyer import BuyerAgent as BuyerAgent
+    from valetkey.sdk._sync.holds import Hold as Hold
     from valetkey.sdk._sync.seller import SellerAgent as SellerAgent
     from valetkey.sdk.checkout import Checkout as Checkout
     from valetkey.sdk.checkout import Funded as Funded
+    from valetkey.sdk.errors import ApprovalRequired as ApprovalRequired
     from valetkey.sdk.errors import BudgetExceeded as BudgetExceeded
     from valetkey.sdk.errors import NotConfigured as NotConfigured
     from valetkey.sdk.errors import NotFound as NotFound
+    from valetkey.sdk.errors import NotNarrower as NotNarrower
     from valetkey.sdk.errors import Refused as Refused
     from valetkey.sdk.errors import ServiceNotAllowed as ServiceNotAllowed
     from valetkey.sdk.errors import SessionExpired as SessionExpired
     from valetkey.sdk.errors import SessionRevoked as SessionRevoked
     from valetkey.sdk.errors import Unauthenticated as Unauthenticated
     from valetkey.sdk.errors import WindowExceeded as WindowExceeded
+    from valetkey.sdk.limits import Limit as Limit
     from valetkey.sdk.session_info import SessionInfo as SessionInfo
     from valetkey.sdk.webhooks import WebhookReceiver as WebhookReceiver
     from valetkey.wire.bundle import BundleError as BundleError
@@ -37,7 +42,9 @@ if TYPE_CHECKING:
     from valetkey.wire.webhooks import WebhookError as WebhookError
 
 _WHERE = {
+    "ApprovalRequired": "valetkey.sdk.errors",
     "AsyncBuyerAgent": "valetkey.sdk._async.buyer",
+    "AsyncHold": "valetkey.sdk._async.holds",
     "AsyncSellerAgent": "valetkey.sdk._async.seller",
     "BudgetExceeded": "valetkey.sdk.errors",
     "BundleError": "valetkey.wire.bundle",
@@ -48,10 +55,13 @@ _WHERE = {
     "Decrypted": "valetkey.wire.envelope",
     "EnvironmentFailure": "valetkey.core.errors",
     "Funded": "valetkey.sdk.checkout",
+    "Hold": "valetkey.sdk._sync.holds",
     "InvalidAmount": "valetkey.core.errors",
     "InvalidInput": "valetkey.core.errors",
+    "Limit": "valetkey.sdk.limits",
     "NotConfigured": "valetkey.sdk.errors",
     "NotFound": "valetkey.sdk.errors",
+    "NotNarrower": "valetkey.sdk.errors",
     "PrivateKey": "valetkey.crypto.keys",
     "Refused": "valetkey.sdk.errors",
     "Secret": "valetkey.crypto.secret",

@@ -1,10 +1,16 @@
-"""A session as its maker holds it: what to hand over, and how."""
+"""A session as its maker holds it: what to hand over, and how; and narrower ones made out of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from valetkey.core.policy import Policy
 from valetkey.crypto.secret import Secret
+from valetkey.sdk.amounts import Amount
+from valetkey.sdk.attenuating import Narrower, attenuated
+from valetkey.sdk.limits import Windows
 from valetkey.wire.bundle import Bundle
+from valetkey.wire.child_bundle import Narrowings, serialize_child
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +18,7 @@ class SessionInfo:
     """A new session. `serialize()` gives the bundle, which is all that a delegate needs and receives.
 
     `budget_usdc` is USDC, None = unlimited; `expiry` is unix seconds; `e2e_public_key` is 66 hex digits.
+    `policy` is what is known here of its rules, for narrowing it; `narrowings` register a child session.
     """
 
     session_id: str
@@ -22,13 +29,64 @@ class SessionInfo:
     wallet_address: str
     e2e_public_key: str
     bundle: Bundle = field(repr=False)
+    policy: Policy | None = field(default=None, repr=False, compare=False)
+    narrowings: Narrowings = field(default=(), repr=False, compare=False)
 
     def serialize(self) -> str:
-        """The bundle as text: `abba_session_bundle_...`. Treat it like a private key."""
-        return self.bundle.serialize()
+        """The bundle as text: `abba_session_bundle_...`. Treat it like a private key.
+
+        That of a child session carries what registers it after a dot; `bundle.serialize()` is it without, for clients
+        that know the eight fields alone.
+        """
+        return serialize_child(self.bundle, self.narrowings)
+
+    def attenuate(
+        self,
+        budget_usdc: Amount | None = None,
+        expiry: int | None = None,
+        allowed_service_ids: Iterable[str] | None = None,
+        *,
+        label: str | None = None,
+        per_spend_usdc: Amount | None = None,
+        windows: Windows | None = None,
+        spends_max: int | None = None,
+        not_before: int | None = None,
+        approval_above_usdc: Amount | None = None,
+        allowed_assets: Iterable[str] | None = None,
+        allowed_chains: Iterable[int] | None = None,
+        allowed_payees: Iterable[str] | None = None,
+        allowed_operations: Iterable[str] | None = None,
+        without: Iterable[str] = (),
+    ) -> "SessionInfo":
+        """A narrower session made out of this one, by its key alone: no network is needed.
+
+        None leaves a rule as it is here; amounts are USDC, `expiry` is seconds from now, `not_before` unix seconds,
+        `without` the other currencies that the child has nothing of. Its holder registers it by first using it, and
+        what it spends counts here too. Its wallet is empty, as that of every new session. Raises NotNarrower for
+        what is known here to be wider; what is not known is refused at the first use.
+        """
+        wanted = Narrower(
+            budget=budget_usdc,
+            expiry=expiry,
+            per_spend=per_spend_usdc,
+            windows=windows,
+            spends_max=spends_max,
+            not_before=not_before,
+            approval_above=approval_above_usdc,
+            services=allowed_service_ids,
+            assets=allowed_assets,
+            chains=allowed_chains,
+            payees=allowed_payees,
+            operations=allowed_operations,
+            without=without,
+        )
+        made = attenuated(self.session_id, self.bundle, self.policy, wanted, label)
+        return info_of(made.session_id, made.bundle, made.policy, (*self.narrowings, made.narrowing))
 
 
-def info_of(session_id: str, bundle: Bundle) -> SessionInfo:
+def info_of(
+    session_id: str, bundle: Bundle, policy: Policy | None = None, narrowings: Narrowings = ()
+) -> SessionInfo:
     """The session of a bundle."""
     return SessionInfo(
         session_id=session_id,
@@ -39,4 +97,6 @@ def info_of(session_id: str, bundle: Bundle) -> SessionInfo:
         wallet_address=bundle.wallet_address,
         e2e_public_key=bundle.e2e_public_key,
         bundle=bundle,
+        policy=policy,
+        narrowings=narrowings,
     )

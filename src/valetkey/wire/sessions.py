@@ -44,10 +44,10 @@ class CreateSessionRequest(PolicyRules, kw_only=True):
 class ExtendSessionRequest(Request):
     """POST /agents/session/{id}/extend. `expiry` is seconds of life from now, never less than are left.
 
-    `budget_usdc` is the new budget in all, never less than it was; absent leaves it as it is.
+    `budget_usdc` is the new budget in all, never less than it was. What is absent stays as it is.
     """
 
-    expiry: Annotated[int, Meta(ge=1)]
+    expiry: Annotated[int, Meta(ge=1)] | None = None
     budget_usdc: Decimal | None = None
 
     def __post_init__(self) -> None:

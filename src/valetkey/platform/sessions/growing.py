@@ -36,10 +36,12 @@ async def extend(
 ) -> SessionView:
     """Let a session of the owner live longer, with a larger budget when one is given."""
     record = await own(platform, caller, session_id)
-    _check_lifetime(platform, asked.expiry)
-    expires_at = platform.clock.now() + asked.expiry
-    if asked.expiry and expires_at < record.session.policy.expires_at:
-        raise InvalidInput("an extension ends no earlier than the session does", field="expiry")
+    expires_at = record.session.policy.expires_at
+    if asked.expiry is not None:
+        _check_lifetime(platform, asked.expiry)
+        expires_at = platform.clock.now() + asked.expiry
+        if expires_at < record.session.policy.expires_at:
+            raise InvalidInput("an extension ends no earlier than the session does", field="expiry")
     done = await platform.store.extend_session(session_id, expires_at, units(asked.budget_usdc), caller.actor)
     if isinstance(done, Refused):
         raise RefusedRequest(done)

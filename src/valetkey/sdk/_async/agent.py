@@ -21,10 +21,12 @@ from valetkey.sdk.journal import Journal
 from valetkey.sdk.state import StateFolder
 from valetkey.seam import async_sleep
 from valetkey.wire.agents import PublicKey, RegisterRequest, RegisterResponse
-from valetkey.wire.bundle import Bundle, parse_bundle
+from valetkey.wire.attenuation import AttenuateRequest
+from valetkey.wire.bundle import Bundle
+from valetkey.wire.child_bundle import Narrowings, parse_child
 from valetkey.wire.network import NetworkView
 from valetkey.wire.registration import build_message
-from valetkey.wire.sessions import SessionView
+from valetkey.wire.sessions import SessionTree, SessionView
 from valetkey.wire.transactions import TransactionPage, TransactionView
 
 REGISTRATIONS_MAX = 3
@@ -110,11 +112,12 @@ class AsyncAgent:
     async def init_with_session(self, bundle: str | Secret) -> SessionView | None:
         """Become the delegate of a session: its token, wallet and keys replace what was there.
 
-        Asks the platform for chain, policy and funding mode. None when the bundle has no token, as those of
-        some third-party sellers. Raises BundleError, BundleExpired, SessionRevoked.
+        Asks the platform for chain, policy and funding mode, and registers a session that was made out of another
+        one. None when the bundle has no token, as those of some third-party sellers. Raises BundleError,
+        BundleExpired, SessionRevoked, NotNarrower.
         """
         text = bundle.reveal() if isinstance(bundle, Secret) else bundle
-        held = parse_bundle(text, int(time.time()))
+        held, narrowings = parse_child(text, int(time.time()))
         if held.token:
             self._use(held.token)
         self.init_eoa_wallet(held.wallet_private_key)
@@ -123,6 +126,8 @@ class AsyncAgent:
         self.session = self._served = None
         if not held.token:
             return None
+        if narrowings:
+            await self._register_line(narrowings)
         view = await self._client.get("/agents/session/self", SessionView)
         if view.session_wallet is not None and view.session_wallet.lower() != held.wallet_address.lower():
             raise InstructionsDiffer("the platform knows this session with another wallet")
@@ -202,6 +207,10 @@ class AsyncAgent:
                     raise
             await async_sleep(1.0)
         raise AssertionError("the last try returns or raises")
+
+    async def _register_line(self, narrowings: Narrowings) -> SessionTree:
+        asked = AttenuateRequest(narrowings=list(narrowings))
+        return await self._client.send("POST", "/agents/session/attenuate", SessionTree, asked, repeat=True)
 
     def _use(self, credential: Secret) -> None:
         self.api_key = self._client.credential = credential

@@ -10,7 +10,8 @@ from valetkey.ports.wallet import Call, SignedTransaction
 from valetkey.sdk._async.agent import segment
 from valetkey.sdk._async.connect import CallReverts
 from valetkey.sdk._async.desk import WAIT_SECONDS, AsyncDesk
-from valetkey.sdk._async.owner import AsyncOwner, Session
+from valetkey.sdk._async.making import Session
+from valetkey.sdk._async.owner import AsyncOwner
 from valetkey.sdk.checkout import Checkout, Funded, Payment, payment_of
 from valetkey.sdk.errors import (
     CheckoutEnded,

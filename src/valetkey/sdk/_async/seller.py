@@ -10,9 +10,11 @@ from valetkey.core.errors import EnvironmentFailure, InvalidInput
 from valetkey.core.escrow import EscrowStatus
 from valetkey.sdk._async.agent import segment
 from valetkey.sdk._async.directory import AsyncDirectory
-from valetkey.sdk._async.owner import AsyncOwner, Session
+from valetkey.sdk._async.making import Session
+from valetkey.sdk._async.owner import AsyncOwner
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.errors import PlatformError, RateLimited
+from valetkey.sdk.limits import Rules
 from valetkey.sdk.payloads import disclosure_of, opened
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.seam import async_sleep
@@ -187,14 +189,9 @@ class AsyncSellerAgent(AsyncDirectory, AsyncOwner):
         self._need_signer()
         made = await self._create_session(
             role="seller",
-            budget=0,
             expiry=expiry,
-            services=allowed_service_ids or [],
+            rules=Rules(budget=0, services=allowed_service_ids or ()),
             label=label,
-            per_spend=None,
-            windows={},
-            spends_max=None,
-            not_before=None,
         )
         kept = False
         try:

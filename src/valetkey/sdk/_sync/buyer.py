@@ -3,7 +3,7 @@
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -11,9 +11,10 @@ import msgspec
 from valetkey.core.errors import InvalidInput
 from valetkey.sdk._sync.directory import Directory
 from valetkey.sdk._sync.escrows import CHECKOUTS, Escrows
-from valetkey.sdk._sync.owner import Session
+from valetkey.sdk._sync.making import Session
 from valetkey.sdk.amounts import Amount, usdc_of, usdc_units
 from valetkey.sdk.checkout import Checkout, checkout_of
+from valetkey.sdk.limits import Limit, Rules, Windows
 from valetkey.sdk.payloads import evidence_of, opened
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.wire import js_json
@@ -36,30 +37,52 @@ class BuyerAgent(Directory, Escrows):
         self,
         budget_usdc: Amount | None = None,
         expiry: int = SESSION_SECONDS,
-        allowed_service_ids: list[str] | None = None,
+        allowed_service_ids: Iterable[str] | None = None,
         *,
         label: str | None = None,
+        delegate: str | None = None,
         per_spend_usdc: Amount | None = None,
-        windows: Mapping[int, Amount] | None = None,
+        windows: Windows | None = None,
         spends_max: int | None = None,
         not_before: int | None = None,
+        approval_above_usdc: Amount | None = None,
+        limits: Mapping[str, Limit | Amount | None] | None = None,
+        allowed_assets: Iterable[str] | None = None,
+        allowed_chains: Iterable[int] | None = None,
+        allowed_payees: Iterable[str] | None = None,
+        allowed_operations: Iterable[str] | None = None,
+        refunds_restore: bool = False,
     ) -> SessionInfo:
         """Make a session for a delegate. Its keys are made here; the platform learns only the public ones.
 
         `budget_usdc` is all it may spend, fees included: None is unlimited, 0 nothing. `expiry` is seconds from
         now, `not_before` unix seconds, `allowed_service_ids` [] every service, `per_spend_usdc` a limit for
         each spend, `windows` limits in USDC for any interval of so many seconds (`{3600: 20, 86400: 100}`),
-        `spends_max` how many spends. Raises InvalidAmount, InvalidInput.
+        `spends_max` how many spends. What is above `approval_above_usdc` waits for `approve`. `limits` are those of
+        other currencies, which it can otherwise not spend: `{"ETH": "0.1"}`, or a `Limit`. The other lists are
+        CAIP-19 ids of assets, chain ids, addresses and operations; None is every one, [] none. `refunds_restore`:
+        what a payee gives back may be spent again. `delegate` says who holds it. Raises InvalidAmount, InvalidInput.
         """
-        return self._create_session(
-            role="buyer",
+        rules = Rules(
             budget=budget_usdc,
-            expiry=expiry,
-            services=allowed_service_ids or [],
-            label=label,
+            services=allowed_service_ids or (),
             per_spend=per_spend_usdc,
             windows=windows or {},
             spends_max=spends_max,
+            approval_above=approval_above_usdc,
+            limits=limits or {},
+            assets=allowed_assets,
+            chains=allowed_chains,
+            payees=allowed_payees,
+            operations=allowed_operations,
+            refunds_restore=refunds_restore,
+        )
+        return self._create_session(
+            role="buyer",
+            expiry=expiry,
+            rules=rules,
+            label=label,
+            delegate=delegate,
             not_before=not_before,
         )
 

@@ -11,7 +11,8 @@ from valetkey.ports.wallet import Call, SignedTransaction
 from valetkey.sdk._sync.agent import segment
 from valetkey.sdk._sync.connect import CallReverts
 from valetkey.sdk._sync.desk import WAIT_SECONDS, Desk
-from valetkey.sdk._sync.owner import Owner, Session
+from valetkey.sdk._sync.making import Session
+from valetkey.sdk._sync.owner import Owner
 from valetkey.sdk.checkout import Checkout, Funded, Payment, payment_of
 from valetkey.sdk.errors import (
     CheckoutEnded,

@@ -1,45 +1,24 @@
 # Generated from src/valetkey/sdk/_async/owner.py by scripts/generate_sync.py: edit that file instead.
-"""What an owner does with sessions: make, fund, list, revoke, and take the money back."""
-
-import base64
-from collections.abc import Mapping
-from contextlib import suppress
+"""What an owner does with the money of sessions: fund them, and take back what is left."""
 
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, format_units
-from valetkey.crypto.keys import PrivateKey, checksum_address, is_address
+from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.crypto.secret import Secret
-from valetkey.sdk import recovery
-from valetkey.sdk._sync.agent import OWNERS, segment
+from valetkey.sdk._sync.agent import OWNERS
 from valetkey.sdk._sync.audit import AuditReader
 from valetkey.sdk._sync.connect import open_signer
+from valetkey.sdk._sync.delegate import Delegate
 from valetkey.sdk._sync.desk import Desk
 from valetkey.sdk._sync.keys import Keys
-from valetkey.sdk.amounts import Amount, usdc_of
-from valetkey.sdk.errors import (
-    Conflict,
-    InsufficientFunds,
-    NotConfigured,
-    NotFound,
-    RecoveryFailed,
-    Unfinished,
-)
-from valetkey.sdk.session_info import SessionInfo, info_of
+from valetkey.sdk._sync.making import Session, SessionMaker
+from valetkey.sdk._sync.spends import Spends
+from valetkey.sdk.errors import InsufficientFunds, NotConfigured, Unfinished
+from valetkey.sdk.session_info import SessionInfo
 from valetkey.wire import calls
 from valetkey.wire.agents import WebhookSecret
-from valetkey.wire.bundle import BUNDLE_PREFIX, Bundle, parse_bundle
+from valetkey.wire.bundle import Bundle
 from valetkey.wire.escrow import ZERO_ADDRESS
-from valetkey.wire.limits import WindowRule
-from valetkey.wire.sessions import (
-    CreatedSession,
-    CreateSessionRequest,
-    FleetView,
-    RecoveryBody,
-    RevokedAll,
-    SessionPage,
-    SessionView,
-)
-from valetkey.wire.timestamps import unix_seconds
 
 USDC_DECIMALS = CURRENCY_DECIMALS["USDC"]
 SESSION_GAS = 6_000_000
@@ -48,56 +27,9 @@ SESSION_GAS = 6_000_000
 STEP_GAS = 600_000
 """Gas that one step of a session needs at most; the owner's wallet lends it when the session's is empty."""
 
-PAGE = 100
 
-Session = SessionInfo | str | Secret
-"""A session as its maker holds it, its id, or its bundle."""
-
-
-class Owner(AuditReader, Keys):
+class Owner(AuditReader, Keys, SessionMaker, Spends, Delegate):
     """An agent that can have sessions of its own."""
-
-    def sessions(self, *, label: str | None = None) -> list[SessionView]:
-        """Every session of the owner, newest first, ended ones too; those with this label when one is given."""
-        found: list[SessionView] = []
-        while True:
-            query = {"label": label, "limit": PAGE, "offset": len(found)}
-            page = self._client.get("/agents/sessions", SessionPage, query)
-            found += page.sessions
-            if not page.sessions or len(found) >= page.total:
-                return found
-
-    def get_session(self, session_id: str) -> SessionView:
-        """One session of the owner: its policy, what is held, spent and left. Raises NotFound."""
-        return self._client.get(f"/agents/session/{segment(session_id)}", SessionView)
-
-    def revoke_session(self, session: SessionInfo | str) -> SessionView:
-        """End a session for ever. When this returns its token is dead everywhere; then reclaim its money."""
-        path = f"/agents/session/{segment(_id_of(session))}"
-        return self._client.send("DELETE", path, SessionView, repeat=True)
-
-    def pause_session(self, session: SessionInfo | str) -> SessionView:
-        """Stop a session for a while: it buys nothing until `resume_session`. What was bought goes its way."""
-        path = f"/agents/session/{segment(_id_of(session))}/pause"
-        return self._client.send("POST", path, SessionView, repeat=True)
-
-    def resume_session(self, session: SessionInfo | str) -> SessionView:
-        """Let a paused session go on."""
-        path = f"/agents/session/{segment(_id_of(session))}/resume"
-        return self._client.send("POST", path, SessionView, repeat=True)
-
-    def freeze(self) -> FleetView:
-        """Stop every session of the owner at once, those that are made meanwhile too. When this returns, none buys."""
-        return self._client.send("POST", "/agents/sessions/freeze", FleetView, repeat=True)
-
-    def thaw(self) -> FleetView:
-        """Let the owner's sessions go on; one that was paused by itself stays paused."""
-        return self._client.send("POST", "/agents/sessions/thaw", FleetView, repeat=True)
-
-    def revoke_all_sessions(self) -> int:
-        """Revoke every session of the owner for ever; how many this call revoked. Then reclaim their money."""
-        answer = self._client.send("POST", "/agents/sessions/revoke", RevokedAll, repeat=True)
-        return answer.revoked
 
     def reclaim_session(
         self,
@@ -123,85 +55,12 @@ class Owner(AuditReader, Keys):
             gas = self._sweep_gas(desk, checksum_address(to))
         return swept or gas
 
-    def keep_recovery(self, session: SessionInfo) -> None:
-        """Store the session's keys, sealed to the owner's wallet: in the state folder and on the platform."""
-        name = session.session_id
-        sealed = self._state.read(recovery.ROOM, name)
-        if sealed is None:
-            sealed = recovery.seal_recovery(self._need_signer(), name, session.bundle)
-            self._state.write(recovery.ROOM, name, sealed)
-        body = RecoveryBody(recovery=base64.b64encode(sealed).decode("ascii"))
-        path = f"/agents/session/{segment(name)}/recovery"
-        is_kept = True
-        try:
-            self._client.send("PUT", path, RecoveryBody, body, repeat=True)
-        except Conflict:
-            is_kept = False
-        if not is_kept:
-            # It came from another state folder. Any copy will do, if it opens and holds these keys.
-            sealed = self._fetch_recovery(name)
-            opened = recovery.open_recovery(self._need_signer(), name, sealed)
-            if opened.serialize() != session.bundle.serialize():
-                raise RecoveryFailed("the platform keeps a recovery copy of other keys for this session")
-            self._state.write(recovery.ROOM, name, sealed)
-
     def renew_webhook_secret(self) -> Secret:
         """A new secret that signs this agent's webhooks from now on; shown once, so keep it."""
         answer = self._client.send("POST", "/agents/webhook-secret", WebhookSecret)
         return Secret(answer.webhook_secret)
 
-    def recover_session(self, session_id: str) -> SessionInfo:
-        """A session as its maker held it, from its recovery copy; also an ended one.
-
-        After a restart, an interrupted `fund_session` goes on with it. Raises RecoveryFailed.
-        """
-        if session_id.startswith(BUNDLE_PREFIX):
-            raise InvalidInput("a session is recovered by its id")
-        return info_of(session_id, self._keys(session_id))
-
-    # Making sessions
-
-    def _create_session(
-        self,
-        *,
-        role: str,
-        budget: Amount | None,
-        expiry: int,
-        services: list[str],
-        label: str | None,
-        per_spend: Amount | None,
-        windows: Mapping[int, Amount],
-        spends_max: int | None,
-        not_before: int | None,
-    ) -> SessionInfo:
-        wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
-        asked = CreateSessionRequest(
-            budget_usdc=None if budget is None else usdc_of(budget),
-            expiry=expiry,
-            allowed_service_ids=list(services),
-            session_wallet=wallet.address,
-            e2e_public_key=e2e.public_key_compressed.hex(),
-            role="seller" if role == "seller" else "buyer",
-            label=label,
-            not_before=not_before,
-            windows=[
-                WindowRule(seconds=seconds, limit_usdc=usdc_of(limit)) for seconds, limit in windows.items()
-            ],
-            spends_max=spends_max,
-            per_spend_usdc=None if per_spend is None else usdc_of(per_spend),
-        )
-        made = self._client.send("POST", "/agents/session", CreatedSession, asked)
-        if self.agent_id is None:
-            self.agent_id = (self.get_session(made.session_id)).agent_id
-        bundle = Bundle(
-            token=Secret(made.token),
-            agent_id=self.agent_id,
-            budget_usdc=asked.budget_usdc,
-            expiry=unix_seconds(made.expires_at),
-            wallet_private_key=wallet,
-            e2e_private_key=e2e,
-        )
-        return info_of(made.session_id, bundle)
+    # Inside
 
     def _fund(self, session: SessionInfo, units: int, gas_wei: int | None) -> str:
         """Send gas and tokens to a session's wallet, once, however often it is interrupted."""
@@ -269,30 +128,6 @@ class Owner(AuditReader, Keys):
         with own.alone():
             self._send_gas(own, desk.wallet.address, wanted)
 
-    def _keys(self, session: Session) -> Bundle:
-        if isinstance(session, SessionInfo):
-            return session.bundle
-        text = session.reveal() if isinstance(session, Secret) else session
-        if text.startswith(BUNDLE_PREFIX):
-            return parse_bundle(text, None)
-        sealed = self._state.read(recovery.ROOM, text)
-        if sealed is not None:
-            # A damaged file is no reason to give up: the platform keeps the same ciphertext.
-            with suppress(RecoveryFailed):
-                return recovery.open_recovery(self._need_signer(), text, sealed)
-        return recovery.open_recovery(self._need_signer(), text, self._fetch_recovery(text))
-
-    def _fetch_recovery(self, session_id: str) -> bytes:
-        path = f"/agents/session/{segment(session_id)}/recovery"
-        kept = None
-        try:
-            kept = self._client.get(path, RecoveryBody)
-        except NotFound:
-            kept = None
-        if kept is None:
-            raise RecoveryFailed("no recovery copy of this session is kept: it was never funded from here")
-        return base64.b64decode(kept.recovery)
-
     def _keys_to_sweep(self, session: Session | None, to: str) -> Bundle:
         if session is not None:
             keys = self._keys(session)
@@ -338,10 +173,6 @@ class Owner(AuditReader, Keys):
             tx_hash = (desk.follow(purpose, desk.keep(purpose, signed))).tx_hash
             desk.done(purpose)
         return tx_hash
-
-
-def _id_of(session: SessionInfo | str) -> str:
-    return session.session_id if isinstance(session, SessionInfo) else session
 
 
 def _check_currency(token: str) -> None:

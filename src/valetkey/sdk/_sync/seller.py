@@ -11,9 +11,11 @@ from valetkey.core.errors import EnvironmentFailure, InvalidInput
 from valetkey.core.escrow import EscrowStatus
 from valetkey.sdk._sync.agent import segment
 from valetkey.sdk._sync.directory import Directory
-from valetkey.sdk._sync.owner import Owner, Session
+from valetkey.sdk._sync.making import Session
+from valetkey.sdk._sync.owner import Owner
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.errors import PlatformError, RateLimited
+from valetkey.sdk.limits import Rules
 from valetkey.sdk.payloads import disclosure_of, opened
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.seam import sleep
@@ -188,14 +190,9 @@ class SellerAgent(Directory, Owner):
         self._need_signer()
         made = self._create_session(
             role="seller",
-            budget=0,
             expiry=expiry,
-            services=allowed_service_ids or [],
+            rules=Rules(budget=0, services=allowed_service_ids or ()),
             label=label,
-            per_spend=None,
-            windows={},
-            spends_max=None,
-            not_before=None,
         )
         kept = False
         try:

@@ -1,0 +1,208 @@
+"""An owner's sessions and their keys: made, rotated, kept as recovery copies, and opened again."""
+
+import base64
+import secrets
+from contextlib import suppress
+from dataclasses import replace
+from typing import Literal
+
+import msgspec
+
+from valetkey.core.errors import InvalidInput
+from valetkey.core.money import to_decimal
+from valetkey.core.policy import Policy
+from valetkey.crypto.keys import PrivateKey
+from valetkey.crypto.secret import Secret
+from valetkey.sdk import recovery
+from valetkey.sdk._async.agent import segment
+from valetkey.sdk._async.fleet import AsyncFleet, id_of
+from valetkey.sdk.amounts import Amount, usdc_of, usdc_units
+from valetkey.sdk.errors import Conflict, NotFound, RecoveryFailed
+from valetkey.sdk.limits import Rules, policy_of
+from valetkey.sdk.session_info import SessionInfo, info_of
+from valetkey.wire.bundle import BUNDLE_PREFIX, Bundle
+from valetkey.wire.child_bundle import parse_child
+from valetkey.wire.http import IDEMPOTENCY_HEADER
+from valetkey.wire.sessions import (
+    CreatedSession,
+    CreateSessionRequest,
+    RecoveryBody,
+    RotateSessionRequest,
+)
+from valetkey.wire.timestamps import unix_seconds
+
+GRACE_SECONDS = 60
+
+Session = SessionInfo | str | Secret
+"""A session as its maker holds it, its id, or its bundle."""
+
+
+class AsyncSessionMaker(AsyncFleet):
+    """The part of an owner that makes sessions and looks after their keys."""
+
+    async def rotate_session(
+        self,
+        session: SessionInfo | str,
+        *,
+        grace_seconds: int = GRACE_SECONDS,
+        carry: bool = True,
+        expiry: int | None = None,
+        budget_usdc: Amount | msgspec.UnsetType | None = msgspec.UNSET,
+        label: str | None = None,
+    ) -> SessionInfo:
+        """Put a session with new keys in the place of one, under the same rules unless others are named.
+
+        The old one goes on for `grace_seconds` (3600 at most), and what it spends meanwhile counts in the new one,
+        too. `carry`: what it has spent counts in the new one, in all and in its windows. `expiry` is seconds from
+        now, the old end unless given; `budget_usdc` None is unlimited. The new wallet is empty: what is in the old
+        one is moved by `reclaim_session(new.wallet_address, session=old)`. An owner with a wallet keeps a recovery
+        copy at once. Raises Conflict for a session that is revoked or was rotated.
+        """
+        before = await self.get_session(id_of(session))
+        wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
+        # An amount as JSON carries it; not named at all is neither an amount nor unlimited.
+        wanted = (
+            budget_usdc
+            if budget_usdc is None or isinstance(budget_usdc, msgspec.UnsetType)
+            else usdc_of(budget_usdc)
+        )
+        asked = RotateSessionRequest(
+            session_wallet=wallet.address,
+            e2e_public_key=e2e.public_key_compressed.hex(),
+            expiry=expiry,
+            budget_usdc=wanted,
+            grace_seconds=grace_seconds,
+            carry_over=carry,
+            label=label,
+        )
+        made = await self._make(f"/agents/session/{segment(before.session_id)}/rotate", asked)
+        policy = policy_of(before, unix_seconds(made.expires_at))
+        if not isinstance(wanted, msgspec.UnsetType):
+            policy = replace(policy, budget=None if wanted is None else usdc_units(wanted))
+        rotated = _info(made, before.agent_id, policy, wallet, e2e)
+        if self._signer is not None:
+            await self.keep_recovery(rotated)
+        return rotated
+
+    async def refresh_session(self, session: SessionInfo | str) -> SessionInfo:
+        """A session with the end and the budget that it has now, to hand it over again after `extend_session`.
+
+        It is named by its info, or by its id: its recovery copy is opened then. Raises NotFound, RecoveryFailed.
+        """
+        view = await self.get_session(id_of(session))
+        policy = policy_of(view, view.expiry)
+        budget = None if policy.budget is None else to_decimal(policy.budget, policy.decimals)
+        bundle = replace(await self._keys(session), budget_usdc=budget, expiry=policy.expires_at)
+        return info_of(view.session_id, bundle, policy)
+
+    async def keep_recovery(self, session: SessionInfo) -> None:
+        """Store the session's keys, sealed to the owner's wallet: in the state folder and on the platform."""
+        name = session.session_id
+        sealed = self._state.read(recovery.ROOM, name)
+        if sealed is None:
+            sealed = recovery.seal_recovery(self._need_signer(), name, session.bundle)
+            self._state.write(recovery.ROOM, name, sealed)
+        body = RecoveryBody(recovery=base64.b64encode(sealed).decode("ascii"))
+        path = f"/agents/session/{segment(name)}/recovery"
+        is_kept = True
+        try:
+            await self._client.send("PUT", path, RecoveryBody, body, repeat=True)
+        except Conflict:
+            is_kept = False
+        if not is_kept:
+            # It came from another state folder. Any copy will do, if it opens and holds these keys.
+            sealed = await self._fetch_recovery(name)
+            opened = recovery.open_recovery(self._need_signer(), name, sealed)
+            if not _same_keys(opened, session.bundle):
+                raise RecoveryFailed("the platform keeps a recovery copy of other keys for this session")
+            self._state.write(recovery.ROOM, name, sealed)
+
+    async def recover_session(self, session_id: str) -> SessionInfo:
+        """A session as its maker held it, from its recovery copy; also an ended one.
+
+        After a restart, an interrupted `fund_session` goes on with it. Raises RecoveryFailed.
+        """
+        if session_id.startswith(BUNDLE_PREFIX):
+            raise InvalidInput("a session is recovered by its id")
+        return info_of(session_id, await self._keys(session_id))
+
+    # Inside
+
+    async def _create_session(
+        self,
+        *,
+        role: Literal["buyer", "seller"],
+        expiry: int,
+        rules: Rules,
+        label: str | None = None,
+        delegate: str | None = None,
+        not_before: int | None = None,
+    ) -> SessionInfo:
+        wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
+        asked = CreateSessionRequest(
+            **rules.members(),
+            expiry=expiry,
+            session_wallet=wallet.address,
+            e2e_public_key=e2e.public_key_compressed.hex(),
+            role=role,
+            label=label,
+            not_before=not_before,
+            delegate=delegate,
+        )
+        made = await self._make("/agents/session", asked)
+        if self.agent_id is None:
+            self.agent_id = (await self.get_session(made.session_id)).agent_id
+        policy = policy_of(asked, unix_seconds(made.expires_at))
+        return _info(made, self.agent_id, policy, wallet, e2e)
+
+    async def _make(self, path: str, asked: CreateSessionRequest | RotateSessionRequest) -> CreatedSession:
+        # The platform keeps the answer sealed under this key: one that was lost on the way is asked for again.
+        headers = {IDEMPOTENCY_HEADER: secrets.token_hex(16)}
+        return await self._client.send("POST", path, CreatedSession, asked, headers=headers, repeat=True)
+
+    async def _keys(self, session: Session) -> Bundle:
+        if isinstance(session, SessionInfo):
+            return session.bundle
+        text = session.reveal() if isinstance(session, Secret) else session
+        if text.startswith(BUNDLE_PREFIX):
+            return parse_child(text, None)[0]
+        sealed = self._state.read(recovery.ROOM, text)
+        if sealed is not None:
+            # A damaged file is no reason to give up: the platform keeps the same ciphertext.
+            with suppress(RecoveryFailed):
+                return recovery.open_recovery(self._need_signer(), text, sealed)
+        return recovery.open_recovery(self._need_signer(), text, await self._fetch_recovery(text))
+
+    async def _fetch_recovery(self, session_id: str) -> bytes:
+        path = f"/agents/session/{segment(session_id)}/recovery"
+        kept = None
+        try:
+            kept = await self._client.get(path, RecoveryBody)
+        except NotFound:
+            kept = None
+        if kept is None:
+            raise RecoveryFailed("no recovery copy of this session is kept: it was never funded from here")
+        return base64.b64decode(kept.recovery)
+
+
+def _info(
+    made: CreatedSession, agent_id: str, policy: Policy, wallet: PrivateKey, e2e: PrivateKey
+) -> SessionInfo:
+    bundle = Bundle(
+        token=Secret(made.token),
+        agent_id=agent_id,
+        budget_usdc=None if policy.budget is None else to_decimal(policy.budget, policy.decimals),
+        expiry=policy.expires_at,
+        wallet_private_key=wallet,
+        e2e_private_key=e2e,
+    )
+    return info_of(made.session_id, bundle, policy)
+
+
+def _same_keys(one: Bundle, other: Bundle) -> bool:
+    """Whether two bundles are of one session; its end and its budget may have been extended meanwhile."""
+    return (one.token.reveal(), one.wallet_address, one.e2e_public_key) == (
+        other.token.reveal(),
+        other.wallet_address,
+        other.e2e_public_key,
+    )

@@ -1,0 +1,164 @@
+# Generated from src/valetkey/sdk/_async/fleet.py by scripts/generate_sync.py: edit that file instead.
+"""What an owner does with the sessions that it has: look at them, stop them, let them live longer, end them."""
+
+from collections.abc import Generator
+
+from valetkey.core.errors import InvalidInput
+from valetkey.sdk._sync.agent import Agent, segment
+from valetkey.sdk.amounts import Amount, usdc_of
+from valetkey.sdk.session_info import SessionInfo
+from valetkey.wire.sessions import (
+    ExtendSessionRequest,
+    FleetView,
+    RevokedAll,
+    SessionPage,
+    SessionTree,
+    SessionView,
+)
+
+PAGE = 100
+
+
+class Fleet(Agent):
+    """The part of an owner that looks after its sessions."""
+
+    def sessions(self, *, label: str | None = None) -> list[SessionView]:
+        """Every session of the owner, newest first, ended ones too; those with this label when one is given."""
+        return [session for session in self.iter_sessions(label=label)]
+
+    def list_sessions(
+        self,
+        *,
+        status: str | None = None,
+        role: str | None = None,
+        label: str | None = None,
+        delegate: str | None = None,
+        parent: str | None = None,
+        tree: str | None = None,
+        chain: int | None = None,
+        sort: str = "newest",
+        limit: int = 20,
+        offset: int = 0,
+    ) -> SessionPage:
+        """One page of the owner's sessions, with their number in all.
+
+        `status` is active, pending, exhausted, paused, expired or revoked; `role` buyer or seller; `parent` and
+        `tree` are ids of sessions, `chain` is a chain that a session may spend on; `sort` is newest, oldest, expiry or
+        label; `limit` is 100 at most. Raises InvalidInput.
+        """
+        query = {
+            "status": status,
+            "role": role,
+            "label": label,
+            "delegate": delegate,
+            "parent": parent,
+            "tree": tree,
+            "chain": chain,
+            "sort": sort,
+            "limit": limit,
+            "offset": offset,
+        }
+        return self._client.get("/agents/sessions", SessionPage, query)
+
+    def iter_sessions(
+        self,
+        *,
+        status: str | None = None,
+        role: str | None = None,
+        label: str | None = None,
+        delegate: str | None = None,
+        parent: str | None = None,
+        tree: str | None = None,
+        chain: int | None = None,
+        sort: str = "newest",
+    ) -> Generator[SessionView]:
+        """Every session that fits, page by page, each once; the filters are those of `list_sessions`."""
+        seen: set[str] = set()
+        offset = 0
+        while True:
+            page = self.list_sessions(
+                status=status,
+                role=role,
+                label=label,
+                delegate=delegate,
+                parent=parent,
+                tree=tree,
+                chain=chain,
+                sort=sort,
+                limit=PAGE,
+                offset=offset,
+            )
+            for session in page.sessions:
+                # A session that is made meanwhile moves the others on by one.
+                if session.session_id not in seen:
+                    seen.add(session.session_id)
+                    yield session
+            offset += len(page.sessions)
+            if not page.sessions or offset >= page.total:
+                return
+
+    def get_session(self, session_id: str) -> SessionView:
+        """One session of the owner: its policy, what is held, spent and left. Raises NotFound."""
+        return self._client.get(f"/agents/session/{segment(session_id)}", SessionView)
+
+    def tree(self, session: SessionInfo | str) -> list[SessionView]:
+        """A session and all that were made out of it, a parent before its children, each with what it spent."""
+        path = f"/agents/session/{segment(id_of(session))}/tree"
+        return (self._client.get(path, SessionTree)).sessions
+
+    def extend_session(
+        self,
+        session: SessionInfo | str,
+        *,
+        expiry: int | None = None,
+        budget_usdc: Amount | None = None,
+    ) -> SessionView:
+        """Let a session live longer, spend more, or both; its keys and its token stay.
+
+        `expiry` is seconds from now, no less than are left; `budget_usdc` is the new budget in all, no less than it
+        was. Bundles that were handed out say the old end: `refresh_session` makes one for a delegate that starts
+        after it. What waits for approval is asked anew. Raises InvalidInput, SessionExpired, SessionRevoked.
+        """
+        if expiry is None and budget_usdc is None:
+            raise InvalidInput("an extension has a later end, a larger budget, or both")
+        asked = ExtendSessionRequest(
+            expiry=expiry, budget_usdc=None if budget_usdc is None else usdc_of(budget_usdc)
+        )
+        path = f"/agents/session/{segment(id_of(session))}/extend"
+        return self._client.send("POST", path, SessionView, asked, repeat=True)
+
+    def revoke_session(self, session: SessionInfo | str) -> SessionView:
+        """End a session for ever. When this returns its token is dead everywhere; then reclaim its money.
+
+        What was made out of it ends with it. A delegate may so end its own session, and those that it made.
+        """
+        path = f"/agents/session/{segment(id_of(session))}"
+        return self._client.send("DELETE", path, SessionView, repeat=True)
+
+    def pause_session(self, session: SessionInfo | str) -> SessionView:
+        """Stop a session for a while: it buys nothing until `resume_session`. What was bought goes its way."""
+        path = f"/agents/session/{segment(id_of(session))}/pause"
+        return self._client.send("POST", path, SessionView, repeat=True)
+
+    def resume_session(self, session: SessionInfo | str) -> SessionView:
+        """Let a paused session go on."""
+        path = f"/agents/session/{segment(id_of(session))}/resume"
+        return self._client.send("POST", path, SessionView, repeat=True)
+
+    def freeze(self) -> FleetView:
+        """Stop every session of the owner at once, those that are made meanwhile too. When this returns, none buys."""
+        return self._client.send("POST", "/agents/sessions/freeze", FleetView, repeat=True)
+
+    def thaw(self) -> FleetView:
+        """Let the owner's sessions go on; one that was paused by itself stays paused."""
+        return self._client.send("POST", "/agents/sessions/thaw", FleetView, repeat=True)
+
+    def revoke_all_sessions(self) -> int:
+        """Revoke every session of the owner for ever; how many this call revoked. Then reclaim their money."""
+        answer = self._client.send("POST", "/agents/sessions/revoke", RevokedAll, repeat=True)
+        return answer.revoked
+
+
+def id_of(session: SessionInfo | str) -> str:
+    """The id of a session that is named by its info or its id."""
+    return session.session_id if isinstance(session, SessionInfo) else session

@@ -1,0 +1,72 @@
+"""What a spend asks for, as JSON; and the refusals that the SDK itself makes out of how a spend stands."""
+
+import re
+
+from valetkey.core.errors import InvalidInput
+from valetkey.core.refusal import Code
+from valetkey.sdk.amounts import Amount
+from valetkey.sdk.errors import ApprovalRequired, HoldEnded
+from valetkey.sdk.limits import amount_of
+from valetkey.wire.errors import CODES
+from valetkey.wire.spends import SpendBody, SpendView
+
+_ASSET = re.compile(r"eip155:([0-9]{1,18})/(?:erc20:(0x[0-9a-fA-F]{40})|slip44:60)", re.ASCII)
+
+
+def spend_body(
+    amount: Amount,
+    currency: str,
+    asset: str | None,
+    payee: str | None,
+    operation: str,
+    service_id: str | None,
+    note: str | None,
+    seconds: int,
+) -> SpendBody:
+    """A spend on the wire. `asset` is a CAIP-19 id, None for the platform's own. Raises InvalidAmount, InvalidInput."""
+    chain_id, token = (None, None) if asset is None else _chain_and_token(asset)
+    return SpendBody(
+        amount=amount_of(amount, currency),
+        currency=currency,
+        chain_id=chain_id,
+        token=token,
+        payee=payee,
+        operation=operation,
+        service_id=service_id,
+        note=note,
+        seconds=seconds,
+    )
+
+
+def approval_required(view: SpendView) -> ApprovalRequired:
+    """What is raised for a spend that waits for its owner."""
+    code = Code.APPROVAL_REQUIRED
+    message = f"{view.amount} {view.currency} wait for the owner's approval until {view.expires_at}"
+    reason = {
+        "code": str(code),
+        "rule": "approval_above",
+        "message": message,
+        "asked": view.amount,
+        "hint": "wait for the approval, or repeat the request when the owner has given it",
+        "currency": view.currency,
+        "approvable": True,
+        "approvalId": view.spend_id,
+        "sessionId": view.session_id,
+    }
+    return ApprovalRequired(
+        message, code=str(code), status=CODES[code].http_status, details={**reason, "reasons": [reason]}
+    )
+
+
+def hold_ended(view: SpendView) -> HoldEnded:
+    """What is raised for a spend that gave its money back: rejected, voided, or over."""
+    code = Code.HOLD_ENDED
+    message = f"this spend is {view.state}: its money was given back, so nothing may be paid from it"
+    return HoldEnded(message, code=str(code), status=CODES[code].http_status)
+
+
+def _chain_and_token(asset: str) -> tuple[int, str | None]:
+    found = _ASSET.fullmatch(asset)
+    if found is None:
+        raise InvalidInput("an asset is a CAIP-19 id, such as eip155:84532/erc20:0x036c...", field="asset")
+    return int(found[1]), found[2]
