@@ -20,7 +20,7 @@ from valetkey import (
     SessionInfo,
     SessionRevoked,
 )
-from valetkey.sdk.errors import ChainNotAllowed, PayeeNotAllowed, TreeTooDeep, Unauthenticated
+from valetkey.sdk.errors import ChainNotAllowed, OwnerOnly, PayeeNotAllowed, TreeTooDeep, Unauthenticated
 
 PAYEE = "0x" + "ab" * 20
 
@@ -152,6 +152,23 @@ def test_a_child_for_a_client_that_knows_eight_fields_alone(world: World) -> Non
     assert world.delegate(plain).session == view
     with pytest.raises(NotConfigured):
         agent.register_child(world.owner().create_session(1))
+
+
+def test_OWNER_CAN_ALWAYS_RECLAIM_what_a_child_holds(world: World) -> None:
+    owner = world.owner()
+    parent = owner.create_session(50)
+    child = parent.attenuate(5)
+    delegate = world.delegate(parent)
+    # Nobody but the owner keeps a recovery copy, so nobody else sends money there.
+    with pytest.raises(OwnerOnly):
+        delegate.fund_session(child, amount=1)
+    assert world.has(child.wallet_address) == (0, 0)
+    owner.fund_session(child, amount=3)
+    assert owner.recover_session(child.session_id).bundle.serialize() == child.bundle.serialize()
+    owner.revoke_session(parent)
+    assert owner.reclaim_session(owner.wallet_address, session=child.session_id) is not None
+    assert owner.reclaim_session(owner.wallet_address, session=child.serialize()) is None
+    assert world.has(child.wallet_address)[0] == 0
 
 
 def test_a_line_ends_somewhere(world: World) -> None:
