@@ -95,7 +95,19 @@ def test_NARROW_ONLY_what_is_wider_is_refused_at_once(world: World) -> None:
             with pytest.raises(NotNarrower) as caught:
                 parent.attenuate(**rules)
             assert (caught.value.rule, caught.value.code, caught.value.status) == (rule, "not_narrower", 403)
-    for rules in ({"allowed_service_ids": []}, {"allowed_payees": PAYEE}, {"without": ["USDC"]}):
+    meaningless: list[dict[str, Any]] = [
+        {"allowed_service_ids": []},
+        {"allowed_payees": PAYEE},
+        {"allowed_payees": ["nobody"]},
+        {"without": ["USDC"]},
+        {"label": "x" * 201},
+        {"expiry": 60.5},
+        {"spends_max": True},
+        {"budget_usdc": float("nan")},
+        {"budget_usdc": "0.0000001"},
+        {"not_before": 2**40},
+    ]
+    for rules in meaningless:
         with pytest.raises(InvalidInput):
             agent.attenuate(**rules)
     poorer = world.delegate(agent.attenuate(without=["ETH"]))
