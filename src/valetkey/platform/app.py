@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -27,14 +27,23 @@ from valetkey.stores.sqlite import open_store
 from valetkey.wire.network import CHAIN_NAMES
 
 
-def create_app(settings: Settings) -> Starlette:
+Opener = Callable[[Settings], Awaitable[Stores]]
+"""Opens the database that the settings name."""
+
+
+async def open_stores(settings: Settings) -> Stores:
+    """The store of a platform. Raises StoreUnreadable, StoreFailed."""
+    return open_store(settings.database)
+
+
+def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
     """The platform as an ASGI application. Store and chains open when it starts and close when it stops."""
     log = make_log()
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        store: Stores = open_store(settings.database)
+        store = await opener(settings)
         platform = _compose(settings, store, metrics)
         app.state.platform = platform
         tasks = background.start(platform, log)
