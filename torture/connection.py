@@ -1,6 +1,7 @@
 """One keep-alive HTTP connection that costs a client next to nothing, and that can be dropped in the middle."""
 
 import asyncio
+from typing import cast
 
 
 class Lost(Exception):
@@ -53,8 +54,8 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are none of asyncio's classes.
+        self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._answer is not None and not self._answer.done():
