@@ -1,1 +1,1 @@
-"""The ledger under kill -9, clock jumps, lost answers, retries and restarts: `make torture`. Nothing here is shipped."""
+"""The ledger under kill -9, clock jumps, lost answers, retries and restarts: `make torture`. Not shipped."""

@@ -4,7 +4,7 @@ import argparse
 import secrets
 import sys
 
-from torture.plan import FULL_SECONDS, Plan, printed
+from torture.plan import FULL_SECONDS, SESSIONS, Plan, printed
 from torture.run import Outcome, torture
 
 SHOWN = 20
@@ -17,18 +17,27 @@ def main() -> int:
     parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--seconds", type=float, default=FULL_SECONDS)
     parser.add_argument("--seed", type=int, help="the seed of an earlier run; chosen and printed when absent")
-    parser.add_argument("--racy", action="store_true", help="a gate that is broken on purpose: it must be caught")
-    parser.add_argument("--plan", action="store_true", help="print what a run of this seed does, and do nothing")
-    parser.add_argument("--actions", type=int, default=5, help="how many actions of each client the plan shows")
+    parser.add_argument("--sessions", type=int, default=SESSIONS, help="how many there are beside the tree")
+    parser.add_argument(
+        "--racy", action="store_true", help="a gate that is broken on purpose: it must be caught"
+    )
+    parser.add_argument(
+        "--plan", action="store_true", help="print what a run of this seed does, and do nothing"
+    )
+    parser.add_argument(
+        "--actions", type=int, default=5, help="how many actions of each client the plan shows"
+    )
     told = parser.parse_args()
     seed = secrets.randbelow(2**31) if told.seed is None else told.seed
     if told.plan:
         is_shared = told.store == "postgres"
-        for line in printed(Plan(seed, told.seconds, 4 if is_shared else 1, is_shared), told.actions):
+        for line in printed(
+            Plan(seed, told.seconds, 4 if is_shared else 1, is_shared, told.sessions), told.actions
+        ):
             print(line)
         return 0
     print(f"torture: {told.store}, {told.seconds:g} s, SEED={seed}", flush=True)
-    outcome = torture(told.store, told.seconds, seed, racy=told.racy)
+    outcome = torture(told.store, told.seconds, seed, racy=told.racy, sessions=told.sessions)
     for line in table(outcome):
         print(line)
     return 1 if outcome.violations else 0
@@ -62,7 +71,9 @@ def table(outcome: Outcome) -> list[str]:
     lines = [f"  {name:<44}{count:>12,}" for name, count in rows]
     lines += [f"  {one}" for one in outcome.violations[:SHOWN]]
     if outcome.violations:
-        again = f"SEED={outcome.plan.seed} DURATION={outcome.plan.seconds:g} STORE={outcome.store} make torture"
+        again = (
+            f"SEED={outcome.plan.seed} DURATION={outcome.plan.seconds:g} STORE={outcome.store} make torture"
+        )
         lines.append(f"  the same plan again: {again}")
     return lines
 

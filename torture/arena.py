@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from torture.connection import Connection, Lost, request
+from torture.connection import Connection, Lost
 from torture.journal import Journal
 from torture.plan import Plan
 from torture.world import World
@@ -95,6 +95,3 @@ class Caller:
     def close(self) -> None:
         for one in self._connections.values():
             one.drop()
-
-
-__all__ = ["Arena", "Caller", "Ended", "request"]

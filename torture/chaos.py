@@ -61,8 +61,12 @@ class Chaos:
         hours = self._slots.offset(event.target) + event.value
         self._slots.set_offset(event.target, max(-HOUR_SECONDS, min(hours, JUMPS_MAX * HOUR_SECONDS)))
 
-    async def _ask(self, method: str, path: str, body: bytes = b"", key: str | None = None) -> tuple[int, bytes]:
-        caller = Caller(self._arena.ports, random.Random(f"{self._arena.plan.seed} owner {next(self._numbers)}"))
+    async def _ask(
+        self, method: str, path: str, body: bytes = b"", key: str | None = None
+    ) -> tuple[int, bytes]:
+        caller = Caller(
+            self._arena.ports, random.Random(f"{self._arena.plan.seed} owner {next(self._numbers)}")
+        )
         try:
             return await caller.insist(request(method, path, self._arena.world.api_key, body, key))
         finally:
@@ -112,7 +116,7 @@ class Chaos:
         self._expect("extend", status, 401, 409)
 
     async def _rotate(self, event: Event) -> None:
-        """New keys for a place; its old token goes on for a while. The same key gives the same answer, token and all."""
+        """New keys for a place, whose old token goes on for a while. The same key is answered the same token."""
         place = self._arena.world.places[event.target]
         key = PrivateKey.generate()
         wanted = {"sessionWallet": key.address, "graceSeconds": GRACE_SECONDS, "carryOver": event.value != 0}
@@ -128,7 +132,9 @@ class Chaos:
         if event.value == 1:
             status, again = await self._ask(*asked)
             if again != body:
-                self._arena.saw(f"IDEMPOTENT: a rotation of {place.session_id} was answered differently again")
+                self._arena.saw(
+                    f"IDEMPOTENT: a rotation of {place.session_id} was answered differently again"
+                )
         data = json.loads(body)["data"]
         place.old_token, place.token = place.token, data["token"]
         place.session_id, place.key = data["sessionId"], key

@@ -129,12 +129,11 @@ def figures(facts: Facts, told: Told) -> Iterator[str]:
 
 def stopped(facts: Facts, told: Told) -> Iterator[str]:
     """REVOKED_IS_DEAD: nothing that was asked for after a revoke, freeze or pause was answered is held."""
-    everywhere = sorted((since, until) for name, since, until in told.stops if not name)
     stops: dict[str, list[tuple[float, float]]] = {}
-    for name, since, until in told.stops:
-        stops.setdefault(name, []).append((since, until))
+    for stopped_id, since, until in told.stops:
+        stops.setdefault(stopped_id, []).append((since, until))
     for one in told.holds:
-        for since, until in everywhere:
+        for since, until in stops.get("", ()):
             if since < one.sent and one.answered < until:
                 yield f"REVOKED_IS_DEAD: hold {one.hold_id} was placed while the owner was frozen"
         name: str | None = one.session_id
@@ -186,7 +185,11 @@ def stories(facts: Facts, told: Told) -> Iterator[str]:
         placed += len(story.holds)
         for hold_id, said in story.holds.items():
             hold = facts.holds.get(hold_id)
-            row = None if hold is None else (hold.session_id, hold.amount, hold.state, hold.captured, hold.refunded)
+            row = (
+                None
+                if hold is None
+                else (hold.session_id, hold.amount, hold.state, hold.captured, hold.refunded)
+            )
             if row != (said.session_id, said.amount, said.state, said.captured, said.refunded):
                 yield f"AUDIT_IS_COMPLETE: hold {hold_id} is {row} and the log says {said}"
     if placed != len(facts.holds):

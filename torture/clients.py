@@ -125,10 +125,14 @@ class Client:
         spend = answer.data
         assert spend is not None
         journal = self._arena.journal
-        journal.write("hold", key, spend.spend_id, spend.session_id, _units(spend.amount), sent, self._arena.now())
+        journal.write(
+            "hold", key, spend.spend_id, spend.session_id, _units(spend.amount), sent, self._arena.now()
+        )
         self._arena.counts["holds"] += 1
         if _units(spend.amount) != action.units:
-            self._arena.saw(f"ACKNOWLEDGED: {action.units} were asked for and {spend.amount} was held for {key}")
+            self._arena.saw(
+                f"ACKNOWLEDGED: {action.units} were asked for and {spend.amount} was held for {key}"
+            )
         if also is not None:
             self._same(key, spend, *also)
         if action.fate == "again":
@@ -173,7 +177,9 @@ class Client:
         status, told = await self._caller.insist(asked)
         answer = self._read(status, told)
         if status == 200 and answer.data is not None:
-            if answer.data.state != state or (state == "captured" and _units(answer.data.captured or "0") != units):
+            if answer.data.state != state or (
+                state == "captured" and _units(answer.data.captured or "0") != units
+            ):
                 self._arena.saw(f"ACKNOWLEDGED: {path} of {own.spend_id} made {answer.data}")
             self._arena.journal.write("moved", own.spend_id, state, units)
             self._arena.counts[path] += 1
@@ -182,7 +188,9 @@ class Client:
                 own.units = units
                 self._own.append(own)
         elif answer.code not in DEAD | SETTLED_LATE:
-            self._arena.saw(f"UNEXPECTED: {path} of a hold that is {own.state} was answered {status} {answer.code}")
+            self._arena.saw(
+                f"UNEXPECTED: {path} of a hold that is {own.state} was answered {status} {answer.code}"
+            )
 
     def _settling(self, action: Action, own: Own) -> tuple[str, str, bytes, str, int]:
         """Who asks for what, the state that is made, and what is captured then."""

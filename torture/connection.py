@@ -83,7 +83,9 @@ def _length(head: bytes) -> int:
     return int(head[at : head.index(b"\r", at)])
 
 
-def request(method: str, path: str, credential: str | None, body: bytes = b"", key: str | None = None) -> bytes:
+def request(
+    method: str, path: str, credential: str | None, body: bytes = b"", key: str | None = None
+) -> bytes:
     """A request's bytes. `key` is its Idempotency-Key."""
     head = f"{method} /api/v1/{path} HTTP/1.1\r\nhost: torture\r\ncontent-length: {len(body)}\r\n"
     if credential is not None:

@@ -75,7 +75,8 @@ def facts_of(tables: Mapping[str, Sequence[Sequence[Any]]], problems: list[str])
         chain.sort(key=lambda one: one[0].seq)
     return Facts(
         sessions={
-            one[0]: Session(*one[:4], json.loads(one[4]), *one[5:7], bool(one[7])) for one in tables["sessions"]
+            one[0]: Session(one[0], one[1], one[2], one[3], json.loads(one[4]), one[5], one[6], bool(one[7]))
+            for one in tables["sessions"]
         },
         figures={session_id: json.loads(text) for session_id, text in tables["spent"]},
         holds={

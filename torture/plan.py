@@ -16,6 +16,9 @@ TREE_PARENTS = (None, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6)
 """The hot tree: node 0 is the root, the others name their parent. Its leaves are three generations below the root."""
 
 LEAVES = tuple(range(7, 15))
+_LEAF_WEIGHTS = (2, 2, 1, 1, 1, 1, 3, 5)
+"""The first two are fought for, the last has no limits but its ancestors'."""
+
 DOOMED = 4
 """The node of the tree that is revoked in the middle of a run, and with it the two below it."""
 
@@ -55,10 +58,8 @@ class Action:
     draw: int
 
 
-PLACES = len(TREE_PARENTS) + SESSIONS
-
 # What clients do, how often of a thousand.
-_WHAT = {"hold": 800, "void": 90, "capture": 60, "sign": 15, "capture_less": 10, "refund": 10, "child": 15}
+_WHAT = {"hold": 850, "void": 70, "capture": 40, "sign": 10, "capture_less": 10, "refund": 10, "child": 10}
 # What becomes of a hold's answer: it is read; the connection is dropped before it; the request is sent twice at once;
 # it is asked for again after the answer; the same key is used for another amount.
 _FATE = {"read": 900, "dropped": 40, "twice": 30, "again": 20, "other_body": 10}
@@ -76,16 +77,27 @@ _OFTEN = {
 }
 _AT_LEAST = {"kill": 4, "jump_server": 4, "jump_client": 4, "revoke": 4, "rotate": 4, "extend": 2, "pause": 1}
 FULL_SECONDS = 120
+RESTARTS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole of a run. `processes`: how many platforms there are; `restarts`: whether the database is restarted."""
+    """The whole of a run.
+
+    processes: how many platforms there are. restarts: whether the database is restarted. sessions: how many there are
+    beside the tree.
+    """
 
     seed: int
     seconds: float
     processes: int
     restarts: bool
+    sessions: int = SESSIONS
+
+    @property
+    def places(self) -> int:
+        """How many sessions are spent from: those of the tree, and those beside it."""
+        return len(TREE_PARENTS) + self.sessions
 
     def events(self) -> list[Event]:
         """The disturbances, in the order of their times."""
@@ -100,31 +112,40 @@ class Plan:
         found.append(Event(round(self.seconds * 0.6, 3), "revoke", DOOMED))
         if self.restarts:
             draw = random.Random(f"{self.seed} restart")
-            for number in range(max(1, round(3 * self.seconds / FULL_SECONDS))):
-                at = self.seconds * (number + draw.uniform(0.3, 0.7)) / max(1, round(3 * self.seconds / FULL_SECONDS))
-                found.append(Event(round(at, 3), "restart_database", value=draw.randrange(2)))
+            count = max(1, round(RESTARTS * self.seconds / FULL_SECONDS))
+            for number in range(count):
+                at = self.seconds * (number + draw.uniform(0.3, 0.7)) / count
+                found.append(Event(round(at, 3), "restart_database", value=number % 2))
         return sorted(found, key=lambda one: (one.at, one.what, one.target))
 
     def _event(self, at: float, what: str, draw: random.Random) -> Event:
         if what == "kill":
             return Event(at, what, draw.randrange(self.processes))
         if what == "jump_server":
-            return Event(at, what, draw.randrange(self.processes), draw.choice((1, 1, 1, -1, -1)) * HOUR_SECONDS)
+            return Event(
+                at, what, draw.randrange(self.processes), draw.choice((1, 1, 1, -1, -1)) * HOUR_SECONDS
+            )
         if what == "jump_client":
             return Event(at, what, draw.randrange(CLIENTS), draw.choice((1, -1)) * HOUR_SECONDS)
         if what in ("rotate", "pause") and draw.random() < 0.3:
             return Event(at, what, draw.choice(LEAVES), draw.randrange(4))
         if what == "extend" and draw.random() < 0.7:
-            return Event(at, what, draw.choice((1, 3, 7, 8)), draw.randrange(1_000_000, 5_000_000))
-        place = draw.randrange(len(TREE_PARENTS), PLACES)
-        return Event(at, what, place, draw.randrange(1_000_000, 5_000_000) if what == "extend" else draw.randrange(4))
+            return Event(at, what, draw.choice((1, 3, 7, 8)), draw.randrange(200_000, 1_000_000))
+        place = draw.randrange(len(TREE_PARENTS), self.places)
+        return Event(
+            at, what, place, draw.randrange(200_000, 1_000_000) if what == "extend" else draw.randrange(4)
+        )
 
     def actions(self, client: int) -> Iterator[Action]:
         """What one client does, without an end."""
         draw = random.Random(f"{self.seed} client {client}")
         whats, fates = (list(_WHAT), list(_WHAT.values())), (list(_FATE), list(_FATE.values()))
         while True:
-            place = draw.choices(LEAVES)[0] if draw.random() < 0.4 else draw.randrange(1, PLACES)
+            place = (
+                draw.choices(LEAVES, _LEAF_WEIGHTS)[0]
+                if draw.random() < 0.4
+                else draw.randrange(1, self.places)
+            )
             yield Action(
                 what=draw.choices(whats[0], whats[1])[0],
                 place=place,

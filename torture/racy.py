@@ -1,4 +1,4 @@
-"""A gate that must be caught: it reads, decides and writes in three steps instead of one. A test double, never shipped."""
+"""A gate that must be caught: it reads, decides and writes in three steps instead of one. A test double."""
 
 from typing import Any
 
@@ -23,7 +23,8 @@ def racy(store: Any) -> Any:
         wanted = PlaceHold(spend.hold_id, spend.request, spend.expires_at)
         after = apply(State(lineage[0], None, lineage[1:]), wanted, store.clock.now())
         if isinstance(after, Refused):
-            return await honest(spend, idempotency, asking)
+            refused: SpendRecord | Refused = await honest(spend, idempotency, asking)
+            return refused
 
         def write(book: Book) -> SpendRecord | Refused:
             known = None if idempotency is None else placing.subject(book, idempotency)

@@ -93,7 +93,7 @@ class Story:
                 # Only its end and its budget are new: what its windows hold stays.
                 self.sessions[session_id].policy = json.loads(facts["policy"])
             case Kind.ROTATED:
-                self._rotate(session_id, facts, entry.at)
+                self._rotate(session_id, facts)
             case Kind.REVOKED:
                 self.sessions[session_id].revoked = True
             case Kind.PAUSED | Kind.RESUMED:
@@ -116,18 +116,21 @@ class Story:
             wanted = self.sessions[wanted].parent
         return found
 
-    def _rotate(self, session_id: str, facts: dict[str, Any], at: int) -> None:
+    def _rotate(self, session_id: str, facts: dict[str, Any]) -> None:
         old, new = self.sessions[session_id], self.sessions[facts["successor"]]
         old.parent = facts["successor"]
         old.policy["expires_at"] = facts["ends"]
         if not facts["carried"]:
             return
         new.counting, new.total, new.restored = dict(old.counting), old.total, old.restored
-        for hold_id in old.counting:
-            self.holds[hold_id].where.append(facts["successor"])
-        for before, after in zip(old.recent, new.recent, strict=True):
-            before.at(at)
-            after.holds, after.inside, after.total = deque(before.holds), dict(before.inside), before.total
+        for hold_id in sorted(old.counting, key=lambda one: self.holds[one].placed_at):
+            hold = self.holds[hold_id]
+            hold.where.append(facts["successor"])
+            for recent in new.recent:
+                # A refund restores budgets, and never what was spent lately.
+                recent.add(
+                    hold.placed_at, hold_id, hold.captured if hold.state == "captured" else hold.amount
+                )
 
     def _place(self, session_id: str, facts: dict[str, Any], entry: Entry) -> Iterator[str]:
         hold_id, amount, at = facts["hold"], int(facts["amount"]), entry.at

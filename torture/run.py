@@ -24,7 +24,7 @@ from torture.chaos import Chaos
 from torture.clients import Client
 from torture.clocks import Slots
 from torture.facts import Facts
-from torture.plan import CLIENTS, Plan
+from torture.plan import CLIENTS, SESSIONS, Plan
 from torture.serving import Config
 from torture.stores import Engine, engine
 from torture.world import prepare
@@ -33,7 +33,6 @@ NOWHERE = "http://127.0.0.1:1"
 ADDRESS = "0x036CbD53842c5426634e7929541eC2318f3dCF7e"
 BACKLOG = 512
 STOP_SECONDS = 30
-LOG_TAIL = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +48,21 @@ class Outcome:
     checked_seconds: float
 
 
-def torture(store: str, seconds: float, seed: int, *, racy: bool = False) -> Outcome:
-    """Run and check. Raises Ended when the platforms stop answering."""
+def torture(
+    store: str, seconds: float, seed: int, *, racy: bool = False, sessions: int = SESSIONS
+) -> Outcome:
+    """Run and check. Raises Ended when the platforms stop answering before anything was disturbed."""
     with tempfile.TemporaryDirectory(prefix="valetkey-torture-") as name:
         folder = Path(name)
         database = engine(store, folder)
         try:
-            return _tortured(database, folder, seconds, seed, racy=racy)
+            plan = Plan(seed, seconds, database.processes, database.can_restart, sessions)
+            return _tortured(database, folder, plan, racy=racy)
         finally:
             database.close()
 
 
-def _tortured(database: Engine, folder: Path, seconds: float, seed: int, *, racy: bool) -> Outcome:
-    plan = Plan(seed, seconds, database.processes, database.can_restart)
+def _tortured(database: Engine, folder: Path, plan: Plan, *, racy: bool) -> Outcome:
     slots_file, journal_file, log = folder / "slots", folder / "journal", folder / "log"
     slots = Slots(slots_file, plan.processes)
     began = time.monotonic()
@@ -92,7 +93,7 @@ async def _prepare(plan: Plan, ports: list[int], path: Path) -> Arena:
         finally:
             free.put_nowait(caller)
 
-    world = await prepare(ask)
+    world = await prepare(ask, plan.places)
     for one in callers:
         one.close()
     return Arena(plan, ports, journal.Journal(path), world)
@@ -164,5 +165,9 @@ def _bugs(log: Path) -> Iterator[str]:
     """What the platforms themselves call a bug, and whatever ended one of them that nobody killed."""
     with log.open("r", errors="replace") as lines:
         for line in lines:
-            if '"event": "bug"' in line or "background_task_broke" in line or line.startswith(("Traceback", "ended by")):
+            if (
+                '"event": "bug"' in line
+                or "background_task_broke" in line
+                or line.startswith(("Traceback", "ended by"))
+            ):
                 yield f"PLATFORM: {line.strip()[:300]}"

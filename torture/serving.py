@@ -1,4 +1,4 @@
-"""Platform processes to be killed. `python -m torture.serving CONFIG` forks them and puts a new one in a dead one's place.
+"""Platform processes to be killed: `python -m torture.serving CONFIG` forks them, and a new one for each that dies.
 
 Each is the platform as `valetkey serve` runs it: settings, routes, background tasks, uvicorn with the bounded protocol.
 Its machine's clock can be set, and the opener of its store is that of the run. Forking from a process that has
@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 import uvicorn
+import web3  # noqa: F401 - what a platform imports late, every new one has from the beginning
 
 from torture.clocks import Slots, jumping
 from torture.stores import opener

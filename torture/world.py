@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torture.connection import request
-from torture.plan import SESSIONS, TREE_PARENTS
+from torture.plan import TREE_PARENTS
 from valetkey.core.tree import Narrowing
 from valetkey.core.windows import Window
 from valetkey.crypto.credentials import credential_hash, new_session_token
@@ -51,18 +51,18 @@ class World:
 # a number of spends, and two leaves with nothing but their ancestors' limits.
 _ROOT_UNITS = 2_000 * USDC
 _NARROWINGS: dict[int, Narrowing] = {
-    1: Narrowing(budget=20 * USDC),
-    3: Narrowing(budget=8 * USDC),
-    5: Narrowing(windows=(Window(10, USDC),)),
-    7: Narrowing(budget=3 * USDC),
-    8: Narrowing(budget=3 * USDC),
-    12: Narrowing(windows=(Window(60, USDC), Window(300, 3 * USDC))),
-    13: Narrowing(spends_max=4_000),
+    1: Narrowing(budget=2 * USDC),
+    3: Narrowing(budget=USDC * 3 // 4),
+    5: Narrowing(windows=(Window(10, USDC // 2),)),
+    7: Narrowing(budget=USDC // 4),
+    8: Narrowing(budget=USDC // 4),
+    12: Narrowing(windows=(Window(60, USDC // 2), Window(300, 2 * USDC))),
+    13: Narrowing(spends_max=2_000),
 }
 
 
-async def prepare(ask: Ask) -> World:
-    """Make all of it over HTTP, while nothing is disturbed yet."""
+async def prepare(ask: Ask, places: int) -> World:
+    """Make all of so many places over HTTP, while nothing is disturbed yet."""
     api_key = await _register(ask)
     limiter = asyncio.Semaphore(AT_ONCE)
 
@@ -70,16 +70,12 @@ async def prepare(ask: Ask) -> World:
         async with limiter:
             return await _session(ask, api_key, number)
 
-    root, *others = await asyncio.gather(*(one(number) for number in [0, *_plain()]))
+    root, *others = await asyncio.gather(*(one(number) for number in [0, *range(len(TREE_PARENTS), places)]))
     tree = [root]
     for number, parent in list(enumerate(TREE_PARENTS))[1:]:
         assert parent is not None
         tree.append(await child(ask, tree[parent], number, _NARROWINGS.get(number, Narrowing())))
     return World(api_key, tree + others)
-
-
-def _plain() -> range:
-    return range(len(TREE_PARENTS), len(TREE_PARENTS) + SESSIONS)
 
 
 async def child(ask: Ask, parent: Place, number: int, narrowing: Narrowing) -> Place:
@@ -123,7 +119,7 @@ def _rules(number: int) -> tuple[int | None, dict[str, Any]]:
         return _ROOT_UNITS, {}
     kind = number % 10
     if kind < 3:
-        return 3 * USDC // 10, {"refundsRestore": kind == 0}
+        return USDC // 5, {"refundsRestore": kind == 0}
     if kind < 5:
         return None, {"windows": [{"seconds": 30, "limitUsdc": 0.1}]}
     return 100 * USDC, {"spendsMax": 1_000 if kind == 5 else None}
