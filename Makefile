@@ -32,10 +32,14 @@ demo: $(VENV)/.runtime  ## play one delegated purchase from end to end on an emb
 dev: $(VENV)/.runtime  ## start chain, contracts and platform on loopback; Ctrl-C stops them
 	@$(BIN)/valetkey dev
 
-test: $(VENV)/.dev  ## the fast tier, on two workers
+.PHONY: postgres
+postgres:        # PostgreSQL's programs, installed when they are absent and this may be done
+	@scripts/need_postgres.sh
+
+test: $(VENV)/.dev postgres  ## the fast tier, on two workers
 	@$(PYTEST) -n 2 -q -m "not slow"
 
-test-slow: $(VENV)/.dev  ## the long runs as well
+test-slow: $(VENV)/.dev postgres  ## the long runs as well
 	@HYPOTHESIS_PROFILE=slow $(PYTEST) -n 2 -q
 
 coverage: $(VENV)/.dev  ## line and branch coverage of core, crypto and wire; below 95 % of either fails

@@ -114,8 +114,8 @@ def test_one_spend_gate() -> None:
     allowed = {
         # decide: the ledger's rules, and what only asks what it would say (the dry run, the replay)
         "decide": {"core/ledger.py", "core/replay.py", "engine/gate.py"},
-        # apply: the book of every store, inside its transaction
-        "apply": {"stores/book/placing.py", "stores/book/settling.py"},
+        # apply: the book of every store, inside its transaction; a replay changes nothing but its own copy
+        "apply": {"stores/book/placing.py", "stores/book/settling.py", "core/replay.py"},
         # place and hold_spend: the gate, and a store's own plumbing
         "place": {"engine/gate.py"},
         "hold_spend": {"engine/gate.py", "platform/spends/service.py"},
