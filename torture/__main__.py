@@ -6,6 +6,7 @@ import sys
 
 from torture.plan import FULL_SECONDS, SESSIONS, Plan, printed
 from torture.run import Outcome, torture
+from torture.stores import KINDS
 
 SHOWN = 20
 """So many violations are printed; the others are counted."""
@@ -14,7 +15,7 @@ SHOWN = 20
 def main() -> int:
     """Read the arguments, run or print the plan. The exit code."""
     parser = argparse.ArgumentParser(prog="python -m torture", description=main.__doc__)
-    parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
+    parser.add_argument("--store", choices=sorted(KINDS), default="sqlite")
     parser.add_argument("--seconds", type=float, default=FULL_SECONDS)
     parser.add_argument("--seed", type=int, help="the seed of an earlier run; chosen and printed when absent")
     parser.add_argument("--sessions", type=int, default=SESSIONS, help="how many there are beside the tree")
@@ -30,10 +31,9 @@ def main() -> int:
     told = parser.parse_args()
     seed = secrets.randbelow(2**31) if told.seed is None else told.seed
     if told.plan:
-        is_shared = told.store == "postgres"
-        for line in printed(
-            Plan(seed, told.seconds, 4 if is_shared else 1, is_shared, told.sessions), told.actions
-        ):
+        kind = KINDS[told.store]
+        plan = Plan(seed, told.seconds, kind.processes, kind.can_restart, told.sessions)
+        for line in printed(plan, told.actions):
             print(line)
         return 0
     print(f"torture: {told.store}, {told.seconds:g} s, SEED={seed}", flush=True)

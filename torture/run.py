@@ -25,7 +25,7 @@ from torture.clients import Client
 from torture.clocks import Slots
 from torture.facts import Facts
 from torture.plan import CLIENTS, SESSIONS, Plan
-from torture.serving import Config
+from torture.serving import NOT_STARTED, Config
 from torture.stores import Engine, engine
 from torture.world import prepare
 
@@ -33,6 +33,7 @@ NOWHERE = "http://127.0.0.1:1"
 ADDRESS = "0x036CbD53842c5426634e7929541eC2318f3dCF7e"
 BACKLOG = 512
 STOP_SECONDS = 30
+_BUGS = ('"event": "bug"', "background_task_broke", "ended by itself", "broke: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def _tortured(database: Engine, folder: Path, plan: Plan, *, racy: bool) -> Outc
     facts = database.read()
     with journal_file.open("rb") as lines:
         told = journal.read(lines)
-    violations = checking.check(facts, told) + list(_bugs(log))
+    violations = checking.check(facts, told) + list(_bugs(log, can_miss=database.can_restart))
     return Outcome(plan, database.name, arena.counts, facts, violations, prepared, time.monotonic() - began)
 
 
@@ -161,13 +162,14 @@ def _environ(folder: Path) -> dict[str, str]:
     }
 
 
-def _bugs(log: Path) -> Iterator[str]:
-    """What the platforms themselves call a bug, and whatever ended one of them that nobody killed."""
+def _bugs(log: Path, *, can_miss: bool) -> Iterator[str]:
+    """What the platforms themselves call a bug, and whatever ended one of them that nobody killed.
+
+    can_miss: a platform may have been started while its database was not there.
+    """
+    missed = f"ended by itself: {NOT_STARTED}" if can_miss else None
     with log.open("r", errors="replace") as lines:
         for line in lines:
-            if (
-                '"event": "bug"' in line
-                or "background_task_broke" in line
-                or line.startswith(("Traceback", "ended by"))
-            ):
-                yield f"PLATFORM: {line.strip()[:300]}"
+            told = line.strip()
+            if told != missed and any(one in told for one in _BUGS):
+                yield f"PLATFORM: {told[:300]}"

@@ -28,6 +28,9 @@ from valetkey.platform.settings import Settings
 POLL_SECONDS = 0.02
 AGAIN_SECONDS = 0.2
 GRACE_SECONDS = 5
+NOT_STARTED = 3
+"""The exit code of a platform that did not start: its database was not there."""
+
 _DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
 
@@ -49,7 +52,7 @@ def serve(config: Config, slot: int, slots: Slots) -> None:
     time.time = jumping(slots, slot, time.time)
     slots.set_process(slot, os.getpid())
     app = create_app(Settings.from_env(config.environ), opener(config.store, config.url, racy=config.racy))
-    uvicorn.Server(
+    server = uvicorn.Server(
         uvicorn.Config(
             app,
             log_config=None,
@@ -60,7 +63,10 @@ def serve(config: Config, slot: int, slots: Slots) -> None:
             proxy_headers=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-    ).run(sockets=[socket.socket(fileno=config.listeners[slot])])
+    )
+    server.run(sockets=[socket.socket(fileno=config.listeners[slot])])
+    if not server.started:
+        raise SystemExit(NOT_STARTED)
 
 
 def nurse(config: Config) -> None:
@@ -94,8 +100,10 @@ def _fork(config: Config, slot: int, slots: Slots) -> int:
     try:
         serve(config, slot, slots)
         code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else code
     except BaseException as error:  # noqa: BLE001 - the process ends here in any case, and says why
-        print(f"ended by {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        print(f"broke: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
     finally:
         os._exit(code)
     raise AssertionError("unreachable")
