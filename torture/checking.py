@@ -15,6 +15,8 @@ from valetkey.core.audit import GENESIS, Broken, Head, Kind, verify
 SPEND = "spend "
 """What the scope of a spend's idempotency key begins with."""
 
+CLOCK_SECONDS = 2
+
 Check = Callable[[Facts, Told], Iterator[str]]
 
 
@@ -170,6 +172,14 @@ def anchors(facts: Facts, told: Told) -> Iterator[str]:
     for chain_id, (number, _, anchored) in facts.chains.items():
         if anchored > number:
             yield f"AUDIT_IS_COMPLETE: chain {chain_id} is anchored beyond its end"
+
+
+def placed_between(facts: Facts, first: float, last: float) -> Iterator[str]:
+    """CLOCK: where decisions go by the database's clock, no platform's clock moves them."""
+    for hold in facts.holds.values():
+        if not first - CLOCK_SECONDS <= hold.placed_at <= last + CLOCK_SECONDS:
+            off = round(hold.placed_at - last)
+            yield f"CLOCK: hold {hold.id} of {hold.session_id} was placed {off} s after the end of the run"
 
 
 def stories(facts: Facts, told: Told) -> Iterator[str]:

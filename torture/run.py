@@ -66,19 +66,21 @@ def torture(
 def _tortured(database: Engine, folder: Path, plan: Plan, *, racy: bool) -> Outcome:
     slots_file, journal_file, log = folder / "slots", folder / "journal", folder / "log"
     slots = Slots(slots_file, plan.processes)
-    began = time.monotonic()
+    began, clock = time.monotonic(), time.time()
     with _platforms(database, folder, slots_file, log, racy=racy) as ports:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             arena = runner.run(_prepare(plan, ports, journal_file))
             prepared = time.monotonic() - began
             runner.run(_fight(arena, slots, database))
     arena.journal.close()
-    began = time.monotonic()
+    checked = time.monotonic()
     facts = database.read()
     with journal_file.open("rb") as lines:
         told = journal.read(lines)
     violations = checking.check(facts, told) + list(_bugs(log, can_miss=database.can_restart))
-    return Outcome(plan, database.name, arena.counts, facts, violations, prepared, time.monotonic() - began)
+    if database.has_clock:
+        violations += checking.placed_between(facts, clock, clock + time.monotonic() - began)
+    return Outcome(plan, database.name, arena.counts, facts, violations, prepared, time.monotonic() - checked)
 
 
 async def _prepare(plan: Plan, ports: list[int], path: Path) -> Arena:
@@ -165,11 +167,11 @@ def _environ(folder: Path) -> dict[str, str]:
 def _bugs(log: Path, *, can_miss: bool) -> Iterator[str]:
     """What the platforms themselves call a bug, and whatever ended one of them that nobody killed.
 
-    can_miss: a platform may have been started while its database was not there.
+    can_miss: the database was not always there.
     """
-    missed = f"ended by itself: {NOT_STARTED}" if can_miss else None
+    missed = (f"ended by itself: {NOT_STARTED}", "StoreFailed at ") if can_miss else ()
     with log.open("r", errors="replace") as lines:
         for line in lines:
             told = line.strip()
-            if told != missed and any(one in told for one in _BUGS):
+            if any(one in told for one in _BUGS) and not any(one in told for one in missed):
                 yield f"PLATFORM: {told[:300]}"

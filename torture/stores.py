@@ -41,12 +41,16 @@ _racy = racy
 
 
 class Engine(Protocol):
-    """One kind of database. `processes`: how many platforms share it."""
+    """One kind of database.
+
+    processes: how many platforms share it. has_clock: decisions go by a clock of its own.
+    """
 
     name: str
     processes: int
     url: str
     can_restart: bool
+    has_clock: bool
 
     def restart(self, how: int) -> None:
         """Stop it, in order (0) or as a crash would (1), and start it again."""
@@ -65,6 +69,7 @@ class Sqlite:
     name = "sqlite"
     processes = 1
     can_restart = False
+    has_clock = False
 
     def __init__(self, folder: Path) -> None:
         self.url = str(folder / "platform.db")
@@ -96,6 +101,7 @@ class Postgres:
     name = "postgres"
     processes = 4
     can_restart = True
+    has_clock = True
 
     def __init__(self) -> None:
         self._cluster = make_cluster()
