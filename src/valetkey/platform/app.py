@@ -28,6 +28,9 @@ from valetkey.stores.postgres import open_postgres
 from valetkey.stores.sqlite import MEMORY, open_memory_store, open_store
 from valetkey.wire.network import CHAIN_NAMES
 
+Opener = Callable[[Settings], Awaitable[Stores]]
+"""Opens the database that the settings name."""
+
 
 async def open_stores(settings: Settings) -> Stores:
     """The store that the settings name. Raises StoreUnreadable, StoreFailed."""
@@ -36,9 +39,7 @@ async def open_stores(settings: Settings) -> Stores:
     return open_memory_store() if settings.database == MEMORY else open_store(settings.database)
 
 
-def create_app(
-    settings: Settings, opener: Callable[[Settings], Awaitable[Stores]] = open_stores
-) -> Starlette:
+def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
     """The platform as an ASGI application. Store and chains open when it starts and close when it stops."""
     log = make_log()
     metrics = Metrics()
