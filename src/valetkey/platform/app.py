@@ -26,7 +26,6 @@ from valetkey.platform.settings import CHAIN_IDS, NetworkSettings, Settings
 from valetkey.stores.sqlite import open_store
 from valetkey.wire.network import CHAIN_NAMES
 
-
 Opener = Callable[[Settings], Awaitable[Stores]]
 """Opens the database that the settings name."""
 
