@@ -8,6 +8,8 @@ from torture.plan import FULL_SECONDS, SESSIONS, Plan, printed
 from torture.run import Outcome, torture
 from torture.stores import KINDS
 
+FULL_HOLDS = 50_000
+
 SHOWN = 20
 """So many violations are printed; the others are counted."""
 
@@ -49,6 +51,7 @@ def table(outcome: Outcome) -> list[str]:
     refused = {name: count for name, count in counts.items() if name.startswith("refused")}
     rows = [
         ("acknowledged holds", counts["holds"]),
+        (f"of which a full run wants {FULL_HOLDS:,}", "yes" if counts["holds"] >= FULL_HOLDS else "no"),
         ("acknowledged holds per second", round(counts["holds"] / outcome.plan.seconds)),
         ("answers that were asked for again", counts["repeated"]),
         *((name, refused[name]) for name in sorted(refused)),
@@ -68,7 +71,7 @@ def table(outcome: Outcome) -> list[str]:
         ("seconds to check", round(outcome.checked_seconds, 1)),
         ("violations", len(outcome.violations)),
     ]
-    lines = [f"  {name:<44}{count:>12,}" for name, count in rows]
+    lines = [f"  {name:<44}{count if isinstance(count, str) else f'{count:,}':>12}" for name, count in rows]
     lines += [f"  {one}" for one in outcome.violations[:SHOWN]]
     if outcome.violations:
         again = (
