@@ -60,7 +60,7 @@ format: $(VENV)/.dev  ## rewrite the sources in the house's format
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check --fix $(SOURCES)
 
-bench: $(VENV)/.dev  ## print a table of speeds and write bench/results.json
+bench: $(VENV)/.dev postgres  ## print a table of speeds beside their floors and write bench/RESULTS.json
 	@$(BIN)/python -m bench
 
 DURATION ?= 120
@@ -87,4 +87,4 @@ lock:            ## compile the lock files again (needs pip-tools on the PATH)
 	$(LOCK) --extra dev -o requirements-dev.lock pyproject.toml
 
 clean:           ## remove what make made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/results.json
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

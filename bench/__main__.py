@@ -1,29 +1,62 @@
-"""`make bench`: every figure, as a table and as bench/results.json."""
+"""`make bench`: every figure against its floor, as a table and as bench/RESULTS.json.
 
+`--quick` does a hundredth of the work, to see that it runs; `--check` ends with 1 when a bound is not met.
+"""
+
+import argparse
+import asyncio
 import json
-import platform as machine
-from dataclasses import asdict
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from bench import crypto, platform
-from bench.timing import Figure
+from bench import crypto, growth, holds, over_http
+from bench.result import Result
 
-RESULTS = Path(__file__).with_name("results.json")
+RESULTS = Path(__file__).with_name("RESULTS.json")
 
 
-def main() -> None:
+def main() -> int:
     """Take every figure and show it."""
-    figures: list[Figure] = []
-    for title, take in (("crypto and wire, one core", crypto.figures), ("platform", platform.figures)):
-        print(title, flush=True)
-        found = take()
-        figures += found
-        for one in found:
-            print(f"  {one.name:<42}{one.per_second:>12,.0f}/s   ({one.slowest:,.0f} to {one.fastest:,.0f})")
-    told = {"python": machine.python_version(), "machine": machine.machine()}
-    RESULTS.write_text(json.dumps(told | {"figures": [asdict(one) for one in figures]}, indent=1) + "\n")
-    print(f"written to bench/{RESULTS.name}")
+    parser = argparse.ArgumentParser(prog="bench")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--into", type=Path, default=RESULTS)
+    parser.add_argument("only", nargs="*", help="holds, postgres, http, revoke, growth, crypto")
+    asked = parser.parse_args()
+    scale = 100 if asked.quick else 1
+    takers: dict[str, Callable[[], list[Result]]] = {
+        "crypto": crypto.results,
+        "holds": lambda: asyncio.run(holds.sqlite(20_000 // scale)),
+        "postgres": lambda: asyncio.run(holds.postgres(10_000 // scale)),
+        "http": lambda: over_http.holds(10_000 // scale),
+        "revoke": over_http.revokes,
+        "growth": lambda: growth.growth(1_000_000 // scale, 4_000 // scale),
+    }
+    found: list[Result] = []
+    for name, take in takers.items():
+        if asked.only and name not in asked.only:
+            continue
+        for one in take():
+            print(line(one), flush=True)
+            found.append(one)
+    told = {
+        one.name: {"value": one.value, "unit": one.unit, "floor": one.floor, "ratio": one.ratio}
+        for one in found
+    }
+    asked.into.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    missed = [one.name for one in found if not one.met]
+    print(f"{len(found)} figures, {len(missed)} not as wanted" + "".join(f"\n  {name}" for name in missed))
+    return 1 if missed and asked.check else 0
+
+
+def line(one: Result) -> str:
+    """A row of the table."""
+    floor = "" if one.floor is None else f"{one.floor:>12,.1f}"
+    ratio = "" if one.ratio is None else f"{one.ratio:>7.2f}"
+    judged = "" if not one.bound else f"{one.bound:<14}{'ok' if one.met else 'NOT MET':<8}"
+    return f"{one.name:<62}{one.value:>12,.1f} {one.unit:<4}{floor:>12}{ratio:>7}  {judged:<22}{one.note}"
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

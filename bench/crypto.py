@@ -2,6 +2,7 @@
 
 import time
 
+from bench.result import Result
 from bench.timing import Figure, measure
 from valetkey.crypto.keys import PrivateKey, keccak256, session_key_hash
 from valetkey.crypto.secret import Secret
@@ -13,8 +14,12 @@ from valetkey.wire.webhooks import sign_header, verify_header
 PAYLOAD = {"text": "a" * 1_000}
 
 
-def figures() -> list[Figure]:
-    """One figure for each operation."""
+def results() -> list[Result]:
+    """One figure for each operation: no other library does the same here, so there is no floor."""
+    return [Result(one.name, one.per_second, "1/s") for one in _figures()]
+
+
+def _figures() -> list[Figure]:
     ours, theirs = PrivateKey.generate(), PrivateKey.generate()
     bundle = Bundle(
         token=Secret("abba_session_" + "0" * 64),

@@ -30,8 +30,3 @@ def measure(name: str, work: Callable[[], object]) -> Figure:
             count += 1
         rates.append(count / spent)
     return Figure(name, statistics.median(rates), min(rates), max(rates))
-
-
-def figure(name: str, rates: list[float]) -> Figure:
-    """A figure from rates that were taken elsewhere."""
-    return Figure(name, statistics.median(rates), min(rates), max(rates))
