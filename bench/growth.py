@@ -22,14 +22,15 @@ FEW = 10
 _HOLDS = (
     "INSERT INTO holds (id, owner_id, session_id, request, amount, state, placed_at, expires_at, captured, refunded,"
     " settled_at, terms, lapses) WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < ?)"
-    " SELECT printf('hld_%016x%09d', x * 2654435761 % 4294967296, x), ?, ?, ?, '1000', 'captured', 1, 2, '1000', '0', 3,"
-    " 1, 0 FROM n"
+    " SELECT printf('hld_%016x%09d', x * 2654435761 % 4294967296, x), ?, ?, ?, '1000', 'captured', 1, 2, '1000', '0',"
+    " 3, 1, 0 FROM n"
 )
 _NUMBERS = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < ?)"
 _ID = "printf('ses_%016x%09d', x * 2654435761 % 4294967296, x)"
 _SESSIONS = (
     "INSERT INTO sessions (id, owner_id, tree_id, depth, role, policy, policy_version, not_before, expires_at,"
-    f" created_at, carried, alias) {_NUMBERS} SELECT {_ID}, ?, {_ID}, 0, 'buyer', ?, 1, 0, 4000000000, 1, 0, 'byr' || x FROM n"
+    f" created_at, carried, alias) {_NUMBERS} SELECT {_ID}, ?, {_ID}, 0, 'buyer', ?, 1, 0, 4000000000, 1, 0,"
+    " 'byr' || x FROM n"
 )
 _CHAINS = (
     "INSERT INTO chains (id, owner_id, number, head, at, sessions)"

@@ -133,9 +133,11 @@ class SqliteBook:
         self._spent: set[str] = set()
         self._ends: dict[str, tuple[str, Head, int]] = {}
         self._entries: list[tuple[Fact | bytes, ...]] = []
+        self._holds: dict[str, dict[str, Fact | bytes]] = {}
 
     def flush(self) -> None:
         """Write what was kept back. Whoever reads the tables themselves afterwards sees all of it."""
+        self._flush_holds()
         spent = [self._sessions[name] for name in self._spent]
         self._db.executemany(_SPENT, [(spent_text(one), int(exhausted(one)), one.id) for one in spent])
         self._db.executemany(_ENTRY, self._entries)
@@ -171,12 +173,14 @@ class SqliteBook:
         return tuple(found)
 
     def spend_record(self, hold_id: str) -> SpendRecord:
+        self._flush_holds()
         found = find_spend(self._db, hold_id)
         if found is None:
             raise Contradiction("there is no such hold")
         return found
 
     def undecided(self, session_id: str, request: SpendRequest) -> Hold | None:
+        self._flush_holds()
         found = row(self._db, _UNDECIDED, session_id, request_text(request))
         return spend_of(found).hold if found else None
 
@@ -227,11 +231,22 @@ class SqliteBook:
         self._db.execute("INSERT INTO credentials (hash, session_id) VALUES (?, ?)", (token_hash, session.id))
 
     def write_hold(self, hold: Hold, owner_id: str, note: str | None = None) -> None:
-        self._db.execute(_HOLD, hold_values(hold) | {"owner_id": owner_id, "note": note})
+        before = self._holds.get(hold.id)
+        values = hold_values(hold) | {
+            "owner_id": owner_id,
+            "note": note if before is None else before["note"],
+        }
+        self._holds[hold.id] = values
 
     def write_payment(self, hold_id: str, payment: Payment) -> None:
+        self._flush_holds()
         sql = "UPDATE holds SET reference = ?, payload = ? WHERE id = ?"
         self._db.execute(sql, (payment.reference, payment.payload, hold_id))
+
+    def _flush_holds(self) -> None:
+        if self._holds:
+            self._db.executemany(_HOLD, list(self._holds.values()))
+            self._holds.clear()
 
     def add_transaction(self, transaction: Transaction) -> None:
         self._db.execute(_ADD_TRANSACTION, transaction_values(transaction))
