@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PYTEST := $(BIN)/pytest
-SOURCES := conftest.py src tests $(wildcard contracts scripts examples bench)
+SOURCES := conftest.py src tests $(wildcard contracts scripts examples bench torture)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-slow coverage check format bench docs contracts sync spec lock clean
+.PHONY: help setup demo dev test test-slow coverage check format bench torture docs contracts sync spec lock clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,11 @@ format: $(VENV)/.dev  ## rewrite the sources in the house's format
 
 bench: $(VENV)/.dev  ## print a table of speeds and write bench/results.json
 	@$(BIN)/python -m bench
+
+DURATION ?= 120
+STORE ?= sqlite
+torture: $(VENV)/.dev  ## kill -9, clock jumps, retries, restarts for DURATION=120 seconds on STORE=sqlite|postgres; SEED= repeats a plan
+	@$(BIN)/python -m torture --store $(STORE) --seconds $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(RACY),--racy)
 
 docs: $(VENV)/.dev  ## run every snippet of README and docs
 	@$(PYTEST) -q tests/docs

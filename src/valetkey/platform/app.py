@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from valetkey.chains.evm.networks import Network as EvmNetwork
 from valetkey.chains.evm.reader import EvmReader
+from valetkey.crypto.secret import Secret
 from valetkey.engine.gate import SpendGate
 from valetkey.engine.settlement import Settlement
 from valetkey.platform import background
@@ -23,18 +24,29 @@ from valetkey.platform.http import METHODS, http_exception, internal_error, requ
 from valetkey.platform.limits import RateLimiter
 from valetkey.platform.observing import Log, Metrics, make_log, where_it_broke
 from valetkey.platform.settings import CHAIN_IDS, NetworkSettings, Settings
-from valetkey.stores.sqlite import open_store
+from valetkey.stores.postgres import open_postgres
+from valetkey.stores.sqlite import MEMORY, open_memory_store, open_store
 from valetkey.wire.network import CHAIN_NAMES
 
+Opener = Callable[[Settings], Awaitable[Stores]]
+"""Opens the database that the settings name."""
 
-def create_app(settings: Settings) -> Starlette:
+
+async def open_stores(settings: Settings) -> Stores:
+    """The store that the settings name. Raises StoreUnreadable, StoreFailed."""
+    if isinstance(settings.database, Secret):
+        return await open_postgres(settings.database.reveal())
+    return open_memory_store() if settings.database == MEMORY else open_store(settings.database)
+
+
+def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
     """The platform as an ASGI application. Store and chains open when it starts and close when it stops."""
     log = make_log()
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        store: Stores = open_store(settings.database)
+        store = await opener(settings)
         platform = _compose(settings, store, metrics)
         app.state.platform = platform
         tasks = background.start(platform, log)

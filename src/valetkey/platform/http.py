@@ -3,6 +3,7 @@
 import asyncio
 import re
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -46,6 +47,9 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SEEN_SECONDS = 300
 """How exactly the platform remembers when an agent called last, and when a key was used."""
+
+AT_ONCE_SECONDS = 0.01
+"""A body that takes longer than this was waited for; one that came with its head takes a thousandth of it."""
 
 BODY_SECONDS = 30.0
 """How long a body may take to arrive."""
@@ -250,9 +254,10 @@ async def _understand(endpoint: Endpoint, request: Request) -> Call:
             caller.require_owner(endpoint.owner_code)
         if endpoint.access is not Access.OPEN:
             caller.require_scope(endpoint.scope)
+    before = time.monotonic()
     raw = await _read(request, platform.settings.body_bytes_max)
-    if caller is not None:
-        # A body may come slowly, and the key or the session may have been revoked meanwhile.
+    if caller is not None and time.monotonic() - before > AT_ONCE_SECONDS:
+        # The body came slowly, and the key or the session may have been revoked meanwhile.
         caller = await authenticate(platform.store, secret, platform.clock.now())
     return Call(platform, request, raw, caller, _remembering(endpoint, request, secret, caller, raw))
 
