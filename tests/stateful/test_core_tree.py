@@ -7,7 +7,7 @@ from tests.stateful.tree_machine import TreeMachine, explore
 from valetkey.core.session import Status, ends_at, remaining, spent_of, status
 from valetkey.core.spend import HoldState
 
-EXAMPLES, STEPS = 50, 50
+EXAMPLES, STEPS = 60, 50
 
 
 class CoreTrees(TreeMachine):

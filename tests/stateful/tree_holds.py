@@ -70,6 +70,22 @@ class HoldRules(TreeChecks):
         spend.state, spend.entries, spend.ends_at = "held", [Entry(now, spend.asked)], now + 30
         self.granted(lineage, spend.request, again=True)
 
+    @rule(number=st.integers(0, 99), lasts=st.sampled_from([30, 600]))
+    def go_on_with_what_waits(self, number: int, lasts: int) -> None:
+        """What waits is approved, and what is approved is executed, or found stale."""
+        waiting = self.waiting()
+        if not waiting:
+            return
+        hold = waiting[number % len(waiting)]
+        if self.model.spends[hold].state == "pending_approval":
+            self.approve(hold, lasts)
+        else:
+            self.execute(hold)
+
+    def waiting(self) -> list[str]:
+        states = ("pending_approval", "approved")
+        return [one.id for one in self.model.spends.values() if one.state in states]
+
     def not_executed(self, spend: Spend, ask: Ask) -> None:
         if spend.state in ("voided", "expired"):
             with pytest.raises(Contradiction):

@@ -167,6 +167,18 @@ class TreeMachine(HoldRules):
     def wait(self, seconds: int) -> None:
         self.driver.wait(seconds)
 
+    @rule(number=st.integers(0, 99))
+    def extend_what_waits(self, number: int) -> None:
+        """Another policy, somewhere above or in the session itself: what was asked for under the old one is stale."""
+        waiting = self.waiting()
+        if not waiting:
+            return
+        hold = waiting[number % len(waiting)]
+        lineage = self.model.lineage(self.model.spends[hold].session_id)
+        self.extend(lineage[number % len(lineage)], later=600, budget=None)
+        self.approve(hold, 600)
+        self.execute(hold)
+
     # Spends: asked for, approved, executed.
 
     @rule(target=HoldRules.placed, number=st.integers(0, 99), count=st.integers(1, 4), chance=CHANCES)
@@ -180,6 +192,40 @@ class TreeMachine(HoldRules):
     def lives(self, session: str) -> bool:
         ends = min(one.policy.expires_at for one in self.driver.lineage(session))
         return not self.model.stopped(session) and self.driver.now() < ends
+
+    @rule(target=HoldRules.placed, number=st.integers(0, 99), off=st.sampled_from([-1, 0]), chance=CHANCES)
+    def place_at_an_edge(self, number: int, off: int, chance: Random) -> MultipleResults[str]:
+        """Go on to where a spend leaves a window, in seconds, and spend then: its bucket keeps it there for longer."""
+        edges = sorted(
+            (entry.at + window.seconds + off, session_id)
+            for spend in self.model.spends.values()
+            for session_id in spend.counts_in
+            for limits in [self.driver.lineage(session_id)[0].policy.limits(spend.currency)]
+            if limits is not None
+            for window in limits.windows
+            for entry in spend.entries
+            if entry.at + window.seconds + off > self.driver.now()
+        )
+        if not edges:
+            return multiple()
+        at, session = edges[number % len(edges)]
+        self.driver.wait(at - self.driver.now())
+        return multiple(*(hold for _ in range(3) for hold in self.place(session, spend_shape(chance))))
+
+    @rule(target=HoldRules.placed, number=st.integers(0, 99), revokes=st.booleans(), chance=CHANCES)
+    def place_below_what_stops(self, number: int, revokes: bool, chance: Random) -> MultipleResults[str]:
+        """Stop the one above, by revoking it or for a while, and spend from the one below."""
+        below = [one for one in self.model.sessions if self.lives(one) and self.model.sessions[one].parent]
+        if not below:
+            return multiple()
+        session = below[number % len(below)]
+        above = self.model.sessions[session].parent
+        assert above is not None
+        self.revoke(above, sure=revokes)
+        self.pause_or_resume(above, paused=not revokes)
+        found = self.place(session, spend_shape(chance))
+        self.pause_or_resume(above, paused=False)
+        return multiple(*found)
 
     @rule(target=HoldRules.placed, session=sessions, chance=CHANCES)
     def place_in_any(self, session: str, chance: Random) -> MultipleResults[str]:

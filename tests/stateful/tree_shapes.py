@@ -30,6 +30,10 @@ Shape = dict[str, Any]
 
 
 def limits_shape(chance: Random) -> Shape:
+    if chance.random() < 0.3:
+        # A window that is all there is.
+        one = {chance.choice(LENGTHS): chance.randint(30, 60)}
+        return {"budget": None, "per_spend": None, "windows": one, "approval_above": None}
     lengths = chance.sample(LENGTHS, chance.choice([0, 0, 1, 2, 3]))
     return {
         "budget": chance.choice([None, chance.randint(40, 150), 10**6, *_seldom(chance, [0, *HUGE])]),
