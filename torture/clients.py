@@ -113,9 +113,10 @@ class Client:
             other.close()
         if also is None:
             status, body = await self._caller.insist(asked)
-        elif also[0] == 201 and status != 201:
-            # One of the two was refused, or came after a revoke, before the other was held.
-            (status, body), also = also, None
+        elif 201 in (status, also[0]) and also[0] != status:
+            # One was refused before the other was held, which is no contradiction; from now on both are answered alike.
+            held = body if status == 201 else also[1]
+            status, body, also = 201, held, await self._caller.insist(asked)
         answer = self._read(status, body)
         if status != 201:
             if self._caller.lost:
@@ -150,7 +151,8 @@ class Client:
             return
         again = answer.data
         if again is None or _identity(again) != _identity(first):
-            self._arena.saw(f"IDEMPOTENT: key {key} was answered {first.spend_id}, and then {status} {again}")
+            told = again or answer.code
+            self._arena.saw(f"IDEMPOTENT: key {key} was answered {first.spend_id}, and then {status} {told}")
 
     async def _other_body(self, token: str, action: Action, key: str) -> None:
         status, body = await self._caller.insist(_spend(token, action.units + 1, action.seconds, key))
