@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from valetkey.sdk.errors import Unauthenticated as Unauthenticated
     from valetkey.sdk.errors import WindowExceeded as WindowExceeded
     from valetkey.sdk.limits import Limit as Limit
+    from valetkey.sdk.limits import Rules as Rules
     from valetkey.sdk.session_info import SessionInfo as SessionInfo
     from valetkey.sdk.webhooks import WebhookReceiver as WebhookReceiver
     from valetkey.wire.bundle import BundleError as BundleError
@@ -64,6 +65,7 @@ _WHERE = {
     "NotNarrower": "valetkey.sdk.errors",
     "PrivateKey": "valetkey.crypto.keys",
     "Refused": "valetkey.sdk.errors",
+    "Rules": "valetkey.sdk.limits",
     "Secret": "valetkey.crypto.secret",
     "SellerAgent": "valetkey.sdk._sync.seller",
     "ServiceNotAllowed": "valetkey.sdk.errors",

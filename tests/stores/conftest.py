@@ -12,15 +12,24 @@ from tests.stores.blocking import Blocking
 from tests.stores.making import SystemTime, a_service, an_agent, an_api_key, digest
 from valetkey.core.agent import Agent
 from valetkey.core.service import Service
-from valetkey.stores.sqlite import open_store
+from valetkey.stores.sqlite import open_memory_store, open_store
 
 
 def open_sqlite(folder: Path, time: SystemTime) -> Any:
     return open_store(folder / "valetkey.db", system_time=time)
 
 
-OPENERS: dict[str, Callable[[Path, SystemTime], Any]] = {"sqlite": open_sqlite, "postgres": open_postgres_in}
-"""A store in a folder of its own, under a clock that the test moves; opening a folder again finds what was kept."""
+def open_memory(folder: Path, time: SystemTime) -> Any:
+    return open_memory_store(system_time=time)
+
+
+OPENERS: dict[str, Callable[[Path, SystemTime], Any]] = {
+    "memory": open_memory,
+    "sqlite": open_sqlite,
+    "postgres": open_postgres_in,
+}
+"""A store in a folder of its own, under a clock that the test moves. Opening it again finds what was kept; memory keeps
+nothing."""
 
 
 @dataclass

@@ -111,6 +111,24 @@ def serve(
     run_platform(listener, settings, stop_with_stdin=stop_with_stdin)
 
 
+@app.command()
+def migrate() -> None:
+    """Bring the tables of VALETKEY_DATABASE to this version. Forward only; take a copy before."""
+    import asyncio
+
+    from valetkey.crypto.secret import Secret
+    from valetkey.platform.settings import database_from_env
+    from valetkey.stores.postgres import migrate_database
+    from valetkey.stores.sqlite import migrate_file
+
+    database = database_from_env()
+    if isinstance(database, Secret):
+        before, after = asyncio.run(migrate_database(database.reveal()))
+    else:
+        before, after = migrate_file(database)
+    typer.echo(f"version {after}, as it was" if before == after else f"version {before} -> {after}")
+
+
 @audit.command()
 def export(
     path: Annotated[Path, typer.Argument(help="The file to write.")],

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from valetkey.chains.evm.networks import Network as EvmNetwork
 from valetkey.chains.evm.reader import EvmReader
+from valetkey.crypto.secret import Secret
 from valetkey.engine.gate import SpendGate
 from valetkey.engine.settlement import Settlement
 from valetkey.platform import background
@@ -23,7 +24,8 @@ from valetkey.platform.http import METHODS, http_exception, internal_error, requ
 from valetkey.platform.limits import RateLimiter
 from valetkey.platform.observing import Log, Metrics, make_log, where_it_broke
 from valetkey.platform.settings import CHAIN_IDS, NetworkSettings, Settings
-from valetkey.stores.sqlite import open_store
+from valetkey.stores.postgres import open_postgres
+from valetkey.stores.sqlite import MEMORY, open_memory_store, open_store
 from valetkey.wire.network import CHAIN_NAMES
 
 Opener = Callable[[Settings], Awaitable[Stores]]
@@ -31,8 +33,10 @@ Opener = Callable[[Settings], Awaitable[Stores]]
 
 
 async def open_stores(settings: Settings) -> Stores:
-    """The store of a platform. Raises StoreUnreadable, StoreFailed."""
-    return open_store(settings.database)
+    """The store that the settings name. Raises StoreUnreadable, StoreFailed."""
+    if isinstance(settings.database, Secret):
+        return await open_postgres(settings.database.reveal())
+    return open_memory_store() if settings.database == MEMORY else open_store(settings.database)
 
 
 def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:

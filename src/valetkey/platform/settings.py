@@ -61,10 +61,12 @@ class NetworkSettings(msgspec.Struct, frozen=True, rename="camel", kw_only=True,
 class Settings:
     """Everything that a platform needs to know; see `from_env` for the names.
 
-    Times are seconds, `registration_units` is base units of USDC, limits are requests per minute and key.
+    `database` is a SQLite file, the path `:memory:` for a store that ends with the process, or the URL of a PostgreSQL
+    database, which is a secret because its password is one. Times are seconds, `registration_units` is base units of
+    USDC, limits are requests per minute and key.
     """
 
-    database: Path
+    database: Path | Secret
     networks: tuple[NetworkSettings, ...]
     master_secret: Secret
     webhook_secret: Secret
@@ -105,7 +107,8 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Settings from VALETKEY_* variables. Raises SettingsError.
 
-        DATABASE: path of the SQLite file. NETWORKS: a JSON list of NetworkSettings in camelCase.
+        DATABASE: path of the SQLite file, `:memory:`, or a postgresql:// URL; or DATABASE_FILE: a file that holds it.
+        NETWORKS: a JSON list of NetworkSettings in camelCase.
         MASTER_SECRET and WEBHOOK_SECRET, or the same with _FILE: a file that holds it.
         TEST_MODE=1: http callbacks on loopback, lives of seconds, no balance gate, no rate limits.
         PROOF_WAIT_SECONDS: how long a claim that the chain does not show yet is looked up again before the answer.
@@ -119,7 +122,7 @@ class Settings:
         names = _Names(os.environ if environ is None else environ)
         test_mode = names.flag("TEST_MODE", False)
         settings = cls(
-            database=Path(names.text("DATABASE")),
+            database=_database(names.secret("DATABASE")),
             networks=_networks(names.text("NETWORKS")),
             master_secret=names.secret("MASTER_SECRET"),
             webhook_secret=names.secret("WEBHOOK_SECRET"),
@@ -140,6 +143,11 @@ class Settings:
         )
         names.check_all_known()
         return settings
+
+
+def database_from_env(environ: Mapping[str, str] | None = None) -> Path | Secret:
+    """What VALETKEY_DATABASE names, and nothing else. Raises SettingsError."""
+    return _database(_Names(os.environ if environ is None else environ).secret("DATABASE"))
 
 
 class _Names:
@@ -199,6 +207,14 @@ class _Names:
         )
         if unknown:
             raise SettingsError("unknown settings: " + ", ".join(PREFIX + name for name in unknown))
+
+
+def _database(given: Secret) -> Path | Secret:
+    if given.reveal().startswith(("postgresql://", "postgres://")):
+        return given
+    if "://" in given.reveal():
+        raise SettingsError(f"{PREFIX}DATABASE is a path, or begins with postgresql://")
+    return Path(given.reveal())
 
 
 def _networks(text: str) -> tuple[NetworkSettings, ...]:

@@ -14,7 +14,7 @@ from valetkey.crypto.keys import PrivateKey
 from valetkey.sdk.amounts import Amount, usdc_units
 from valetkey.sdk.errors import NotNarrower
 from valetkey.sdk.limits import Windows, lowered, names, windows_of
-from valetkey.wire.attenuation import MESSAGE_CHARS_MAX, Attenuation, SignedNarrowing, sign
+from valetkey.wire.attenuation import MESSAGE_CHARS_MAX, Attenuation, SignedNarrowing, read, sign
 from valetkey.wire.bundle import Bundle
 from valetkey.wire.errors import CODES, reasons_body
 
@@ -109,6 +109,8 @@ def attenuated(
         e2e_private_key=e2e,
     )
     signed = sign(attenuation, parent.wallet_private_key)
+    # What the platform could not read would only show at the first use: a fraction of a second, a label too long.
+    read(signed)
     return Made(bundle, signed, attenuation.child_id, narrowed)
 
 

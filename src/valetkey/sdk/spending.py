@@ -59,9 +59,9 @@ def approval_required(view: SpendView) -> ApprovalRequired:
 
 
 def hold_ended(view: SpendView) -> HoldEnded:
-    """What is raised for a spend that gave its money back: rejected, voided, or over."""
+    """What is raised for a spend that nothing may be paid from any more: rejected, voided, over, or paid."""
     code = Code.HOLD_ENDED
-    message = f"this spend is {view.state}: its money was given back, so nothing may be paid from it"
+    message = f"this spend is {view.state}: nothing is paid from it any more"
     return HoldEnded(message, code=str(code), status=CODES[code].http_status)
 
 

@@ -252,6 +252,10 @@ def test_only_the_owner_extends_and_never_shortens(owner: Agent) -> None:
     assert owner.data("GET", "/agents/sessions?status=active")["total"] == 1
     for body in ({"expiry": 60}, {"expiry": 7_300, "budgetUsdc": 14}, {"expiry": 10**9}):
         assert owner.ask("POST", path, body).status_code == 400
+    # What is not named stays.
+    for body, version in (({"budgetUsdc": 16}, 3), ({}, 3), ({"expiry": None, "budgetUsdc": 17}, 4)):
+        after = owner.data("POST", path, body)
+        assert (after["expiry"], after["policyVersion"]) == (view["expiry"], version)
     owner.data("DELETE", path.removesuffix("/extend"))
     assert code(owner.ask("POST", path, {"expiry": 9_000})) == (401, "session_revoked")
 

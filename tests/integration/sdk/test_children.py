@@ -20,7 +20,7 @@ from valetkey import (
     SessionInfo,
     SessionRevoked,
 )
-from valetkey.sdk.errors import ChainNotAllowed, PayeeNotAllowed, TreeTooDeep, Unauthenticated
+from valetkey.sdk.errors import ChainNotAllowed, OwnerOnly, PayeeNotAllowed, TreeTooDeep, Unauthenticated
 
 PAYEE = "0x" + "ab" * 20
 
@@ -95,7 +95,19 @@ def test_NARROW_ONLY_what_is_wider_is_refused_at_once(world: World) -> None:
             with pytest.raises(NotNarrower) as caught:
                 parent.attenuate(**rules)
             assert (caught.value.rule, caught.value.code, caught.value.status) == (rule, "not_narrower", 403)
-    for rules in ({"allowed_service_ids": []}, {"allowed_payees": PAYEE}, {"without": ["USDC"]}):
+    meaningless: list[dict[str, Any]] = [
+        {"allowed_service_ids": []},
+        {"allowed_payees": PAYEE},
+        {"allowed_payees": ["nobody"]},
+        {"without": ["USDC"]},
+        {"label": "x" * 201},
+        {"expiry": 60.5},
+        {"spends_max": True},
+        {"budget_usdc": float("nan")},
+        {"budget_usdc": "0.0000001"},
+        {"not_before": 2**40},
+    ]
+    for rules in meaningless:
         with pytest.raises(InvalidInput):
             agent.attenuate(**rules)
     poorer = world.delegate(agent.attenuate(without=["ETH"]))
@@ -152,6 +164,23 @@ def test_a_child_for_a_client_that_knows_eight_fields_alone(world: World) -> Non
     assert world.delegate(plain).session == view
     with pytest.raises(NotConfigured):
         agent.register_child(world.owner().create_session(1))
+
+
+def test_OWNER_CAN_ALWAYS_RECLAIM_what_a_child_holds(world: World) -> None:
+    owner = world.owner()
+    parent = owner.create_session(50)
+    child = parent.attenuate(5)
+    delegate = world.delegate(parent)
+    # Nobody but the owner keeps a recovery copy, so nobody else sends money there.
+    with pytest.raises(OwnerOnly):
+        delegate.fund_session(child, amount=1)
+    assert world.has(child.wallet_address) == (0, 0)
+    owner.fund_session(child, amount=3)
+    assert owner.recover_session(child.session_id).bundle.serialize() == child.bundle.serialize()
+    owner.revoke_session(parent)
+    assert owner.reclaim_session(owner.wallet_address, session=child.session_id) is not None
+    assert owner.reclaim_session(owner.wallet_address, session=child.serialize()) is None
+    assert world.has(child.wallet_address)[0] == 0
 
 
 def test_a_line_ends_somewhere(world: World) -> None:

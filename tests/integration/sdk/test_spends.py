@@ -60,8 +60,15 @@ def test_a_spend_from_its_hold_to_its_end(world: World) -> None:
         hold.void(proven=True)
     with pytest.raises(OwnerOnly):
         hold.capture(1)
+    # A process that begins again does not sign another payment for the same spend.
+    with pytest.raises(Conflict, match="another payment"):
+        agent.get_spend(hold.id).mark_signed(b"other bytes")
     assert agent.get_spend(hold.id).capture().state == "captured"
-    assert hold.refresh().state == "captured"
+    with pytest.raises(HoldEnded):
+        hold.mark_signed(b"signed bytes", "0x12")
+    assert hold.state == "captured"
+    with pytest.raises(HoldEnded):
+        hold.mark_signed(b"signed bytes", "0x12")
     assert hold.capture().state == "captured"
     with pytest.raises(Conflict):
         hold.void()

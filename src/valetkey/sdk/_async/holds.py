@@ -57,9 +57,16 @@ class AsyncHold:
         """Keep what was signed, before it is sent. From here on the money counts as gone until proof.
 
         `payload` is what is sent, so that it can be sent again; `reference` finds it, such as a transaction's hash.
+        Raises Conflict when other bytes were signed before, HoldEnded for a spend that was paid or is over.
         """
+        if self.state in (HoldState.CAPTURED, *ENDED):
+            raise hold_ended(self.view)
         body = SignedBody(payload=base64.b64encode(payload).decode("ascii"), reference=reference)
-        return await self._step("signed", body)
+        await self._step("signed", body)
+        if self.state != HoldState.UNKNOWN:
+            # Somebody else settled it meanwhile: what was signed here must not be sent.
+            raise hold_ended(self.view)
+        return self
 
     async def capture(self, amount: Amount | None = None) -> Self:
         """Say what moved: all that was held; less may be said by the owner alone. Raises OwnerOnly."""

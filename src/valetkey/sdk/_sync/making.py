@@ -99,6 +99,9 @@ class SessionMaker(Fleet):
     def keep_recovery(self, session: SessionInfo) -> None:
         """Store the session's keys, sealed to the owner's wallet: in the state folder and on the platform."""
         name = session.session_id
+        if session.narrowings:
+            # A child that nobody used yet is not known to the platform.
+            self._register_line(session.narrowings)
         sealed = self._state.read(recovery.ROOM, name)
         if sealed is None:
             sealed = recovery.seal_recovery(self._need_signer(), name, session.bundle)

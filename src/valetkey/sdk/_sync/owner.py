@@ -12,6 +12,7 @@ from valetkey.sdk._sync.delegate import Delegate
 from valetkey.sdk._sync.desk import Desk
 from valetkey.sdk._sync.keys import Keys
 from valetkey.sdk._sync.making import Session, SessionMaker
+from valetkey.sdk._sync.policies import Policies
 from valetkey.sdk._sync.spends import Spends
 from valetkey.sdk.errors import InsufficientFunds, NotConfigured, Unfinished
 from valetkey.sdk.session_info import SessionInfo
@@ -28,7 +29,7 @@ STEP_GAS = 600_000
 """Gas that one step of a session needs at most; the owner's wallet lends it when the session's is empty."""
 
 
-class Owner(AuditReader, Keys, SessionMaker, Spends, Delegate):
+class Owner(AuditReader, Keys, SessionMaker, Policies, Spends, Delegate):
     """An agent that can have sessions of its own."""
 
     def reclaim_session(

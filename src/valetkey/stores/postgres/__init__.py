@@ -3,13 +3,14 @@
 from valetkey.stores.clock import StoreClock, SystemTime
 from valetkey.stores.postgres.accounts import PostgresAccounts
 from valetkey.stores.postgres.audit import PostgresAudit
-from valetkey.stores.postgres.database import CONNECTIONS, connect
+from valetkey.stores.postgres.database import CONNECTIONS, connect, migrating
 from valetkey.stores.postgres.ledger import PostgresLedger
 from valetkey.stores.postgres.lifecycle import PostgresLifecycle
 from valetkey.stores.postgres.listing import PostgresListing
 from valetkey.stores.postgres.market import PostgresMarket
 from valetkey.stores.postgres.outbox import PostgresOutbox
 from valetkey.stores.postgres.queue import PostgresQueue
+from valetkey.stores.postgres.schema import migrate
 from valetkey.stores.postgres.sessions import PostgresSessions
 from valetkey.stores.waiting import LATE_WATCH_SECONDS
 
@@ -50,3 +51,12 @@ async def open_postgres(
     """
     database = await connect(url, system_time=system_time, connections=connections)
     return PostgresStore(database, late_watch_seconds=late_watch_seconds)
+
+
+async def migrate_database(url: str) -> tuple[int, int]:
+    """Bring a database to this software's version: from which, to which.
+
+    Raises StoreUnreadable for one that a newer software used, StoreFailed when it cannot be reached now.
+    """
+    async with migrating(url) as connection:
+        return await migrate(connection)

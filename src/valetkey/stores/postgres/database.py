@@ -202,3 +202,21 @@ async def connect(
     clock = DatabaseClock(system_time)
     clock.observe(now)
     return Database(pool, clock, connections=connections)
+
+
+@asynccontextmanager
+async def migrating(url: str) -> AsyncIterator[Connection]:
+    """One connection for changing tables. Raises StoreUnreadable for a URL that is none, StoreFailed."""
+    try:
+        connection = await asyncpg.connect(url)
+    except AWAY as error:
+        raise failed(error) from error
+    except (asyncpg.PostgresError, ValueError) as error:
+        # The message may hold parts of the URL, and so of its password.
+        raise StoreUnreadable(f"the database cannot be opened: {type(error).__name__}") from None
+    try:
+        yield connection
+    except DATABASE as error:
+        raise translated(error) from error
+    finally:
+        await connection.close()

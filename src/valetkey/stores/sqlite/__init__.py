@@ -7,6 +7,8 @@ from valetkey.stores.sqlite.accounts import SqliteAccounts
 from valetkey.stores.sqlite.audit import SqliteAudit
 from valetkey.stores.sqlite.book import SqliteBook
 from valetkey.stores.sqlite.database import Database
+from valetkey.stores.sqlite.files import MEMORY as MEMORY
+from valetkey.stores.sqlite.files import connect, create_file, migrate
 from valetkey.stores.sqlite.ledger import SqliteLedger
 from valetkey.stores.sqlite.lifecycle import SqliteLifecycle
 from valetkey.stores.sqlite.market import SqliteMarket
@@ -28,6 +30,21 @@ class SqliteStore(
     async def close(self) -> None:
         """Finish what was asked for, then close the file."""
         await self._database.close()
+
+
+def open_memory_store(*, system_time: SystemTime = system_time) -> SqliteStore:
+    """A store without a file, for trying things out and for tests: everything in it ends with the process."""
+    return SqliteStore(Database(MEMORY, StoreClock(system_time), SqliteBook))
+
+
+def migrate_file(path: Path) -> tuple[int, int]:
+    """Bring a database file to this software's version: from which, to which. Raises as `open_store` does."""
+    create_file(path)
+    db = connect(path, writing=True)
+    try:
+        return migrate(db)
+    finally:
+        db.close()
 
 
 def open_store(

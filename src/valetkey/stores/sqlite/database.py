@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import apsw
 
 from valetkey.stores.clock import StoreClock
-from valetkey.stores.sqlite.files import connect, create_file, migrate
+from valetkey.stores.sqlite.files import MEMORY, connect, create_file, migrate
 from valetkey.stores.sqlite.readers import READERS, Read, Readers
 from valetkey.stores.sqlite.statements import row
 from valetkey.stores.sqlite.writer import Write, Writer
@@ -26,8 +26,9 @@ class Database:
     def __init__(
         self, path: Path, clock: StoreClock, open_book: "Callable[[apsw.Connection, int], SqliteBook]"
     ) -> None:
-        """Open the file, make or migrate its tables. Raises StoreFailed or StoreUnreadable."""
-        create_file(path)
+        """Open the file, make or migrate its tables; MEMORY is none. Raises StoreFailed or StoreUnreadable."""
+        if path != MEMORY:
+            create_file(path)
         db = connect(path, writing=True)
         try:
             migrate(db)
@@ -35,7 +36,10 @@ class Database:
             assert latest is not None
             # A restart under a clock that was set back must not bring expired sessions to life again.
             clock.at_least(latest[0])
-            self.readers = Readers([connect(path, writing=False) for _ in range(READERS)])
+            # Memory is one connection's: its writer reads too.
+            self.readers = (
+                None if path == MEMORY else Readers([connect(path, writing=False) for _ in range(READERS)])
+            )
         except BaseException:
             db.close()
             raise
@@ -44,6 +48,8 @@ class Database:
 
     async def read(self, look: Read[T]) -> T:
         """A consistent look at what is committed. Raises StoreFull, StoreFailed, and what the look raises."""
+        if self.readers is None:
+            return await self.writer.write(lambda db, _: look(db))
         return await self.readers.read(look)
 
     async def write(self, work: Write[T]) -> T:
@@ -57,7 +63,8 @@ class Database:
     async def close(self) -> None:
         """Finish what was asked for, then close. Closing twice is closing once."""
         await asyncio.to_thread(self.writer.close)
-        await asyncio.to_thread(self.readers.close)
+        if self.readers is not None:
+            await asyncio.to_thread(self.readers.close)
 
 
 class Tables:

@@ -9,6 +9,9 @@ from valetkey.stores.failures import StoreUnreadable
 from valetkey.stores.sqlite.failures import translated
 from valetkey.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS
 
+MEMORY = Path(":memory:")
+"""No file: what is written there ends with the process."""
+
 BUSY_SECONDS_MAX = 15
 """How long one process waits for another one's transaction before it gives up."""
 
@@ -53,21 +56,25 @@ def connect(path: Path, *, writing: bool) -> apsw.Connection:
     return db
 
 
-def migrate(db: apsw.Connection) -> None:
-    """Bring a file to the newest version. Raises StoreUnreadable for one that is newer or another program's."""
+def migrate(db: apsw.Connection) -> tuple[int, int]:
+    """Bring a file to the newest version: from which, to which.
+
+    Raises StoreUnreadable for one that is newer, or another program's.
+    """
     try:
         db.execute("BEGIN IMMEDIATE")
         try:
-            _migrate(db)
+            before = _migrate(db)
             db.execute("COMMIT")
         finally:
             if db.in_transaction:
                 db.execute("ROLLBACK")
     except apsw.Error as error:
         raise translated(error) from error
+    return before, len(MIGRATIONS)
 
 
-def _migrate(db: apsw.Connection) -> None:
+def _migrate(db: apsw.Connection) -> int:
     version, owner = _number(db, "PRAGMA user_version"), _number(db, "PRAGMA application_id")
     if version > len(MIGRATIONS) and owner == APPLICATION_ID:
         raise StoreUnreadable(
@@ -80,6 +87,7 @@ def _migrate(db: apsw.Connection) -> None:
         db.execute(script)
         db.execute(f"PRAGMA user_version = {number}")
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    return version
 
 
 def _number(db: apsw.Connection, sql: str) -> int:
