@@ -103,19 +103,7 @@ class Client:
         asked = _spend(token, action.units, action.seconds, key)
         self._caller.lost = 0
         sent = self._arena.now()
-        also = None
-        if action.fate == "dropped":
-            await self._caller.drop(asked, (action.draw % 64) / 4_000)
-        elif action.fate == "twice":
-            other = Caller(self._arena.ports, random.Random(f"{self._arena.plan.seed} {key}"))
-            (status, body), also = await asyncio.gather(self._caller.insist(asked), other.insist(asked))
-            self._caller.lost += other.lost + 1
-            other.close()
-        if also is None:
-            status, body = await self._caller.insist(asked)
-        elif also[0] == 201 and status != 201:
-            # One of the two was refused, or came after a revoke, before the other was held.
-            (status, body), also = also, None
+        status, body, also = await self._answered(action, asked, key)
         answer = self._read(status, body)
         if status != 201:
             if self._caller.lost:
@@ -142,6 +130,23 @@ class Client:
         if action.seconds > CHILD_SECONDS and len(self._own) < OWN_MAX:
             self._own.append(Own(spend.spend_id, token, action.units))
 
+    async def _answered(
+        self, action: Action, asked: bytes, key: str
+    ) -> tuple[int, bytes, tuple[int, bytes] | None]:
+        """Status and body for a hold, and those that have to say the same, if it was asked for more than once."""
+        if action.fate == "dropped":
+            await self._caller.drop(asked, (action.draw % 64) / 4_000)
+        if action.fate != "twice":
+            return *await self._caller.insist(asked), None
+        other = Caller(self._arena.ports, random.Random(f"{self._arena.plan.seed} {key}"))
+        (status, body), also = await asyncio.gather(self._caller.insist(asked), other.insist(asked))
+        self._caller.lost += other.lost
+        other.close()
+        if 201 in (status, also[0]) and also[0] != status:
+            # One was refused before the other was held, which is no contradiction; from now on both are answered alike.
+            return 201, body if status == 201 else also[1], await self._caller.insist(asked)
+        return status, body, also
+
     def _same(self, key: str, first: Spend, status: int, body: bytes) -> None:
         """The answer to a repeated request, which has to be that of the first."""
         self._arena.counts["repeated"] += 1
@@ -150,7 +155,8 @@ class Client:
             return
         again = answer.data
         if again is None or _identity(again) != _identity(first):
-            self._arena.saw(f"IDEMPOTENT: key {key} was answered {first.spend_id}, and then {status} {again}")
+            told = again or answer.code
+            self._arena.saw(f"IDEMPOTENT: key {key} was answered {first.spend_id}, and then {status} {told}")
 
     async def _other_body(self, token: str, action: Action, key: str) -> None:
         status, body = await self._caller.insist(_spend(token, action.units + 1, action.seconds, key))

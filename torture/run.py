@@ -120,12 +120,10 @@ def _platforms(database: Engine, folder: Path, slots: Path, log: Path, *, racy: 
     """Platforms that are put up again whenever they die, behind listening sockets that stay."""
     listeners = [socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) for _ in range(database.processes)]
     config = Config(
-        store=database.name,
-        url=database.url,
         racy=racy,
         slots=str(slots),
         listeners=[one.fileno() for one in listeners],
-        environ=_environ(folder),
+        environ=_environ(folder, database.url),
     )
     path = folder / "config.json"
     path.write_bytes(msgspec.json.encode(config))
@@ -148,14 +146,14 @@ def _platforms(database: Engine, folder: Path, slots: Path, log: Path, *, racy: 
                 one.close()
 
 
-def _environ(folder: Path) -> dict[str, str]:
+def _environ(folder: Path, url: str) -> dict[str, str]:
     network = {"network": "base-sepolia", "rpcUrl": NOWHERE}
     network |= {"escrow": ADDRESS, "score": ADDRESS, "usdc": ADDRESS}
     secret = folder / "secret"
     secret.touch(mode=0o600)
     secret.write_text(os.urandom(32).hex())
     return {
-        "VALETKEY_DATABASE": str(folder / "platform.db"),
+        "VALETKEY_DATABASE": url,
         "VALETKEY_NETWORKS": json.dumps([network]),
         "VALETKEY_MASTER_SECRET_FILE": str(secret),
         "VALETKEY_WEBHOOK_SECRET_FILE": str(secret),

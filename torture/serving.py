@@ -1,7 +1,7 @@
 """Platform processes to be killed: `python -m torture.serving CONFIG` forks them, and a new one for each that dies.
 
 Each is the platform as `valetkey serve` runs it: settings, routes, background tasks, uvicorn with the bounded protocol.
-Its machine's clock can be set, and the opener of its store is that of the run. Forking from a process that has
+Its machine's clock can be set. Forking from a process that has
 imported everything makes a restart take a tenth of a second, so that a run has time for more than dying.
 """
 
@@ -20,9 +20,9 @@ import uvicorn
 import web3  # noqa: F401 - what a platform imports late, every new one has from the beginning
 
 from torture.clocks import Slots, jumping
-from torture.stores import opener
+from torture.stores import open_racy
 from valetkey.cli.http_protocol import BoundedHttp
-from valetkey.platform.app import create_app
+from valetkey.platform.app import create_app, open_stores
 from valetkey.platform.settings import Settings
 
 POLL_SECONDS = 0.02
@@ -36,10 +36,8 @@ _DIE_WITH_PARENT = 1
 
 
 class Config(msgspec.Struct):
-    """What a nursery needs: where its database is, its listening sockets, and the platform's settings."""
+    """What a nursery needs: its slots, its listening sockets, and the platform's settings."""
 
-    store: str
-    url: str
     racy: bool
     slots: str
     listeners: list[int]
@@ -51,7 +49,7 @@ def serve(config: Config, slot: int, slots: Slots) -> None:
     ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     time.time = jumping(slots, slot, time.time)
     slots.set_process(slot, os.getpid())
-    app = create_app(Settings.from_env(config.environ), opener(config.store, config.url, racy=config.racy))
+    app = create_app(Settings.from_env(config.environ), open_racy if config.racy else open_stores)
     server = uvicorn.Server(
         uvicorn.Config(
             app,

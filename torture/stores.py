@@ -1,4 +1,4 @@
-"""The databases that are tortured: how a platform opens one, how a run makes, restarts and reads it."""
+"""The databases that are tortured: how a run makes, restarts and reads one, and how a racy platform opens it."""
 
 import asyncio
 from pathlib import Path
@@ -10,34 +10,15 @@ import asyncpg
 from tests.cluster import make_cluster
 from torture.facts import COLUMNS, Facts, facts_of
 from torture.racy import racy
-from valetkey.platform.app import Opener
+from valetkey.platform.app import open_stores
 from valetkey.platform.settings import Settings
-from valetkey.stores.postgres import open_postgres
-from valetkey.stores.sqlite import open_store
-
-CONNECTIONS = 6
-"""Of each platform to PostgreSQL."""
 
 CRASH, IN_ORDER = "immediate", "fast"
 
 
-def opener(store: str, url: str, *, racy: bool) -> Opener:
-    """What a platform process opens its database with. `store` is `sqlite` or `postgres`."""
-
-    async def opened(_: Settings) -> Any:
-        found = await _open(store, url)
-        return _racy(found) if racy else found
-
-    return opened
-
-
-async def _open(store: str, url: str) -> Any:
-    return (
-        open_store(Path(url)) if store == Sqlite.name else await open_postgres(url, connections=CONNECTIONS)
-    )
-
-
-_racy = racy
+async def open_racy(settings: Settings) -> Any:
+    """The platform's own store, with a gate that must be caught."""
+    return racy(await open_stores(settings))
 
 
 class Engine(Protocol):
@@ -49,6 +30,7 @@ class Engine(Protocol):
     name: str
     processes: int
     url: str
+    """What VALETKEY_DATABASE is."""
     can_restart: bool
     has_clock: bool
 

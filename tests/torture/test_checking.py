@@ -22,7 +22,7 @@ from tests.stores.making import (
     an_id,
     digest,
 )
-from torture.checking import check
+from torture.checking import check, placed_between
 from torture.facts import Facts
 from torture.journal import Acknowledged, Told, read
 from torture.stores import Sqlite
@@ -265,6 +265,12 @@ def test_a_planted_violation_is_found(facts: Facts, told: Told, name: str) -> No
 def test_a_hold_whose_answer_nobody_got_may_be_there_or_not(facts: Facts, told: Told) -> None:
     told.doubtful |= {told.holds.pop().key, "never held"}
     assert check(facts, told) == []
+
+
+def test_a_clock_that_moved_a_decision_is_found(facts: Facts) -> None:
+    assert list(placed_between(facts, NOW, NOW + 6)) == []
+    assert len(list(placed_between(facts, NOW - 3_600, NOW - 3_590))) == len(facts.holds)
+    assert all(one.startswith("CLOCK:") for one in placed_between(facts, NOW + 3_600, NOW + 3_700))
 
 
 def test_a_journal_is_read_as_it_was_written() -> None:
