@@ -1,8 +1,8 @@
 """How a request becomes a call of a domain and its result becomes JSON. Every answer, also to nonsense, is JSON."""
 
 import asyncio
+import random
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -44,6 +44,7 @@ from valetkey.wire.http import (
 T = TypeVar("T")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+_numbers = random.Random()  # noqa: S311 - a name in a log, no secret: the system's randomness costs a system call
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SEEN_SECONDS = 300
 """How exactly the platform remembers when an agent called last, and when a key was used."""
@@ -165,7 +166,7 @@ def request_id_of(request: Request) -> str:
     known: str | None = request.scope.get("valetkey.request_id")
     if known is None:
         sent = request.headers.get(REQUEST_ID_HEADER, "")
-        known = sent if _REQUEST_ID.fullmatch(sent) else secrets.token_hex(8)
+        known = sent if _REQUEST_ID.fullmatch(sent) else f"{_numbers.getrandbits(64):016x}"
         request.scope["valetkey.request_id"] = known
     return known
 

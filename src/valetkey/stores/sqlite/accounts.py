@@ -104,7 +104,7 @@ class SqliteAccounts(Tables):
 
     async def authenticate(self, credential_hash: bytes) -> KeyRecord | SessionRecord | None:
         """See ports/accounts.py."""
-        return await self._database.read(lambda db: _authenticate(db, credential_hash))
+        return await self._database.glance(lambda db: _authenticate(db, credential_hash))
 
     async def seen(self, agent_id: str) -> None:
         """See ports/accounts.py."""
