@@ -40,6 +40,10 @@ class Window:
         """The number of the bucket that holds a moment (unix seconds)."""
         return at // self.bucket_seconds
 
+    def oldest(self, now: int) -> int:
+        """The number of the first bucket that counts at `now`: the least whose `counts_until` is later."""
+        return (now - self.seconds) // self.bucket_seconds
+
     def counts_until(self, bucket: int) -> int:
         """The first unix second at which a bucket's spends count no more."""
         return (bucket + 1) * self.bucket_seconds + self.seconds
@@ -53,7 +57,8 @@ EMPTY: Ring = ()
 
 def counted(window: Window, ring: Ring, now: int) -> int:
     """Base units that count against the window at `now` (unix seconds)."""
-    return sum(units for bucket, units in ring if now < window.counts_until(bucket))
+    oldest = window.oldest(now)
+    return sum([units for bucket, units in ring if bucket >= oldest])
 
 
 def added(window: Window, ring: Ring, units: int, at: int, now: int) -> Ring:
@@ -62,9 +67,12 @@ def added(window: Window, ring: Ring, units: int, at: int, now: int) -> Ring:
     `units` may be negative: what turned out not to have moved is taken out again, from its own bucket or from the
     next ones, where `carried` may have put it. A bucket that has left the window takes nothing with it.
     """
-    sums = {bucket: before for bucket, before in ring if now < window.counts_until(bucket)}
-    bucket = window.bucket(at)
-    if now < window.counts_until(bucket):
+    oldest, bucket = window.oldest(now), window.bucket(at)
+    if units > 0 and ring and bucket == ring[-1][0] and ring[0][0] >= oldest:
+        # The usual case: one more spend of this moment, while everything before it still counts.
+        return (*ring[:-1], (bucket, ring[-1][1] + units))
+    sums = {number: before for number, before in ring if number >= oldest}
+    if bucket >= oldest:
         if units >= 0:
             sums[bucket] = sums.get(bucket, 0) + units
         else:

@@ -108,3 +108,13 @@ def test_it_fits_at_the_moment_that_is_told_and_not_a_second_before(
     assert at is not None
     assert counted(window, ring, at) + asked <= window.limit
     assert at == now or counted(window, ring, at - 1) + asked > window.limit
+
+
+@given(
+    seconds=st.integers(1, 10_000),
+    bucket=st.integers(-5, 2_000),
+    now=st.integers(0, 20_000),
+)
+def test_the_oldest_bucket_is_the_first_that_counts(seconds: int, bucket: int, now: int) -> None:
+    window = Window(seconds, 1)
+    assert (bucket >= window.oldest(now)) is (now < window.counts_until(bucket))
