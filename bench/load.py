@@ -5,6 +5,7 @@ Order: {"host", "port", "path", "body", "tokens", "count", "connections"}; answe
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -52,8 +53,10 @@ def main() -> None:
     """One flood for each line of standard input."""
     import uvloop
 
-    for line in sys.stdin:
-        print(json.dumps(uvloop.run(flood(json.loads(line)))), flush=True)
+    # A buffered stream, which goes on after a short write; with PYTHONUNBUFFERED standard output drops the rest.
+    with os.fdopen(os.dup(1), "w") as answers:
+        for line in sys.stdin:
+            print(json.dumps(uvloop.run(flood(json.loads(line)))), file=answers, flush=True)
 
 
 if __name__ == "__main__":
