@@ -70,7 +70,7 @@ class SqliteAccounts(Tables):
 
     async def agent(self, agent_id: str) -> Agent | None:
         """An agent by its id."""
-        found = await self._database.glance(lambda db: row(db, _AGENTS + "WHERE a.id = ?", agent_id))
+        found = await self._database.read(lambda db: row(db, _AGENTS + "WHERE a.id = ?", agent_id))
         return agent_of(found) if found else None
 
     async def agent_of_wallet(self, wallet_address: str) -> Agent | None:
