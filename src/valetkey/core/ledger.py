@@ -25,7 +25,7 @@ from valetkey.core.decide import Allowed, decide
 from valetkey.core.errors import Contradiction, InvalidAmount
 from valetkey.core.policy import PURCHASE
 from valetkey.core.refusal import Code, Refused, refuse
-from valetkey.core.session import Lineage, Session, spent_of
+from valetkey.core.session import Lineage, Session, rings_of, usage_of
 from valetkey.core.spend import CLOSED, OPEN, UNDECIDED, Hold, HoldState
 from valetkey.core.windows import counted
 
@@ -121,15 +121,13 @@ def _placed(state: State, hold: Hold, decision: Allowed, now: int) -> State:
 
 
 def _check_limits(session: Session, currency: str, now: int) -> None:
-    limits, spent = session.policy.limits(currency), spent_of(session, currency)
+    limits, rings = session.policy.limits(currency), rings_of(session, currency)
     assert limits is not None
-    assert limits.budget is None or spent.usage.committed <= limits.budget, "NO_OVERSPEND"
+    assert limits.budget is None or usage_of(session, currency).committed <= limits.budget, "NO_OVERSPEND"
     most = session.policy.spends_max
     assert most is None or session.pace.spends <= most, "NO_OVERSPEND"
-    assert all(
-        counted(window, ring, now) <= window.limit
-        for window, ring in zip(limits.windows, spent.rings, strict=bool(spent.rings))
-    ), "WINDOW_IS_SLIDING"
+    for window, ring in zip(limits.windows, rings, strict=bool(rings)):
+        assert counted(window, ring, now) <= window.limit, "WINDOW_IS_SLIDING"
 
 
 def _approve(state: State, hold: Hold, command: Approve, now: int) -> State | Refused:
