@@ -6,6 +6,7 @@ No row may be in two parts of it: PostgreSQL would do one of them and say nothin
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from valetkey.core.session import exhausted
@@ -197,21 +198,22 @@ def _of_sessions(book: PostgresBook) -> Changes:
     spent: list[Row] = []
     lives: list[Row] = []
     for session_id in book.spent.changed:
-        record = book.records[session_id]
-        assert record is not None
-        one = (session_id, spent_text(record.session), exhausted(record.session))
+        session = book.sessions[session_id]
+        assert session is not None
+        one = (session_id, spent_text(session), exhausted(session))
         (new if session_id in book.new_sessions else spent).append(one)
     for session_id in book.lives.changed:
-        record = book.records[session_id]
+        session = book.sessions[session_id]
         if session_id not in book.new_sessions:
-            assert record is not None
-            values = session_values(record.session)
-            lives.append(_named(_LIFE, {**values, "carried": record.session.carried}))
+            assert session is not None
+            values = session_values(session)
+            lives.append(_named(_LIFE, {**values, "carried": session.carried}))
     made = []
     for session_id in book.new_sessions.changed:
-        record = book.records[session_id]
-        assert record is not None
-        made.append(_named(_SESSION, {**record_values(record), "carried": record.session.carried}))
+        session = book.sessions[session_id]
+        assert session is not None
+        values = record_values(replace(book.records[session_id], session=session))
+        made.append(_named(_SESSION, {**values, "carried": session.carried}))
     hashes: list[Row] = [(token, session_id, None) for session_id, token in book.new_sessions.items()]
     hashes += [(token, None, key_id) for key_id, token in book.new_keys.items()]
     return [
@@ -254,11 +256,11 @@ def _of_holds(book: PostgresBook) -> Changes:
             else:
                 changed.append(_named(_HOLD_STATE, values))
         else:
-            owner = book.records[record.hold.session_id]
+            owner = book.sessions[record.hold.session_id]
             assert owner is not None
             kept = record.payment
             values |= {
-                "tree_id": owner.session.tree,
+                "tree_id": owner.tree,
                 "note": record.note,
                 "reference": kept and kept.reference,
                 "payload": kept and kept.payload,
