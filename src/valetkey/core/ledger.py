@@ -98,7 +98,7 @@ def _place(state: State, command: PlaceHold, now: int) -> State | Refused:
         state=HoldState.HELD if decision.approval is None else HoldState.PENDING,
         placed_at=now,
         expires_at=expires_at,
-        debits=tuple(one.id for one in state.lineage) if state.ancestors else (),
+        debits=tuple([one.id for one in state.lineage]) if state.ancestors else (),
         terms=_terms(state.lineage),
     )
     return _placed(state, hold, decision, now)
@@ -184,7 +184,7 @@ def _stale(state: State, hold: Hold, now: int) -> Refused | None:
 
 
 def _terms(lineage: Lineage) -> int:
-    return sum(one.policy_version for one in lineage)
+    return sum([one.policy_version for one in lineage])
 
 
 def _mark_unknown(state: State, hold: Hold, now: int) -> State | Refused:

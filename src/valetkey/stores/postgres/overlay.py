@@ -31,7 +31,8 @@ class Wanted:
     def add(self, other: "Wanted") -> None:
         """These keys too."""
         for name in SETS:
-            getattr(self, name).update(getattr(other, name))
+            if keys := getattr(other, name):
+                getattr(self, name).update(keys)
         self.crowds |= other.crowds
         self.living_keys |= other.living_keys
 
