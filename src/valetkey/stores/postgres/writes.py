@@ -3,6 +3,10 @@
 No row may be in two parts of it: PostgreSQL would do one of them and say nothing.
 
 `{}` of a statement stands for its arrays as `unnest` takes them. $1 is the owner.
+
+An array that is shorter than the others counts as NULL beyond its end: a column that is NULL in every row comes as an
+empty array. Where a statement has `{same}`, a column that is never NULL may come as its first value alone, when that is
+every row's. Packing each value of an array costs the driver more than deciding about it did.
 """
 
 from collections.abc import Sequence
@@ -17,10 +21,11 @@ from valetkey.stores.rows import TRANSACTION, hold_values, record_values, sessio
 
 
 class Table(NamedTuple):
-    """A statement and the columns of its arrays, each with its type."""
+    """A statement and the columns of its arrays, each with its type; `same`: those that may come as one value."""
 
     sql: str
     columns: dict[str, str]
+    same: frozenset[str] = frozenset()
 
 
 _HOLD_STATE = {
@@ -31,6 +36,10 @@ _HOLD = {
     **_HOLD_STATE, "session_id": "text", "tree_id": "text", "request": "text", "amount": "text", "debits": "text",
     "terms": "int4", "note": "text", "reference": "text", "payload": "bytea",
 }  # fmt: skip
+_HOLD_SAME = frozenset({
+    "state", "placed_at", "expires_at", "captured", "refunded", "lapses", "session_id", "tree_id", "request", "amount",
+    "terms",
+})  # fmt: skip
 _LIFE = {
     "id": "text", "parent_id": "text", "policy": "text", "policy_version": "int4", "not_before": "int8",
     "expires_at": "int8", "revoked_at": "int8", "paused_at": "int8", "successor_id": "text", "carried": "bool",
@@ -59,6 +68,16 @@ def _insert(table: str, columns: dict[str, str], owner: str = "owner_id", more: 
     names = ", ".join(columns)
     sql = f"INSERT INTO {table} ({owner}, {names}) SELECT $1, w.* FROM unnest({{}}) AS w{more}"  # noqa: S608 - ours
     return Table(sql, columns)
+
+
+def _insert_many(table: str, columns: dict[str, str], same: frozenset[str]) -> Table:
+    """As _insert, for the tables that get a row of every hold."""
+    names = ", ".join(columns)
+    given = ", ".join(
+        f"coalesce(w.{name}, ({{same[{name}]}})[1])" if name in same else f"w.{name}" for name in columns
+    )
+    sql = f"INSERT INTO {table} (owner_id, {names}) SELECT $1, {given} FROM unnest({{}}) AS w ({names})"  # noqa: S608
+    return Table(sql, columns, same)
 
 
 def _update(table: str, columns: dict[str, str], owner: str = "owner_id") -> Table:
@@ -144,19 +163,29 @@ async def write(connection: Connection, book: PostgresBook) -> str | None:
         if not rows:
             continue
         first = len(values) + 1
-        places = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(table.columns.values()))
-        statement = table.sql.format(places)
+        places = [f"${first + n}::{kind}[]" for n, kind in enumerate(table.columns.values())]
+        statement = table.sql.format(", ".join(places), same=dict(zip(table.columns, places, strict=True)))
         if table is _NEW_TRANSACTIONS:
             before, _, statement = statement.partition(" INSERT INTO waiting")
             parts.append(before)
             statement = " INSERT INTO waiting" + statement
         parts.append(f"w{number} AS ({statement})")
-        values += [list(column) for column in zip(*rows, strict=True)]
+        columns = zip(table.columns, zip(*rows, strict=True), strict=True)
+        values += [_packed(column, same=name in table.same) for name, column in columns]
     if not parts:
         return None
     sql = f"WITH {', '.join(parts)} SELECT pg_current_xact_id()::text WHERE $1::text IS NOT NULL"
     xid: str = await connection.fetchval(sql, *values)
     return xid
+
+
+def _packed(column: tuple[Any, ...], *, same: bool) -> Sequence[Any]:
+    """A column as it is sent: no more of it than is needed."""
+    first = column[0]
+    if (first is None or same) and column.count(first) == len(column):
+        return () if first is None else (first,)
+    assert not same or None not in column, "the first value would stand for what is missing"
+    return column
 
 
 def _changes(book: PostgresBook) -> Changes:
@@ -175,7 +204,7 @@ def _changes(book: PostgresBook) -> Changes:
     ]
 
 
-_AUDIT = _insert("audit", _ENTRIES)
+_AUDIT = _insert_many("audit", _ENTRIES, frozenset({"chain_id", "at", "kind"}))
 _REMEMBERED = _insert("idempotency", _KEYS)
 _QUEUED = _insert("events", _EVENTS)
 _TOLD = _insert("standing_news", _NEWS)
@@ -186,7 +215,7 @@ _NEW_KEYS = _insert("api_keys", _API_KEYS)
 _ENDED_KEYS = _update("api_keys", {"id": "text", "revoked_at": "int8"})
 _LIVES = _update("sessions", _LIFE)
 _SPENDING = _update("spent", _SPENT)
-_NEW_HOLDS = _insert("holds", _HOLD)
+_NEW_HOLDS = _insert_many("holds", _HOLD, _HOLD_SAME)
 _HOLDS = _update("holds", _HOLD_STATE)
 _PAID = _update("holds", _PAYMENTS)
 _HOLDS_PAID = _update("holds", {**_HOLD_STATE, **_PAYMENTS})
