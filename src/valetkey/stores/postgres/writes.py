@@ -214,7 +214,12 @@ _NEW_CREDENTIALS = _insert("credentials", _CREDENTIALS)
 _NEW_KEYS = _insert("api_keys", _API_KEYS)
 _ENDED_KEYS = _update("api_keys", {"id": "text", "revoked_at": "int8"})
 _LIVES = _update("sessions", _LIFE)
-_SPENDING = _update("spent", _SPENT)
+# The rows are there. An upsert finds each by its key; an update joined them with all of the owner's.
+_SPENDING = _insert(
+    "spent",
+    _SPENT,
+    more=" ON CONFLICT (owner_id, session_id) DO UPDATE SET figures = excluded.figures, exhausted = excluded.exhausted",
+)
 _NEW_HOLDS = _insert_many("holds", _HOLD, _HOLD_SAME)
 _HOLDS = _update("holds", _HOLD_STATE)
 _PAID = _update("holds", _PAYMENTS)
