@@ -54,7 +54,7 @@ def decide(session: Session, request: SpendRequest, now: int, ancestors: Lineage
 
 def _approval(lineage: Lineage, currency: str, asked: int) -> Refusal | None:
     """The strictest threshold that the spend passes, None when no approval is needed."""
-    if not any([one.policy.asks for one in lineage]):
+    if not any(one.policy.asks for one in lineage):
         return None
     above = [
         (limits.approval_above, one)

@@ -94,7 +94,7 @@ def awaiting(hold: Hold) -> Refused:
 def _hold(
     book: Book, lineage: Lineage, wanted: PlaceHold, asking: Asking | None, note: str | None
 ) -> Hold | Refused:
-    if any([one.policy.asks for one in lineage]):
+    if any(one.policy.asks for one in lineage):
         waiting = _of_before(book, lineage, wanted)
         if waiting is not None:
             return waiting
