@@ -1,1 +1,1 @@
-"""Speeds of what users wait for. `make bench` prints one table and writes bench/results.json."""
+"""Speeds of what users wait for. `make bench` prints one table and writes bench/RESULTS.json."""

@@ -24,10 +24,11 @@ class StoreTrees(TreeMachine):
     """A store, looked at when a run is over: what it keeps is what the model knows."""
 
     driver: StoreDriver
+    outlives_its_process = True
 
     @rule(sure=RARELY)
     def restart(self, sure: bool) -> None:
-        if sure:
+        if sure and self.outlives_its_process:
             self.driver.restart()
 
     def look_at_the_end(self) -> None:
@@ -76,16 +77,17 @@ class StoreTrees(TreeMachine):
             assert verify(entries[:-1], Head(chain_id, 0, GENESIS)) != head
 
 
-def stored(opener: Opener) -> type[StoreTrees]:
+def stored(opener: Opener, *, outlives_its_process: bool) -> type[StoreTrees]:
     def drive() -> Driver:
         return StoreDriver(opener)
 
-    return type("StoreTrees", (StoreTrees,), {"drive": staticmethod(drive)})
+    members = {"drive": staticmethod(drive), "outlives_its_process": outlives_its_process}
+    return type("StoreTrees", (StoreTrees,), members)
 
 
 @pytest.fixture(params=sorted(OPENERS))
 def machine(request: pytest.FixtureRequest) -> type[StoreTrees]:
-    return stored(OPENERS[request.param])
+    return stored(OPENERS[request.param], outlives_its_process=request.param != "memory")
 
 
 def test_NO_OVERSPEND_in_a_stored_tree(machine: type[StoreTrees]) -> None:

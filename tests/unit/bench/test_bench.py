@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.__main__ import RESULTS
 from bench.result import Result
 
 
@@ -34,3 +35,10 @@ def test_a_ratio_is_judged(least: float | None, most: float | None, met: bool) -
 def test_a_value_without_a_floor_is_judged_itself() -> None:
     assert Result("x", 5, "MB", most=5).met
     assert not Result("x", 6, "MB", most=5).met
+
+
+def test_a_part_or_a_quick_run_replaces_no_results() -> None:
+    before = RESULTS.read_bytes() if RESULTS.exists() else None
+    command = [sys.executable, "-m", "bench", "--quick", "crypto"]
+    subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (RESULTS.read_bytes() if RESULTS.exists() else None) == before
