@@ -27,6 +27,16 @@ class Table(NamedTuple):
     columns: dict[str, str]
     same: frozenset[str] = frozenset()
 
+    def statement(self, first: int) -> str:
+        """The statement, when its arrays are the parameters from this number on."""
+        places = [f"${first + n}::{kind}[]" for n, kind in enumerate(self.columns.values())]
+        return self.sql.format(", ".join(places), same=dict(zip(self.columns, places, strict=True)))
+
+    def arrays(self, rows: Sequence["Row"]) -> list[Sequence[Any]]:
+        """Its parameters for these rows, at least one."""
+        columns = zip(self.columns, zip(*rows, strict=True), strict=True)
+        return [_packed(column, same=name in self.same) for name, column in columns]
+
 
 _HOLD_STATE = {
     "id": "text", "state": "text", "placed_at": "int8", "expires_at": "int8", "captured": "text",
@@ -162,16 +172,13 @@ async def write(connection: Connection, book: PostgresBook) -> str | None:
     for number, (table, rows) in enumerate(_changes(book)):
         if not rows:
             continue
-        first = len(values) + 1
-        places = [f"${first + n}::{kind}[]" for n, kind in enumerate(table.columns.values())]
-        statement = table.sql.format(", ".join(places), same=dict(zip(table.columns, places, strict=True)))
+        statement = table.statement(len(values) + 1)
         if table is _NEW_TRANSACTIONS:
             before, _, statement = statement.partition(" INSERT INTO waiting")
             parts.append(before)
             statement = " INSERT INTO waiting" + statement
         parts.append(f"w{number} AS ({statement})")
-        columns = zip(table.columns, zip(*rows, strict=True), strict=True)
-        values += [_packed(column, same=name in table.same) for name, column in columns]
+        values += table.arrays(rows)
     if not parts:
         return None
     sql = f"WITH {', '.join(parts)} SELECT pg_current_xact_id()::text WHERE $1::text IS NOT NULL"
