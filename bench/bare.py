@@ -134,8 +134,7 @@ def _statement() -> str:
     """All four in one round trip, as the store sends them."""
     parts, first = [], 2
     for number, table in enumerate(_TABLES):
-        places = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(table.columns.values()))
-        parts.append(f"w{number} AS ({table.sql.format(places)})")
+        parts.append(f"w{number} AS ({table.statement(first)})")
         first += len(table.columns)
     return f"WITH {', '.join(parts)} SELECT pg_current_xact_id()::text WHERE $1::text IS NOT NULL"
 
@@ -162,9 +161,9 @@ async def postgres(bare: Any, sessions: list[str], count: int) -> float:
         (
             sorted(row["id"] for row in one.chains),
             [
-                [row[column] for row in rows]
+                array
                 for table, rows in zip(_TABLES, (one.holds, one.entries, one.spent, one.chains), strict=True)
-                for column in table.columns
+                for array in table.arrays([[row[column] for column in table.columns] for row in rows])
             ],
         )
         for one in _commits(wrote, count)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 GENESIS = b"\0" * 32
 """What stands before the first entry of every chain."""
@@ -83,7 +84,14 @@ _quoted = json.encoder.encode_basestring_ascii
 
 def canonical(facts: Mapping[str, Fact]) -> str:
     """The one JSON text of these facts: members sorted, no blanks, ASCII only."""
-    return "{" + ",".join(f"{_quoted(name)}:{_written(facts[name])}" for name in sorted(facts)) + "}"
+    members = [before + _written(facts[name]) for name, before in _members(tuple(facts))]
+    return "{" + ",".join(members) + "}"
+
+
+@lru_cache(64)
+def _members(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Names in their order, each with what is written before its value. There are few kinds of entries."""
+    return tuple((name, f"{_quoted(name)}:") for name in sorted(names))
 
 
 def _written(fact: Fact) -> str:

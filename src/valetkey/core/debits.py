@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from valetkey.core.session import Lineage, Pace, Session, Spent, Usage, ring_of, spent_of
+from valetkey.core.session import Lineage, Pace, Session, Spent, Usage, rings_of, usage_of
 from valetkey.core.spend import Hold
-from valetkey.core.windows import added
+from valetkey.core.windows import EMPTY, added
 
 
 def debited(
@@ -30,26 +30,22 @@ def debited(
         # A rotation took over spends of a currency that it has no limits for, when nothing of them was left: one
         # that is proven late is counted. Nothing of that currency can be granted here.
         return replace(session, pace=replace(session.pace, spends=count))
-    before = spent_of(session, currency)
-    usage = Usage(
-        held=before.usage.held + held,
-        captured=before.usage.captured + captured,
-        restored=before.usage.restored + restored,
-    )
+    before = usage_of(session, currency)
+    usage = Usage(before.held + held, before.captured + captured, before.restored + restored)
     assert usage.held >= 0
     assert usage.captured >= 0
-    rings = before.rings
+    rings = rings_of(session, currency)
     if units and limits.windows:
+        known = rings or (EMPTY,) * len(limits.windows)
         rings = tuple(
-            added(window, ring_of(session, index, currency), units, at, now)
-            for index, window in enumerate(limits.windows)
+            [added(window, ring, units, at, now) for window, ring in zip(limits.windows, known, strict=True)]
         )
     if currency == session.policy.currency:
-        return replace(session, usage=usage, pace=Pace(count, rings))
+        return session.having_spent(usage, Pace(count, rings), session.others)
     index = session.policy.currencies.index(currency) - 1
     others = list(session.others or (Spent(),) * len(session.policy.others))
     others[index] = Spent(usage, rings)
-    return replace(session, pace=Pace(count, session.pace.rings), others=tuple(others))
+    return session.having_spent(session.usage, Pace(count, session.pace.rings), tuple(others))
 
 
 def concerned(hold: Hold, lineage: Lineage) -> tuple[bool, ...]:
@@ -70,12 +66,8 @@ def concerned(hold: Hold, lineage: Lineage) -> tuple[bool, ...]:
 def every(lineage: Lineage, which: tuple[bool, ...] | None, currency: str, **change: int) -> Lineage:
     """The lineage after the same change of the sessions that it concerns, of all when `which` is None."""
     return tuple(
-        debited(one, currency, at=change["at"], now=change["now"], **_figures(change))
-        if which is None or which[index]
-        else one
-        for index, one in enumerate(lineage)
+        [
+            debited(one, currency, **change) if which is None or which[index] else one
+            for index, one in enumerate(lineage)
+        ]
     )
-
-
-def _figures(change: dict[str, int]) -> dict[str, int]:
-    return {name: value for name, value in change.items() if name not in ("at", "now")}

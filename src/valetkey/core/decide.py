@@ -9,7 +9,7 @@ from valetkey.core.errors import InvalidAmount
 from valetkey.core.money import format_units, rescale
 from valetkey.core.refusal import Code, Refusal, Refused
 from valetkey.core.rules import amounts, life, names
-from valetkey.core.session import Lineage, Session, remaining
+from valetkey.core.session import Lineage, Session, usage_of
 from valetkey.core.spend import SpendRequest
 
 
@@ -37,6 +37,7 @@ def decide(session: Session, request: SpendRequest, now: int, ancestors: Lineage
     # What stops a session comes first, whoever of the lineage is stopped.
     reasons = [_of(one, session, reason) for one in lineage for reason in life(one, now)]
     asked = 0
+    lefts = []
     for one in lineage:
         reasons += [_of(one, session, reason) for reason in names(one, request)]
         limits = one.policy.limits(currency)
@@ -44,14 +45,17 @@ def decide(session: Session, request: SpendRequest, now: int, ancestors: Lineage
             # A spend is rounded up to the currency's precision: rounding never favours the spender.
             asked = rescale(request.amount.units, request.amount.asset.decimals, limits.decimals, up=True)
             reasons += [_of(one, session, reason) for reason in amounts(one, limits, asked, now)]
+            if limits.budget is not None:
+                lefts.append(limits.budget - usage_of(one, currency).committed - asked)
     if reasons:
         return Refused(tuple(reasons))
-    lefts = [left - asked for one in lineage if (left := remaining(one, currency)) is not None]
     return Allowed(asked, min(lefts, default=None), _approval(lineage, currency, asked))
 
 
 def _approval(lineage: Lineage, currency: str, asked: int) -> Refusal | None:
     """The strictest threshold that the spend passes, None when no approval is needed."""
+    if not any(one.policy.asks for one in lineage):
+        return None
     above = [
         (limits.approval_above, one)
         for one in lineage

@@ -25,7 +25,7 @@ from valetkey.core.decide import Allowed, decide
 from valetkey.core.errors import Contradiction, InvalidAmount
 from valetkey.core.policy import PURCHASE
 from valetkey.core.refusal import Code, Refused, refuse
-from valetkey.core.session import Lineage, Session, spent_of
+from valetkey.core.session import Lineage, Session, rings_of, usage_of
 from valetkey.core.spend import CLOSED, OPEN, UNDECIDED, Hold, HoldState
 from valetkey.core.windows import counted
 
@@ -98,7 +98,7 @@ def _place(state: State, command: PlaceHold, now: int) -> State | Refused:
         state=HoldState.HELD if decision.approval is None else HoldState.PENDING,
         placed_at=now,
         expires_at=expires_at,
-        debits=tuple(one.id for one in state.lineage) if state.ancestors else (),
+        debits=tuple([one.id for one in state.lineage]) if state.ancestors else (),
         terms=_terms(state.lineage),
     )
     return _placed(state, hold, decision, now)
@@ -121,15 +121,13 @@ def _placed(state: State, hold: Hold, decision: Allowed, now: int) -> State:
 
 
 def _check_limits(session: Session, currency: str, now: int) -> None:
-    limits, spent = session.policy.limits(currency), spent_of(session, currency)
+    limits, rings = session.policy.limits(currency), rings_of(session, currency)
     assert limits is not None
-    assert limits.budget is None or spent.usage.committed <= limits.budget, "NO_OVERSPEND"
+    assert limits.budget is None or usage_of(session, currency).committed <= limits.budget, "NO_OVERSPEND"
     most = session.policy.spends_max
     assert most is None or session.pace.spends <= most, "NO_OVERSPEND"
-    assert all(
-        counted(window, ring, now) <= window.limit
-        for window, ring in zip(limits.windows, spent.rings, strict=bool(spent.rings))
-    ), "WINDOW_IS_SLIDING"
+    for window, ring in zip(limits.windows, rings, strict=bool(rings)):
+        assert counted(window, ring, now) <= window.limit, "WINDOW_IS_SLIDING"
 
 
 def _approve(state: State, hold: Hold, command: Approve, now: int) -> State | Refused:
@@ -186,7 +184,7 @@ def _stale(state: State, hold: Hold, now: int) -> Refused | None:
 
 
 def _terms(lineage: Lineage) -> int:
-    return sum(one.policy_version for one in lineage)
+    return sum([one.policy_version for one in lineage])
 
 
 def _mark_unknown(state: State, hold: Hold, now: int) -> State | Refused:

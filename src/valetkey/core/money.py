@@ -118,7 +118,9 @@ def rescale(units: int, decimals: int, decimals_wanted: int, *, up: bool) -> int
 
     A spend is rounded up and a limit down, so that rounding never favours the spender.
     """
-    if decimals_wanted >= decimals:
+    if decimals_wanted == decimals:
+        return units
+    if decimals_wanted > decimals:
         return units * int("1".ljust(decimals_wanted - decimals + 1, "0"))
     divisor = int("1".ljust(decimals - decimals_wanted + 1, "0"))
     return -(-units // divisor) if up else units // divisor

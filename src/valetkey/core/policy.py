@@ -62,10 +62,14 @@ class Policy:
     refunds_restore: bool = False
     main: Limits = field(init=False, repr=False, compare=False)
     """The limits of `currency`."""
+    asks: bool = field(init=False, repr=False, compare=False)
+    """Whether there are spends that wait for the owner's approval."""
 
     def __post_init__(self) -> None:
         main = Limits(self.currency, self.budget, self.per_spend, self.windows, self.approval_above)
         object.__setattr__(self, "main", main)
+        asks = any(one.approval_above is not None for one in (main, *self.others))
+        object.__setattr__(self, "asks", asks)
         if self.spends_max is not None and not (
             type(self.spends_max) is int and 0 <= self.spends_max <= SPENDS_MAX
         ):

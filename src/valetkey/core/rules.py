@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from valetkey.core.limits import Limits
 from valetkey.core.money import format_units
 from valetkey.core.refusal import Code, Refusal
-from valetkey.core.session import Role, Session, ring_of, spent_of
+from valetkey.core.session import Role, Session, ring_of, usage_of
 from valetkey.core.spend import SpendRequest
 from valetkey.core.windows import counted, free_at
 
@@ -100,15 +100,17 @@ def amounts(session: Session, limits: Limits, asked: int, now: int) -> Iterator[
             currency=limits.currency,
         )
     for index in range(len(limits.windows)):
-        yield from _window(session, limits, index, asked, now)
-    yield from _budget(session, limits, asked)
+        if (full := _window(session, limits, index, asked, now)) is not None:
+            yield full
+    if (over := _budget(session, limits, asked)) is not None:
+        yield over
 
 
-def _window(session: Session, limits: Limits, index: int, asked: int, now: int) -> Iterator[Refusal]:
+def _window(session: Session, limits: Limits, index: int, asked: int, now: int) -> Refusal | None:
     window, ring = limits.windows[index], ring_of(session, index, limits.currency)
     used = counted(window, ring, now)
     if used + asked <= window.limit:
-        return
+        return None
     left = max(window.limit - used, 0)
     fits_at = free_at(window, ring, asked, now)
     if fits_at is not None and fits_at >= session.policy.expires_at:
@@ -116,7 +118,7 @@ def _window(session: Session, limits: Limits, index: int, asked: int, now: int) 
         fits_at = None
     length = span(window.seconds)
     wait = "" if fits_at is None else f", or wait {span(fits_at - now)}"
-    yield Refusal(
+    return Refusal(
         Code.WINDOW_EXCEEDED,
         f"window:{window.seconds}",
         f"asked {_written(asked, limits)}, left {_written(left, limits)} of {_written(window.limit, limits)}"
@@ -130,15 +132,15 @@ def _window(session: Session, limits: Limits, index: int, asked: int, now: int) 
     )
 
 
-def _budget(session: Session, limits: Limits, asked: int) -> Iterator[Refusal]:
-    usage, budget = spent_of(session, limits.currency).usage, limits.budget
+def _budget(session: Session, limits: Limits, asked: int) -> Refusal | None:
+    usage, budget = usage_of(session, limits.currency), limits.budget
     if budget is None or usage.committed + asked <= budget:
-        return
+        return None
     left = max(budget - usage.committed, 0)
     # When more moved than was granted, the owner has to make up for that first.
     short = usage.committed + asked - budget
     held = f", {_written(usage.held, limits)} of it held" if usage.held else ""
-    yield Refusal(
+    return Refusal(
         Code.BUDGET_EXCEEDED,
         "budget",
         f"asked {_written(asked, limits)}, left {_written(left, limits)} of {_written(budget, limits)}"

@@ -105,6 +105,28 @@ class Session:
         """The id of the session's tree."""
         return self.tree_id or self.id
 
+    def having_spent(self, usage: Usage, pace: Pace, others: tuple[Spent, ...]) -> "Session":
+        """The session with other figures. Every spend makes one of each session it concerns: `replace` costs thrice."""
+        return Session(
+            self.id,
+            self.owner_id,
+            self.role,
+            self.policy,
+            usage,
+            self.created_at,
+            pace,
+            self.revoked_at,
+            self.paused_at,
+            self.frozen_at,
+            others,
+            self.tree_id,
+            self.parent_id,
+            self.depth,
+            self.policy_version,
+            self.successor_id,
+            self.carried,
+        )
+
 
 Lineage = tuple[Session, ...]
 """A session and its ancestors, nearest first; never empty."""
@@ -119,9 +141,19 @@ def spent_of(session: Session, currency: str) -> Spent:
     return session.others[session.policy.currencies.index(currency) - 1]
 
 
+def usage_of(session: Session, currency: str) -> Usage:
+    """As spent_of, the usage alone."""
+    return session.usage if currency == session.policy.currency else spent_of(session, currency).usage
+
+
+def rings_of(session: Session, currency: str) -> tuple[Ring, ...]:
+    """As spent_of, what counts against the windows alone; empty stands for empty rings."""
+    return session.pace.rings if currency == session.policy.currency else spent_of(session, currency).rings
+
+
 def ring_of(session: Session, index: int, currency: str | None = None) -> Ring:
     """What counts against the window at this place of a currency's limits, the session's own when it is None."""
-    rings = spent_of(session, currency or session.policy.currency).rings
+    rings = rings_of(session, currency or session.policy.currency)
     return rings[index] if rings else EMPTY
 
 
@@ -133,7 +165,7 @@ def remaining(session: Session, currency: str | None = None) -> int | None:
         return 0
     if limits.budget is None:
         return None
-    return limits.budget - spent_of(session, currency).usage.committed
+    return limits.budget - usage_of(session, currency).committed
 
 
 def spends_left(session: Session) -> int | None:

@@ -5,7 +5,7 @@ interval of the window's length ever holds more than the limit, wherever it begi
 spend of such an interval is decided, every earlier one in it still counts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import DIGITS_MAX
@@ -23,6 +23,8 @@ class Window:
 
     seconds: int
     limit: int
+    bucket_seconds: int = field(init=False, repr=False, compare=False)
+    """How long one bucket is; the last one of a window may reach beyond its end."""
 
     def __post_init__(self) -> None:
         # A bool counts as an integer, and is neither money nor time.
@@ -30,11 +32,7 @@ class Window:
             raise InvalidInput(f"a window is 1 to {WINDOW_SECONDS_MAX} whole seconds long")
         if type(self.limit) is not int or not 0 <= self.limit < 10**DIGITS_MAX:
             raise InvalidInput(f"a window's limit is a non-negative integer below 10^{DIGITS_MAX}")
-
-    @property
-    def bucket_seconds(self) -> int:
-        """How long one bucket is; the last one of a window may reach beyond its end."""
-        return -(-self.seconds // BUCKETS)
+        object.__setattr__(self, "bucket_seconds", -(-self.seconds // BUCKETS))
 
     def bucket(self, at: int) -> int:
         """The number of the bucket that holds a moment (unix seconds)."""

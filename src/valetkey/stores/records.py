@@ -14,6 +14,9 @@ from valetkey.core.windows import Ring, Window
 POLICIES_CACHED = 1_024
 """Policies that are kept ready: the text of one does not change while its version stands."""
 
+REQUESTS_CACHED = 4_096
+"""Texts of what is asked for beside the amount: agents ask for the same again and again."""
+
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 _SETS = ("allowed_services", "allowed_assets", "allowed_chains", "allowed_payees", "allowed_operations")
@@ -76,18 +79,14 @@ def spent_of(text: str) -> tuple[Usage, Pace, tuple[Spent, ...]]:
 def request_text(request: SpendRequest) -> str:
     """What a spend asks for. Two requests are the same when their texts are."""
     asset = request.amount.asset
-    return _text(
-        [
-            request.amount.units,
-            asset.currency,
-            asset.chain_id,
-            asset.address,
-            asset.decimals,
-            request.service_id,
-            request.payee,
-            request.operation,
-        ]
-    )
+    about = _about(asset, request.service_id, request.payee, request.operation)
+    return f"[{int(request.amount.units)},{about}]"
+
+
+@lru_cache(REQUESTS_CACHED)
+def _about(asset: Asset, service_id: str | None, payee: str | None, operation: str) -> str:
+    facts = [asset.currency, asset.chain_id, asset.address, asset.decimals, service_id, payee, operation]
+    return _text(facts)[1:-1]
 
 
 def request_of(text: str) -> SpendRequest:

@@ -1,6 +1,6 @@
 """A session's status from its facts and the clock, what is left of it, and what its key could still cost."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import product
 
 import pytest
@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from tests.unit.core.build import BEGINS, ENDS, NOW, session, spend
 from valetkey.core.decide import decide
 from valetkey.core.refusal import Refused
-from valetkey.core.session import Role, Session, Status, Usage, remaining, status, worst_case_loss
+from valetkey.core.session import (
+    Pace,
+    Role,
+    Session,
+    Spent,
+    Status,
+    Usage,
+    remaining,
+    status,
+    worst_case_loss,
+)
 
 TIMES = [0, BEGINS - 1, BEGINS, NOW, ENDS - 1, ENDS, ENDS + 1]
 FACTS = list(product([False, True], [False, True], [None, 1, 0, -1], TIMES))
@@ -119,3 +129,16 @@ def test_an_active_session_with_money_may_spend_a_unit(now: int, held: int, paus
     one = replace(session(budget=10, held=held), paused_at=BEGINS if paused else None)
     allowed = not isinstance(decide(one, spend(1), now), Refused)
     assert allowed is (status(one, now) is Status.ACTIVE)
+
+
+def test_having_spent_changes_the_figures_alone() -> None:
+    before = Session(
+        id="ses_a", owner_id="agt_a", role=Role.SELLER, policy=session().policy, usage=Usage(1, 2, 3), created_at=4,
+        pace=Pace(5, (((6, 7),),)), revoked_at=8, paused_at=9, frozen_at=10, others=(Spent(Usage(11)),),
+        tree_id="ses_b", parent_id="ses_c", depth=12, policy_version=13, successor_id="ses_d", carried=True,
+    )  # fmt: skip
+    plain = Session("", "", Role.BUYER, before.policy, Usage(), 0)
+    same = [one.name for one in fields(Session) if getattr(before, one.name) == getattr(plain, one.name)]
+    assert same == ["policy"], "a field that has its default here would be lost unseen"
+    usage, pace, others = Usage(21), Pace(22), (Spent(Usage(23)),)
+    assert before.having_spent(usage, pace, others) == replace(before, usage=usage, pace=pace, others=others)

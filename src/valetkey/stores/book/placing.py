@@ -30,7 +30,7 @@ def place(
         wanted = PlaceHold(
             transaction.hold_id, request, transaction.checkout_ends_at, asking.ends_at if asking else None
         )
-        hold = _hold(book, transaction.session_id, wanted, asking, None)
+        hold = _hold(book, book.lineage(transaction.session_id), wanted, asking, None)
         if isinstance(hold, Refused):
             return hold
         if hold.state is HoldState.PENDING:
@@ -51,7 +51,8 @@ def hold_spend(
         if known is not None:
             return known if isinstance(known, Refused) else book.spend_record(known)
     wanted = PlaceHold(spend.hold_id, spend.request, spend.expires_at, asking.ends_at if asking else None)
-    hold = _hold(book, spend.session_id, wanted, asking, spend.note)
+    lineage = book.lineage(spend.session_id)
+    hold = _hold(book, lineage, wanted, asking, spend.note)
     if isinstance(hold, Refused):
         return hold
     if idempotency is not None:
@@ -59,8 +60,7 @@ def hold_spend(
     if hold.id != spend.hold_id:
         # It was asked for before.
         return book.spend_record(hold.id)
-    owner_id = book.lineage(spend.session_id)[0].owner_id
-    return SpendRecord(hold, owner_id, spend.note)
+    return SpendRecord(hold, lineage[0].owner_id, spend.note)
 
 
 def subject(book: Book, idempotency: Idempotency) -> str | Refused | None:
@@ -92,14 +92,13 @@ def awaiting(hold: Hold) -> Refused:
 
 
 def _hold(
-    book: Book, session_id: str, wanted: PlaceHold, asking: Asking | None, note: str | None
+    book: Book, lineage: Lineage, wanted: PlaceHold, asking: Asking | None, note: str | None
 ) -> Hold | Refused:
-    lineage = book.lineage(session_id)
-    if any(one.approval_above is not None for s in lineage for one in (s.policy.main, *s.policy.others)):
+    if any(one.policy.asks for one in lineage):
         waiting = _of_before(book, lineage, wanted)
         if waiting is not None:
             return waiting
-        lineage = book.lineage(session_id)
+        lineage = book.lineage(lineage[0].id)
     state = State(lineage[0], None, lineage[1:])
     after = apply(state, wanted, book.now)
     if isinstance(after, Refused):

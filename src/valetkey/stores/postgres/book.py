@@ -5,7 +5,7 @@ The trees are locked, so that nobody else changes what is here. Everything is of
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from valetkey.core.api_key import ApiKey, KeyStatus, status
 from valetkey.core.audit import GENESIS, Head, Kind, append
@@ -21,8 +21,7 @@ from valetkey.stores.postgres.overlay import Journal, Missing, Rows, Wanted
 from valetkey.stores.records import request_text
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """Where the chain of a locked tree, or of the owner, ends. `ahead`: the owner's chain does not say so yet."""
 
     number: int = 0
@@ -64,7 +63,9 @@ class PostgresBook(Crowds):
         self.new_keys: Rows[str, bytes] = rows()
         self.knows_living_keys = False
         self.living_sessions: Rows[str, list[str]] = rows()
-        self.records: Rows[str, SessionRecord | None] = rows()
+        # What is beside a session, and the session itself, which every spend changes.
+        self.records: Rows[str, SessionRecord] = rows()
+        self.sessions: Rows[str, Session | None] = rows()
         self.lives: Rows[str, None] = rows()
         self.spent: Rows[str, None] = rows()
         self.new_sessions: Rows[str, bytes] = rows()
@@ -85,7 +86,10 @@ class PostgresBook(Crowds):
 
     def begin(self, trees: frozenset[str]) -> None:
         """The next job is about these trees: it decides no earlier than anything in them was decided."""
-        self.now = max(self.batch_now, *(self._chain(tree).at for tree in trees))
+        now = self.batch_now
+        for tree in trees:
+            now = max(now, self._chain(tree).at)
+        self.now = now
 
     def record(self, session_id: str) -> SessionRecord:
         found = self.find_record(session_id)
@@ -94,13 +98,13 @@ class PostgresBook(Crowds):
         return found
 
     def find_record(self, session_id: str) -> SessionRecord | None:
-        found = self._record(session_id)
-        if found is None:
+        session = self.session(session_id)
+        if session is None:
             return None
-        parent = found.session.parent_id
+        parent = session.parent_id
         return replace(
-            found,
-            session=self._as_frozen(found.session),
+            self.records[session_id],
+            session=self._as_frozen(session),
             ancestors=() if parent is None else self.lineage(parent),
         )
 
@@ -108,11 +112,11 @@ class PostgresBook(Crowds):
         found: list[Session] = []
         wanted: str | None = session_id
         while wanted is not None:
-            known = self._record(wanted)
-            if known is None:
+            session = self.session(wanted)
+            if session is None:
                 raise Contradiction("there is no such session")
-            found.append(self._as_frozen(known.session))
-            wanted = known.session.parent_id
+            found.append(self._as_frozen(session))
+            wanted = session.parent_id
         return tuple(found)
 
     def spend_record(self, hold_id: str) -> SpendRecord:
@@ -162,42 +166,43 @@ class PostgresBook(Crowds):
 
     def write_spent(self, sessions: Lineage) -> None:
         for one in sessions:
-            known = self._record(one.id)
-            assert known is not None
+            assert self.sessions[one.id] is not None
             # Nothing else of a session changes by spending: the rest is as it was read a moment ago.
-            self.records.put(one.id, replace(known, session=one))
-            self.spent.put(one.id, None)
+            self.sessions.put(one.id, one)
+            self.spent.mark(one.id, None)
 
     def write_session(self, session: Session) -> None:
-        known = self._record(session.id)
+        known = self.session(session.id)
         assert known is not None
-        self.records.put(session.id, replace(known, session=_with_spent(session, known.session)))
-        self.lives.put(session.id, None)
+        self.sessions.put(session.id, session.having_spent(known.usage, known.pace, known.others))
+        self.lives.mark(session.id, None)
         # A larger budget may bring an exhausted session back.
-        self.spent.put(session.id, None)
+        self.spent.mark(session.id, None)
 
     def add_session(self, record: SessionRecord, token_hash: bytes) -> None:
         session = record.session
         if session.owner_id != self.owner_id:
             raise Contradiction("a tree has one owner")
         self._frozen()
-        if session.id in self.records and self.records[session.id] is not None:
+        if self.sessions.get(session.id) is not None:
             raise Contradiction("there is such a session already")
         chain = self._chain(session.tree)
-        self.chains.put(session.tree, replace(chain, at=max(chain.at, self.now), sessions=chain.sessions + 1))
-        self.records.put(session.id, replace(record, ancestors=()))
+        after = chain._replace(at=max(chain.at, self.now), sessions=chain.sessions + 1)
+        self.chains.put(session.tree, after)
+        self.records.put(session.id, record)
+        self.sessions.put(session.id, session)
         self.new_sessions.put(session.id, token_hash)
-        self.spent.put(session.id, None)
+        self.spent.mark(session.id, None)
 
     def write_hold(self, hold: Hold, owner_id: str, note: str | None = None) -> None:
         assert owner_id == self.owner_id
         known = self.spends.get(hold.id)
         if known is None:
             self.spends.put(hold.id, SpendRecord(hold, owner_id, note))
-            self.new_holds.put(hold.id, None)
+            self.new_holds.mark(hold.id, None)
         else:
             self.spends.put(hold.id, replace(known, hold=hold))
-            self.holds.put(hold.id, None)
+            self.holds.mark(hold.id, None)
         was_undecided = known is not None and known.hold.state in UNDECIDED
         if hold.state in UNDECIDED or was_undecided:
             key = (hold.session_id, request_text(hold.request))
@@ -271,7 +276,7 @@ class PostgresBook(Crowds):
             return False
         facts: dict[str, Fact] = {"tree": chain_id, "seq": chain.number, "head": chain.head.hex()}
         self.append(self.owner_id, self.owner_id, Kind.ANCHOR, None, facts)
-        self.chains.put(chain_id, replace(chain, anchored=chain.number, ahead=False))
+        self.chains.put(chain_id, chain._replace(anchored=chain.number, ahead=False))
         return True
 
     def queue(self, events: tuple[Event, ...]) -> None:
@@ -318,12 +323,19 @@ class PostgresBook(Crowds):
         assert tree_id in self.chains, "a job names the trees that it is about, which are locked"
         return self.chains[tree_id]
 
-    def _record(self, session_id: str) -> SessionRecord | None:
-        if session_id not in self.records:
+    def session(self, session_id: str) -> Session | None:
+        """A session as the batch left it, None when there is none; a freeze is not in it."""
+        if session_id not in self.sessions:
             raise Missing(Wanted(sessions={session_id}))
-        found = self.records[session_id]
-        assert found is None or found.session.tree in self.chains, "only locked trees are looked at"
+        found = self.sessions[session_id]
+        assert found is None or found.tree in self.chains, "only locked trees are looked at"
         return found
+
+    def load_session(self, session_id: str, record: SessionRecord | None) -> None:
+        """What the database says of a session, None for nothing."""
+        self.sessions.load(session_id, None if record is None else record.session)
+        if record is not None:
+            self.records.load(session_id, record)
 
     def _bought(self, transaction_id: str) -> Bought:
         if transaction_id not in self.bought:
@@ -334,8 +346,8 @@ class PostgresBook(Crowds):
         return found
 
     def _lives(self, session_id: str) -> bool:
-        found = self._record(session_id)
-        return found is not None and found.session.revoked_at is None
+        found = self.session(session_id)
+        return found is not None and found.revoked_at is None
 
     def _frozen(self) -> int | None:
         if not self._exists(self.agents, self.owner_id, Wanted(agents={self.owner_id})):
@@ -351,8 +363,3 @@ class PostgresBook(Crowds):
         if key not in rows:
             raise Missing(wanted)
         return rows[key]
-
-
-def _with_spent(session: Session, other: Session) -> Session:
-    """A session with the figures of another state of it."""
-    return replace(session, usage=other.usage, pace=other.pace, others=other.others)

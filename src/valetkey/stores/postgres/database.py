@@ -75,11 +75,11 @@ class Database:
         found = await self.rows(sql, *values)
         return found[0] if found else None
 
-    async def batch(
+    def batch(
         self, owner_id: str, trees: frozenset[str], work: Work[T], wanted: Wanted | None = None
-    ) -> T:
-        """Decide something under the locks of these trees; see batcher.py."""
-        return await self.batcher.submit(owner_id, trees, work, wanted)
+    ) -> Awaitable[T]:
+        """Decide something under the locks of these trees, to be awaited; see batcher.py."""
+        return self.batcher.submit(owner_id, trees, work, wanted)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Connection]:
@@ -107,6 +107,13 @@ class Database:
         if len(self._places) > PLACES_CACHED:
             self._places.popitem(last=False)
 
+    def known(self, key: str) -> Place | None:
+        """Whose something is, when it is remembered: nothing is awaited for what is asked for all the time."""
+        place = self._places.get(key)
+        if place is not None:
+            self._places.move_to_end(key)
+        return place
+
     async def find_session(self, session_id: str) -> Place | None:
         """Whose a session is, None when there is none."""
         sql = "SELECT owner_id, tree_id, id, NULL FROM sessions WHERE id = $1"
@@ -124,7 +131,7 @@ class Database:
 
     async def session_place(self, session_id: str) -> Place:
         """As find_session. Raises Contradiction when there is none."""
-        found = await self.find_session(session_id)
+        found = self.known(session_id) or await self.find_session(session_id)
         if found is None:
             raise Contradiction("there is no such session")
         return found
@@ -135,9 +142,8 @@ class Database:
         await self.pool.close()
 
     async def _find(self, key: str, sql: str) -> Place | None:
-        known = self._places.get(key)
+        known = self.known(key)
         if known is not None:
-            self._places.move_to_end(key)
             return known
         found = await self.row(sql, key)
         if found is None:

@@ -64,7 +64,7 @@ class PostgresLedger(Tables):
         self, spend: Spend, idempotency: Idempotency | None, asking: Asking | None = None
     ) -> SpendRecord | Refused:
         """See ports/ledger.py. Raises Contradiction when an id is taken or names nothing."""
-        place = await self._database.session_place(spend.session_id)
+        place = self._database.known(spend.session_id) or await self._database.session_place(spend.session_id)
         held = await self._database.batch(
             place.owner_id,
             frozenset({place.tree_id}),

@@ -31,7 +31,8 @@ class Wanted:
     def add(self, other: "Wanted") -> None:
         """These keys too."""
         for name in SETS:
-            getattr(self, name).update(getattr(other, name))
+            if keys := getattr(other, name):
+                getattr(self, name).update(keys)
         self.crowds |= other.crowds
         self.living_keys |= other.living_keys
 
@@ -54,21 +55,17 @@ class Journal:
     """What each table was like before a job changed it."""
 
     def __init__(self) -> None:
-        self._steps: list[tuple[Rows[Any, Any], Any, Any, bool]] = []
-
-    def note(self, rows: "Rows[Any, Any]", key: Any, before: Any, was_changed: bool) -> None:
-        """A row is about to be changed."""
-        self._steps.append((rows, key, before, was_changed))
+        self.steps: list[tuple[Rows[Any, Any], Any, Any, bool]] = []
 
     def keep(self) -> None:
         """The job's changes stand."""
-        self._steps.clear()
+        self.steps.clear()
 
     def undo(self) -> None:
         """Take the job's changes back, the last one first."""
-        for rows, key, before, was_changed in reversed(self._steps):
+        for rows, key, before, was_changed in reversed(self.steps):
             rows.restore(key, before, was_changed)
-        self._steps.clear()
+        self.steps.clear()
 
 
 class _Unknown:
@@ -82,7 +79,7 @@ class Rows(Generic[K, V]):
     """Rows of one table by their key, and which of them the batch changed."""
 
     def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+        self._steps = journal.steps
         self._known: dict[K, V] = {}
         self.changed: dict[K, None] = {}
 
@@ -102,13 +99,14 @@ class Rows(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Change a row, or add it."""
-        self._journal.note(self, key, self._known.get(key, UNKNOWN), key in self.changed)
+        self._steps.append((self, key, self._known.get(key, UNKNOWN), key in self.changed))
         self._known[key] = value
         self.changed[key] = None
 
-    def touch(self, key: K) -> None:
-        """Write this row although its value is the same."""
-        self.put(key, self._known[key])
+    def mark(self, key: K, value: V) -> None:
+        """As put, for a row that says no more than that it is to be written: once is enough."""
+        if key not in self.changed:
+            self.put(key, value)
 
     def restore(self, key: K, before: Any, was_changed: bool) -> None:
         """As it was before `put`."""

@@ -112,9 +112,9 @@ async def read(connection: Connection, book: PostgresBook, wanted: Wanted) -> fl
     ) = found
     _load_agents(book, wanted, agents, services)
     for row in sessions:
-        book.records.load(row[0], record_of(row))
+        book.load_session(row[0], record_of(row))
     for session_id in wanted.sessions:
-        book.records.load(session_id, None)
+        book.load_session(session_id, None)
     for spend in map(spend_of, [*spends, *waiting]):
         book.spends.load(spend.hold.id, spend)
     for hold_id in wanted.holds:

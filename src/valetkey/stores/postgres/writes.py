@@ -3,9 +3,14 @@
 No row may be in two parts of it: PostgreSQL would do one of them and say nothing.
 
 `{}` of a statement stands for its arrays as `unnest` takes them. $1 is the owner.
+
+An array that is shorter than the others counts as NULL beyond its end: a column that is NULL in every row comes as an
+empty array. Where a statement has `{same}`, a column that is never NULL may come as its first value alone, when that is
+every row's. Packing each value of an array costs the driver more than deciding about it did.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from valetkey.core.session import exhausted
@@ -16,10 +21,21 @@ from valetkey.stores.rows import TRANSACTION, hold_values, record_values, sessio
 
 
 class Table(NamedTuple):
-    """A statement and the columns of its arrays, each with its type."""
+    """A statement and the columns of its arrays, each with its type; `same`: those that may come as one value."""
 
     sql: str
     columns: dict[str, str]
+    same: frozenset[str] = frozenset()
+
+    def statement(self, first: int) -> str:
+        """The statement, when its arrays are the parameters from this number on."""
+        places = [f"${first + n}::{kind}[]" for n, kind in enumerate(self.columns.values())]
+        return self.sql.format(", ".join(places), same=dict(zip(self.columns, places, strict=True)))
+
+    def arrays(self, rows: Sequence["Row"]) -> list[Sequence[Any]]:
+        """Its parameters for these rows, at least one."""
+        columns = zip(self.columns, zip(*rows, strict=True), strict=True)
+        return [_packed(column, same=name in self.same) for name, column in columns]
 
 
 _HOLD_STATE = {
@@ -30,6 +46,10 @@ _HOLD = {
     **_HOLD_STATE, "session_id": "text", "tree_id": "text", "request": "text", "amount": "text", "debits": "text",
     "terms": "int4", "note": "text", "reference": "text", "payload": "bytea",
 }  # fmt: skip
+_HOLD_SAME = frozenset({
+    "state", "placed_at", "expires_at", "captured", "refunded", "lapses", "session_id", "tree_id", "request", "amount",
+    "terms",
+})  # fmt: skip
 _LIFE = {
     "id": "text", "parent_id": "text", "policy": "text", "policy_version": "int4", "not_before": "int8",
     "expires_at": "int8", "revoked_at": "int8", "paused_at": "int8", "successor_id": "text", "carried": "bool",
@@ -58,6 +78,16 @@ def _insert(table: str, columns: dict[str, str], owner: str = "owner_id", more: 
     names = ", ".join(columns)
     sql = f"INSERT INTO {table} ({owner}, {names}) SELECT $1, w.* FROM unnest({{}}) AS w{more}"  # noqa: S608 - ours
     return Table(sql, columns)
+
+
+def _insert_many(table: str, columns: dict[str, str], same: frozenset[str]) -> Table:
+    """As _insert, for the tables that get a row of every hold."""
+    names = ", ".join(columns)
+    given = ", ".join(
+        f"coalesce(w.{name}, ({{same[{name}]}})[1])" if name in same else f"w.{name}" for name in columns
+    )
+    sql = f"INSERT INTO {table} (owner_id, {names}) SELECT $1, {given} FROM unnest({{}}) AS w ({names})"  # noqa: S608
+    return Table(sql, columns, same)
 
 
 def _update(table: str, columns: dict[str, str], owner: str = "owner_id") -> Table:
@@ -142,20 +172,27 @@ async def write(connection: Connection, book: PostgresBook) -> str | None:
     for number, (table, rows) in enumerate(_changes(book)):
         if not rows:
             continue
-        first = len(values) + 1
-        places = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(table.columns.values()))
-        statement = table.sql.format(places)
+        statement = table.statement(len(values) + 1)
         if table is _NEW_TRANSACTIONS:
             before, _, statement = statement.partition(" INSERT INTO waiting")
             parts.append(before)
             statement = " INSERT INTO waiting" + statement
         parts.append(f"w{number} AS ({statement})")
-        values += [list(column) for column in zip(*rows, strict=True)]
+        values += table.arrays(rows)
     if not parts:
         return None
     sql = f"WITH {', '.join(parts)} SELECT pg_current_xact_id()::text WHERE $1::text IS NOT NULL"
     xid: str = await connection.fetchval(sql, *values)
     return xid
+
+
+def _packed(column: tuple[Any, ...], *, same: bool) -> Sequence[Any]:
+    """A column as it is sent: no more of it than is needed."""
+    first = column[0]
+    if (first is None or same) and column.count(first) == len(column):
+        return () if first is None else (first,)
+    assert not same or None not in column, "the first value would stand for what is missing"
+    return column
 
 
 def _changes(book: PostgresBook) -> Changes:
@@ -174,7 +211,7 @@ def _changes(book: PostgresBook) -> Changes:
     ]
 
 
-_AUDIT = _insert("audit", _ENTRIES)
+_AUDIT = _insert_many("audit", _ENTRIES, frozenset({"chain_id", "at", "kind"}))
 _REMEMBERED = _insert("idempotency", _KEYS)
 _QUEUED = _insert("events", _EVENTS)
 _TOLD = _insert("standing_news", _NEWS)
@@ -184,8 +221,13 @@ _NEW_CREDENTIALS = _insert("credentials", _CREDENTIALS)
 _NEW_KEYS = _insert("api_keys", _API_KEYS)
 _ENDED_KEYS = _update("api_keys", {"id": "text", "revoked_at": "int8"})
 _LIVES = _update("sessions", _LIFE)
-_SPENDING = _update("spent", _SPENT)
-_NEW_HOLDS = _insert("holds", _HOLD)
+# The rows are there. An upsert finds each by its key; an update joined them with all of the owner's.
+_SPENDING = _insert(
+    "spent",
+    _SPENT,
+    more=" ON CONFLICT (owner_id, session_id) DO UPDATE SET figures = excluded.figures, exhausted = excluded.exhausted",
+)
+_NEW_HOLDS = _insert_many("holds", _HOLD, _HOLD_SAME)
 _HOLDS = _update("holds", _HOLD_STATE)
 _PAID = _update("holds", _PAYMENTS)
 _HOLDS_PAID = _update("holds", {**_HOLD_STATE, **_PAYMENTS})
@@ -197,21 +239,22 @@ def _of_sessions(book: PostgresBook) -> Changes:
     spent: list[Row] = []
     lives: list[Row] = []
     for session_id in book.spent.changed:
-        record = book.records[session_id]
-        assert record is not None
-        one = (session_id, spent_text(record.session), exhausted(record.session))
+        session = book.sessions[session_id]
+        assert session is not None
+        one = (session_id, spent_text(session), exhausted(session))
         (new if session_id in book.new_sessions else spent).append(one)
     for session_id in book.lives.changed:
-        record = book.records[session_id]
+        session = book.sessions[session_id]
         if session_id not in book.new_sessions:
-            assert record is not None
-            values = session_values(record.session)
-            lives.append(_named(_LIFE, {**values, "carried": record.session.carried}))
+            assert session is not None
+            values = session_values(session)
+            lives.append(_named(_LIFE, {**values, "carried": session.carried}))
     made = []
     for session_id in book.new_sessions.changed:
-        record = book.records[session_id]
-        assert record is not None
-        made.append(_named(_SESSION, {**record_values(record), "carried": record.session.carried}))
+        session = book.sessions[session_id]
+        assert session is not None
+        values = record_values(replace(book.records[session_id], session=session))
+        made.append(_named(_SESSION, {**values, "carried": session.carried}))
     hashes: list[Row] = [(token, session_id, None) for session_id, token in book.new_sessions.items()]
     hashes += [(token, None, key_id) for key_id, token in book.new_keys.items()]
     return [
@@ -254,11 +297,11 @@ def _of_holds(book: PostgresBook) -> Changes:
             else:
                 changed.append(_named(_HOLD_STATE, values))
         else:
-            owner = book.records[record.hold.session_id]
+            owner = book.sessions[record.hold.session_id]
             assert owner is not None
             kept = record.payment
             values |= {
-                "tree_id": owner.session.tree,
+                "tree_id": owner.tree,
                 "note": record.note,
                 "reference": kept and kept.reference,
                 "payload": kept and kept.payload,
