@@ -37,17 +37,7 @@ def platform(database: str, folder: Path) -> Iterator[tuple[int, int]]:
 @contextmanager
 def bare(folder: Path) -> Iterator[tuple[int, int]]:
     """The bare route, with the loop and the parser that the platform has."""
-    command = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "bench.floor_app:make",
-        "--factory",
-        "--fd",
-        "{}",
-        "--no-access-log",
-    ]
-    command += ["--log-level", "critical", "--lifespan", "off"]
+    command = [sys.executable, "-m", "bench.floor_app", "{}"]
     with _served(command, {"BENCH_FILE": str(folder / "floor.db")}, "/", folder) as found:
         yield found
 
