@@ -40,7 +40,7 @@ def make() -> Starlette:
 
 
 def main() -> None:
-    """Serve it on an open socket, as the platform is served: a socket that uvicorn opens by its number delays small writes."""
+    """Serve it on an open socket, as the platform is: one that uvicorn opens by number delays small writes."""
     config = uvicorn.Config(make(), log_config=None, access_log=False, lifespan="off")
     uvicorn.Server(config).run(sockets=[adopt(int(sys.argv[1]))])
 

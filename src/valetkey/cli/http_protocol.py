@@ -7,6 +7,7 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from valetkey.platform.http import ARRIVED
 from valetkey.wire.errors import error_body
 from valetkey.wire.http import JSON_TYPE, encode
 
@@ -47,6 +48,11 @@ class BoundedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._end_head()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        # Most bodies come with their head, and the application begins only afterwards: it need not watch the clock.
+        self.cycle.scope[ARRIVED] = True  # type: ignore[literal-required]  # a key of ours
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the words are ours
         self._refuse(400, "invalid_input", "This is not a valid HTTP request")

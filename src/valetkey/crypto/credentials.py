@@ -2,7 +2,9 @@
 
 import hashlib
 import hmac
+import os
 import secrets
+import threading
 
 from valetkey.core.ids import Kind, make_id
 from valetkey.crypto.secret import Secret
@@ -11,11 +13,14 @@ API_KEY_PREFIX = "aba_"
 SESSION_TOKEN_PREFIX = "abba_session_"  # noqa: S105 - a prefix, not a token
 WEBHOOK_SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix, not a secret
 
-_ID_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+_ID_ALPHABET = b"0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_CHARS = 25
-_ID_BYTES = 32
-"""So many more than an id needs that taking the remainder favours none noticeably."""
-_IDS = len(_ID_ALPHABET) ** _ID_CHARS
+_LETTERS = bytes(_ID_ALPHABET[value % 36] for value in range(256))
+_UNEVEN = bytes(range(252, 256))
+"""Left out: with them, four letters would come more often than the others."""
+_DRAWN = 64
+"""Bytes for one id: that fewer than 25 of them are even letters never happens."""
+_POOLED = 64 * _DRAWN
 
 
 def new_api_key() -> Secret:
@@ -33,14 +38,35 @@ def new_webhook_secret() -> Secret:
     return Secret(WEBHOOK_SECRET_PREFIX + secrets.token_hex(32))
 
 
+class _Pool:
+    """Random bytes for ids, which are no secrets: asking the system for each is slow on some machines."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bytes = b""
+
+    def draw(self) -> bytes:
+        with self._lock:
+            if not self._bytes:
+                self._bytes = os.urandom(_POOLED)
+            drawn, self._bytes = self._bytes[:_DRAWN], self._bytes[_DRAWN:]
+            return drawn
+
+    def renew(self) -> None:
+        """In a new process: it must not draw what its parent draws."""
+        self._lock = threading.Lock()
+        self._bytes = b""
+
+
+_pool = _Pool()
+os.register_at_fork(after_in_child=_pool.renew)
+
+
 def new_id(kind: Kind) -> str:
     """A new random id, such as `ses_` and 25 letters or digits (129 bits)."""
-    # One draw of all digits: a draw for each letter costs several times as much, and every hold makes an id.
-    number, letters = int.from_bytes(secrets.token_bytes(_ID_BYTES)) % _IDS, []
-    for _ in range(_ID_CHARS):
-        number, digit = divmod(number, len(_ID_ALPHABET))
-        letters.append(_ID_ALPHABET[digit])
-    return make_id(kind, "".join(letters))
+    letters = _pool.draw().translate(_LETTERS, _UNEVEN)[:_ID_CHARS]
+    assert len(letters) == _ID_CHARS
+    return make_id(kind, letters.decode("ascii"))
 
 
 def credential_hash(secret: str) -> bytes:

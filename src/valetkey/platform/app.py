@@ -1,14 +1,16 @@
 """Composition root of the platform: the one place that names the concrete store and chain reader."""
 
 import asyncio
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from valetkey.chains.evm.networks import Network as EvmNetwork
@@ -17,16 +19,21 @@ from valetkey.crypto.secret import Secret
 from valetkey.engine.gate import SpendGate
 from valetkey.engine.settlement import Settlement
 from valetkey.platform import background
+from valetkey.platform.answers import http_exception, internal_error
 from valetkey.platform.api import ENDPOINTS
 from valetkey.platform.context import Network, Platform, Stores, make_network
+from valetkey.platform.head import head_of
 from valetkey.platform.health.routes import ROUTES as HEALTH_ROUTES
-from valetkey.platform.http import METHODS, http_exception, internal_error, request_id_of, routes
+from valetkey.platform.http import METHODS, routes
 from valetkey.platform.limits import RateLimiter
-from valetkey.platform.observing import Log, Metrics, make_log, where_it_broke
+from valetkey.platform.observing import Lines, Log, Metrics, RequestLine, make_log, now_iso, where_it_broke
 from valetkey.platform.settings import CHAIN_IDS, NetworkSettings, Settings
 from valetkey.stores.postgres import open_postgres
 from valetkey.stores.sqlite import MEMORY, open_memory_store, open_store
 from valetkey.wire.network import CHAIN_NAMES
+
+Serve = Callable[[Request], Awaitable[Response]]
+"""What answers the requests of one path."""
 
 Opener = Callable[[Settings], Awaitable[Stores]]
 """Opens the database that the settings name."""
@@ -41,7 +48,8 @@ async def open_stores(settings: Settings) -> Stores:
 
 def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
     """The platform as an ASGI application. Store and chains open when it starts and close when it stops."""
-    log = make_log()
+    lines = Lines(sys.stderr)
+    log = make_log(lines)
     metrics = Metrics()
 
     @asynccontextmanager
@@ -62,10 +70,12 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
             await store.close()
             log.info("stopped")
 
+    ours = routes(ENDPOINTS)
+    plain = {route.path: route.endpoint for route in ours if "{" not in route.path}
     app = Starlette(
-        routes=[*routes(ENDPOINTS), *HEALTH_ROUTES],
+        routes=[*ours, *HEALTH_ROUTES],
         lifespan=lifespan,
-        middleware=[Middleware(Door, log=log, metrics=metrics)],
+        middleware=[Middleware(Door, plain=plain, log=log, lines=lines, metrics=metrics)],
         exception_handlers={HTTPException: http_exception},
     )
     # A redirect has no JSON body, and clients would post their payload twice.
@@ -105,11 +115,18 @@ def _reader(settings: NetworkSettings) -> EvmReader:
 
 
 class Door:
-    """Every request passes it: it gets an id, is counted and logged, and a bug behind it becomes a plain 500."""
+    """Every request passes it: it gets an id, is counted and logged, and a bug behind it becomes a plain 500.
 
-    def __init__(self, app: ASGIApp, log: Log, metrics: Metrics) -> None:
+    Paths without parameters are looked up here; the router tries one pattern after another.
+    """
+
+    def __init__(
+        self, app: ASGIApp, plain: Mapping[str, Serve], log: Log, lines: Lines, metrics: Metrics
+    ) -> None:
         self._app = app
+        self._plain = plain
         self._log = log
+        self._lines = lines
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,8 +134,7 @@ class Door:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        request = Request(scope)
-        request_id = request_id_of(request)
+        request_id = head_of(scope).request_id
         status = 0
 
         async def watched(message: Message) -> None:
@@ -128,22 +144,27 @@ class Door:
             await send(message)
 
         try:
-            await self._app(scope, receive, watched)
+            serve = self._plain.get(scope["path"])
+            if serve is None:
+                await self._app(scope, receive, watched)
+            else:
+                response = await serve(Request(scope, receive, send))
+                await response(scope, receive, watched)
         except Exception as error:  # noqa: BLE001 - a bug: told to the operator without the caller's input
             self._log.error("bug", request_id=request_id, where=where_it_broke(error))
             if status == 0:
-                await internal_error(request)(scope, receive, watched)
+                await internal_error(Request(scope))(scope, receive, watched)
         seconds = time.perf_counter() - began
         # The route's pattern, not the path: somebody may have pasted a secret into the path.
         route = scope.get("valetkey.route") or "unmatched"
-        method = request.method if request.method in METHODS else "other"
-        self._metrics.requests.labels(route, method, str(status)).inc()
-        self._metrics.seconds.labels(route).observe(seconds)
-        self._log.info(
-            "request",
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        self._metrics.answered(route, method, status, seconds)
+        line = RequestLine(
             request_id=request_id,
             method=method,
             route=route,
             status=status,
             ms=round(seconds * 1_000, 1),
+            timestamp=now_iso(),
         )
+        self._lines.later(line.text())

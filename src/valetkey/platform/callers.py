@@ -1,5 +1,11 @@
-"""Who calls: an owner with an API key, or a session with its token. Looked up anew for every request."""
+"""Who calls: an owner with an API key, or a session with its token. Looked up anew for every request.
 
+The one exception is asking the spend gate: it looks at the session's life in the transaction that decides, so whoever
+called a moment ago is not looked up a second time before it.
+"""
+
+import time
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from valetkey.core.agent import Agent
@@ -83,3 +89,42 @@ async def authenticate(accounts: AccountStore, credential: Secret | None, now: i
     if owner is None:
         raise Unauthenticated("The API key or session token is not valid")
     return Caller(owner, found)
+
+
+RECENT_SECONDS = 5.0
+"""How long a session's token is known without looking: other facts than its life, such as where its owner is told."""
+
+RECENT_MAX = 10_000
+"""So many are known; the one that came first is forgotten first."""
+
+
+class Recent:
+    """Sessions that called lately, by the hash of their token. For whoever has the gate decide, and nobody else."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[bytes, tuple[Caller, int, float]] = OrderedDict()
+
+    def caller(self, token_hash: bytes, now: int) -> Caller | None:
+        """Who has this token (a credential_hash), None when that has to be looked up. `now` is unix seconds."""
+        known = self._known.get(token_hash)
+        if known is None:
+            return None
+        caller, ends, until = known
+        if now >= ends or time.monotonic() >= until:
+            del self._known[token_hash]
+            return None
+        return caller
+
+    def keep(self, token_hash: bytes, caller: Caller) -> None:
+        """Know a session that was looked up. An owner's key is not kept: no gate looks whether it was revoked."""
+        if caller.session is None:
+            return
+        ends = ends_at(caller.session.session, caller.session.ancestors)
+        self._known[token_hash] = caller, ends, time.monotonic() + RECENT_SECONDS
+        self._known.move_to_end(token_hash)
+        while len(self._known) > RECENT_MAX:
+            self._known.popitem(last=False)
+
+    def forget(self, token_hash: bytes) -> None:
+        """Look it up the next time."""
+        self._known.pop(token_hash, None)

@@ -9,6 +9,7 @@ from valetkey.core.refusal import Code
 from valetkey.crypto.keys import checksum_address
 from valetkey.engine.gate import SpendGate
 from valetkey.engine.settlement import Settlement
+from valetkey.platform.callers import Recent
 from valetkey.platform.limits import RateLimiter
 from valetkey.platform.observing import Metrics
 from valetkey.platform.refusing import refused
@@ -56,6 +57,7 @@ class Platform:
     limiter: RateLimiter
     metrics: Metrics
     started_at: int
+    recent: Recent = field(default_factory=Recent)
     exports: Streams = field(default_factory=lambda: Streams(owner_max=2, total_max=16))
     event_streams: Streams = field(default_factory=lambda: Streams(owner_max=8, total_max=256))
 

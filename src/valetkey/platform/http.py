@@ -1,40 +1,31 @@
 """How a request becomes a call of a domain and its result becomes JSON. Every answer, also to nonsense, is JSON."""
 
 import asyncio
-import random
-import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from hashlib import sha256
 from typing import Any, TypeVar
 
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from valetkey.core.api_key import Scope
-from valetkey.core.errors import Contradiction, InvalidInput, ValetkeyError
+from valetkey.core.errors import Contradiction, ValetkeyError
 from valetkey.core.refusal import Code
+from valetkey.crypto.credentials import credential_hash
 from valetkey.crypto.secret import Secret
+from valetkey.platform.answers import JsonResponse, error_response, method_not_allowed
 from valetkey.platform.callers import Caller, authenticate
 from valetkey.platform.context import Platform
+from valetkey.platform.head import Head, head_of
 from valetkey.platform.idempotency import Remembering
 from valetkey.platform.limits import Limit
-from valetkey.platform.refusing import PayloadTooLarge, RateLimited, RefusedRequest, Unauthenticated
-from valetkey.wire.errors import error_body, refusal_body, row_of
+from valetkey.platform.refusing import PayloadTooLarge, RefusedRequest, Unauthenticated
 from valetkey.wire.http import (
-    API_KEY_HEADER,
-    AUTHORIZATION_HEADER,
     IDEMPOTENCY_HEADER,
-    JSON_TYPE,
-    REQUEST_ID_HEADER,
-    RETRY_AFTER_HEADER,
     InvalidRequest,
-    Problem,
-    credential,
     decode_body,
     decode_query,
     encode,
@@ -43,8 +34,6 @@ from valetkey.wire.http import (
 
 T = TypeVar("T")
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
-_numbers = random.Random()  # noqa: S311 - a name in a log, no secret: the system's randomness costs a system call
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SEEN_SECONDS = 300
 """How exactly the platform remembers when an agent called last, and when a key was used."""
@@ -52,14 +41,14 @@ SEEN_SECONDS = 300
 AT_ONCE_SECONDS = 0.01
 """A body that takes longer than this was waited for; one that came with its head takes a thousandth of it."""
 
+ARRIVED = "valetkey.arrived"
+"""In an ASGI scope: the body is here, nobody has to wait for it. See cli/http_protocol.py."""
+
 BODY_SECONDS = 30.0
 """How long a body may take to arrive."""
 
 REPLAYED = {"Idempotency-Replayed": "true"}
 """Says that an answer is that of an earlier request with the same key."""
-
-RETRY_SECONDS = 2
-"""What a caller is told to wait when the same request may succeed later."""
 
 
 class Access(Enum):
@@ -80,6 +69,13 @@ class Call:
     raw: bytes
     _caller: Caller | None
     remembering: Remembering = field(default_factory=Remembering)
+    is_recent: bool = False
+    """Whether the caller was not looked up for this request: the gate looks at its session itself."""
+
+    @property
+    def head(self) -> Head:
+        """The headers of the request."""
+        return head_of(self.request.scope)
 
     @property
     def caller(self) -> Caller:
@@ -111,13 +107,18 @@ class Call:
 
     def header(self, name: str) -> str | None:
         """A header's value."""
-        return self.request.headers.get(name)
+        return self.head.get(name)
+
+    async def look_again(self) -> Caller:
+        """Look the credential up now. Raises as at the beginning of a request."""
+        platform, secret = self.platform, self.head.credential()
+        if secret is not None:
+            platform.recent.forget(credential_hash(secret.reveal()))
+        return await authenticate(platform.store, secret, platform.clock.now())
 
     async def still_owner(self) -> None:
         """Look the owner's credential up again, for an answer that takes long. Raises as at the beginning."""
-        platform = self.platform
-        caller = await authenticate(platform.store, _credential(self.request), platform.clock.now())
-        caller.require_owner()
+        (await self.look_again()).require_owner()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,9 @@ class Endpoint:
 
     `media`: what it answers when that is no JSON. `secret`: its answer shows a secret. `remembers`: an
     Idempotency-Key keeps its answer; the others are reads, remember by themselves, or are for callers that nobody
-    knows yet. `scope` is the one that an owner's key needs; what everybody may have needs none.
+    knows yet. `scope` is the one that an owner's key needs; what everybody may have needs none. `decided`: all it does
+    is to ask the gate, which looks at the session's life in its own transaction, so the look-up of a session that
+    called a moment ago is spared.
     """
 
     method: str
@@ -159,28 +162,7 @@ class Endpoint:
     media: tuple[str, ...] = ()
     secret: bool = False
     remembers: bool = True
-
-
-def request_id_of(request: Request) -> str:
-    """The id under which this request is logged: the caller's own when it is a plain one."""
-    known: str | None = request.scope.get("valetkey.request_id")
-    if known is None:
-        sent = request.headers.get(REQUEST_ID_HEADER, "")
-        known = sent if _REQUEST_ID.fullmatch(sent) else f"{_numbers.getrandbits(64):016x}"
-        request.scope["valetkey.request_id"] = known
-    return known
-
-
-def json_response(
-    body: bytes, status: int, request_id: str, headers: dict[str, str] | None = None
-) -> Response:
-    """A response with a JSON body; nothing of it may be cached."""
-    return Response(
-        body,
-        status,
-        {REQUEST_ID_HEADER: request_id, "Cache-Control": "no-store", **(headers or {})},
-        media_type=JSON_TYPE,
-    )
+    decided: bool = False
 
 
 def routes(endpoints: list[Endpoint]) -> list[Route]:
@@ -203,27 +185,32 @@ def _route(path: str, by_method: dict[str, Endpoint]) -> Route:
 
 
 async def _serve(endpoint: Endpoint, request: Request) -> Response:
-    request_id = request_id_of(request)
+    head = head_of(request.scope)
     try:
-        call = await _understand(endpoint, request)
-        return await _answer(endpoint, call, request_id)
+        call = await _understand(endpoint, request, head)
+        return await _answer(endpoint, call, head.request_id)
     except ValetkeyError as error:
-        return error_response(error, request_id)
+        return error_response(error, head.request_id)
 
 
 async def _answer(endpoint: Endpoint, call: Call, request_id: str) -> Response:
     remembering, store = call.remembering, call.platform.store
     first = await remembering.first(store)
     if first is not None:
-        return json_response(first[0], first[1], request_id, REPLAYED)
+        return JsonResponse(first[0], first[1], request_id, REPLAYED)
     try:
         result = await endpoint.handler(call)
+    except RefusedRequest:
+        if call.is_recent:
+            # Who was stopped since is told so as everywhere else.
+            await call.look_again()
+        raise
     except Contradiction:
         # The same request at the same time: one of the two was first, and both get its answer.
         first = await remembering.first(store)
         if first is None:
             raise
-        return json_response(first[0], first[1], request_id, REPLAYED)
+        return JsonResponse(first[0], first[1], request_id, REPLAYED)
     if isinstance(result, Response):
         return result
     reply = result if isinstance(result, Reply) else Reply(result)
@@ -232,40 +219,57 @@ async def _answer(endpoint: Endpoint, call: Call, request_id: str) -> Response:
     answer = remembering.kept(body, status)
     if answer is not None:
         await store.remember(answer)
-    return json_response(body, status, request_id, reply.headers)
+    return JsonResponse(body, status, request_id, reply.headers)
 
 
-async def _understand(endpoint: Endpoint, request: Request) -> Call:
+async def _understand(endpoint: Endpoint, request: Request, head: Head) -> Call:
     platform: Platform = request.app.state.platform
-    secret = _credential(request) if endpoint.access is not Access.PUBLIC else None
+    secret = head.credential() if endpoint.access is not Access.PUBLIC else None
     client = f"address {request.client.host if request.client else ''}".encode()
     # Before the look-up: a flood of requests must not reach the database.
-    key = sha256(secret.reveal().encode("utf-8", "surrogatepass")).digest() if secret else client
+    key = credential_hash(secret.reveal()) if secret else client
     platform.limiter.take(key, endpoint.limit)
-    caller = None
+    caller, known = None, False
     if endpoint.access in (Access.CALLER, Access.OWNER) or (endpoint.access is Access.OPEN and secret):
-        try:
-            caller = await authenticate(platform.store, secret, platform.clock.now())
-        except Unauthenticated:
-            # Guessing is counted by where it comes from; every guess has a key of its own.
-            platform.limiter.take(client, Limit.GUESS)
-            raise
-        await _remember_use(platform, caller)
+        now = platform.clock.now()
+        found = platform.recent.caller(key, now) if endpoint.decided else None
+        if found is None:
+            found = await _authenticated(platform, secret, key, client, now)
+        else:
+            known = True
+        caller = found
         if endpoint.access is Access.OWNER:
             caller.require_owner(endpoint.owner_code)
         if endpoint.access is not Access.OPEN:
             caller.require_scope(endpoint.scope)
-    before = time.monotonic()
-    raw = await _read(request, platform.settings.body_bytes_max)
-    if caller is not None and time.monotonic() - before > AT_ONCE_SECONDS:
-        # The body came slowly, and the key or the session may have been revoked meanwhile.
-        caller = await authenticate(platform.store, secret, platform.clock.now())
-    return Call(platform, request, raw, caller, _remembering(endpoint, request, secret, caller, raw))
+    if request.scope.get(ARRIVED):
+        raw = await _whole(request, platform.settings.body_bytes_max)
+    else:
+        before = time.monotonic()
+        raw = await _waited_for(request, platform.settings.body_bytes_max)
+        if caller is not None and time.monotonic() - before > AT_ONCE_SECONDS:
+            # The body came slowly, and the key or the session may have been revoked meanwhile.
+            caller = await authenticate(platform.store, secret, platform.clock.now())
+    return Call(platform, request, raw, caller, _remembering(endpoint, request, secret, caller, raw), known)
 
 
-async def _remember_use(platform: Platform, caller: Caller) -> None:
+async def _authenticated(
+    platform: Platform, secret: Secret | None, key: bytes, client: bytes, now: int
+) -> Caller:
+    try:
+        caller = await authenticate(platform.store, secret, now)
+    except Unauthenticated:
+        # Guessing is counted by where it comes from; every guess has a key of its own.
+        platform.limiter.take(client, Limit.GUESS)
+        raise
+    await _remember_use(platform, caller, now)
+    platform.recent.keep(key, caller)
+    return caller
+
+
+async def _remember_use(platform: Platform, caller: Caller, now: int) -> None:
     """That the agent called, and with which key: coarse, so that hardly a request writes."""
-    now, key = platform.clock.now(), caller.key
+    key = caller.key
     if now - caller.agent.last_seen_at >= SEEN_SECONDS:
         await platform.store.seen(caller.agent.id)
     if key is not None and (key.last_used_at is None or now - key.last_used_at >= SEEN_SECONDS):
@@ -280,7 +284,7 @@ def _remembering(
     return Remembering.of(
         caller.name,
         secret,
-        request.headers.get(IDEMPOTENCY_HEADER),
+        head_of(request.scope).get(IDEMPOTENCY_HEADER),
         endpoint.method,
         request.url.path,
         raw,
@@ -288,13 +292,7 @@ def _remembering(
     )
 
 
-def _credential(request: Request) -> Secret | None:
-    """The request's credential; None also when a header comes twice, of which a proxy may have seen the other."""
-    twice = any(len(request.headers.getlist(name)) > 1 for name in (API_KEY_HEADER, AUTHORIZATION_HEADER))
-    return None if twice else credential(request.headers)
-
-
-async def _read(request: Request, bytes_max: int) -> bytes:
+async def _waited_for(request: Request, bytes_max: int) -> bytes:
     try:
         async with asyncio.timeout(BODY_SECONDS):
             return await _whole(request, bytes_max)
@@ -303,66 +301,19 @@ async def _read(request: Request, bytes_max: int) -> bytes:
 
 
 async def _whole(request: Request, bytes_max: int) -> bytes:
-    length = request.headers.get("content-length", "0")
+    length = head_of(request.scope).get("content-length") or "0"
     if length.isdecimal() and int(length[:20]) > bytes_max:
         raise PayloadTooLarge(f"A request body has at most {bytes_max} bytes")
     parts: list[bytes] = []
-    total = 0
-    try:
-        async for part in request.stream():
-            total += len(part)
-            if total > bytes_max:
-                raise PayloadTooLarge(f"A request body has at most {bytes_max} bytes")
-            parts.append(part)
-    except ClientDisconnect:
-        raise InvalidRequest("The request body ended early") from None
+    total, more = 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidRequest("The request body ended early")
+        part: bytes = message.get("body", b"")
+        total += len(part)
+        if total > bytes_max:
+            raise PayloadTooLarge(f"A request body has at most {bytes_max} bytes")
+        parts.append(part)
+        more = message.get("more_body", False)
     return b"".join(parts)
-
-
-def error_response(error: ValetkeyError, request_id: str) -> Response:
-    """The JSON of a typed error, with the status of its code."""
-    if isinstance(error, RefusedRequest):
-        body = refusal_body(error.refused, request_id, extra=error.extra)
-    else:
-        body = error_body(error.code, str(error), _details(error), request_id)
-    row = row_of(error)
-    headers: dict[str, str] = {}
-    if isinstance(error, RateLimited):
-        headers[RETRY_AFTER_HEADER] = str(error.retry_after)
-    elif row.retryable:
-        headers[RETRY_AFTER_HEADER] = str(RETRY_SECONDS)
-    return json_response(encode(body), row.http_status, request_id, headers)
-
-
-def _details(error: ValetkeyError) -> object:
-    """What is wrong where, for who sent it; None when only the message says it."""
-    if isinstance(error, InvalidRequest) and error.problems:
-        return error.problems
-    if isinstance(error, InvalidInput) and error.field is not None:
-        return (Problem([error.field], str(error)),)
-    return None
-
-
-def method_not_allowed(request: Request, allowed: list[str]) -> Response:
-    """405, and which methods there are."""
-    request_id = request_id_of(request)
-    body = error_body("method_not_allowed", "This method is not allowed here", None, request_id)
-    return json_response(encode(body), 405, request_id, {"Allow": ", ".join(allowed)})
-
-
-async def http_exception(request: Request, error: Exception) -> Response:
-    """What Starlette itself refuses: an unknown path above all."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    code = {404: "not_found", 405: "method_not_allowed"}.get(status, "invalid_input")
-    message = {404: "There is nothing here", 405: "This method is not allowed here"}.get(
-        status, "Bad request"
-    )
-    request_id = request_id_of(request)
-    return json_response(encode(error_body(code, message, None, request_id)), status, request_id)
-
-
-def internal_error(request: Request) -> Response:
-    """A bug of ours: the caller learns the request id and nothing else."""
-    request_id = request_id_of(request)
-    body = error_body("internal", "Something went wrong on our side", None, request_id)
-    return json_response(encode(body), 500, request_id)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from itertools import accumulate
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -122,11 +122,14 @@ def decode_query(query: Mapping[str, str], kind: type[T]) -> T:
     raise InvalidRequest("Invalid query", (problem,))
 
 
-def credential(headers: Mapping[str, str]) -> Secret | None:
-    """The API key or session token of a request; None when it carries none, or two that differ.
+class Headers(Protocol):
+    """Headers by name. Names are answered in any case, as HTTP does."""
 
-    `headers` answers names in any case, as HTTP does.
-    """
+    def get(self, name: str, /) -> str | None: ...
+
+
+def credential(headers: Headers) -> Secret | None:
+    """The API key or session token of a request; None when it carries none, or two that differ."""
     key = (headers.get(API_KEY_HEADER) or "").strip()
     authorization = headers.get(AUTHORIZATION_HEADER) or ""
     bearer = ""

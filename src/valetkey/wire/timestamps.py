@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from valetkey.core.errors import InvalidInput
 
@@ -9,9 +10,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECONDS_MAX = 253_402_300_799_999
 """The last millisecond of the year 9999."""
 
+SECONDS_CACHED = 256
+"""Answers of one moment tell of the same few seconds."""
+
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|\+00:00)", re.ASCII)
 
 
+@lru_cache(SECONDS_CACHED)
 def iso_timestamp(unix_seconds: int) -> str:
     """`2026-03-01T00:00:00.000Z` of unix seconds. Raises InvalidInput outside the years 1970 to 9999."""
     return iso_timestamp_ms(unix_seconds * 1_000)

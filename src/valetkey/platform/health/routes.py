@@ -8,8 +8,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from valetkey.core.errors import EnvironmentFailure
+from valetkey.platform.answers import JsonResponse
 from valetkey.platform.context import Platform
-from valetkey.platform.http import json_response, request_id_of
+from valetkey.platform.head import head_of
 from valetkey.platform.observing import METRICS_TYPE
 from valetkey.wire.errors import error_body
 from valetkey.wire.http import encode, success_body
@@ -21,18 +22,18 @@ READY_SECONDS = 1.0
 async def live(request: Request) -> Response:
     """The process answers."""
     request.scope["valetkey.route"] = request.url.path
-    return json_response(success_body({"status": "live"}), 200, request_id_of(request))
+    return JsonResponse(success_body({"status": "live"}), 200, head_of(request.scope).request_id)
 
 
 async def ready(request: Request) -> Response:
     """The database and every chain answer."""
     request.scope["valetkey.route"] = request.url.path
-    request_id = request_id_of(request)
+    request_id = head_of(request.scope).request_id
     failing = await _lately_failing(request)
     if failing:
         body = error_body("environment", "Not ready", {"failing": failing}, request_id)
-        return json_response(encode(body), 503, request_id)
-    return json_response(success_body({"status": "ready"}), 200, request_id)
+        return JsonResponse(encode(body), 503, request_id)
+    return JsonResponse(success_body({"status": "ready"}), 200, request_id)
 
 
 async def _lately_failing(request: Request) -> list[str]:

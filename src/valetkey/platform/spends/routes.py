@@ -73,6 +73,7 @@ ENDPOINTS = [
         limit=Limit.CHECKOUT,
         status=201,
         remembers=False,
+        decided=True,
     ),
     Endpoint(
         method="POST",
