@@ -26,6 +26,7 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._begin_head()
+        self._timer = self.loop.call_later(HEAD_SECONDS_MAX, self._late)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
@@ -35,6 +36,8 @@ class BoundedHttp(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         super().data_received(data)
+        if self._in_head and self._timer is None:
+            self._timer = self.loop.call_later(HEAD_SECONDS_MAX, self._late)
         # What is counted arrived in chunks of bounded size; the last one may hold a body as well.
         if self._in_head:
             self._head_bytes += len(data)
@@ -60,7 +63,6 @@ class BoundedHttp(HttpToolsProtocol):
     def _begin_head(self) -> None:
         self._end_head()
         self._head_bytes, self._in_head = 0, True
-        self._timer = self.loop.call_later(HEAD_SECONDS_MAX, self._late)
 
     def _end_head(self) -> None:
         self._in_head = False

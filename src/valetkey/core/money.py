@@ -69,7 +69,7 @@ def parse_units(amount: Decimal | int | str, decimals: int) -> int:
     30 digits, huge exponents, and anything that is not a number. Nothing is rounded.
     """
     # bool is an int to Python and never an amount to a person.
-    if isinstance(amount, bool) or not isinstance(amount, Decimal | int | str):
+    if isinstance(amount, bool) or not isinstance(amount, (Decimal, int, str)):
         raise InvalidAmount(f"an amount is a number or a decimal string, not {type(amount).__name__}")
     if isinstance(amount, Decimal):
         if not amount.is_finite():

@@ -2,6 +2,7 @@
 
 import hmac
 import re
+from functools import lru_cache
 from typing import NoReturn, Self
 
 import coincurve
@@ -14,6 +15,9 @@ COMPRESSED_BYTES = 33
 UNCOMPRESSED_BYTES = 65
 
 _HEX_64 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
+ADDRESSES_CACHED = 4_096
+"""Spellings that are kept: the same payees and tokens come again and again."""
+
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 
 
@@ -169,6 +173,7 @@ def is_address(text: str) -> bool:
     return digits in (digits.lower(), digits.upper()) or text == checksum_address(text)
 
 
+@lru_cache(ADDRESSES_CACHED)
 def _checksummed(digits: str) -> str:
     marks = keccak256(digits.encode("ascii")).hex()
     return "0x" + "".join(

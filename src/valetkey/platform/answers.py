@@ -91,7 +91,7 @@ async def http_exception(request: Request, error: Exception) -> Response:
     return JsonResponse(encode(error_body(code, message, None, request_id)), status, request_id)
 
 
-def internal_error(request: Request) -> Response:
+def internal_error(request: Request, error: Exception) -> Response:  # noqa: ARG001 - nothing of it is told
     """A bug of ours: the caller learns the request id and nothing else."""
     request_id = head_of(request.scope).request_id
     body = error_body("internal", "Something went wrong on our side", None, request_id)

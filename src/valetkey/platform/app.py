@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,7 +25,7 @@ from valetkey.platform.head import head_of
 from valetkey.platform.health.routes import ROUTES as HEALTH_ROUTES
 from valetkey.platform.http import METHODS, routes
 from valetkey.platform.limits import RateLimiter
-from valetkey.platform.observing import Lines, Log, Metrics, RequestLine, make_log, now_iso, where_it_broke
+from valetkey.platform.observing import Lines, Log, Metrics, make_log, request_line, where_it_broke
 from valetkey.platform.settings import CHAIN_IDS, NetworkSettings, Settings
 from valetkey.stores.postgres import open_postgres
 from valetkey.stores.sqlite import MEMORY, open_memory_store, open_store
@@ -72,12 +71,12 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
 
     ours = routes(ENDPOINTS)
     plain = {route.path: route.endpoint for route in ours if "{" not in route.path}
-    app = Starlette(
+    app = Application(
         routes=[*ours, *HEALTH_ROUTES],
         lifespan=lifespan,
-        middleware=[Middleware(Door, plain=plain, log=log, lines=lines, metrics=metrics)],
-        exception_handlers={HTTPException: http_exception},
+        exception_handlers={HTTPException: http_exception, Exception: internal_error},
     )
+    app.door = Door(super(Application, app).__call__, plain, log, lines, metrics)
     # A redirect has no JSON body, and clients would post their payload twice.
     app.router.redirect_slashes = False
     return app
@@ -112,6 +111,16 @@ def _reader(settings: NetworkSettings) -> EvmReader:
         confirmations=settings.confirmations,
     )
     return EvmReader(network, settings.rpc_url, confirmations=settings.confirmations)
+
+
+class Application(Starlette):
+    """Starlette behind the door."""
+
+    door: "Door"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        await self.door(scope, receive, send)
 
 
 class Door:
@@ -149,22 +158,15 @@ class Door:
                 await self._app(scope, receive, watched)
             else:
                 response = await serve(Request(scope, receive, send))
-                await response(scope, receive, watched)
+                status = response.status_code
+                await response(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - a bug: told to the operator without the caller's input
             self._log.error("bug", request_id=request_id, where=where_it_broke(error))
             if status == 0:
-                await internal_error(Request(scope))(scope, receive, watched)
+                await internal_error(Request(scope), error)(scope, receive, watched)
         seconds = time.perf_counter() - began
         # The route's pattern, not the path: somebody may have pasted a secret into the path.
         route = scope.get("valetkey.route") or "unmatched"
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.answered(route, method, status, seconds)
-        line = RequestLine(
-            request_id=request_id,
-            method=method,
-            route=route,
-            status=status,
-            ms=round(seconds * 1_000, 1),
-            timestamp=now_iso(),
-        )
-        self._lines.later(line.text())
+        self._lines.later(request_line(request_id, method, route, status, seconds))

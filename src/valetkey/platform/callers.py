@@ -92,7 +92,7 @@ async def authenticate(accounts: AccountStore, credential: Secret | None, now: i
 
 
 RECENT_SECONDS = 5.0
-"""How long a session's token is known without looking: other facts than its life, such as where its owner is told."""
+"""How long a session's token is known without looking."""
 
 RECENT_MAX = 10_000
 """So many are known; the one that came first is forgotten first."""
@@ -116,10 +116,17 @@ class Recent:
         return caller
 
     def keep(self, token_hash: bytes, caller: Caller) -> None:
-        """Know a session that was looked up. An owner's key is not kept: no gate looks whether it was revoked."""
+        """Know a session that was looked up.
+
+        An owner's key is not kept: no gate looks whether it was revoked. Neither is a session that may have to ask its
+        owner, who may just have said where to be told.
+        """
         if caller.session is None:
             return
-        ends = ends_at(caller.session.session, caller.session.ancestors)
+        lineage = (caller.session.session, *caller.session.ancestors)
+        if any(one.policy.asks for one in lineage):
+            return
+        ends = ends_at(lineage[0], lineage[1:])
         self._known[token_hash] = caller, ends, time.monotonic() + RECENT_SECONDS
         self._known.move_to_end(token_hash)
         while len(self._known) > RECENT_MAX:

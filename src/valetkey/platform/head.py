@@ -2,6 +2,7 @@
 
 import random
 import re
+from functools import lru_cache
 from typing import Any
 
 from valetkey.crypto.secret import Secret
@@ -24,20 +25,27 @@ class Head:
                 self._twice.add(name)
             else:
                 self._values[name] = value
-        sent = self.get(REQUEST_ID_HEADER) or ""
-        self.request_id = sent if _REQUEST_ID.fullmatch(sent) else f"{_numbers.getrandbits(64):016x}"
+        sent = self.get(REQUEST_ID_HEADER)
+        is_plain = sent is not None and _REQUEST_ID.fullmatch(sent) is not None
+        self.request_id: str = sent if sent is not None and is_plain else f"{_numbers.getrandbits(64):016x}"
         """The id under which the request is logged: the caller's own when it is a plain one."""
 
     def get(self, name: str) -> str | None:
         """A header's value, by its name in any case."""
-        value = self._values.get(name.lower().encode())
+        value = self._values.get(_as_sent(name))
         return None if value is None else value.decode("latin-1")
 
     def credential(self) -> Secret | None:
         """The request's credential; None also when a header comes twice, of which a proxy may have seen the other."""
-        if self._twice and any(name.lower().encode() in self._twice for name in _CREDENTIALS):
+        if self._twice and any(_as_sent(name) in self._twice for name in _CREDENTIALS):
             return None
         return credential(self)
+
+
+@lru_cache(64)
+def _as_sent(name: str) -> bytes:
+    """A header's name as ASGI has it. The code names a few, again and again."""
+    return name.lower().encode("latin-1")
 
 
 _CREDENTIALS = (API_KEY_HEADER, AUTHORIZATION_HEADER)

@@ -20,7 +20,7 @@ from valetkey.platform.answers import JsonResponse, error_response, method_not_a
 from valetkey.platform.callers import Caller, authenticate
 from valetkey.platform.context import Platform
 from valetkey.platform.head import Head, head_of
-from valetkey.platform.idempotency import Remembering
+from valetkey.platform.idempotency import NOTHING, Remembering
 from valetkey.platform.limits import Limit
 from valetkey.platform.refusing import PayloadTooLarge, RefusedRequest, Unauthenticated
 from valetkey.wire.http import (
@@ -68,7 +68,7 @@ class Call:
     request: Request
     raw: bytes
     _caller: Caller | None
-    remembering: Remembering = field(default_factory=Remembering)
+    remembering: Remembering = NOTHING
     is_recent: bool = False
     """Whether the caller was not looked up for this request: the gate looks at its session itself."""
 
@@ -195,7 +195,7 @@ async def _serve(endpoint: Endpoint, request: Request) -> Response:
 
 async def _answer(endpoint: Endpoint, call: Call, request_id: str) -> Response:
     remembering, store = call.remembering, call.platform.store
-    first = await remembering.first(store)
+    first = await remembering.first(store) if remembering is not NOTHING else None
     if first is not None:
         return JsonResponse(first[0], first[1], request_id, REPLAYED)
     try:
@@ -225,16 +225,15 @@ async def _answer(endpoint: Endpoint, call: Call, request_id: str) -> Response:
 async def _understand(endpoint: Endpoint, request: Request, head: Head) -> Call:
     platform: Platform = request.app.state.platform
     secret = head.credential() if endpoint.access is not Access.PUBLIC else None
-    client = f"address {request.client.host if request.client else ''}".encode()
     # Before the look-up: a flood of requests must not reach the database.
-    key = credential_hash(secret.reveal()) if secret else client
+    key = credential_hash(secret.reveal()) if secret else _client(request)
     platform.limiter.take(key, endpoint.limit)
     caller, known = None, False
     if endpoint.access in (Access.CALLER, Access.OWNER) or (endpoint.access is Access.OPEN and secret):
         now = platform.clock.now()
         found = platform.recent.caller(key, now) if endpoint.decided else None
         if found is None:
-            found = await _authenticated(platform, secret, key, client, now)
+            found = await _authenticated(platform, request, secret, key, now)
         else:
             known = True
         caller = found
@@ -253,14 +252,19 @@ async def _understand(endpoint: Endpoint, request: Request, head: Head) -> Call:
     return Call(platform, request, raw, caller, _remembering(endpoint, request, secret, caller, raw), known)
 
 
+def _client(request: Request) -> bytes:
+    """Where a request comes from, as what counts for a limit."""
+    return f"address {request.client.host if request.client else ''}".encode()
+
+
 async def _authenticated(
-    platform: Platform, secret: Secret | None, key: bytes, client: bytes, now: int
+    platform: Platform, request: Request, secret: Secret | None, key: bytes, now: int
 ) -> Caller:
     try:
         caller = await authenticate(platform.store, secret, now)
     except Unauthenticated:
         # Guessing is counted by where it comes from; every guess has a key of its own.
-        platform.limiter.take(client, Limit.GUESS)
+        platform.limiter.take(_client(request), Limit.GUESS)
         raise
     await _remember_use(platform, caller, now)
     platform.recent.keep(key, caller)
@@ -280,7 +284,7 @@ def _remembering(
     endpoint: Endpoint, request: Request, secret: Secret | None, caller: Caller | None, raw: bytes
 ) -> Remembering:
     if endpoint.method == "GET" or not endpoint.remembers or caller is None:
-        return Remembering()
+        return NOTHING
     return Remembering.of(
         caller.name,
         secret,

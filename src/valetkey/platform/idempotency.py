@@ -91,3 +91,7 @@ class Remembering:
     def _context(self) -> bytes:
         assert self.idempotency is not None
         return f"{self.idempotency.scope} {self.idempotency.key}".encode()
+
+
+NOTHING = Remembering()
+"""A request without a key, or one that remembers by itself."""

@@ -135,10 +135,11 @@ def credential(headers: Headers) -> Secret | None:
     bearer = ""
     if authorization[: len(BEARER_PREFIX)].lower() == BEARER_PREFIX.lower():
         bearer = authorization[len(BEARER_PREFIX) :].strip()
-    found = {text for text in (key, bearer) if text}
-    if len(found) != 1:
+    if key and bearer and key != bearer:
         return None
-    (text,) = found
+    text = key or bearer
+    if not text:
+        return None
     return Secret(text) if len(text) <= CREDENTIAL_CHARS_MAX else None
 
 

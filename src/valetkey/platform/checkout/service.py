@@ -73,9 +73,9 @@ async def purchase(
 
     placed = await platform.gate.spend(order, idempotency, question if session else None)
     if isinstance(placed, Refused):
-        platform.metrics.decisions.labels(str(placed.first.code)).inc()
+        platform.metrics.decided(placed.first.code.value)
         raise RefusedRequest(placed)
-    platform.metrics.decisions.labels("allowed").inc()
+    platform.metrics.decided("allowed")
     return _result(placed, service, seller, network)
 
 

@@ -2,6 +2,7 @@
 
 import base64
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
@@ -28,6 +29,9 @@ from valetkey.wire.errors import reasons_body
 from valetkey.wire.http import encode
 from valetkey.wire.spends import SignedBody, SpendBody, SpendListQuery, SpendPage, SpendView, Verdict
 
+ASSETS_CACHED = 256
+"""Assets that are kept ready: agents spend few, again and again."""
+
 
 async def ask(platform: Platform, caller: Caller, asked: SpendBody, key: str | None) -> SpendView:
     """Hold the money of a spend, or ask the owner. The same key and body answer the same spend, for ever."""
@@ -50,7 +54,7 @@ async def ask(platform: Platform, caller: Caller, asked: SpendBody, key: str | N
         idempotency = Idempotency(f"spend {caller.name}", key, sha256(encode(meant)).digest())
     waiting = asking(platform, caller, record, request, hold_id)
     done = await platform.gate.hold_spend(spend, idempotency, waiting)
-    platform.metrics.decisions.labels(str(done.first.code) if isinstance(done, Refused) else "allowed").inc()
+    platform.metrics.decided(done.first.code.value if isinstance(done, Refused) else "allowed")
     if isinstance(done, Refused):
         raise RefusedRequest(done)
     return spend_view(done)
@@ -203,7 +207,12 @@ def _request(platform: Platform, asked: SpendBody) -> SpendRequest:
         token = main.address
     else:
         token = NATIVE
-    asset = Asset(asked.currency, asked.chain_id or main.chain_id, token, decimals)
+    asset = _asset(asked.currency, asked.chain_id or main.chain_id, token, decimals)
     amount = Money(parse_units(asked.amount, decimals), asset)
     payee = asked.payee.lower() if asked.payee else None
     return SpendRequest(amount, asked.service_id, payee, asked.operation)
+
+
+@lru_cache(ASSETS_CACHED)
+def _asset(currency: str, chain_id: int, token: str, decimals: int) -> Asset:
+    return Asset(currency, chain_id, token, decimals)
