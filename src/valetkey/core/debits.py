@@ -37,9 +37,10 @@ def debited(
     rings = rings_of(session, currency)
     if units and limits.windows:
         known = rings or (EMPTY,) * len(limits.windows)
-        rings = tuple(
-            [added(window, ring, units, at, now) for window, ring in zip(limits.windows, known, strict=True)]
-        )
+        moved = []
+        for window, ring in zip(limits.windows, known, strict=True):
+            moved.append(added(window, ring, units, at, now))
+        rings = tuple(moved)
     if currency == session.policy.currency:
         return session.having_spent(usage, Pace(count, rings), session.others)
     index = session.policy.currencies.index(currency) - 1

@@ -55,8 +55,11 @@ EMPTY: Ring = ()
 
 def counted(window: Window, ring: Ring, now: int) -> int:
     """Base units that count against the window at `now` (unix seconds)."""
-    oldest = window.oldest(now)
-    return sum([units for bucket, units in ring if bucket >= oldest])
+    oldest, total = window.oldest(now), 0
+    for bucket, units in ring:
+        if bucket >= oldest:
+            total += units
+    return total
 
 
 def added(window: Window, ring: Ring, units: int, at: int, now: int) -> Ring:
