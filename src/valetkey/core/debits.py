@@ -64,11 +64,11 @@ def concerned(hold: Hold, lineage: Lineage) -> tuple[bool, ...]:
     return tuple(found)
 
 
-def every(lineage: Lineage, which: tuple[bool, ...] | None, currency: str, **change: int) -> Lineage:
-    """The lineage after the same change of the sessions that it concerns, of all when `which` is None."""
+def every(lineage: Lineage, which: tuple[bool, ...], currency: str, **change: int) -> Lineage:
+    """The lineage after the same change of the sessions that it concerns."""
     return tuple(
         [
-            debited(one, currency, **change) if which is None or which[index] else one
-            for index, one in enumerate(lineage)
+            debited(one, currency, **change) if concerns else one
+            for one, concerns in zip(lineage, which, strict=True)
         ]
     )
