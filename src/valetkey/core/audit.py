@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from valetkey.core.value import value
+
 GENESIS = b"\0" * 32
 """What stands before the first entry of every chain."""
 
@@ -49,6 +51,7 @@ class Kind(StrEnum):
     ANCHOR = "anchor"
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One thing that happened. `seq` counts from 1 in its chain, `at` is unix seconds, `body` canonical JSON."""
@@ -61,6 +64,7 @@ class Entry:
     body: str
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class Head:
     """Where a chain ends: the number and the hash of its last entry; 0 and GENESIS before the first."""

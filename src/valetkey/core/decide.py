@@ -11,8 +11,10 @@ from valetkey.core.refusal import Code, Refusal, Refused
 from valetkey.core.rules import amounts, life, names
 from valetkey.core.session import Lineage, Session, usage_of
 from valetkey.core.spend import SpendRequest
+from valetkey.core.value import value
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class Allowed:
     """A "yes": `amount` counts against the limits; `remaining` is the least budget after it, None = unlimited.

@@ -27,9 +27,11 @@ from valetkey.core.policy import PURCHASE
 from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.core.session import Lineage, Session, rings_of, usage_of
 from valetkey.core.spend import CLOSED, OPEN, UNDECIDED, Hold, HoldState
+from valetkey.core.value import value
 from valetkey.core.windows import counted
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class State:
     """The facts that one command reads and writes. `ancestors`: the session's parent, and so on up to the root."""
