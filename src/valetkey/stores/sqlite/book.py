@@ -20,13 +20,14 @@ from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
 from valetkey.stores.book.facts import Value as Fact
 from valetkey.stores.records import request_text, spent_text
 from valetkey.stores.rows import (
+    HOLD,
     RECORD,
     SESSION,
     SESSIONS,
     SPEND,
     TRANSACTION,
     TRANSACTION_PLACES,
-    hold_values,
+    hold_row,
     record_of,
     record_values,
     session_of,
@@ -71,9 +72,7 @@ _LIFE = (
     " successor_id = :successor_id, carried = :carried WHERE id = :id AND tree_id = :tree_id"
 )
 _HOLD = (
-    "INSERT INTO holds (id, owner_id, session_id, request, amount, state, placed_at, expires_at, captured, refunded,"
-    " settled_at, debits, terms, lapses, look_at, note) VALUES (:id, :owner_id, :session_id, :request, :amount,"
-    " :state, :placed_at, :expires_at, :captured, :refunded, :settled_at, :debits, :terms, :lapses, :look_at, :note)"
+    f"INSERT INTO holds ({HOLD}, owner_id, note) VALUES ({', '.join('?' * 16)})"  # noqa: S608
     " ON CONFLICT (id) DO UPDATE SET state = excluded.state, placed_at = excluded.placed_at,"
     " expires_at = excluded.expires_at, captured = excluded.captured, refunded = excluded.refunded,"
     " settled_at = excluded.settled_at, lapses = excluded.lapses, look_at = excluded.look_at"
@@ -133,7 +132,7 @@ class SqliteBook:
         self._spent: set[str] = set()
         self._ends: dict[str, tuple[str, Head, int]] = {}
         self._entries: list[tuple[Fact | bytes, ...]] = []
-        self._holds: dict[str, dict[str, Fact | bytes]] = {}
+        self._holds: dict[str, tuple[Hold, str, str | None]] = {}
 
     def flush(self) -> None:
         """Write what was kept back. Whoever reads the tables themselves afterwards sees all of it."""
@@ -232,11 +231,7 @@ class SqliteBook:
 
     def write_hold(self, hold: Hold, owner_id: str, note: str | None = None) -> None:
         before = self._holds.get(hold.id)
-        values = hold_values(hold) | {
-            "owner_id": owner_id,
-            "note": note if before is None else before["note"],
-        }
-        self._holds[hold.id] = values
+        self._holds[hold.id] = hold, owner_id, note if before is None else before[2]
 
     def write_payment(self, hold_id: str, payment: Payment) -> None:
         self._flush_holds()
@@ -245,7 +240,8 @@ class SqliteBook:
 
     def _flush_holds(self) -> None:
         if self._holds:
-            self._db.executemany(_HOLD, list(self._holds.values()))
+            values = [(*hold_row(hold), owner_id, note) for hold, owner_id, note in self._holds.values()]
+            self._db.executemany(_HOLD, values)
             self._holds.clear()
 
     def add_transaction(self, transaction: Transaction) -> None:
