@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from valetkey.core.api_key import ApiKey
-from valetkey.core.audit import Kind
+from valetkey.core.audit import Body, Kind
 from valetkey.core.session import Lineage, Session
 from valetkey.core.spend import Hold, SpendRequest
 from valetkey.core.transaction import Transaction
@@ -84,7 +84,12 @@ class Book(Protocol):
     def answer(self, answer: Answer) -> None: ...
 
     def append(
-        self, owner_id: str, chain_id: str, kind: Kind, session_id: str | None, facts: Mapping[str, Value]
+        self,
+        owner_id: str,
+        chain_id: str,
+        kind: Kind,
+        session_id: str | None,
+        facts: Mapping[str, Value] | Body,
     ) -> None:
         """One more entry of the audit log."""
         ...

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from valetkey.core.api_key import ApiKey, KeyStatus, status
-from valetkey.core.audit import GENESIS, Head, Kind, append
+from valetkey.core.audit import GENESIS, Body, Head, Kind, append
 from valetkey.core.errors import Contradiction
 from valetkey.core.session import Lineage, Session
 from valetkey.core.spend import UNDECIDED, Hold, SpendRequest
@@ -257,7 +257,12 @@ class PostgresBook(Crowds):
         self.answers.put(key, answer)
 
     def append(
-        self, owner_id: str, chain_id: str, kind: Kind, session_id: str | None, facts: Mapping[str, Fact]
+        self,
+        owner_id: str,
+        chain_id: str,
+        kind: Kind,
+        session_id: str | None,
+        facts: Mapping[str, Fact] | Body,
     ) -> None:
         assert owner_id == self.owner_id
         chain = self._chain(chain_id)

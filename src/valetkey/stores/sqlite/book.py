@@ -10,7 +10,7 @@ from dataclasses import replace
 import apsw
 
 from valetkey.core.api_key import ApiKey
-from valetkey.core.audit import GENESIS, Head, Kind, append
+from valetkey.core.audit import GENESIS, Body, Head, Kind, append
 from valetkey.core.errors import Contradiction
 from valetkey.core.session import Lineage, Session, exhausted
 from valetkey.core.spend import Hold, SpendRequest
@@ -268,7 +268,12 @@ class SqliteBook:
         )
 
     def append(
-        self, owner_id: str, chain_id: str, kind: Kind, session_id: str | None, facts: Mapping[str, Fact]
+        self,
+        owner_id: str,
+        chain_id: str,
+        kind: Kind,
+        session_id: str | None,
+        facts: Mapping[str, Fact] | Body,
     ) -> None:
         owner_id, head, at = self._ends.get(chain_id) or self._end(owner_id, chain_id)
         entry, head = append(head, max(self.now, at), kind, session_id, facts)
