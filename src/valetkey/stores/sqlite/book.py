@@ -1,7 +1,7 @@
 """The ledger's facts in the writer's transaction, shared by the jobs of one commit.
 
-What a hot session has spent and where its chain ends are read once and written once for all of them; everything else
-is written at once.
+What a session has spent and where its chain ends are read once and written once for all of them; everything else is
+written at once. While nobody else writes to the file, the book is kept for the next commit with what it has read.
 """
 
 from collections.abc import Mapping
@@ -87,6 +87,9 @@ _ENTRY = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
+KEPT_MAX = 8_192
+"""Sessions, and ends of chains, that are remembered from one commit to the next."""
+
 
 def lineage_of(db: apsw.Connection, session_id: str) -> Lineage:
     """The session and its ancestors. Raises Contradiction when there is no such session."""
@@ -129,7 +132,9 @@ class SqliteBook:
         self._db = db
         self.now = now
         self._sessions: dict[str, Session] = {}
-        self._spent: set[str] = set()
+        # In the order of their first change, so that the same work writes the same file.
+        self._spent: dict[str, None] = {}
+        self._told: dict[str, None] = {}
         self._ends: dict[str, tuple[str, Head, int]] = {}
         self._entries: list[tuple[Fact | bytes, ...]] = []
         self._holds: dict[str, tuple[Hold, str, str | None]] = {}
@@ -140,10 +145,22 @@ class SqliteBook:
         spent = [self._sessions[name] for name in self._spent]
         self._db.executemany(_SPENT, [(spent_text(one), int(exhausted(one)), one.id) for one in spent])
         self._db.executemany(_ENTRY, self._entries)
-        ends = [(name, owner, head.seq, head.hash, at) for name, (owner, head, at) in self._ends.items()]
+        ends = []
+        for name in self._told:
+            owner, head, at = self._ends[name]
+            ends.append((name, owner, head.seq, head.hash, at))
         self._db.executemany(_CHAIN, ends)
         self._spent.clear()
         self._entries.clear()
+        self._told.clear()
+
+    def again(self, now: int) -> None:
+        """Begin another commit at `now`, with what is known from the last one. Nobody else wrote since."""
+        self.now = now
+        if len(self._sessions) > KEPT_MAX:
+            self._sessions.clear()
+        if len(self._ends) > KEPT_MAX:
+            self._ends.clear()
 
     def record(self, session_id: str) -> SessionRecord:
         found = self.find_record(session_id)
@@ -209,7 +226,7 @@ class SqliteBook:
     def write_spent(self, sessions: Lineage) -> None:
         for one in sessions:
             self._sessions[one.id] = one
-            self._spent.add(one.id)
+            self._spent[one.id] = None
 
     def write_session(self, session: Session) -> None:
         self._db.execute(_LIFE, session_values(session))
@@ -226,7 +243,8 @@ class SqliteBook:
         self._db.execute(_ADD_SESSION, record_values(record))
         sql = "INSERT INTO spent (session_id, figures, exhausted) VALUES (?, ?, ?)"
         self._db.execute(sql, (session.id, spent_text(session), int(exhausted(session))))
-        self._sessions[session.id] = session
+        # It is read again: its owner may be frozen.
+        self._sessions.pop(session.id, None)
         self._db.execute("INSERT INTO credentials (hash, session_id) VALUES (?, ?)", (token_hash, session.id))
 
     def write_hold(self, hold: Hold, owner_id: str, note: str | None = None) -> None:
@@ -278,6 +296,7 @@ class SqliteBook:
         owner_id, head, at = self._ends.get(chain_id) or self._end(owner_id, chain_id)
         entry, head = append(head, max(self.now, at), kind, session_id, facts)
         self._ends[chain_id] = owner_id, head, entry.at
+        self._told[chain_id] = None
         self._entries.append(
             (owner_id, chain_id, entry.seq, entry.at, str(kind), session_id, entry.body, head.hash)
         )
