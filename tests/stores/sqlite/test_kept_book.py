@@ -1,19 +1,22 @@
 """What the writer remembers from one commit to the next is what the file says, whoever else writes to it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from tests.stores.blocking import Blocking
 from tests.stores.making import SystemTime, a_purchase, a_session, allowed, code, digest
 from tests.stores.sqlite.conftest import Open
 from tests.stores.sqlite.test_races import UNITS, assert_sums_agree, prepare
-from valetkey.core.errors import EnvironmentFailure
+from valetkey.core.errors import Contradiction, EnvironmentFailure
 from valetkey.core.session import Usage
 from valetkey.core.transaction import Transaction
 from valetkey.stores.sqlite import book, open_store
+from valetkey.stores.sqlite.statements import insert, rows
 
 
 def test_NO_OVERSPEND_two_writers_in_turn(open_again: Open, path: Path, time: SystemTime) -> None:
@@ -106,3 +109,29 @@ def test_what_is_remembered_is_bounded(open_again: Open, path: Path, monkeypatch
         assert 1 <= len(kept[0]._sessions) <= 4
         assert 1 <= len(kept[0]._ends) <= 4
     assert assert_sums_agree(path) == 16
+
+
+def test_NO_OVERSPEND_an_id_that_is_taken_is_no_second_hold(open_again: Open, path: Path) -> None:
+    store = open_again()
+    market, record = prepare(store)
+    first = a_purchase(market.service, market.owner, record, UNITS)
+    again = replace(a_purchase(market.service, market.owner, record, UNITS), hold_id=first.hold_id)
+    answers = store.together(store.store.place(first, None), store.store.place(again, None))
+    assert sorted(type(answer).__name__ for answer in answers) == ["Contradiction", "Transaction"]
+    with pytest.raises(Contradiction):
+        store.place(again, None)
+    assert store.session(record.session.id).session.usage == Usage(held=UNITS)
+    assert assert_sums_agree(path) == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 255, 256, 257, 700])
+def test_rows_are_inserted_in_their_order(count: int) -> None:
+    db = apsw.Connection(":memory:")
+    db.execute("CREATE TABLE pairs (a INTEGER PRIMARY KEY, b INTEGER NOT NULL) STRICT")
+    insert(db, "pairs (a, b)", [(n, n * n) for n in range(count)])
+    assert rows(db, "SELECT a, b FROM pairs ORDER BY a") == [(n, n * n) for n in range(count)]
+    insert(
+        db, "pairs (a, b)", [(n, 0) for n in range(count + 5)], "ON CONFLICT (a) DO UPDATE SET b = excluded.b"
+    )
+    assert rows(db, "SELECT count(*), total(b) FROM pairs") == [(count + 5, 0)]
+    db.close()

@@ -65,8 +65,12 @@ class Book(Protocol):
 
     def add_session(self, record: SessionRecord, token_hash: bytes) -> None: ...
 
-    def write_hold(self, hold: Hold, owner_id: str, note: str | None = None) -> None:
-        """A hold that is new, or its new state."""
+    def add_hold(self, hold: Hold, owner_id: str, note: str | None) -> None:
+        """A hold that is new. Raises Contradiction, here or in the end, when its id is taken."""
+        ...
+
+    def write_hold(self, hold: Hold, owner_id: str) -> None:
+        """The new state of a hold."""
         ...
 
     def write_payment(self, hold_id: str, payment: Payment) -> None: ...

@@ -27,6 +27,7 @@ from valetkey.stores.rows import (
     SPEND,
     TRANSACTION,
     TRANSACTION_PLACES,
+    Value,
     hold_row,
     record_of,
     record_values,
@@ -40,7 +41,7 @@ from valetkey.stores.sqlite.keys import add_key, end_key, find_key, living_keys
 from valetkey.stores.sqlite.outbox import queue_events
 from valetkey.stores.sqlite.queue import enqueue, follow_status, signed
 from valetkey.stores.sqlite.standing import follow_step
-from valetkey.stores.sqlite.statements import row, rows
+from valetkey.stores.sqlite.statements import insert, row, rows
 
 # S608: the parts of these statements are constants of ours.
 _SESSION = f"SELECT {SESSION} FROM {SESSIONS} WHERE s.id = ?"  # noqa: S608
@@ -71,21 +72,21 @@ _LIFE = (
     " not_before = :not_before, expires_at = :expires_at, revoked_at = :revoked_at, paused_at = :paused_at,"
     " successor_id = :successor_id, carried = :carried WHERE id = :id AND tree_id = :tree_id"
 )
-_HOLD = (
-    f"INSERT INTO holds ({HOLD}, owner_id, note) VALUES ({', '.join('?' * 16)})"  # noqa: S608
-    " ON CONFLICT (id) DO UPDATE SET state = excluded.state, placed_at = excluded.placed_at,"
+_HOLD = f"holds ({HOLD}, owner_id, note)"
+_HOLD_MOVED = (
+    "ON CONFLICT (id) DO UPDATE SET state = excluded.state, placed_at = excluded.placed_at,"
     " expires_at = excluded.expires_at, captured = excluded.captured, refunded = excluded.refunded,"
     " settled_at = excluded.settled_at, lapses = excluded.lapses, look_at = excluded.look_at"
 )
-_CHAIN = (
-    "INSERT INTO chains (id, owner_id, number, head, at) VALUES (?, ?, ?, ?, ?)"
-    " ON CONFLICT (id) DO UPDATE SET number = excluded.number, head = excluded.head, at = excluded.at"
+_CHAIN = "chains (id, owner_id, number, head, at)"
+_CHAIN_WENT_ON = (
+    "ON CONFLICT (id) DO UPDATE SET number = excluded.number, head = excluded.head, at = excluded.at"
 )
-_SPENT = "UPDATE spent SET figures = ?, exhausted = ? WHERE session_id = ?"
-_ENTRY = (
-    "INSERT INTO audit (owner_id, chain_id, number, at, kind, session_id, body, hash)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_SPENT = "spent (session_id, figures, exhausted)"
+_SPENT_MORE = (
+    "ON CONFLICT (session_id) DO UPDATE SET figures = excluded.figures, exhausted = excluded.exhausted"
 )
+_ENTRY = "audit (owner_id, chain_id, number, at, kind, session_id, body, hash)"
 
 KEPT_MAX = 8_192
 """Sessions, and ends of chains, that are remembered from one commit to the next."""
@@ -125,6 +126,14 @@ def _session(db: apsw.Connection, session_id: str) -> Session:
     return session_of(found)
 
 
+_Holds = dict[str, tuple[Hold, str, str | None]]
+"""Holds to be written, by their ids, each with its owner and its note."""
+
+
+def _hold_rows(holds: _Holds) -> list[tuple[Value, ...]]:
+    return [(*hold_row(hold), owner_id, note) for hold, owner_id, note in holds.values()]
+
+
 class SqliteBook:
     """See stores/book/facts.py, which documents every method."""
 
@@ -136,20 +145,22 @@ class SqliteBook:
         self._spent: dict[str, None] = {}
         self._told: dict[str, None] = {}
         self._ends: dict[str, tuple[str, Head, int]] = {}
-        self._entries: list[tuple[Fact | bytes, ...]] = []
-        self._holds: dict[str, tuple[Hold, str, str | None]] = {}
+        self._entries: list[tuple[Value, ...]] = []
+        self._new_holds: _Holds = {}
+        self._holds: _Holds = {}
 
     def flush(self) -> None:
         """Write what was kept back. Whoever reads the tables themselves afterwards sees all of it."""
         self._flush_holds()
         spent = [self._sessions[name] for name in self._spent]
-        self._db.executemany(_SPENT, [(spent_text(one), int(exhausted(one)), one.id) for one in spent])
-        self._db.executemany(_ENTRY, self._entries)
+        figures = [(one.id, spent_text(one), int(exhausted(one))) for one in spent]
+        insert(self._db, _SPENT, figures, _SPENT_MORE)
+        insert(self._db, _ENTRY, self._entries)
         ends = []
         for name in self._told:
             owner, head, at = self._ends[name]
             ends.append((name, owner, head.seq, head.hash, at))
-        self._db.executemany(_CHAIN, ends)
+        insert(self._db, _CHAIN, ends, _CHAIN_WENT_ON)
         self._spent.clear()
         self._entries.clear()
         self._told.clear()
@@ -247,9 +258,17 @@ class SqliteBook:
         self._sessions.pop(session.id, None)
         self._db.execute("INSERT INTO credentials (hash, session_id) VALUES (?, ?)", (token_hash, session.id))
 
-    def write_hold(self, hold: Hold, owner_id: str, note: str | None = None) -> None:
-        before = self._holds.get(hold.id)
-        self._holds[hold.id] = hold, owner_id, note if before is None else before[2]
+    def add_hold(self, hold: Hold, owner_id: str, note: str | None) -> None:
+        if hold.id in self._new_holds:
+            raise Contradiction("there is such a hold already")
+        self._new_holds[hold.id] = hold, owner_id, note
+
+    def write_hold(self, hold: Hold, owner_id: str) -> None:
+        new = self._new_holds.get(hold.id)
+        if new is not None:
+            self._new_holds[hold.id] = hold, owner_id, new[2]
+        else:
+            self._holds[hold.id] = hold, owner_id, None
 
     def write_payment(self, hold_id: str, payment: Payment) -> None:
         self._flush_holds()
@@ -258,9 +277,11 @@ class SqliteBook:
 
     def _flush_holds(self) -> None:
         if self._holds:
-            values = [(*hold_row(hold), owner_id, note) for hold, owner_id, note in self._holds.values()]
-            self._db.executemany(_HOLD, values)
+            insert(self._db, _HOLD, _hold_rows(self._holds), _HOLD_MOVED)
             self._holds.clear()
+        if self._new_holds:
+            insert(self._db, _HOLD, _hold_rows(self._new_holds))
+            self._new_holds.clear()
 
     def add_transaction(self, transaction: Transaction) -> None:
         self._db.execute(_ADD_TRANSACTION, transaction_values(transaction))
