@@ -41,7 +41,7 @@ def debited(
         for window, ring in zip(limits.windows, known, strict=True):
             moved.append(added(window, ring, units, at, now))
         rings = tuple(moved)
-    if currency == session.policy.currency:
+    if limits is session.policy.main:
         return session.having_spent(usage, Pace(count, rings), session.others)
     index = session.policy.currencies.index(currency) - 1
     others = list(session.others or (Spent(),) * len(session.policy.others))
