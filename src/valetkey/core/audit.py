@@ -10,6 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from typing import NewType
+
+from valetkey.core.value import value
 
 GENESIS = b"\0" * 32
 """What stands before the first entry of every chain."""
@@ -49,6 +52,7 @@ class Kind(StrEnum):
     ANCHOR = "anchor"
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One thing that happened. `seq` counts from 1 in its chain, `at` is unix seconds, `body` canonical JSON."""
@@ -61,6 +65,7 @@ class Entry:
     body: str
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class Head:
     """Where a chain ends: the number and the hash of its last entry; 0 and GENESIS before the first."""
@@ -79,13 +84,29 @@ class Broken:
     reason: str
 
 
+Body = NewType("Body", str)
+"""Facts as canonical JSON."""
+
 _quoted = json.encoder.encode_basestring_ascii
 
 
-def canonical(facts: Mapping[str, Fact]) -> str:
+def canonical(facts: Mapping[str, Fact]) -> Body:
     """The one JSON text of these facts: members sorted, no blanks, ASCII only."""
     members = [before + _written(facts[name]) for name, before in _members(tuple(facts))]
+    return Body("{" + ",".join(members) + "}")
+
+
+def form(known: Mapping[str, Fact], later: Iterable[str]) -> str:
+    """Canonical JSON of which some facts are the same again and again: `filled` puts in those that come later."""
+    written = {name: _written(fact).replace("%", "%%") for name, fact in known.items()}
+    written |= dict.fromkeys(later, "%s")
+    members = [before.replace("%", "%%") + written[name] for name, before in _members(tuple(written))]
     return "{" + ",".join(members) + "}"
+
+
+def filled(blank: str, *facts: Fact) -> Body:
+    """The canonical JSON of a form and the facts that it waits for, in the order of their names."""
+    return Body(blank % tuple([_written(fact) for fact in facts]))
 
 
 @lru_cache(64)
@@ -116,10 +137,11 @@ def entry_hash(before: bytes, entry: Entry) -> bytes:
 
 
 def append(
-    head: Head, at: int, kind: Kind, session_id: str | None, facts: Mapping[str, Fact]
+    head: Head, at: int, kind: Kind, session_id: str | None, facts: Mapping[str, Fact] | Body
 ) -> tuple[Entry, Head]:
     """The next entry of a chain and its new head. `at` is unix seconds, never before the entry before."""
-    entry = Entry(head.chain_id, head.seq + 1, at, kind, session_id, canonical(facts))
+    body = facts if isinstance(facts, str) else canonical(facts)
+    entry = Entry(head.chain_id, head.seq + 1, at, kind, session_id, body)
     return entry, Head(head.chain_id, entry.seq, entry_hash(head.hash, entry))
 
 

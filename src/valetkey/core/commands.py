@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from valetkey.core.spend import SpendRequest
+from valetkey.core.value import value
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class PlaceHold:
     """Ask for money: the command that the policies decide.

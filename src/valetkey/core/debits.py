@@ -37,10 +37,11 @@ def debited(
     rings = rings_of(session, currency)
     if units and limits.windows:
         known = rings or (EMPTY,) * len(limits.windows)
-        rings = tuple(
-            [added(window, ring, units, at, now) for window, ring in zip(limits.windows, known, strict=True)]
-        )
-    if currency == session.policy.currency:
+        moved = []
+        for window, ring in zip(limits.windows, known, strict=True):
+            moved.append(added(window, ring, units, at, now))
+        rings = tuple(moved)
+    if limits is session.policy.main:
         return session.having_spent(usage, Pace(count, rings), session.others)
     index = session.policy.currencies.index(currency) - 1
     others = list(session.others or (Spent(),) * len(session.policy.others))
@@ -63,11 +64,11 @@ def concerned(hold: Hold, lineage: Lineage) -> tuple[bool, ...]:
     return tuple(found)
 
 
-def every(lineage: Lineage, which: tuple[bool, ...] | None, currency: str, **change: int) -> Lineage:
-    """The lineage after the same change of the sessions that it concerns, of all when `which` is None."""
+def every(lineage: Lineage, which: tuple[bool, ...], currency: str, **change: int) -> Lineage:
+    """The lineage after the same change of the sessions that it concerns."""
     return tuple(
         [
-            debited(one, currency, **change) if which is None or which[index] else one
-            for index, one in enumerate(lineage)
+            debited(one, currency, **change) if concerns else one
+            for one, concerns in zip(lineage, which, strict=True)
         ]
     )

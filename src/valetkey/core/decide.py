@@ -11,8 +11,10 @@ from valetkey.core.refusal import Code, Refusal, Refused
 from valetkey.core.rules import amounts, life, names
 from valetkey.core.session import Lineage, Session, usage_of
 from valetkey.core.spend import SpendRequest
+from valetkey.core.value import value
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class Allowed:
     """A "yes": `amount` counts against the limits; `remaining` is the least budget after it, None = unlimited.
@@ -34,28 +36,33 @@ def decide(session: Session, request: SpendRequest, now: int, ancestors: Lineage
         raise InvalidAmount("a spend is not negative")
     lineage = (session, *ancestors)
     currency = request.amount.asset.currency
+    reasons: list[Refusal] = []
     # What stops a session comes first, whoever of the lineage is stopped.
-    reasons = [_of(one, session, reason) for one in lineage for reason in life(one, now)]
-    asked = 0
-    lefts = []
     for one in lineage:
-        reasons += [_of(one, session, reason) for reason in names(one, request)]
+        if stops := life(one, now):
+            reasons += _of(one, session, stops)
+    asked, least, asks = 0, None, False
+    for one in lineage:
+        if closed := names(one, request):
+            reasons += _of(one, session, closed)
         limits = one.policy.limits(currency)
-        if limits is not None:
-            # A spend is rounded up to the currency's precision: rounding never favours the spender.
-            asked = rescale(request.amount.units, request.amount.asset.decimals, limits.decimals, up=True)
-            reasons += [_of(one, session, reason) for reason in amounts(one, limits, asked, now)]
-            if limits.budget is not None:
-                lefts.append(limits.budget - usage_of(one, currency).committed - asked)
+        if limits is None:
+            continue
+        # A spend is rounded up to the currency's precision: rounding never favours the spender.
+        asked = rescale(request.amount.units, request.amount.asset.decimals, limits.decimals, up=True)
+        if over := amounts(one, limits, asked, now):
+            reasons += _of(one, session, over)
+        if limits.budget is not None:
+            left = limits.budget - usage_of(one, currency).committed - asked
+            least = left if least is None else min(least, left)
+        asks = asks or limits.approval_above is not None
     if reasons:
         return Refused(tuple(reasons))
-    return Allowed(asked, min(lefts, default=None), _approval(lineage, currency, asked))
+    return Allowed(asked, least, _approval(lineage, currency, asked) if asks else None)
 
 
 def _approval(lineage: Lineage, currency: str, asked: int) -> Refusal | None:
     """The strictest threshold that the spend passes, None when no approval is needed."""
-    if not any(one.policy.asks for one in lineage):
-        return None
     above = [
         (limits.approval_above, one)
         for one in lineage
@@ -80,8 +87,8 @@ def _approval(lineage: Lineage, currency: str, asked: int) -> Refusal | None:
         currency=currency,
         approvable=True,
     )
-    return _of(whose, lineage[0], reason)
+    return _of(whose, lineage[0], [reason])[0]
 
 
-def _of(whose: Session, session: Session, reason: Refusal) -> Refusal:
-    return reason if whose is session else replace(reason, session_id=whose.id)
+def _of(whose: Session, session: Session, reasons: list[Refusal]) -> list[Refusal]:
+    return reasons if whose is session else [replace(one, session_id=whose.id) for one in reasons]

@@ -20,16 +20,18 @@ from valetkey.core.commands import (
     Reject,
     Void,
 )
-from valetkey.core.debits import concerned, every
+from valetkey.core.debits import concerned, debited, every
 from valetkey.core.decide import Allowed, decide
 from valetkey.core.errors import Contradiction, InvalidAmount
 from valetkey.core.policy import PURCHASE
 from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.core.session import Lineage, Session, rings_of, usage_of
 from valetkey.core.spend import CLOSED, OPEN, UNDECIDED, Hold, HoldState
+from valetkey.core.value import value
 from valetkey.core.windows import counted
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class State:
     """The facts that one command reads and writes. `ancestors`: the session's parent, and so on up to the root."""
@@ -85,46 +87,41 @@ def _place(state: State, command: PlaceHold, now: int) -> State | Refused:
     decision = decide(state.session, command.request, now, state.ancestors)
     if isinstance(decision, Refused):
         return decision
-    expires_at = command.expires_at
+    state_of_hold, expires_at = HoldState.HELD, command.expires_at
     if decision.approval is not None:
         if command.approval_ends_at is None:
             return Refused((decision.approval,))
-        expires_at = command.approval_ends_at
+        state_of_hold, expires_at = HoldState.PENDING, command.approval_ends_at
+    lineage = state.lineage
     hold = Hold(
         id=command.hold_id,
         session_id=state.session.id,
         request=command.request,
         amount=decision.amount,
-        state=HoldState.HELD if decision.approval is None else HoldState.PENDING,
+        state=state_of_hold,
         placed_at=now,
         expires_at=expires_at,
-        debits=tuple([one.id for one in state.lineage]) if state.ancestors else (),
-        terms=_terms(state.lineage),
+        debits=tuple([one.id for one in lineage]) if state.ancestors else (),
+        terms=_terms(lineage),
     )
-    return _placed(state, hold, decision, now)
+    return _placed(lineage, hold, decision, now)
 
 
-def _placed(state: State, hold: Hold, decision: Allowed, now: int) -> State:
-    lineage = every(
-        state.lineage,
-        None,
-        hold.currency,
-        held=decision.amount,
-        spends=1,
-        units=decision.amount,
-        at=now,
-        now=now,
-    )
+def _placed(lineage: Lineage, hold: Hold, decision: Allowed, now: int) -> State:
+    currency, amount = hold.currency, decision.amount
+    after = []
     for one in lineage:
-        _check_limits(one, hold.currency, now)
-    return _state(lineage, hold)
+        debit = debited(one, currency, held=amount, spends=1, units=amount, at=now, now=now)
+        _check_limits(debit, currency, now)
+        after.append(debit)
+    return _state(tuple(after), hold)
 
 
 def _check_limits(session: Session, currency: str, now: int) -> None:
-    limits, rings = session.policy.limits(currency), rings_of(session, currency)
+    policy, rings = session.policy, rings_of(session, currency)
+    limits, most = policy.limits(currency), policy.spends_max
     assert limits is not None
     assert limits.budget is None or usage_of(session, currency).committed <= limits.budget, "NO_OVERSPEND"
-    most = session.policy.spends_max
     assert most is None or session.pace.spends <= most, "NO_OVERSPEND"
     for window, ring in zip(limits.windows, rings, strict=bool(rings)):
         assert counted(window, ring, now) <= window.limit, "WINDOW_IS_SLIDING"
@@ -165,7 +162,7 @@ def _execute(state: State, hold: Hold, command: Execute, now: int) -> State | Re
     if isinstance(decision, Refused):
         return decision
     held = replace(hold, state=HoldState.HELD, placed_at=now, expires_at=command.expires_at)
-    return _placed(_state(before, hold), held, decision, now)
+    return _placed(before, held, decision, now)
 
 
 def _stale(state: State, hold: Hold, now: int) -> Refused | None:
@@ -184,7 +181,10 @@ def _stale(state: State, hold: Hold, now: int) -> Refused | None:
 
 
 def _terms(lineage: Lineage) -> int:
-    return sum([one.policy_version for one in lineage])
+    terms = 0
+    for one in lineage:
+        terms += one.policy_version
+    return terms
 
 
 def _mark_unknown(state: State, hold: Hold, now: int) -> State | Refused:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from valetkey.core.errors import InvalidAmount
+from valetkey.core.value import value
 
 DIGITS_MAX = 30
 """More digits than any real amount has; longer input is an attack on arithmetic, not money."""
@@ -22,6 +23,7 @@ _PLAIN = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _SCIENTIFIC = re.compile(r"(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})", re.ASCII)
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class Asset:
     """A currency on one chain: `eip155:84532/erc20:0x036c...` has 6 decimals and is USDC."""
@@ -39,6 +41,7 @@ class Asset:
         return f"eip155:{self.chain_id}/erc20:{self.address.lower()}"
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class Money:
     """So many base units of one asset. Adding two assets is refused, also when both are USDC."""

@@ -1,116 +1,158 @@
 """The rules of one session's policy, each a reason for a "no" with the smallest change that would pass."""
 
-from collections.abc import Iterator
-
 from valetkey.core.limits import Limits
 from valetkey.core.money import format_units
 from valetkey.core.refusal import Code, Refusal
-from valetkey.core.session import Role, Session, ring_of, usage_of
+from valetkey.core.session import Role, Session, Usage, rings_of, usage_of
 from valetkey.core.spend import SpendRequest
-from valetkey.core.windows import counted, free_at
+from valetkey.core.windows import EMPTY, Ring, Window, counted, free_at
 
 
-def life(session: Session, now: int) -> Iterator[Refusal]:
+def life(session: Session, now: int) -> list[Refusal]:
     """Whether the session may spend at all at `now`, unix seconds."""
     policy = session.policy
+    found: list[Refusal] = []
     if session.revoked_at is not None:
-        yield Refusal(
-            Code.SESSION_REVOKED, "revoked", "the session was revoked", hint="ask the owner for a new one"
+        found.append(
+            Refusal(
+                Code.SESSION_REVOKED, "revoked", "the session was revoked", hint="ask the owner for a new one"
+            )
         )
     elif now >= policy.expires_at:
-        yield Refusal(
-            Code.SESSION_EXPIRED,
-            "expires_at",
-            "the session has expired",
-            limit=policy.expires_at,
-            hint="ask the owner for a new one",
+        found.append(
+            Refusal(
+                Code.SESSION_EXPIRED,
+                "expires_at",
+                "the session has expired",
+                limit=policy.expires_at,
+                hint="ask the owner for a new one",
+            )
         )
     elif session.frozen_at is not None:
-        yield Refusal(
-            Code.SESSION_PAUSED,
-            "frozen",
-            "the owner froze all of its sessions",
-            hint="ask the owner to thaw them",
+        found.append(
+            Refusal(
+                Code.SESSION_PAUSED,
+                "frozen",
+                "the owner froze all of its sessions",
+                hint="ask the owner to thaw them",
+            )
         )
     elif session.paused_at is not None:
-        yield Refusal(
-            Code.SESSION_PAUSED, "paused", "the owner paused the session", hint="ask the owner to resume it"
+        found.append(
+            Refusal(
+                Code.SESSION_PAUSED,
+                "paused",
+                "the owner paused the session",
+                hint="ask the owner to resume it",
+            )
         )
     elif now < policy.not_before:
-        yield Refusal(
-            Code.SESSION_PENDING,
-            "not_before",
-            "the session has not begun",
-            resets_at=policy.not_before,
-            hint="try again when it begins",
+        found.append(
+            Refusal(
+                Code.SESSION_PENDING,
+                "not_before",
+                "the session has not begun",
+                resets_at=policy.not_before,
+                hint="try again when it begins",
+            )
         )
     if session.role is not Role.BUYER:
-        yield Refusal(Code.WRONG_PARTY, "role", "a seller session cannot spend", hint="use a buyer session")
+        found.append(
+            Refusal(Code.WRONG_PARTY, "role", "a seller session cannot spend", hint="use a buyer session")
+        )
+    return found
 
 
-def names(session: Session, request: SpendRequest) -> Iterator[Refusal]:
+def names(session: Session, request: SpendRequest) -> list[Refusal]:
     """What may be bought, from whom, with what, where, and how often."""
     policy, asset = session.policy, request.amount.asset
+    found: list[Refusal] = []
     if policy.allowed_services is not None and request.service_id not in policy.allowed_services:
         what = "what is no service" if request.service_id is None else f"service {request.service_id}"
-        yield _closed(Code.SERVICE_NOT_ALLOWED, "allowed_services", f"buy {what}", "allows this service")
+        found.append(
+            _closed(Code.SERVICE_NOT_ALLOWED, "allowed_services", f"buy {what}", "allows this service")
+        )
     if policy.allowed_operations is not None and request.operation not in policy.allowed_operations:
-        yield _closed(
-            Code.OPERATION_NOT_ALLOWED, "allowed_operations", f"do a {request.operation}", "allows this"
+        found.append(
+            _closed(
+                Code.OPERATION_NOT_ALLOWED, "allowed_operations", f"do a {request.operation}", "allows this"
+            )
         )
     if policy.allowed_payees is not None and (request.payee or "").lower() not in policy.allowed_payees:
         whom = "somebody who is not named" if request.payee is None else request.payee
-        yield _closed(Code.PAYEE_NOT_ALLOWED, "allowed_payees", f"pay {whom}", "allows this payee")
+        found.append(_closed(Code.PAYEE_NOT_ALLOWED, "allowed_payees", f"pay {whom}", "allows this payee"))
     if policy.allowed_chains is not None and asset.chain_id not in policy.allowed_chains:
-        yield _closed(
-            Code.CHAIN_NOT_ALLOWED, "allowed_chains", f"spend on chain {asset.chain_id}", "allows this chain"
+        found.append(
+            _closed(
+                Code.CHAIN_NOT_ALLOWED,
+                "allowed_chains",
+                f"spend on chain {asset.chain_id}",
+                "allows this chain",
+            )
         )
     if policy.allowed_assets is not None and asset.id not in policy.allowed_assets:
-        yield _closed(Code.ASSET_NOT_ALLOWED, "allowed_assets", f"spend {asset.id}", "allows this asset")
+        found.append(
+            _closed(Code.ASSET_NOT_ALLOWED, "allowed_assets", f"spend {asset.id}", "allows this asset")
+        )
     if policy.limits(asset.currency) is None:
-        yield Refusal(
-            Code.NO_LIMIT_FOR_ASSET,
-            "currency",
-            f"the session has no limit for {asset.currency}",
-            hint=f"pay in {' or '.join(policy.currencies)}",
+        found.append(
+            Refusal(
+                Code.NO_LIMIT_FOR_ASSET,
+                "currency",
+                f"the session has no limit for {asset.currency}",
+                hint=f"pay in {' or '.join(policy.currencies)}",
+            )
         )
     most = policy.spends_max
     if most is not None and session.pace.spends >= most:
-        yield Refusal(
-            Code.SPEND_COUNT_EXCEEDED,
-            "spends_max",
-            f"all {most} spends of the session were made",
-            limit=most,
-            remaining=0,
-            hint="ask the owner for a session that allows more spends",
+        found.append(
+            Refusal(
+                Code.SPEND_COUNT_EXCEEDED,
+                "spends_max",
+                f"all {most} spends of the session were made",
+                limit=most,
+                remaining=0,
+                hint="ask the owner for a session that allows more spends",
+            )
         )
+    return found
 
 
-def amounts(session: Session, limits: Limits, asked: int, now: int) -> Iterator[Refusal]:
+def amounts(session: Session, limits: Limits, asked: int, now: int) -> list[Refusal]:
     """How much, in base units of the limits' currency."""
+    found: list[Refusal] = []
     if limits.per_spend is not None and asked > limits.per_spend:
-        yield Refusal(
-            Code.PER_SPEND_EXCEEDED,
-            "per_spend",
-            f"one spend may cost {_written(limits.per_spend, limits)}, this one costs {_written(asked, limits)}",
-            asked=asked,
-            limit=limits.per_spend,
-            remaining=limits.per_spend,
-            hint=f"ask for at most {_written(limits.per_spend, limits)}",
-            currency=limits.currency,
-        )
-    for index in range(len(limits.windows)):
-        if (full := _window(session, limits, index, asked, now)) is not None:
-            yield full
-    if (over := _budget(session, limits, asked)) is not None:
-        yield over
+        found.append(_per_spend(limits, limits.per_spend, asked))
+    rings = rings_of(session, limits.currency)
+    if not rings:
+        rings = (EMPTY,) * len(limits.windows)
+    for window, ring in zip(limits.windows, rings, strict=True):
+        used = counted(window, ring, now)
+        if used + asked > window.limit:
+            found.append(_window(session, limits, window, ring, used, asked, now))
+    if limits.budget is not None:
+        usage = usage_of(session, limits.currency)
+        if usage.committed + asked > limits.budget:
+            found.append(_budget(limits, limits.budget, usage, asked))
+    return found
 
 
-def _window(session: Session, limits: Limits, index: int, asked: int, now: int) -> Refusal | None:
-    window, ring = limits.windows[index], ring_of(session, index, limits.currency)
-    used = counted(window, ring, now)
-    if used + asked <= window.limit:
-        return None
+def _per_spend(limits: Limits, most: int, asked: int) -> Refusal:
+    return Refusal(
+        Code.PER_SPEND_EXCEEDED,
+        "per_spend",
+        f"one spend may cost {_written(most, limits)}, this one costs {_written(asked, limits)}",
+        asked=asked,
+        limit=most,
+        remaining=most,
+        hint=f"ask for at most {_written(most, limits)}",
+        currency=limits.currency,
+    )
+
+
+def _window(
+    session: Session, limits: Limits, window: Window, ring: Ring, used: int, asked: int, now: int
+) -> Refusal:
     left = max(window.limit - used, 0)
     fits_at = free_at(window, ring, asked, now)
     if fits_at is not None and fits_at >= session.policy.expires_at:
@@ -132,10 +174,7 @@ def _window(session: Session, limits: Limits, index: int, asked: int, now: int) 
     )
 
 
-def _budget(session: Session, limits: Limits, asked: int) -> Refusal | None:
-    usage, budget = usage_of(session, limits.currency), limits.budget
-    if budget is None or usage.committed + asked <= budget:
-        return None
+def _budget(limits: Limits, budget: int, usage: Usage, asked: int) -> Refusal:
     left = max(budget - usage.committed, 0)
     # When more moved than was granted, the owner has to make up for that first.
     short = usage.committed + asked - budget

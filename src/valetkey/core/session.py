@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from valetkey.core.policy import Policy
+from valetkey.core.value import value
 from valetkey.core.windows import EMPTY, Ring
 
 
@@ -28,6 +29,7 @@ class Role(StrEnum):
     SELLER = "seller"
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What a session has spent of one currency, in its base units.
@@ -51,6 +53,7 @@ class Usage:
         return self.committed + self.restored
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How often and how fast a session has spent.
@@ -63,6 +66,7 @@ class Pace:
     rings: tuple[Ring, ...] = ()
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class Spent:
     """What a session has spent of a currency that is not its own, and what counts against its windows."""
@@ -71,6 +75,7 @@ class Spent:
     rings: tuple[Ring, ...] = ()
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class Session:
     """Delegated authority of one owner. Keys and tokens are elsewhere: here is only what rules need.

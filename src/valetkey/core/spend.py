@@ -5,8 +5,10 @@ from enum import StrEnum
 
 from valetkey.core.money import Money
 from valetkey.core.policy import PURCHASE
+from valetkey.core.value import value
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class SpendRequest:
     """What a spend would move: `amount` is everything the payer is charged, fee included.
@@ -40,6 +42,7 @@ OPEN = frozenset({HoldState.PENDING, HoldState.APPROVED, HoldState.HELD, HoldSta
 CLOSED = frozenset({HoldState.CAPTURED, HoldState.VOIDED, HoldState.EXPIRED})
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class Hold:
     """One spend. `amount` was held and `captured` is what moved, base units of the currency's limits.

@@ -55,8 +55,11 @@ EMPTY: Ring = ()
 
 def counted(window: Window, ring: Ring, now: int) -> int:
     """Base units that count against the window at `now` (unix seconds)."""
-    oldest = window.oldest(now)
-    return sum([units for bucket, units in ring if bucket >= oldest])
+    oldest, total = window.oldest(now), 0
+    for bucket, units in ring:
+        if bucket >= oldest:
+            total += units
+    return total
 
 
 def added(window: Window, ring: Ring, units: int, at: int, now: int) -> Ring:
@@ -65,10 +68,12 @@ def added(window: Window, ring: Ring, units: int, at: int, now: int) -> Ring:
     `units` may be negative: what turned out not to have moved is taken out again, from its own bucket or from the
     next ones, where `carried` may have put it. A bucket that has left the window takes nothing with it.
     """
-    oldest, bucket = window.oldest(now), window.bucket(at)
-    if units > 0 and ring and bucket == ring[-1][0] and ring[0][0] >= oldest:
+    oldest, bucket = window.oldest(now), at // window.bucket_seconds
+    if units > 0 and ring and ring[0][0] >= oldest:
         # The usual case: one more spend of this moment, while everything before it still counts.
-        return (*ring[:-1], (bucket, ring[-1][1] + units))
+        last, before = ring[-1]
+        if bucket == last:
+            return (*ring[:-1], (bucket, before + units))
     sums = {number: before for number, before in ring if number >= oldest}
     if bucket >= oldest:
         if units >= 0:

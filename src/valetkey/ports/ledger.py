@@ -12,6 +12,7 @@ from valetkey.core.escrow import DisputeOutcome
 from valetkey.core.refusal import Refused
 from valetkey.core.spend import Hold, SpendRequest
 from valetkey.core.transaction import Party, PaymentStatus, Step, Transaction
+from valetkey.core.value import value
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Payment:
     reference: str | None = None
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class Spend:
     """A spend that is no purchase of the market: what is asked for, and until when it is held (unix seconds)."""
@@ -102,6 +104,7 @@ class Spend:
     note: str | None = None
 
 
+@value
 @dataclass(frozen=True, slots=True)
 class SpendRecord:
     """A hold and what is kept beside it. `transaction_id` is the purchase that it pays for, when it is one."""

@@ -41,6 +41,12 @@ SPEND = (
     " (SELECT t.id FROM transactions t WHERE t.hold_id = h.id)"
 )
 
+_HOLD_COLUMNS = (
+    "id", "session_id", "request", "amount", "state", "placed_at", "expires_at", "captured", "refunded",
+    "settled_at", "debits", "terms", "lapses", "look_at",
+)  # fmt: skip
+HOLD = ", ".join(_HOLD_COLUMNS)
+
 SERVICE = (
     "v.id, v.agent_id, a.name, v.title, v.description, v.category, v.price, v.price_unit, v.currency, v.decimals,"
     " v.delivery_type, v.callback_required, v.endpoint_url, v.network, v.status, v.created_at, v.updated_at,"
@@ -190,28 +196,34 @@ def spend_of(row: Row) -> SpendRecord:
 
 
 def hold_values(hold: Hold) -> dict[str, Value]:
-    """The columns of a hold that change with its state, and those that a new one begins with.
+    """The columns of a hold, by name; see hold_row."""
+    return dict(zip(_HOLD_COLUMNS, hold_row(hold), strict=True))
+
+
+def hold_row(hold: Hold) -> tuple[Value, ...]:
+    """The columns of a hold that change with its state, and those that a new one begins with, as HOLD names them.
 
     `lapses`: it ends by the clock alone. `look_at` is set for what only a chain can prove and no purchase does.
     """
+    state = hold.state
     is_purchase = hold.request.operation == PURCHASE
-    lapses = hold.state in UNDECIDED or (hold.state is HoldState.HELD and not is_purchase)
-    return {
-        "id": hold.id,
-        "session_id": hold.session_id,
-        "request": request_text(hold.request),
-        "amount": str(hold.amount),
-        "state": str(hold.state),
-        "placed_at": hold.placed_at,
-        "expires_at": hold.expires_at,
-        "captured": str(hold.captured),
-        "refunded": str(hold.refunded),
-        "settled_at": hold.settled_at,
-        "debits": " ".join(hold.debits) or None,
-        "terms": hold.terms,
-        "lapses": int(lapses),
-        "look_at": 0 if hold.state is HoldState.UNKNOWN and not is_purchase else None,
-    }
+    lapses = state in UNDECIDED or (state is HoldState.HELD and not is_purchase)
+    return (
+        hold.id,
+        hold.session_id,
+        request_text(hold.request),
+        str(hold.amount),
+        str(state),
+        hold.placed_at,
+        hold.expires_at,
+        str(hold.captured),
+        str(hold.refunded),
+        hold.settled_at,
+        " ".join(hold.debits) or None,
+        hold.terms,
+        int(lapses),
+        0 if state is HoldState.UNKNOWN and not is_purchase else None,
+    )
 
 
 def service_of(row: Row) -> Service:

@@ -1,12 +1,14 @@
 """Chains of the audit log: what was told cannot be changed, dropped or moved without it being seen."""
 
+import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from valetkey.core.audit import GENESIS, Broken, Entry, Head, Kind, append, verify
+from valetkey.core.audit import GENESIS, Broken, Entry, Head, Kind, append, canonical, filled, form, verify
 
 START = Head("ses_1", 0, GENESIS)
 TOLD = st.lists(
@@ -72,3 +74,22 @@ def test_nothing_is_told_from_before_what_was_told() -> None:
     entries, _ = chain([(5, Kind.HOLD_PLACED, "ses_1", 7)])
     late, head = append(Head("ses_1", 1, entries[0][1]), 4, Kind.CAPTURED, "ses_1", {})
     assert isinstance(verify([*entries, (late, head.hash)], START), Broken)
+
+
+FACTS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=6)
+    | st.lists(st.text(max_size=3), max_size=2)
+)
+NAMES = st.text(max_size=3) | st.sampled_from(["%", "%s", "%%"])
+
+
+@given(st.dictionaries(NAMES, FACTS, max_size=6), st.data())
+def test_a_form_that_is_filled_is_the_one_json_text(facts: dict[str, Any], data: st.DataObject) -> None:
+    text = canonical(facts)
+    assert text == json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    later = sorted(data.draw(st.sets(st.sampled_from(sorted(facts))))) if facts else []
+    known = {name: fact for name, fact in facts.items() if name not in later}
+    assert filled(form(known, later), *[facts[name] for name in later]) == text

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from valetkey.core.api_key import ApiKey
-from valetkey.core.audit import Kind
+from valetkey.core.audit import Body, Kind
 from valetkey.core.session import Lineage, Session
 from valetkey.core.spend import Hold, SpendRequest
 from valetkey.core.transaction import Transaction
@@ -65,8 +65,12 @@ class Book(Protocol):
 
     def add_session(self, record: SessionRecord, token_hash: bytes) -> None: ...
 
-    def write_hold(self, hold: Hold, owner_id: str, note: str | None = None) -> None:
-        """A hold that is new, or its new state."""
+    def add_hold(self, hold: Hold, owner_id: str, note: str | None) -> None:
+        """A hold that is new. Raises Contradiction, here or in the end, when its id is taken."""
+        ...
+
+    def write_hold(self, hold: Hold, owner_id: str) -> None:
+        """The new state of a hold."""
         ...
 
     def write_payment(self, hold_id: str, payment: Payment) -> None: ...
@@ -84,7 +88,12 @@ class Book(Protocol):
     def answer(self, answer: Answer) -> None: ...
 
     def append(
-        self, owner_id: str, chain_id: str, kind: Kind, session_id: str | None, facts: Mapping[str, Value]
+        self,
+        owner_id: str,
+        chain_id: str,
+        kind: Kind,
+        session_id: str | None,
+        facts: Mapping[str, Value] | Body,
     ) -> None:
         """One more entry of the audit log."""
         ...

@@ -148,7 +148,10 @@ def _write(book: Book, after: State, kind: Kind, note: str | None) -> Hold:
     if hold.state is HoldState.PENDING:
         kind = Kind.APPROVAL_ASKED
     book.write_spent(after.lineage)
-    book.write_hold(hold, session.owner_id, note)
+    if kind is Kind.EXECUTED:
+        book.write_hold(hold, session.owner_id)
+    else:
+        book.add_hold(hold, session.owner_id, note)
     book.append(session.owner_id, session.tree, kind, session.id, telling.placed(hold))
     return hold
 

@@ -1,9 +1,10 @@
 """What the audit log says of spends and sessions. No key, token or payload is ever in it."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from valetkey.core.api_key import ApiKey
-from valetkey.core.audit import Kind
+from valetkey.core.audit import Body, Kind, filled, form
 from valetkey.core.commands import (
     Approve,
     Capture,
@@ -17,11 +18,15 @@ from valetkey.core.commands import (
     Reject,
     Void,
 )
+from valetkey.core.money import Asset, Money
 from valetkey.core.refusal import Refused
 from valetkey.core.spend import Hold, HoldState, SpendRequest
 from valetkey.ports.accounts import SessionRecord
 from valetkey.stores.book.facts import Value
 from valetkey.stores.records import policy_text
+
+ASKED_CACHED = 4_096
+"""Forms of what is asked for beside the amount: agents ask for the same again and again."""
 
 KINDS: Mapping[type[Command], Kind] = {
     PlaceHold: Kind.HOLD_PLACED,
@@ -49,15 +54,21 @@ def asked(request: SpendRequest) -> dict[str, Value]:
     }
 
 
-def placed(hold: Hold) -> dict[str, Value]:
+def placed(hold: Hold) -> Body:
     """A hold that was placed, or that waits for approval."""
-    return {
-        "hold": hold.id,
-        "amount": str(hold.amount),
-        "state": str(hold.state),
-        "ends": hold.expires_at,
-        **asked(hold.request),
-    }
+    request = hold.request
+    blank = _placed(request.amount.asset, request.service_id, request.payee, request.operation)
+    return filled(
+        blank, str(hold.amount), hold.expires_at, hold.id, str(hold.state), str(request.amount.units)
+    )
+
+
+@lru_cache(ASKED_CACHED)
+def _placed(asset: Asset, service_id: str | None, payee: str | None, operation: str) -> str:
+    """What is told of every hold for the same thing, whatever its amount."""
+    known = asked(SpendRequest(Money(0, asset), service_id, payee, operation))
+    del known["units"]
+    return form(known, ("amount", "ends", "hold", "state", "units"))
 
 
 def moved(before: Hold, after: Hold, by: str) -> dict[str, Value]:

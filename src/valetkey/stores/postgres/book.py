@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from valetkey.core.api_key import ApiKey, KeyStatus, status
-from valetkey.core.audit import GENESIS, Head, Kind, append
+from valetkey.core.audit import GENESIS, Body, Head, Kind, append
 from valetkey.core.errors import Contradiction
 from valetkey.core.session import Lineage, Session
 from valetkey.core.spend import UNDECIDED, Hold, SpendRequest
@@ -194,17 +194,21 @@ class PostgresBook(Crowds):
         self.new_sessions.put(session.id, token_hash)
         self.spent.mark(session.id, None)
 
-    def write_hold(self, hold: Hold, owner_id: str, note: str | None = None) -> None:
+    def add_hold(self, hold: Hold, owner_id: str, note: str | None) -> None:
         assert owner_id == self.owner_id
-        known = self.spends.get(hold.id)
-        if known is None:
-            self.spends.put(hold.id, SpendRecord(hold, owner_id, note))
-            self.new_holds.mark(hold.id, None)
-        else:
-            self.spends.put(hold.id, replace(known, hold=hold))
-            self.holds.mark(hold.id, None)
-        was_undecided = known is not None and known.hold.state in UNDECIDED
-        if hold.state in UNDECIDED or was_undecided:
+        if self.spends.get(hold.id) is not None:
+            raise Contradiction("there is such a hold already")
+        self.spends.put(hold.id, SpendRecord(hold, owner_id, note))
+        self.new_holds.mark(hold.id, None)
+        if hold.state in UNDECIDED:
+            self.undecided_holds.put((hold.session_id, request_text(hold.request)), hold.id)
+
+    def write_hold(self, hold: Hold, owner_id: str) -> None:
+        assert owner_id == self.owner_id
+        known = self.spend_record(hold.id)
+        self.spends.put(hold.id, replace(known, hold=hold))
+        self.holds.mark(hold.id, None)
+        if hold.state in UNDECIDED or known.hold.state in UNDECIDED:
             key = (hold.session_id, request_text(hold.request))
             self.undecided_holds.put(key, hold.id if hold.state in UNDECIDED else None)
 
@@ -257,7 +261,12 @@ class PostgresBook(Crowds):
         self.answers.put(key, answer)
 
     def append(
-        self, owner_id: str, chain_id: str, kind: Kind, session_id: str | None, facts: Mapping[str, Fact]
+        self,
+        owner_id: str,
+        chain_id: str,
+        kind: Kind,
+        session_id: str | None,
+        facts: Mapping[str, Fact] | Body,
     ) -> None:
         assert owner_id == self.owner_id
         chain = self._chain(chain_id)

@@ -1,7 +1,7 @@
 """The ledger's facts in the writer's transaction, shared by the jobs of one commit.
 
-What a hot session has spent and where its chain ends are read once and written once for all of them; everything else
-is written at once.
+What a session has spent and where its chain ends are read once and written once for all of them; everything else is
+written at once. While nobody else writes to the file, the book is kept for the next commit with what it has read.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dataclasses import replace
 import apsw
 
 from valetkey.core.api_key import ApiKey
-from valetkey.core.audit import GENESIS, Head, Kind, append
+from valetkey.core.audit import GENESIS, Body, Head, Kind, append
 from valetkey.core.errors import Contradiction
 from valetkey.core.session import Lineage, Session, exhausted
 from valetkey.core.spend import Hold, SpendRequest
@@ -20,13 +20,15 @@ from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
 from valetkey.stores.book.facts import Value as Fact
 from valetkey.stores.records import request_text, spent_text
 from valetkey.stores.rows import (
+    HOLD,
     RECORD,
     SESSION,
     SESSIONS,
     SPEND,
     TRANSACTION,
     TRANSACTION_PLACES,
-    hold_values,
+    Value,
+    hold_row,
     record_of,
     record_values,
     session_of,
@@ -39,7 +41,7 @@ from valetkey.stores.sqlite.keys import add_key, end_key, find_key, living_keys
 from valetkey.stores.sqlite.outbox import queue_events
 from valetkey.stores.sqlite.queue import enqueue, follow_status, signed
 from valetkey.stores.sqlite.standing import follow_step
-from valetkey.stores.sqlite.statements import row, rows
+from valetkey.stores.sqlite.statements import insert, row, rows
 
 # S608: the parts of these statements are constants of ours.
 _SESSION = f"SELECT {SESSION} FROM {SESSIONS} WHERE s.id = ?"  # noqa: S608
@@ -70,23 +72,24 @@ _LIFE = (
     " not_before = :not_before, expires_at = :expires_at, revoked_at = :revoked_at, paused_at = :paused_at,"
     " successor_id = :successor_id, carried = :carried WHERE id = :id AND tree_id = :tree_id"
 )
-_HOLD = (
-    "INSERT INTO holds (id, owner_id, session_id, request, amount, state, placed_at, expires_at, captured, refunded,"
-    " settled_at, debits, terms, lapses, look_at, note) VALUES (:id, :owner_id, :session_id, :request, :amount,"
-    " :state, :placed_at, :expires_at, :captured, :refunded, :settled_at, :debits, :terms, :lapses, :look_at, :note)"
-    " ON CONFLICT (id) DO UPDATE SET state = excluded.state, placed_at = excluded.placed_at,"
+_HOLD = f"holds ({HOLD}, owner_id, note)"
+_HOLD_MOVED = (
+    "ON CONFLICT (id) DO UPDATE SET state = excluded.state, placed_at = excluded.placed_at,"
     " expires_at = excluded.expires_at, captured = excluded.captured, refunded = excluded.refunded,"
     " settled_at = excluded.settled_at, lapses = excluded.lapses, look_at = excluded.look_at"
 )
-_CHAIN = (
-    "INSERT INTO chains (id, owner_id, number, head, at) VALUES (?, ?, ?, ?, ?)"
-    " ON CONFLICT (id) DO UPDATE SET number = excluded.number, head = excluded.head, at = excluded.at"
+_CHAIN = "chains (id, owner_id, number, head, at)"
+_CHAIN_WENT_ON = (
+    "ON CONFLICT (id) DO UPDATE SET number = excluded.number, head = excluded.head, at = excluded.at"
 )
-_SPENT = "UPDATE spent SET figures = ?, exhausted = ? WHERE session_id = ?"
-_ENTRY = (
-    "INSERT INTO audit (owner_id, chain_id, number, at, kind, session_id, body, hash)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_SPENT = "spent (session_id, figures, exhausted)"
+_SPENT_MORE = (
+    "ON CONFLICT (session_id) DO UPDATE SET figures = excluded.figures, exhausted = excluded.exhausted"
 )
+_ENTRY = "audit (owner_id, chain_id, number, at, kind, session_id, body, hash)"
+
+KEPT_MAX = 8_192
+"""Sessions, and ends of chains, that are remembered from one commit to the next."""
 
 
 def lineage_of(db: apsw.Connection, session_id: str) -> Lineage:
@@ -123,6 +126,14 @@ def _session(db: apsw.Connection, session_id: str) -> Session:
     return session_of(found)
 
 
+_Holds = dict[str, tuple[Hold, str, str | None]]
+"""Holds to be written, by their ids, each with its owner and its note."""
+
+
+def _hold_rows(holds: _Holds) -> list[tuple[Value, ...]]:
+    return [(*hold_row(hold), owner_id, note) for hold, owner_id, note in holds.values()]
+
+
 class SqliteBook:
     """See stores/book/facts.py, which documents every method."""
 
@@ -130,21 +141,37 @@ class SqliteBook:
         self._db = db
         self.now = now
         self._sessions: dict[str, Session] = {}
-        self._spent: set[str] = set()
+        # In the order of their first change, so that the same work writes the same file.
+        self._spent: dict[str, None] = {}
+        self._told: dict[str, None] = {}
         self._ends: dict[str, tuple[str, Head, int]] = {}
-        self._entries: list[tuple[Fact | bytes, ...]] = []
-        self._holds: dict[str, dict[str, Fact | bytes]] = {}
+        self._entries: list[tuple[Value, ...]] = []
+        self._new_holds: _Holds = {}
+        self._holds: _Holds = {}
 
     def flush(self) -> None:
         """Write what was kept back. Whoever reads the tables themselves afterwards sees all of it."""
         self._flush_holds()
         spent = [self._sessions[name] for name in self._spent]
-        self._db.executemany(_SPENT, [(spent_text(one), int(exhausted(one)), one.id) for one in spent])
-        self._db.executemany(_ENTRY, self._entries)
-        ends = [(name, owner, head.seq, head.hash, at) for name, (owner, head, at) in self._ends.items()]
-        self._db.executemany(_CHAIN, ends)
+        figures = [(one.id, spent_text(one), int(exhausted(one))) for one in spent]
+        insert(self._db, _SPENT, figures, _SPENT_MORE)
+        insert(self._db, _ENTRY, self._entries)
+        ends = []
+        for name in self._told:
+            owner, head, at = self._ends[name]
+            ends.append((name, owner, head.seq, head.hash, at))
+        insert(self._db, _CHAIN, ends, _CHAIN_WENT_ON)
         self._spent.clear()
         self._entries.clear()
+        self._told.clear()
+
+    def again(self, now: int) -> None:
+        """Begin another commit at `now`, with what is known from the last one. Nobody else wrote since."""
+        self.now = now
+        if len(self._sessions) > KEPT_MAX:
+            self._sessions.clear()
+        if len(self._ends) > KEPT_MAX:
+            self._ends.clear()
 
     def record(self, session_id: str) -> SessionRecord:
         found = self.find_record(session_id)
@@ -210,7 +237,7 @@ class SqliteBook:
     def write_spent(self, sessions: Lineage) -> None:
         for one in sessions:
             self._sessions[one.id] = one
-            self._spent.add(one.id)
+            self._spent[one.id] = None
 
     def write_session(self, session: Session) -> None:
         self._db.execute(_LIFE, session_values(session))
@@ -227,16 +254,21 @@ class SqliteBook:
         self._db.execute(_ADD_SESSION, record_values(record))
         sql = "INSERT INTO spent (session_id, figures, exhausted) VALUES (?, ?, ?)"
         self._db.execute(sql, (session.id, spent_text(session), int(exhausted(session))))
-        self._sessions[session.id] = session
+        # It is read again: its owner may be frozen.
+        self._sessions.pop(session.id, None)
         self._db.execute("INSERT INTO credentials (hash, session_id) VALUES (?, ?)", (token_hash, session.id))
 
-    def write_hold(self, hold: Hold, owner_id: str, note: str | None = None) -> None:
-        before = self._holds.get(hold.id)
-        values = hold_values(hold) | {
-            "owner_id": owner_id,
-            "note": note if before is None else before["note"],
-        }
-        self._holds[hold.id] = values
+    def add_hold(self, hold: Hold, owner_id: str, note: str | None) -> None:
+        if hold.id in self._new_holds:
+            raise Contradiction("there is such a hold already")
+        self._new_holds[hold.id] = hold, owner_id, note
+
+    def write_hold(self, hold: Hold, owner_id: str) -> None:
+        new = self._new_holds.get(hold.id)
+        if new is not None:
+            self._new_holds[hold.id] = hold, owner_id, new[2]
+        else:
+            self._holds[hold.id] = hold, owner_id, None
 
     def write_payment(self, hold_id: str, payment: Payment) -> None:
         self._flush_holds()
@@ -245,8 +277,11 @@ class SqliteBook:
 
     def _flush_holds(self) -> None:
         if self._holds:
-            self._db.executemany(_HOLD, list(self._holds.values()))
+            insert(self._db, _HOLD, _hold_rows(self._holds), _HOLD_MOVED)
             self._holds.clear()
+        if self._new_holds:
+            insert(self._db, _HOLD, _hold_rows(self._new_holds))
+            self._new_holds.clear()
 
     def add_transaction(self, transaction: Transaction) -> None:
         self._db.execute(_ADD_TRANSACTION, transaction_values(transaction))
@@ -272,11 +307,17 @@ class SqliteBook:
         )
 
     def append(
-        self, owner_id: str, chain_id: str, kind: Kind, session_id: str | None, facts: Mapping[str, Fact]
+        self,
+        owner_id: str,
+        chain_id: str,
+        kind: Kind,
+        session_id: str | None,
+        facts: Mapping[str, Fact] | Body,
     ) -> None:
         owner_id, head, at = self._ends.get(chain_id) or self._end(owner_id, chain_id)
         entry, head = append(head, max(self.now, at), kind, session_id, facts)
         self._ends[chain_id] = owner_id, head, entry.at
+        self._told[chain_id] = None
         self._entries.append(
             (owner_id, chain_id, entry.seq, entry.at, str(kind), session_id, entry.body, head.hash)
         )

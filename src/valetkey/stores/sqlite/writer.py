@@ -29,9 +29,15 @@ Write = Callable[[apsw.Connection, int], T]
 
 
 class Buffered(Protocol):
-    """What several jobs read and write through, one after another; `flush` brings what they wrote to the database."""
+    """What several jobs read and write through, one after another.
+
+    `flush` brings what they wrote to the database. `again`: the next commit begins at `now` (unix seconds), and
+    nobody else wrote to the file since the last one.
+    """
 
     def flush(self) -> None: ...
+
+    def again(self, now: int) -> None: ...
 
 
 B = TypeVar("B", bound=Buffered)
@@ -64,6 +70,8 @@ class Writer(Generic[B]):
         self._open_book = open_book
         self._queue_max = queue_max
         self._batch_max = batch_max
+        self._kept: tuple[B, int] | None = None
+        """The book of the last commit and the version of the file that it knows."""
         self._waiting: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._closing = False
@@ -129,53 +137,69 @@ class Writer(Generic[B]):
                 return
         self._transaction(batch, self._apart)
 
-    def _transaction(self, batch: list[_Job], do: Callable[[list[_Job], int], None]) -> None:
+    def _transaction(self, batch: list[_Job], do: Callable[[list[_Job], int, B | None], B | None]) -> None:
         db = self._db
+        # Until this commit is done, there is no book to be kept: what it read may be undone with it.
+        kept, self._kept = self._kept, None
         db.execute("BEGIN IMMEDIATE")
         try:
             # Time is common to all processes that write to this file: none decides earlier than another did.
             ((latest,),) = db.execute("SELECT latest FROM state").fetchall()
             assert isinstance(latest, int)
             now = self._clock.at_least(latest)
+            # Another number when another connection wrote; this one's own commits do not change it.
+            ((version,),) = db.execute("PRAGMA data_version").fetchall()
+            assert isinstance(version, int)
+            book = kept[0] if kept is not None and kept[1] == version else None
+            if book is not None:
+                book.again(now)
             before = db.total_changes()
-            do(batch, now)
+            book = do(batch, now, book)
             if now > latest and db.total_changes() != before:
                 db.execute("UPDATE state SET latest = ?", (now,))
             db.execute("COMMIT")
         finally:
             if db.in_transaction:
                 db.execute("ROLLBACK")
+        self._kept = None if book is None else (book, version)
 
-    def _together(self, batch: list[_Job], now: int) -> None:
-        """All jobs, those that keep the book through one book. Raises what the first one that fails raises."""
-        book: B | None = None
+    def _together(self, batch: list[_Job], now: int, book: B | None) -> B | None:
+        """All jobs, those that keep the book through one book, which is answered if it knows what is there now.
+
+        Raises what the first one that fails raises.
+        """
         for job in batch:
-            if job.keeps:
-                book = book or self._open_book(self._db, now)
-                job.result = job.work(book)
-                continue
-            if book is not None:
-                # It reads the tables themselves, and may change what the book has read.
-                book.flush()
-                book = None
-            job.result = job.work(self._db, now)
+            book = self._one(job, now, book)
         if book is not None:
             book.flush()
+        return book
 
-    def _apart(self, batch: list[_Job], now: int) -> None:
+    def _one(self, job: _Job, now: int, book: B | None) -> B | None:
+        """Do a job; the book after it, None when there is none that knows what is there now."""
+        if job.keeps:
+            book = book or self._open_book(self._db, now)
+            job.result = job.work(book)
+            return book
+        if book is not None:
+            # It reads the tables themselves, and may change what the book has read.
+            book.flush()
+        before = self._db.total_changes()
+        job.result = job.work(self._db, now)
+        return book if self._db.total_changes() == before else None
+
+    def _apart(self, batch: list[_Job], now: int, book: B | None) -> B | None:
+        """Each job in a savepoint of its own. As `_together`, but raises only what undid the whole transaction."""
         for job in batch:
-            self._do(job, now)
+            book = self._do(job, now, book)
+        return book
 
-    def _do(self, job: _Job, now: int) -> None:
+    def _do(self, job: _Job, now: int, book: B | None) -> B | None:
         db = self._db
         db.execute("SAVEPOINT job")
         try:
-            if job.keeps:
-                book = self._open_book(db, now)
-                job.result = job.work(book)
+            book = self._one(job, now, book)
+            if book is not None:
                 book.flush()
-            else:
-                job.result = job.work(db, now)
         except Exception as error:
             # It belongs to the caller, who gets it.
             if not db.in_transaction:
@@ -183,7 +207,10 @@ class Writer(Generic[B]):
                 raise
             db.execute("ROLLBACK TO job")
             job.error = translated(error) if isinstance(error, apsw.Error) else error
+            # What the book has read was undone with it.
+            book = None
         db.execute("RELEASE job")
+        return book
 
     def _answer(self, batch: list[_Job]) -> None:
         """Tell the callers, waking each event loop once."""
