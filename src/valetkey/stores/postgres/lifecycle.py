@@ -80,7 +80,9 @@ class PostgresLifecycle(Tables):
     ) -> SessionRecord | Refused:
         """See ports/accounts.py."""
         place = await self._database.session_place(session_id)
-        successors = dict(await self._database.rows(_SUCCESSORS, place.owner_id, place.tree_id))
+        successors: dict[str, str] = dict(
+            await self._database.rows(_SUCCESSORS, place.owner_id, place.tree_id)
+        )
         rotated = rotations(session_id, successors)
         return await self._of(
             session_id,

@@ -47,7 +47,9 @@ class SqliteLifecycle(Tables):
         by: str = "owner",
     ) -> SessionRecord | Refused:
         """See ports/accounts.py."""
-        successors = dict(await self._database.read(lambda db: rows(db, _SUCCESSORS, session_id)))
+        successors: dict[str, str] = dict(
+            await self._database.read(lambda db: rows(db, _SUCCESSORS, session_id))
+        )
         rotated = rotations(session_id, successors)
         return await self._database.keep(
             lambda book: life.rotate_one(
