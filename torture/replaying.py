@@ -102,6 +102,9 @@ class Story:
                 yield from self._place(session_id, facts, entry)
             case Kind.HOLD_REFUSED:
                 self.refused += 1
+            case Kind.SETTLE_REFUSED | Kind.EXTENSION_REFUSED | Kind.CHILD_REFUSED | Kind.ROTATION_REFUSED:
+                # Everything is as it was.
+                return
             case Kind.CAPTURED | Kind.VOIDED | Kind.EXPIRED | Kind.MARKED_UNKNOWN | Kind.REFUNDED:
                 yield from self._move(facts, entry)
             case _:

@@ -64,7 +64,7 @@ class StoreTrees(TreeMachine):
             assert refused.first.code is Code.IDEMPOTENCY_MISMATCH
 
     def look_at_the_log(self) -> None:
-        """Each chain holds up to the head that the store names, and has as many entries as there were decisions."""
+        """Each chain holds up to the head that the store names; an entry for each decision, yes and no."""
         heads = {head.chain_id: head for head in self.driver.store.heads(self.driver.owner.id)}
         told = dict(self.model.told)
         # The owner's own chain begins with the key that it registered with.

@@ -66,6 +66,7 @@ class TreeChecks(RuleBasedStateMachine):
         answer = self.driver.settle(hold, command)
         assert isinstance(answer, Refused)
         assert answer.first.code is code
+        self.model.tell(self.model.spends[hold].session_id)
 
     def contradicts(self, hold: str, command: Command) -> None:
         with pytest.raises(Contradiction):

@@ -18,7 +18,7 @@ from valetkey.core.policy import Policy
 from valetkey.core.refusal import Refused
 from valetkey.core.session import Lineage, Role, Session, Usage
 from valetkey.core.spend import Hold, SpendRequest
-from valetkey.core.tree import Narrowing, attenuate, extend, rotate
+from valetkey.core.tree import Narrowing, attenuate, extend, rotate, rotations
 from valetkey.ports.accounts import Child
 from valetkey.ports.ledger import Asking, Spend, SpendRecord
 
@@ -127,7 +127,21 @@ class CoreDriver:
 
     def rotate(self, session_id: str, policy: Policy, grace: int, *, carry: bool) -> str:
         new_id = f"ses_{len(self.sessions)}"
-        new, old = rotate(self.lineage(session_id)[0], new_id, policy, grace, self.time, carry=carry)
+        before = self.lineage(session_id)[0]
+        count = sum(one.tree == before.tree for one in self.sessions.values())
+        successors = {one.id: one.successor_id for one in self.sessions.values() if one.successor_id}
+        done = rotate(
+            before,
+            new_id,
+            policy,
+            grace,
+            self.time,
+            carry=carry,
+            tree_sessions=count,
+            rotated=rotations(session_id, successors),
+        )
+        assert not isinstance(done, Refused), "so few have room"
+        new, old = done
         self.sessions |= {new_id: new, session_id: old}
         return new_id
 
@@ -224,7 +238,8 @@ class StoreDriver:
     def rotate(self, session_id: str, policy: Policy, grace: int, *, carry: bool) -> str:
         record = self._record(policy)
         token = self._token(record.session.id)
-        self.store.rotate_session(session_id, record, token, grace_seconds=grace, carry=carry)
+        done = self.store.rotate_session(session_id, record, token, grace_seconds=grace, carry=carry)
+        assert not isinstance(done, Refused), "so few have room"
         return record.session.id
 
     def extend(self, session_id: str, expires_at: int, budget: int | None) -> bool | Refused:

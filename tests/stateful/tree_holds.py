@@ -119,6 +119,20 @@ class HoldRules(TreeChecks):
             self.moves(spend, MarkUnknown(), "unknown")
             spend.signed = True
 
+    @rule(number=st.integers(0, 99))
+    def sign_too_late(self, number: int) -> None:
+        """Go on to the end of a spend that is held, and sign then."""
+        held = [
+            one
+            for one in self.model.spends.values()
+            if one.state == "held" and one.request.operation != "purchase"
+        ]
+        if not held:
+            return
+        spend = held[number % len(held)]
+        self.driver.wait(max(0, spend.ends_at - self.driver.now()))
+        self.sign(spend.id)
+
     @rule(hold=placed, other=st.none() | st.none() | st.integers(0, 60))
     def capture(self, hold: str, other: int | None) -> None:
         """Proof of a payment: of what was asked for (None), or of another amount."""

@@ -77,6 +77,7 @@ class TreeMachine(HoldRules):
         if isinstance(child, Refused):
             narrower = child.first.code is not Code.NOT_NARROWER
             assert dead or not narrower or lineage[0].depth >= DEPTH_MAX
+            self.model.tell(parent)
             return multiple()
         assert not dead, "REVOKED_IS_DEAD"
         made = self.driver.lineage(child)[0]
@@ -134,6 +135,7 @@ class TreeMachine(HoldRules):
         smaller = budget is not None and (policy.budget is None or budget < policy.budget)
         if place.revoked or self.driver.now() >= policy.expires_at:
             assert isinstance(self.driver.extend(session, ends, budget), Refused)
+            self.model.tell(session)
         elif place.rotated or later < 0 or smaller:
             with pytest.raises(Contradiction if place.rotated else InvalidInput):
                 self.driver.extend(session, ends, budget)

@@ -112,8 +112,8 @@ def test_core_is_pure(path: Path) -> None:
 def test_one_spend_gate() -> None:
     """ONE_GATE: whoever calls the decision, the ledger's rules or its place() is on this list."""
     allowed = {
-        # decide: the ledger's rules, and what only asks what it would say (the dry run, the replay)
-        "decide": {"core/ledger.py", "core/replay.py", "engine/gate.py"},
+        # decide: the ledger's rules, and what only asks what it would say (the dry run)
+        "decide": {"core/ledger.py", "engine/gate.py"},
         # apply: the book of every store, inside its transaction; a replay changes nothing but its own copy
         "apply": {"stores/book/placing.py", "stores/book/settling.py", "core/replay.py"},
         # place and hold_spend: the gate, and a store's own plumbing

@@ -3,6 +3,7 @@
 Every function gives the sessions as they are afterwards; stores lock the tree and write what comes back.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from valetkey.core.errors import Contradiction, InvalidInput
@@ -17,6 +18,9 @@ DEPTH_MAX = 8
 
 TREE_SESSIONS_MAX = 10_000
 """How many sessions a tree has in all, ended ones too: a leaked session key makes no more."""
+
+ROTATIONS_MAX = 100
+"""How often one place in a tree gets new keys: the ancestors of the first session in it grow by one each time."""
 
 GRACE_SECONDS_MAX = 3_600
 """How long a rotated session may go on beside the one that took its place."""
@@ -103,8 +107,9 @@ def attenuate(
         return refuse(Code.SESSION_EXPIRED, "expires_at", "the session that this one was made of has expired")
     if parent.depth >= DEPTH_MAX:
         return refuse(Code.TREE_TOO_DEEP, "depth", f"a tree of sessions has {DEPTH_MAX} generations at most")
-    if tree_sessions >= TREE_SESSIONS_MAX:
-        return refuse(Code.TREE_FULL, "tree", f"a tree has {TREE_SESSIONS_MAX} sessions at most")
+    full = _full(tree_sessions)
+    if full is not None:
+        return full
     policy = narrow(parent.policy, wanted)
     if isinstance(policy, Refused):
         return policy
@@ -121,13 +126,35 @@ def attenuate(
     )
 
 
+def rotations(session_id: str, successors: Mapping[str, str]) -> int:
+    """How many sessions had the place of this one before it. `successors`: of each that was rotated in its tree.
+
+    That never changes: whoever takes a place over is new.
+    """
+    before = {successor: old for old, successor in successors.items()}
+    count, one = 0, before.get(session_id)
+    while one is not None:
+        count, one = count + 1, before.get(one)
+    return count
+
+
 def rotate(
-    old: Session, new_id: str, policy: Policy, grace_seconds: int, now: int, *, carry: bool
-) -> tuple[Session, Session]:
+    old: Session,
+    new_id: str,
+    policy: Policy,
+    grace_seconds: int,
+    now: int,
+    *,
+    carry: bool,
+    tree_sessions: int,
+    rotated: int,
+) -> tuple[Session, Session] | Refused:
     """The session that takes the place of `old`, and `old` as its child, which ends after the grace period.
 
     Whatever `old` spends from now on is debited from the new one too, so that both together never exceed its limits.
     `carry`: the new one begins with what `old` has spent and holds, in all and in its windows.
+    Refused where the tree, which has `tree_sessions`, is full, and where `rotated` sessions had the place before `old`
+    and that is enough: what the first of them spent is settled in every one that came after it.
     Raises Contradiction for a session that is revoked or was rotated, InvalidInput for a policy without limits for
     a currency that was spent, and for a grace period that is out of bounds.
     """
@@ -137,6 +164,16 @@ def rotate(
         raise Contradiction("the session was rotated already")
     if not 0 <= grace_seconds <= GRACE_SECONDS_MAX:
         raise InvalidInput(f"a grace period is 0 to {GRACE_SECONDS_MAX} seconds", field="grace")
+    full = _full(tree_sessions)
+    if full is not None:
+        return full
+    if rotated >= ROTATIONS_MAX:
+        return refuse(
+            Code.TREE_TOO_DEEP,
+            "rotations",
+            f"a session is rotated {ROTATIONS_MAX} times at most, counting those whose place it took",
+            hint="revoke it and make a new session",
+        )
     new = Session(
         id=new_id,
         owner_id=old.owner_id,
@@ -221,6 +258,12 @@ def _carried(old: Session, new: Session, now: int) -> Session:
         pace=Pace(old.pace.spends, main.rings),
         others=tuple(taken_over(one) for one in new.policy.others),
     )
+
+
+def _full(tree_sessions: int) -> Refused | None:
+    if tree_sessions < TREE_SESSIONS_MAX:
+        return None
+    return refuse(Code.TREE_FULL, "tree", f"a tree has {TREE_SESSIONS_MAX} sessions at most")
 
 
 def _wider(rule: str, message: str) -> Refused:

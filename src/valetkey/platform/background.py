@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from valetkey.core.errors import EnvironmentFailure
 from valetkey.engine.anchoring import Anchoring
 from valetkey.engine.lapsing import Lapsing
 from valetkey.engine.reconciler import Reconciler
@@ -15,6 +16,9 @@ from valetkey.platform.webhooks.service import WebhookSecrets
 
 RESTART_SECONDS = 5.0
 """How long a background task rests after it broke."""
+
+STEADY_SECONDS = 120.0
+"""A task that ran for so long has what it needs again; longer than any store waits before it says that it failed."""
 
 LAPSE_SECONDS = 2.0
 """How often it is looked whether a hold's end has come; looking at nothing costs no write."""
@@ -35,7 +39,8 @@ def start(platform: Platform, log: Log) -> list[asyncio.Task[None]]:
         "anchoring": lambda: anchoring.run(settings.anchor_seconds),
         "webhooks": lambda: sender.run(settings.webhook_seconds),
     }
-    return [asyncio.create_task(_forever(name, run, log), name=name) for name, run in runs.items()]
+    outages = Outages(log)
+    return [asyncio.create_task(forever(name, run, log, outages), name=name) for name, run in runs.items()]
 
 
 def _reconciler(platform: Platform, log: Log) -> Reconciler:
@@ -89,11 +94,50 @@ async def _measure(platform: Platform, interval_seconds: float) -> None:
         await asyncio.sleep(interval_seconds)
 
 
-async def _forever(name: str, run: Callable[[], Awaitable[None]], log: Log) -> None:
-    """Keep a background task alive: a bug in it is logged, and must not end it silently."""
+class Outages:
+    """What background tasks wait for, told once when the first of them finds it away, and once when all go on."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._waiting: dict[str, set[str]] = {}
+
+    def begins(self, task: str, failure: EnvironmentFailure) -> None:
+        """A task cannot go on because something outside failed it."""
+        name = type(failure).__name__
+        if name not in self._waiting:
+            self._log.warning("background_waits", task=task, failure=name, where=where_it_broke(failure))
+        self._waiting.setdefault(name, set()).add(task)
+
+    def ends(self, task: str) -> None:
+        """A task goes on."""
+        for name, tasks in list(self._waiting.items()):
+            tasks.discard(task)
+            if not tasks:
+                del self._waiting[name]
+                self._log.info("background_goes_on", failure=name)
+
+
+async def forever(
+    name: str,
+    run: Callable[[], Awaitable[None]],
+    log: Log,
+    outages: Outages,
+    *,
+    restart_seconds: float = RESTART_SECONDS,
+    steady_seconds: float = STEADY_SECONDS,
+) -> None:
+    """Keep a background task alive: whatever ends it is logged as what it is, and must not end it silently.
+
+    A database that is away is no bug, and is told once for all tasks and not each time that one of them tries again.
+    """
     while True:
+        steady = asyncio.get_running_loop().call_later(steady_seconds, outages.ends, name)
         try:
             await run()
+        except EnvironmentFailure as failure:
+            outages.begins(name, failure)
         except Exception as error:  # noqa: BLE001 - the last line of defence of a task that nobody awaits
             log.error("background_task_broke", task=name, where=where_it_broke(error))
-        await asyncio.sleep(RESTART_SECONDS)
+        finally:
+            steady.cancel()
+        await asyncio.sleep(restart_seconds)

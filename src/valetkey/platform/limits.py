@@ -69,3 +69,9 @@ class RateLimiter:
         self._buckets[key, limit] = (left - 1, now)
         while len(self._buckets) > KEYS_MAX:
             self._buckets.popitem(last=False)
+
+    def give_back(self, key: bytes, limit: Limit) -> None:
+        """Count one request less: what was taken for it is taken only where it comes to something else."""
+        if (key, limit) in self._buckets:
+            left, since = self._buckets[key, limit]
+            self._buckets[key, limit] = (min(float(self._per_minute[limit]), left + 1), since)

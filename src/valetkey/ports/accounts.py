@@ -192,7 +192,7 @@ class AccountStore(Protocol):
         carry: bool,
         answer: Answer | None = None,
         by: str = "owner",
-    ) -> SessionRecord:
+    ) -> SessionRecord | Refused:
         """Put a new session in the place of one; see core/tree.py. `record` brings id, policy and keys of the new.
 
         Answers the new session. Raises Contradiction for one that is revoked or was rotated already.

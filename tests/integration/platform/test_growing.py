@@ -1,14 +1,17 @@
 """Sessions that are extended, rotated, and made out of each other, over HTTP."""
 
 import hashlib
+import json
 import secrets
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tests.integration.platform.conftest import Start
 from tests.integration.platform.serving import Agent, Server
 from tests.integration.platform.test_spends import code, held, spend
+from valetkey.core import tree
 from valetkey.core.tree import DEPTH_MAX, Narrowing
 from valetkey.core.windows import Window
 from valetkey.crypto.keys import PrivateKey
@@ -239,6 +242,50 @@ def test_IDEMPOTENT_a_rotation_answers_its_token_again(owner: Agent) -> None:
         "idempotency_mismatch",
     )
     assert owner.data("GET", "/agents/sessions")["total"] == 2
+
+
+def told_of(owner: Agent, session: Agent) -> list[str]:
+    """The kinds of the entries of a session's tree."""
+    log = owner.ask("GET", f"/audit?tree={session.session_id}").text
+    return [line["kind"] for line in map(json.loads, log.splitlines()) if line["type"] == "entry"]
+
+
+def test_AUDIT_IS_COMPLETE_refusals_of_a_session_s_life(
+    owner: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = owner.session(budgetUsdc=100)
+    _, wide, _ = narrowed(session, budget=101 * 10**6)
+    assert code(register(owner.server, wide)) == (403, "not_narrower")
+    _, forged, _ = narrowed(session, PrivateKey.generate())
+    assert register(owner.server, forged).status_code == 401
+    monkeypatch.setattr(tree, "ROTATIONS_MAX", 0)
+    path = f"/agents/session/{session.session_id}"
+    assert code(owner.ask("POST", path + "/rotate", {}, Idempotency_Key="turn")) == (403, "tree_too_deep")
+    monkeypatch.undo()
+    # Nothing was kept of what was refused: the same key may try again.
+    assert owner.ask("POST", path + "/rotate", {}, Idempotency_Key="turn").status_code == 201
+    assert told_of(owner, session) == [
+        "session_created",
+        "child_refused",
+        "rotation_refused",
+        "session_created",
+        "rotated",
+    ]
+
+
+def test_a_session_s_key_cannot_fill_the_log_faster_than_its_token(start: Start) -> None:
+    server = start(VALETKEY_TEST_MODE="0", VALETKEY_REGISTRATION_USDC="0", VALETKEY_RATE_GENERAL="6")
+    owner = server.register()
+    session = owner.session(budgetUsdc=100)
+    # What is registered is not counted, however often it is asked for.
+    for _ in range(8):
+        child_of(session)
+    _, wide, _ = narrowed(session, budget=101 * 10**6)
+    statuses = [register(server, wide).status_code for _ in range(12)]
+    assert statuses[0] == 403
+    assert 429 in statuses
+    refused = told_of(owner, session).count("child_refused")
+    assert refused == statuses.count(403) < 8
 
 
 def test_only_the_owner_extends_and_never_shortens(owner: Agent) -> None:

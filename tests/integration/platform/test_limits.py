@@ -52,3 +52,17 @@ def test_a_stranger_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> N
     for number in range(1_000):
         limiter.take(str(number).encode(), Limit.GENERAL)
     assert len(limiter._buckets) == 100
+
+
+def test_what_is_given_back_may_be_taken_again_and_no_more() -> None:
+    clock = Hands()
+    limiter = RateLimiter(True, clock)
+    limiter.give_back(b"one", Limit.SEARCH)
+    for _ in range(PER_MINUTE[Limit.SEARCH] * 3):
+        limiter.take(b"one", Limit.SEARCH)
+        limiter.give_back(b"one", Limit.SEARCH)
+    limiter.give_back(b"one", Limit.SEARCH)
+    for _ in range(PER_MINUTE[Limit.SEARCH]):
+        limiter.take(b"one", Limit.SEARCH)
+    with pytest.raises(RateLimited):
+        limiter.take(b"one", Limit.SEARCH)

@@ -50,7 +50,10 @@ class Rotated:
         self.holds[index] = after.hold
 
     def rotate(self, policy: Policy) -> None:
-        new, old = rotate(self.line[-1], f"ses_{len(self.line)}", policy, 0, self.now, carry=True)
+        new_id = f"ses_{len(self.line)}"
+        done = rotate(self.line[-1], new_id, policy, 0, self.now, carry=True, tree_sessions=1, rotated=0)
+        assert not isinstance(done, Refused)
+        new, old = done
         self.line[-1:] = [old, new]
 
 

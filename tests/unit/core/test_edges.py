@@ -15,10 +15,26 @@ from valetkey.core.policy import Policy
 from valetkey.core.refusal import Code, Refused
 from valetkey.core.session import Lineage, Session
 from valetkey.core.spend import HoldState, SpendRequest
-from valetkey.core.tree import Narrowing, attenuate, extend, narrow, rotate
+from valetkey.core.tree import (
+    ROTATIONS_MAX,
+    TREE_SESSIONS_MAX,
+    Narrowing,
+    attenuate,
+    extend,
+    narrow,
+    rotate,
+    rotations,
+)
 from valetkey.core.windows import Window
 
 HUGE = 10**30 - 1
+
+
+def rotated(old: Session, policy: Policy) -> tuple[Session, Session]:
+    """The new one and the old one, in a tree that has room."""
+    done = rotate(old, "ses_new", policy, 0, NOW, carry=True, tree_sessions=2, rotated=0)
+    assert not isinstance(done, Refused)
+    return done
 
 
 def child_of(parent: Session, ancestors: Lineage = (), **rules: object) -> Session:
@@ -102,10 +118,37 @@ def test_NARROW_ONLY_a_child_that_is_extended_beyond_its_parent_ends_with_it() -
 def test_NARROW_ONLY_a_rotation_of_a_child_to_a_wider_policy_stays_below_its_parent() -> None:
     parent = session(budget=10, services=frozenset({"svc_1"}))
     wide = Policy(budget=None, expires_at=10 * ENDS, others=(), refunds_restore=True)
-    new, old = rotate(child_of(parent, budget=5), "ses_new", wide, 0, NOW, carry=True)
+    new, old = rotated(child_of(parent, budget=5), wide)
     assert (new.parent_id, old.parent_id) == (parent.id, new.id)
     assert codes(decide(new, spend(11), NOW, (parent,))) == [Code.BUDGET_EXCEEDED]
     assert codes(decide(new, spend(1, service_id="svc_2"), NOW, (parent,))) == [Code.SERVICE_NOT_ALLOWED]
+
+
+def test_a_rotation_is_one_more_session_of_its_tree() -> None:
+    for last, full in ((TREE_SESSIONS_MAX - 1, False), (TREE_SESSIONS_MAX, True)):
+        done = rotate(SESSION, "ses_new", POLICY, 0, NOW, carry=True, tree_sessions=last, rotated=0)
+        child = attenuate(SESSION, (), Narrowing(), "ses_new", last, NOW)
+        assert isinstance(done, Refused) == isinstance(child, Refused) == full
+    assert codes(done) == codes(child) == [Code.TREE_FULL]
+
+
+def test_a_place_is_taken_over_so_often_and_no_more() -> None:
+    def once_more(before: int) -> tuple[Session, Session] | Refused:
+        return rotate(SESSION, "ses_new", POLICY, 0, NOW, carry=True, tree_sessions=1, rotated=before)
+
+    assert not isinstance(once_more(ROTATIONS_MAX - 1), Refused)
+    refused = once_more(ROTATIONS_MAX)
+    assert isinstance(refused, Refused)
+    assert (refused.first.code, refused.first.rule) == (Code.TREE_TOO_DEEP, "rotations")
+    # What is impossible stays impossible, however full it is.
+    revoked = replace(SESSION, revoked_at=NOW)
+    with pytest.raises(Contradiction):
+        rotate(revoked, "ses_new", POLICY, 0, NOW, carry=True, tree_sessions=10**6, rotated=10**6)
+
+
+def test_who_had_a_place_before_is_counted() -> None:
+    successors = {"a": "b", "b": "c", "x": "y"}
+    assert [rotations(one, successors) for one in ("a", "b", "c", "x", "y", "z")] == [0, 1, 2, 0, 1, 0]
 
 
 def test_a_narrowing_leaves_other_currencies_out_and_names_no_new_ones() -> None:
@@ -144,7 +187,7 @@ def test_what_was_approved_under_another_policy_is_stale_wherever_it_changed() -
     assert isinstance(above, Session)
     itself = extend(approved.session, ENDS + 1, None, NOW)
     assert isinstance(itself, Session)
-    between, _ = rotate(approved.ancestors[0], "ses_new", POLICY, 0, NOW, carry=True)
+    between, _ = rotated(approved.ancestors[0], POLICY)
     for stale in (
         replace(approved, ancestors=(above,)),
         replace(approved, session=itself),

@@ -13,6 +13,7 @@ from valetkey.crypto.keys import load_public_key
 from valetkey.platform.callers import Caller
 from valetkey.platform.context import Platform
 from valetkey.platform.idempotency import Remembering
+from valetkey.platform.limits import Limit
 from valetkey.platform.refusing import NotFound, RefusedRequest, Unauthenticated
 from valetkey.platform.sessions.making import record_of, units
 from valetkey.platform.sessions.service import own
@@ -79,7 +80,7 @@ async def rotate(
     made = CreatedSession(
         session_id=record.session.id, token=token.reveal(), expires_at=iso_timestamp(policy.expires_at)
     )
-    await platform.store.rotate_session(
+    done = await platform.store.rotate_session(
         session_id,
         record,
         credential_hash(token.reveal()),
@@ -88,13 +89,15 @@ async def rotate(
         answer=remembering.answer(made, 201),
         by=caller.actor,
     )
+    if isinstance(done, Refused):
+        raise RefusedRequest(done)
     return made
 
 
 async def attenuate(platform: Platform, asked: AttenuateRequest) -> SessionTree:
     """Register child sessions by what their parents signed. Nobody needs to be known for it: the signatures say it.
 
-    Raises Unauthenticated for a signature that is not the parent's.
+    Raises Unauthenticated for a signature that is not the parent's, RateLimited where too many were refused.
     """
     children: list[Child] = []
     wallets: dict[str, str] = {}
@@ -115,9 +118,15 @@ async def attenuate(platform: Platform, asked: AttenuateRequest) -> SessionTree:
             load_public_key(told.e2e_public_key)
         wallets[child.id] = told.wallet
         children.append(child)
+    # A refusal is told in the log: whoever has a session's key gets no more of them than with its token.
+    signers = sorted({one.parent_id for one in children} - {one.id for one in children})
+    for signed_by in signers:
+        platform.limiter.take(signed_by.encode(), Limit.GENERAL)
     done = await platform.store.add_children(children)
     if isinstance(done, Refused):
         raise RefusedRequest(done)
+    for signed_by in signers:
+        platform.limiter.give_back(signed_by.encode(), Limit.GENERAL)
     owner = await platform.store.agent(done[0].session.owner_id)
     assert owner is not None, "a session has an owner"
     return SessionTree(sessions=[session_view(platform, record, owner) for record in done])

@@ -71,6 +71,12 @@ def extend_one(
     record = book.record(session_id)
     after = extend(record.session, expires_at, budget, book.now)
     if isinstance(after, Refused):
+        _tell(
+            book,
+            record.session,
+            Kind.EXTENSION_REFUSED,
+            telling.unextended(expires_at, budget, by, after),
+        )
         return after
     if after is record.session:
         return record
@@ -92,12 +98,24 @@ def rotate_one(
     *,
     grace_seconds: int,
     carry: bool,
-) -> SessionRecord:
-    """See ports/accounts.py."""
+    rotated: int,
+) -> SessionRecord | Refused:
+    """See ports/accounts.py, and `rotations` in core/tree.py for what is `rotated`."""
     before = book.record(session_id)
-    new, old = rotate(
-        before.session, record.session.id, record.session.policy, grace_seconds, book.now, carry=carry
+    done = rotate(
+        before.session,
+        record.session.id,
+        record.session.policy,
+        grace_seconds,
+        book.now,
+        carry=carry,
+        tree_sessions=book.tree_sessions(before.session.tree),
+        rotated=rotated,
     )
+    if isinstance(done, Refused):
+        _tell(book, before.session, Kind.ROTATION_REFUSED, {"by": by, **telling.why(done)})
+        return done
+    new, old = done
     after = replace(record, session=new, ancestors=before.ancestors)
     book.add_session(after, token_hash)
     book.write_spent((new,))
@@ -129,6 +147,7 @@ def add_children(book: Book, children: list[Child]) -> list[SessionRecord] | Ref
         count = book.tree_sessions(parent.tree)
         session = attenuate(parent, tuple(ancestors), child.narrowing, child.id, count, book.now)
         if isinstance(session, Refused):
+            _tell(book, parent, Kind.CHILD_REFUSED, telling.unmade(child, session))
             return session
         record = child_record(child, session, (parent, *ancestors))
         book.add_session(record, child.token_hash)

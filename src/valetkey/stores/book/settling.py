@@ -3,12 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
+from valetkey.core.audit import Kind
 from valetkey.core.commands import Command, MarkUnknown
 from valetkey.core.errors import Contradiction
 from valetkey.core.ledger import State, apply
 from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.core.spend import OPEN, UNDECIDED, Hold
-from valetkey.core.transaction import Step, Transaction, take
+from valetkey.core.transaction import Step, Transaction, TransactionStatus, take
 from valetkey.ports.ledger import Change, Event, Facts, Payment, SpendRecord
 from valetkey.stores.book import telling
 from valetkey.stores.book.facts import Book
@@ -39,14 +40,13 @@ def settle(
 def change(book: Book, transaction_id: str, wanted: Change) -> Transaction | Refused:
     """See ports/ledger.py."""
     transaction = book.transaction(transaction_id)
-    status = take(wanted.step, transaction.status, wanted.party)
+    status = _taken(book, transaction, wanted)
     if isinstance(status, Refused):
+        if wanted.command is not None and transaction.hold_id is not None:
+            hold = book.spend_record(transaction.hold_id).hold
+            return _no(book, hold, wanted.command, str(wanted.party), status)
+        # It would have settled nothing, and is told no more than a step that is taken.
         return status
-    tx_hash = wanted.facts.escrow_tx_hash
-    if tx_hash is not None and book.funding_used(tx_hash, transaction_id):
-        return refuse(
-            Code.FUNDING_REPLAYED, "tx_hash", "this transaction paid for another purchase than this one"
-        )
     if wanted.command is not None and transaction.hold_id is not None:
         settled = _apply(book, book.spend_record(transaction.hold_id).hold, wanted.command, str(wanted.party))
         if isinstance(settled, Refused):
@@ -77,7 +77,7 @@ def _apply(
     before = State(lineage[0], hold, lineage[1:])
     after = apply(before, command, book.now)
     if isinstance(after, Refused):
-        return after
+        return _no(book, hold, command, by, after)
     assert after.hold is not None
     if after.hold == hold:
         # It was applied before: a retry is no second event.
@@ -88,6 +88,24 @@ def _apply(
     facts = telling.moved(hold, after.hold, by)
     book.append(session.owner_id, session.tree, telling.KINDS[type(command)], session.id, facts)
     return after.hold
+
+
+def _taken(book: Book, transaction: Transaction, wanted: Change) -> TransactionStatus | Refused:
+    """The status after a step, or why it is not taken."""
+    tx_hash = wanted.facts.escrow_tx_hash
+    status = take(wanted.step, transaction.status, wanted.party)
+    if isinstance(status, TransactionStatus) and tx_hash and book.funding_used(tx_hash, transaction.id):
+        return refuse(
+            Code.FUNDING_REPLAYED, "tx_hash", "this transaction paid for another purchase than this one"
+        )
+    return status
+
+
+def _no(book: Book, hold: Hold, command: Command, by: str, refused: Refused) -> Refused:
+    session = book.lineage(hold.session_id)[0]
+    facts = telling.unsettled(hold, command, by, refused)
+    book.append(session.owner_id, session.tree, Kind.SETTLE_REFUSED, session.id, facts)
+    return refused
 
 
 def _known(facts: Facts) -> dict[str, Any]:

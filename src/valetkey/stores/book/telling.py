@@ -21,7 +21,7 @@ from valetkey.core.commands import (
 from valetkey.core.money import Asset, Money
 from valetkey.core.refusal import Refused
 from valetkey.core.spend import Hold, HoldState, SpendRequest
-from valetkey.ports.accounts import SessionRecord
+from valetkey.ports.accounts import Child, SessionRecord
 from valetkey.stores.book.facts import Value
 from valetkey.stores.records import policy_text
 
@@ -87,14 +87,40 @@ def moved(before: Hold, after: Hold, by: str) -> dict[str, Value]:
 
 def refused(request: SpendRequest, refusal: Refused) -> dict[str, Value]:
     """A request that was refused, with every reason."""
+    return {**asked(request), **why(refusal)}
+
+
+def why(refusal: Refused) -> dict[str, Value]:
+    """Every reason of a refusal. Their messages are for whoever asked."""
     return {
-        **asked(request),
         "codes": [str(reason.code) for reason in refusal.reasons],
         "rules": [
             reason.rule if reason.session_id is None else f"{reason.rule} of {reason.session_id}"
             for reason in refusal.reasons
         ],
     }
+
+
+def unsettled(hold: Hold, command: Command, by: str, refusal: Refused) -> dict[str, Value]:
+    """A hold that stays as it is. `wanted`: the kind of the entry that there would have been."""
+    return {
+        "hold": hold.id,
+        "wanted": str(KINDS[type(command)]),
+        "state": str(hold.state),
+        "amount": str(hold.amount),
+        "by": by,
+        **why(refusal),
+    }
+
+
+def unmade(child: Child, refusal: Refused) -> dict[str, Value]:
+    """A child session that was not made. Its parent's key signed for it."""
+    return {"child": child.id, "wallet": child.wallet_address, "by": child.parent_id, **why(refusal)}
+
+
+def unextended(expires_at: int, budget: int | None, by: str, refusal: Refused) -> dict[str, Value]:
+    """A session that lives no longer, and what was asked for; no budget where it was to stay."""
+    return {"ends": expires_at, "budget": None if budget is None else str(budget), "by": by, **why(refusal)}
 
 
 def key_made(key: ApiKey, by: str) -> dict[str, Value]:

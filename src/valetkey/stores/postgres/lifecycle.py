@@ -2,6 +2,7 @@
 
 from valetkey.core.errors import Contradiction
 from valetkey.core.refusal import Refused
+from valetkey.core.tree import rotations
 from valetkey.ports.accounts import Answer, Child, SessionRecord
 from valetkey.stores.book import life
 from valetkey.stores.postgres.batch import Work
@@ -14,6 +15,9 @@ TREES_MAX = 200
 _LIVING = (
     "SELECT DISTINCT tree_id FROM sessions WHERE owner_id = $1 AND revoked_at IS NULL AND tree_id > $2"
     " ORDER BY tree_id LIMIT $3"
+)
+_SUCCESSORS = (
+    "SELECT id, successor_id FROM sessions WHERE owner_id = $1 AND tree_id = $2 AND successor_id IS NOT NULL"
 )
 _WAIT = "SELECT 1 FROM chains WHERE owner_id = $1 AND id = ANY($2::text[]) ORDER BY id FOR UPDATE"
 
@@ -73,12 +77,25 @@ class PostgresLifecycle(Tables):
         carry: bool,
         answer: Answer | None = None,
         by: str = "owner",
-    ) -> SessionRecord:
+    ) -> SessionRecord | Refused:
         """See ports/accounts.py."""
+        place = await self._database.session_place(session_id)
+        successors: dict[str, str] = dict(
+            await self._database.rows(_SUCCESSORS, place.owner_id, place.tree_id)
+        )
+        rotated = rotations(session_id, successors)
         return await self._of(
             session_id,
             lambda book: life.rotate_one(
-                book, session_id, record, token_hash, answer, by, grace_seconds=grace_seconds, carry=carry
+                book,
+                session_id,
+                record,
+                token_hash,
+                answer,
+                by,
+                grace_seconds=grace_seconds,
+                carry=carry,
+                rotated=rotated,
             ),
         )
 

@@ -1,9 +1,16 @@
 """Lives of sessions: made, stopped, let go on, extended, rotated. Each is durable when it returns."""
 
 from valetkey.core.refusal import Refused
+from valetkey.core.tree import rotations
 from valetkey.ports.accounts import Answer, Child, SessionRecord
 from valetkey.stores.book import life
 from valetkey.stores.sqlite.database import Tables
+from valetkey.stores.sqlite.statements import rows
+
+_SUCCESSORS = (
+    "SELECT id, successor_id FROM sessions WHERE tree_id = (SELECT tree_id FROM sessions WHERE id = ?)"
+    " AND successor_id IS NOT NULL"
+)
 
 
 class SqliteLifecycle(Tables):
@@ -38,8 +45,12 @@ class SqliteLifecycle(Tables):
         carry: bool,
         answer: Answer | None = None,
         by: str = "owner",
-    ) -> SessionRecord:
+    ) -> SessionRecord | Refused:
         """See ports/accounts.py."""
+        successors: dict[str, str] = dict(
+            await self._database.read(lambda db: rows(db, _SUCCESSORS, session_id))
+        )
+        rotated = rotations(session_id, successors)
         return await self._database.keep(
             lambda book: life.rotate_one(
                 book,
@@ -50,6 +61,7 @@ class SqliteLifecycle(Tables):
                 by,
                 grace_seconds=grace_seconds,
                 carry=carry,
+                rotated=rotated,
             )
         )
 
