@@ -32,8 +32,10 @@ def racy(store: Any) -> Any:
                 return known if isinstance(known, Refused) else book.spend_record(known)
             assert after.hold is not None
             session = after.session
+            # Books write what they have read. What was read here comes too late to be looked at.
+            book.lineage(session.id)
             book.write_spent(after.lineage)
-            book.write_hold(after.hold, session.owner_id, spend.note)
+            book.add_hold(after.hold, session.owner_id, spend.note)
             facts = telling.placed(after.hold)
             book.append(session.owner_id, session.tree, Kind.HOLD_PLACED, session.id, facts)
             if idempotency is not None:
