@@ -1,5 +1,6 @@
 """A gate that must be caught: it reads, decides and writes in three steps instead of one. A test double."""
 
+import asyncio
 from typing import Any
 
 from valetkey.core.audit import Kind
@@ -10,6 +11,8 @@ from valetkey.core.session import Lineage
 from valetkey.ports.ledger import Asking, Idempotency, Spend, SpendRecord
 from valetkey.stores.book import placing, telling
 from valetkey.stores.book.facts import Book
+
+LATE_SECONDS = 0.005
 
 
 def racy(store: Any) -> Any:
@@ -25,6 +28,9 @@ def racy(store: Any) -> Any:
         if isinstance(after, Refused):
             refused: SpendRecord | Refused = await honest(spend, idempotency, asking)
             return refused
+
+        # Long enough for others to decide on the same facts.
+        await asyncio.sleep(LATE_SECONDS)
 
         def write(book: Book) -> SpendRecord | Refused:
             known = None if idempotency is None else placing.subject(book, idempotency)

@@ -1,6 +1,8 @@
 """Routes of spends."""
 
 from valetkey.core.api_key import Scope
+from valetkey.core.ids import Kind
+from valetkey.crypto.credentials import new_id
 from valetkey.platform.http import Access, Call, Endpoint
 from valetkey.platform.limits import Limit
 from valetkey.platform.spends import service
@@ -21,9 +23,14 @@ SPENDS = f"{API_PREFIX}/spends"
 
 
 async def ask(call: Call) -> SpendView:
-    return await service.ask(
-        call.platform, call.caller, call.body(SpendBody), call.header(IDEMPOTENCY_HEADER)
+    hold_id = new_id(Kind.HOLD)
+    spend = await service.ask(
+        call.platform, call.caller, call.body(SpendBody), call.header(IDEMPOTENCY_HEADER), hold_id
     )
+    if call.is_recent and spend.spend_id != hold_id:
+        # An earlier answer: the gate decided nothing now, so it did not look whether the session still lives.
+        await call.look_again()
+    return spend
 
 
 async def check(call: Call) -> Verdict:

@@ -9,12 +9,10 @@ import msgspec
 
 from valetkey.core.commands import Capture, Command, Execute, MarkUnknown, Refund, Void
 from valetkey.core.errors import InvalidInput
-from valetkey.core.ids import Kind
 from valetkey.core.money import CURRENCY_DECIMALS, NATIVE, Asset, Money, format_units, parse_units
 from valetkey.core.policy import PURCHASE
 from valetkey.core.refusal import Code, Refused
 from valetkey.core.spend import SpendRequest
-from valetkey.crypto.credentials import new_id
 from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.platform.approvals.asking import asking
 from valetkey.platform.callers import Caller
@@ -33,11 +31,12 @@ ASSETS_CACHED = 256
 """Assets that are kept ready: agents spend few, again and again."""
 
 
-async def ask(platform: Platform, caller: Caller, asked: SpendBody, key: str | None) -> SpendView:
+async def ask(
+    platform: Platform, caller: Caller, asked: SpendBody, key: str | None, hold_id: str
+) -> SpendView:
     """Hold the money of a spend, or ask the owner. The same key and body answer the same spend, for ever."""
     record = _spender(caller)
     request = _request(platform, asked)
-    hold_id = new_id(Kind.HOLD)
     spend = Spend(
         session_id=record.session.id,
         hold_id=hold_id,
