@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from valetkey.cli.garbage import collect_seldom
 from valetkey.cli.serving import adopt
 from valetkey.stores.clock import StoreClock, system_time
 from valetkey.stores.sqlite.book import SqliteBook
@@ -40,8 +41,9 @@ def make() -> Starlette:
 
 
 def main() -> None:
-    """Serve it on an open socket, as the platform is: one that uvicorn opens by number delays small writes."""
+    """Serve it as the platform is, on an open socket: one that uvicorn opens by number delays small writes."""
     config = uvicorn.Config(make(), log_config=None, access_log=False, lifespan="off")
+    collect_seldom()
     uvicorn.Server(config).run(sockets=[adopt(int(sys.argv[1]))])
 
 

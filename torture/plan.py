@@ -16,7 +16,7 @@ TREE_PARENTS = (None, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6)
 """The hot tree: node 0 is the root, the others name their parent. Its leaves are three generations below the root."""
 
 LEAVES = tuple(range(7, 15))
-_LEAF_WEIGHTS = (2, 2, 1, 1, 1, 1, 3, 5)
+_LEAF_WEIGHTS = (1, 1, 1, 1, 1, 1, 4, 6)
 """The first two are fought for, the last has no limits but its ancestors'."""
 
 DOOMED = 4

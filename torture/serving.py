@@ -21,6 +21,7 @@ import web3  # noqa: F401 - what a platform imports late, every new one has from
 
 from torture.clocks import Slots, jumping
 from torture.stores import open_racy
+from valetkey.cli.garbage import collect_seldom
 from valetkey.cli.http_protocol import BoundedHttp
 from valetkey.platform.app import create_app, open_stores
 from valetkey.platform.settings import Settings
@@ -70,6 +71,7 @@ def serve(config: Config, slot: int, slots: Slots) -> None:
 def nurse(config: Config) -> None:
     """Keep a platform alive in every slot until standard input ends."""
     slots = Slots(Path(config.slots), len(config.listeners))
+    collect_seldom()
     living: dict[int, int] = {}
     waiting = dict.fromkeys(range(len(config.listeners)), 0.0)
     while not select.select([sys.stdin], [], [], POLL_SECONDS)[0]:

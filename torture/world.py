@@ -51,13 +51,13 @@ class World:
 # a number of spends, and two leaves with nothing but their ancestors' limits.
 _ROOT_UNITS = 2_000 * USDC
 _NARROWINGS: dict[int, Narrowing] = {
-    1: Narrowing(budget=2 * USDC),
+    1: Narrowing(budget=4 * USDC),
     3: Narrowing(budget=USDC * 3 // 4),
-    5: Narrowing(windows=(Window(10, USDC // 2),)),
+    5: Narrowing(windows=(Window(10, USDC),)),
     7: Narrowing(budget=USDC // 4),
     8: Narrowing(budget=USDC // 4),
     12: Narrowing(windows=(Window(60, USDC // 2), Window(300, 2 * USDC))),
-    13: Narrowing(spends_max=2_000),
+    13: Narrowing(spends_max=6_000),
 }
 
 
@@ -119,7 +119,7 @@ def _rules(number: int) -> tuple[int | None, dict[str, Any]]:
         return _ROOT_UNITS, {}
     kind = number % 10
     if kind < 3:
-        return USDC // 5, {"refundsRestore": kind == 0}
+        return USDC * 2 // 5, {"refundsRestore": kind == 0}
     if kind < 5:
         return None, {"windows": [{"seconds": 30, "limitUsdc": 0.1}]}
     return 100 * USDC, {"spendsMax": 1_000 if kind == 5 else None}

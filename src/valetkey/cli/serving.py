@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from valetkey.cli.complaint import Complaint
+from valetkey.cli.garbage import collect_seldom
 from valetkey.wire.errors import Exit
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def run_platform(listener: socket.socket, settings: "Settings", *, stop_with_std
     server = uvicorn.Server(config)
     if stop_with_stdin:
         threading.Thread(target=_stop_at_end, args=(server,), daemon=True).start()
+    collect_seldom()
     server.run(sockets=[listener])
     if not server.started:
         raise Complaint("the platform did not start; its log says why", Exit.ENVIRONMENT)

@@ -74,7 +74,9 @@ def parse_units(amount: Decimal | int | str, decimals: int) -> int:
     # bool is an int to Python and never an amount to a person.
     if isinstance(amount, bool) or not isinstance(amount, (Decimal, int, str)):
         raise InvalidAmount(f"an amount is a number or a decimal string, not {type(amount).__name__}")
-    if isinstance(amount, Decimal):
+    if isinstance(amount, Decimal) and _is_plain(text := str(amount)):
+        pass
+    elif isinstance(amount, Decimal):
         if not amount.is_finite():
             raise InvalidAmount("an amount is a finite number")
         if amount.is_signed() and amount:
@@ -99,6 +101,11 @@ def parse_units(amount: Decimal | int | str, decimals: int) -> int:
     if len(digits) > DIGITS_MAX:
         raise InvalidAmount(f"an amount has at most {DIGITS_MAX} digits")
     return int(digits)
+
+
+def _is_plain(text: str) -> bool:
+    """Digits with at most one point among them, and not too many: what most amounts are."""
+    return len(text) <= DIGITS_MAX and text.replace(".", "", 1).isdecimal()
 
 
 def format_units(units: int, decimals: int) -> str:

@@ -1,6 +1,6 @@
 """Answers as bytes: every one, also to nonsense, is JSON, and nothing of it may be cached."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,6 +22,12 @@ from valetkey.wire.http import (
 
 RETRY_SECONDS = 2
 """What a caller is told to wait when the same request may succeed later."""
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+"""Names in lower case and values, none of them with a line break."""
+
+AT_ONCE = "valetkey.at_once"
+"""In an ASGI scope: a function of status, headers and body that sends all of an answer, or says False."""
 
 _REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
 _ALWAYS = [(b"content-type", JSON_TYPE.encode()), (b"cache-control", b"no-store")]
@@ -45,6 +51,9 @@ class JsonResponse(Response):
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
+        at_once = scope.get(AT_ONCE)
+        if at_once is not None and at_once(self.status_code, self.raw_headers, self.body):
+            return
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body})
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import sys
+import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TextIO
 
 import structlog
@@ -122,7 +124,13 @@ def request_line(request_id: str, method: str, route: str, status: int, seconds:
 
 
 def _now_iso() -> str:
-    return datetime.now(UTC).replace(tzinfo=None).isoformat() + "Z"
+    second, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    return f"{_second_iso(second)}.{nanoseconds // 1_000:06d}Z"
+
+
+@lru_cache(2)
+def _second_iso(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def make_log(lines: Lines | None = None) -> Log:

@@ -74,6 +74,8 @@ class Writer(Generic[B]):
         """The book of the last commit and the version of the file that it knows."""
         self._waiting: deque[_Job] = deque()
         self._changed = threading.Condition()
+        self._calling: set[asyncio.AbstractEventLoop] = set()
+        """The loops that are about to tell the thread of what waits."""
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="valetkey-writer", daemon=True)
         self._thread.start()
@@ -101,8 +103,17 @@ class Writer(Generic[B]):
             if len(self._waiting) >= self._queue_max:
                 raise StoreFull("too many writes are waiting for the database; try again in a moment")
             self._waiting.append(job)
-            self._changed.notify()
+            is_first = loop not in self._calling
+            self._calling.add(loop)
+        if is_first:
+            # What else arrives in this round of the loop goes with it: waking a thread costs as much as deciding.
+            loop.call_soon(self._call, loop)
         return await job.future
+
+    def _call(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._changed:
+            self._calling.discard(loop)
+            self._changed.notify()
 
     def close(self) -> None:
         """Do what waits, then end; blocks until then. Whatever comes later raises StoreClosed."""
