@@ -96,7 +96,12 @@ def _answered(cycle: RequestResponseCycle, status: int, headers: RawHeaders, bod
 
     Its two calls, and its looks at headers that are ours, cost as much as deciding a spend.
     """
-    if cycle.response_started or cycle.disconnected or cycle.flow.write_paused or cycle.scope["method"] == "HEAD":
+    if (
+        cycle.response_started
+        or cycle.disconnected
+        or cycle.flow.write_paused
+        or cycle.scope["method"] == "HEAD"
+    ):
         return False
     parts = [STATUS_LINE[status]]
     for name, value in (*cycle.default_headers, *headers):

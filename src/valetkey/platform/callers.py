@@ -7,6 +7,7 @@ called a moment ago is not looked up a second time before it.
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import TypeVar
 
 from valetkey.core.agent import Agent
 from valetkey.core.api_key import ApiKey, KeyStatus, Scope, granted
@@ -17,6 +18,9 @@ from valetkey.crypto.credentials import credential_hash
 from valetkey.crypto.secret import Secret
 from valetkey.platform.refusing import Unauthenticated, refused, session_expired, session_revoked
 from valetkey.ports.accounts import AccountStore, KeyRecord, SessionRecord
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,13 @@ class Caller:
             )
 
 
-async def authenticate(accounts: AccountStore, credential: Secret | None, now: int) -> Caller:
-    """The caller behind a credential, who is alive. Raises Unauthenticated, or a refusal of the session (both 401)."""
+async def authenticate(
+    accounts: AccountStore, credential: Secret | None, now: int, recent: "Recent | None" = None
+) -> Caller:
+    """The caller behind a credential, who is alive. Raises Unauthenticated, or a refusal of the session (both 401).
+
+    recent: what is known of the session's owner serves, for whoever has the gate decide.
+    """
     if credential is None:
         raise Unauthenticated("An API key or session token is required, in X-API-Key or as a Bearer token")
     found = await accounts.authenticate(credential_hash(credential.reveal()))
@@ -85,7 +94,8 @@ async def authenticate(accounts: AccountStore, credential: Secret | None, now: i
             raise session_revoked()
         case Status.EXPIRED:
             raise session_expired(ends_at(found.session, found.ancestors))
-    owner = await accounts.agent(found.session.owner_id)
+    owner = recent.owner(found) if recent is not None else None
+    owner = owner or await accounts.agent(found.session.owner_id)
     if owner is None:
         raise Unauthenticated("The API key or session token is not valid")
     return Caller(owner, found)
@@ -103,6 +113,7 @@ class Recent:
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, tuple[Caller, int, float]] = OrderedDict()
+        self._owners: OrderedDict[str, tuple[Agent, float]] = OrderedDict()
 
     def caller(self, token_hash: bytes, now: int) -> Caller | None:
         """Who has this token (a credential_hash), None when that has to be looked up. `now` is unix seconds."""
@@ -121,17 +132,28 @@ class Recent:
         An owner's key is not kept: no gate looks whether it was revoked. Neither is a session that may have to ask its
         owner, who may just have said where to be told.
         """
-        if caller.session is None:
+        if caller.session is None or caller.session.asks:
             return
-        lineage = (caller.session.session, *caller.session.ancestors)
-        if any(one.policy.asks for one in lineage):
-            return
-        ends = ends_at(lineage[0], lineage[1:])
-        self._known[token_hash] = caller, ends, time.monotonic() + RECENT_SECONDS
-        self._known.move_to_end(token_hash)
-        while len(self._known) > RECENT_MAX:
-            self._known.popitem(last=False)
+        until = time.monotonic() + RECENT_SECONDS
+        self._known[token_hash] = caller, ends_at(caller.session.session, caller.session.ancestors), until
+        _bound(self._known, token_hash)
+        if self.owner(caller.session) is None:
+            self._owners[caller.agent.id] = caller.agent, until
+            _bound(self._owners, caller.agent.id)
+
+    def owner(self, record: SessionRecord) -> Agent | None:
+        """Whose a session is, None when that has to be looked up."""
+        known = self._owners.get(record.session.owner_id)
+        if known is None or time.monotonic() >= known[1] or record.asks:
+            return None
+        return known[0]
 
     def forget(self, token_hash: bytes) -> None:
         """Look it up the next time."""
         self._known.pop(token_hash, None)
+
+
+def _bound(known: OrderedDict[K, V], newest: K) -> None:
+    known.move_to_end(newest)
+    while len(known) > RECENT_MAX:
+        known.popitem(last=False)

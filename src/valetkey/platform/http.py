@@ -233,7 +233,7 @@ async def _understand(endpoint: Endpoint, request: Request, head: Head) -> Call:
         now = platform.clock.now()
         found = platform.recent.caller(key, now) if endpoint.decided else None
         if found is None:
-            found = await _authenticated(platform, request, secret, key, now)
+            found = await _authenticated(platform, request, secret, key, now, decided=endpoint.decided)
         else:
             known = True
         caller = found
@@ -258,10 +258,10 @@ def _client(request: Request) -> bytes:
 
 
 async def _authenticated(
-    platform: Platform, request: Request, secret: Secret | None, key: bytes, now: int
+    platform: Platform, request: Request, secret: Secret | None, key: bytes, now: int, *, decided: bool
 ) -> Caller:
     try:
-        caller = await authenticate(platform.store, secret, now)
+        caller = await authenticate(platform.store, secret, now, platform.recent if decided else None)
     except Unauthenticated:
         # Guessing is counted by where it comes from; every guess has a key of its own.
         platform.limiter.take(_client(request), Limit.GUESS)

@@ -31,6 +31,11 @@ class SessionRecord:
     delegate: str | None = None
     ancestors: Lineage = ()
 
+    @property
+    def asks(self) -> bool:
+        """Whether some spend of the session waits for its owner's approval."""
+        return any(one.policy.asks for one in (self.session, *self.ancestors))
+
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:

@@ -21,7 +21,7 @@ def asking(
     """The question that goes with a spend, should it pass a threshold; the owner's URL is told of it."""
     ends_at = platform.clock.now() + platform.settings.approval_seconds
     url = caller.agent.webhook_url
-    if url is None or not any(one.policy.asks for one in (record.session, *record.ancestors)):
+    if url is None or not record.asks:
         return Asking(ends_at)
     asset = request.amount.asset
     body = ApprovalRequested(

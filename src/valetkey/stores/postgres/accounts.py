@@ -8,6 +8,7 @@ from valetkey.core.refusal import Refused
 from valetkey.ports.accounts import Answer, KeyRecord, SessionRecord
 from valetkey.ports.ledger import Idempotency
 from valetkey.stores.book.placing import MISMATCH
+from valetkey.stores.postgres.database import Place
 from valetkey.stores.postgres.keys import PostgresKeys
 from valetkey.stores.postgres.schema import Connection
 from valetkey.stores.postgres.sessions import record_of_token
@@ -80,9 +81,11 @@ class PostgresAccounts(PostgresKeys):
 
     async def authenticate(self, credential_hash: bytes) -> KeyRecord | SessionRecord | None:
         """See ports/accounts.py."""
-        session = await record_of_token(self._database, credential_hash)
-        if session is not None:
-            return session
+        record = await record_of_token(self._database, credential_hash)
+        if record is not None:
+            session = record.session
+            self._database.know(session.id, Place(session.owner_id, session.tree, session.id))
+            return record
         found = await self._database.row(_KEY_RECORD, credential_hash)
         if found is None:
             return None
