@@ -59,10 +59,10 @@ class Action:
 
 
 # What clients do, how often of a thousand.
-_WHAT = {"hold": 850, "void": 70, "capture": 40, "sign": 10, "capture_less": 10, "refund": 10, "child": 10}
+_WHAT = {"hold": 900, "void": 45, "capture": 25, "sign": 8, "capture_less": 7, "refund": 8, "child": 7}
 # What becomes of a hold's answer: it is read; the connection is dropped before it; the request is sent twice at once;
 # it is asked for again after the answer; the same key is used for another amount.
-_FATE = {"read": 900, "dropped": 40, "twice": 30, "again": 20, "other_body": 10}
+_FATE = {"read": 940, "dropped": 25, "twice": 20, "again": 10, "other_body": 5}
 
 # How often a disturbance comes in two minutes, and whom it meets.
 _OFTEN = {
@@ -77,7 +77,7 @@ _OFTEN = {
 }
 _AT_LEAST = {"kill": 4, "jump_server": 4, "jump_client": 4, "revoke": 4, "rotate": 4, "extend": 2, "pause": 1}
 FULL_SECONDS = 120
-RESTARTS = 4
+RESTARTS = 3
 
 
 @dataclass(frozen=True, slots=True)

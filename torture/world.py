@@ -119,7 +119,7 @@ def _rules(number: int) -> tuple[int | None, dict[str, Any]]:
         return _ROOT_UNITS, {}
     kind = number % 10
     if kind < 3:
-        return USDC * 2 // 5, {"refundsRestore": kind == 0}
+        return USDC // 2, {"refundsRestore": kind == 0}
     if kind < 5:
         return None, {"windows": [{"seconds": 30, "limitUsdc": 0.1}]}
     return 100 * USDC, {"spendsMax": 1_000 if kind == 5 else None}

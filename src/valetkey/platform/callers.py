@@ -101,7 +101,7 @@ async def authenticate(
     return Caller(owner, found)
 
 
-RECENT_SECONDS = 5.0
+RECENT_SECONDS = 60.0
 """How long a session's token is known without looking."""
 
 RECENT_MAX = 10_000
