@@ -25,10 +25,9 @@ from valetkey.core.decide import Allowed, decide
 from valetkey.core.errors import Contradiction, InvalidAmount
 from valetkey.core.policy import PURCHASE
 from valetkey.core.refusal import Code, Refused, refuse
-from valetkey.core.session import Lineage, Session, rings_of, usage_of
+from valetkey.core.session import Lineage, Session
 from valetkey.core.spend import CLOSED, OPEN, UNDECIDED, Hold, HoldState
 from valetkey.core.value import value
-from valetkey.core.windows import counted
 
 
 @value
@@ -109,22 +108,8 @@ def _place(state: State, command: PlaceHold, now: int) -> State | Refused:
 
 def _placed(lineage: Lineage, hold: Hold, decision: Allowed, now: int) -> State:
     currency, amount = hold.currency, decision.amount
-    after = []
-    for one in lineage:
-        debit = debited(one, currency, held=amount, spends=1, units=amount, at=now, now=now)
-        _check_limits(debit, currency, now)
-        after.append(debit)
+    after = [debited(one, currency, held=amount, spends=1, units=amount, at=now, now=now) for one in lineage]
     return _state(tuple(after), hold)
-
-
-def _check_limits(session: Session, currency: str, now: int) -> None:
-    policy, rings = session.policy, rings_of(session, currency)
-    limits, most = policy.limits(currency), policy.spends_max
-    assert limits is not None
-    assert limits.budget is None or usage_of(session, currency).committed <= limits.budget, "NO_OVERSPEND"
-    assert most is None or session.pace.spends <= most, "NO_OVERSPEND"
-    for window, ring in zip(limits.windows, rings, strict=bool(rings)):
-        assert counted(window, ring, now) <= window.limit, "WINDOW_IS_SLIDING"
 
 
 def _approve(state: State, hold: Hold, command: Approve, now: int) -> State | Refused:

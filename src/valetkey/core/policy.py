@@ -64,12 +64,20 @@ class Policy:
     """The limits of `currency`."""
     asks: bool = field(init=False, repr=False, compare=False)
     """Whether there are spends that wait for the owner's approval."""
+    names_nothing: bool = field(init=False, repr=False, compare=False)
+    """Whether it allows every service, asset, chain, payee and operation, any number of times."""
 
     def __post_init__(self) -> None:
         main = Limits(self.currency, self.budget, self.per_spend, self.windows, self.approval_above)
         object.__setattr__(self, "main", main)
         asks = any(one.approval_above is not None for one in (main, *self.others))
         object.__setattr__(self, "asks", asks)
+        named = (
+            *(self.allowed_services, self.allowed_assets, self.allowed_chains, self.allowed_payees),
+            *(self.allowed_operations, self.spends_max),
+        )
+        names_nothing = all(one is None for one in named)
+        object.__setattr__(self, "names_nothing", names_nothing)
         if self.spends_max is not None and not (
             type(self.spends_max) is int and 0 <= self.spends_max <= SPENDS_MAX
         ):

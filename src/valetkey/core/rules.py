@@ -12,6 +12,15 @@ def life(session: Session, now: int) -> list[Refusal]:
     """Whether the session may spend at all at `now`, unix seconds."""
     policy = session.policy
     found: list[Refusal] = []
+    if (
+        session.revoked_at is None
+        and policy.not_before <= now < policy.expires_at
+        and session.frozen_at is None
+        and session.paused_at is None
+        and session.role is Role.BUYER
+    ):
+        # Nearly always so, and asked of every ancestor at every spend.
+        return found
     if session.revoked_at is not None:
         found.append(
             Refusal(
@@ -67,6 +76,8 @@ def names(session: Session, request: SpendRequest) -> list[Refusal]:
     """What may be bought, from whom, with what, where, and how often."""
     policy, asset = session.policy, request.amount.asset
     found: list[Refusal] = []
+    if policy.names_nothing and policy.limits(asset.currency) is not None:
+        return found
     if policy.allowed_services is not None and request.service_id not in policy.allowed_services:
         what = "what is no service" if request.service_id is None else f"service {request.service_id}"
         found.append(
