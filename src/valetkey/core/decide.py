@@ -49,7 +49,9 @@ def decide(session: Session, request: SpendRequest, now: int, ancestors: Lineage
         if limits is None:
             continue
         # A spend is rounded up to the currency's precision: rounding never favours the spender.
-        asked = rescale(request.amount.units, request.amount.asset.decimals, limits.decimals, up=True)
+        asked = limits.counted(
+            rescale(request.amount.units, request.amount.asset.decimals, limits.decimals, up=True)
+        )
         if over := amounts(one, limits, asked, now):
             reasons += _of(one, session, over)
         if limits.budget is not None:

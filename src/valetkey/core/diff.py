@@ -29,7 +29,7 @@ Value = int | bool | str | frozenset[str] | frozenset[int] | None
 class Difference:
     """A rule that two policies do not have alike.
 
-    rule: as refusals name it: `budget`, `per_spend`, `window:3600`, `approval_above`, `spends_max`, `expires_at`,
+    rule: as refusals name it: `budget`, `per_spend`, `unit`, `window:3600`, `approval_above`, `spends_max`, `expires_at`,
     `not_before`, `allowed_services` and so on, `refunds_restore`; `currency` when one of them has no limits for it.
     currency: whose amounts it is about, None for a rule about none.
     wider: A or B, or NEITHER when each allows what the other does not.
@@ -104,6 +104,7 @@ def _amounts(currency: str, a: Limits | None, b: Limits | None) -> Iterator[Diff
         return
     for rule in _AMOUNTS:
         yield _most(rule, getattr(a, rule), getattr(b, rule), currency)
+    yield _units(a, b)
     ours = {window.seconds: window for window in a.windows}
     theirs = {window.seconds: window for window in b.windows}
     for seconds in sorted({*ours, *theirs}):
@@ -115,6 +116,18 @@ def _amounts(currency: str, a: Limits | None, b: Limits | None) -> Iterator[Diff
             None if other is None else other.limit,
             currency,
         )
+
+
+def _units(a: Limits, b: Limits) -> Difference:
+    """Who counts in multiples of what the other one counts in never counts less."""
+    a_fits, b_fits = b.unit % a.unit == 0, a.unit % b.unit == 0
+    if a_fits and b_fits:
+        side = Wider.EQUAL
+    elif a_fits:
+        side = Wider.A
+    else:
+        side = Wider.B if b_fits else Wider.NEITHER
+    return Difference("unit", side, a.unit, b.unit, a.currency)
 
 
 def _side_of_windows(one: Window | None, other: Window | None, a: Limits, b: Limits) -> Wider:

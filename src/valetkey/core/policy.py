@@ -35,7 +35,7 @@ _OPERATION = re.compile(r"[a-z][a-z0-9_.-]{0,63}", re.ASCII)
 class Policy:
     """The rules of one session.
 
-    budget, per_spend, windows, approval_above: limits in base units of `currency`; see Limits.
+    budget, per_spend, windows, approval_above, unit: limits in base units of `currency`; see Limits.
     others: limits of further currencies, sorted by currency. A currency without limits cannot be spent.
     spends_max: how many spends; None = any number. One that is voided or expires does not count.
     allowed_services: service ids; None = every service.
@@ -60,6 +60,7 @@ class Policy:
     allowed_payees: frozenset[str] | None = None
     allowed_operations: frozenset[str] | None = None
     refunds_restore: bool = False
+    unit: int = 1
     main: Limits = field(init=False, repr=False, compare=False)
     """The limits of `currency`."""
     asks: bool = field(init=False, repr=False, compare=False)
@@ -68,7 +69,9 @@ class Policy:
     """Whether it allows every service, asset, chain, payee and operation, any number of times."""
 
     def __post_init__(self) -> None:
-        main = Limits(self.currency, self.budget, self.per_spend, self.windows, self.approval_above)
+        main = Limits(
+            self.currency, self.budget, self.per_spend, self.windows, self.approval_above, self.unit
+        )
         object.__setattr__(self, "main", main)
         asks = any(one.approval_above is not None for one in (main, *self.others))
         object.__setattr__(self, "asks", asks)

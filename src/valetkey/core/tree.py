@@ -80,7 +80,8 @@ def narrow(parent: Policy, wanted: Narrowing) -> Policy | Refused:
             return _wider(
                 f"window:{window.seconds}", f"{window.limit} is more than the parent's {same.limit}"
             )
-        windows[window.seconds] = window
+        # Cut as the parent's is: what counts for longer there must not count for less here.
+        windows[window.seconds] = window if same is None else replace(window, buckets=same.buckets)
     unknown = wanted.without - {one.currency for one in parent.others}
     if unknown:
         raise InvalidInput(f"the parent has no limits for {', '.join(sorted(unknown))}")

@@ -11,7 +11,10 @@ from valetkey.core.errors import InvalidInput
 from valetkey.core.money import DIGITS_MAX
 
 BUCKETS = 60
-"""Into how many parts a window is cut: a spend is held against it for at most 1/60 longer than the window."""
+"""Into how many parts a window is cut: a spend is held against it for at most 1/60 longer than the window.
+
+The contract, which keeps all of them in one word, cuts into fewer; see core/grant.py.
+"""
 
 WINDOW_SECONDS_MAX = 366 * 86_400
 WINDOWS_MAX = 8
@@ -19,10 +22,11 @@ WINDOWS_MAX = 8
 
 @dataclass(frozen=True, slots=True, order=True)
 class Window:
-    """At most `limit` (base units of the policy's currency) in any `seconds` seconds."""
+    """At most `limit` (base units of the policy's currency) in any `seconds` seconds, cut into `buckets` parts."""
 
     seconds: int
     limit: int
+    buckets: int = BUCKETS
     bucket_seconds: int = field(init=False, repr=False, compare=False)
     """How long one bucket is; the last one of a window may reach beyond its end."""
 
@@ -32,7 +36,9 @@ class Window:
             raise InvalidInput(f"a window is 1 to {WINDOW_SECONDS_MAX} whole seconds long")
         if type(self.limit) is not int or not 0 <= self.limit < 10**DIGITS_MAX:
             raise InvalidInput(f"a window's limit is a non-negative integer below 10^{DIGITS_MAX}")
-        object.__setattr__(self, "bucket_seconds", -(-self.seconds // BUCKETS))
+        if type(self.buckets) is not int or not 1 <= self.buckets <= BUCKETS:
+            raise InvalidInput(f"a window is cut into 1 to {BUCKETS} buckets")
+        object.__setattr__(self, "bucket_seconds", -(-self.seconds // self.buckets))
 
     def bucket(self, at: int) -> int:
         """The number of the bucket that holds a moment (unix seconds)."""

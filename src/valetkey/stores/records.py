@@ -9,7 +9,7 @@ from valetkey.core.money import Asset, Money
 from valetkey.core.policy import Policy
 from valetkey.core.session import Pace, Session, Spent, Usage
 from valetkey.core.spend import SpendRequest
-from valetkey.core.windows import Ring, Window
+from valetkey.core.windows import BUCKETS, Ring, Window
 
 POLICIES_CACHED = 1_024
 """Policies that are kept ready: the text of one does not change while its version stands."""
@@ -39,6 +39,7 @@ def policy_text(policy: Policy) -> str:
         names = getattr(policy, name)
         facts[name] = None if names is None else sorted(names)
     facts["windows"] = _windows(policy.main) or None
+    facts["unit"] = None if policy.unit == 1 else policy.unit
     facts["others"] = [
         [one.currency, one.budget, one.per_spend, _windows(one), one.approval_above] for one in policy.others
     ] or None
@@ -98,7 +99,9 @@ def request_of(text: str) -> SpendRequest:
 
 
 def _windows(limits: Limits) -> list[list[int]]:
-    return [[window.seconds, window.limit] for window in limits.windows]
+    return [
+        [one.seconds, one.limit, *([] if one.buckets == BUCKETS else [one.buckets])] for one in limits.windows
+    ]
 
 
 def _figures(one: Spent) -> list[Any]:

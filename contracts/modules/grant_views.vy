@@ -1,0 +1,103 @@
+# pragma version 0.4.3
+# pragma evm-version cancun
+"""
+@title What anyone may ask about a grant
+@license Apache-2.0
+@notice How it is named, what is left of it now, and the most that it could still cost.
+"""
+from . import grant_terms
+from . import grant_words
+
+uses: grant_words
+
+
+@external
+@view
+def namesOf(grant: grant_terms.Grant) -> (bytes32, bytes32):
+    """
+    @notice How a grant is named.
+    @param grant Any.
+    @return Its EIP-712 struct hash, which owners revoke by; and its id, which events tell.
+    """
+    hashed: bytes32 = grant_terms._hash(grant)
+    return hashed, grant_terms._id(grant.owner, hashed)
+
+
+@external
+@view
+def remaining(grant: grant_terms.Grant) -> (uint256, uint256, uint256, uint256):
+    """
+    @notice What a grant alone would allow in this block: its parents, the owner's balance and the approval of this
+            contract may allow less.
+    @param grant Any.
+    @return Base units of the largest spend that would pass; what is left of the cap; what is left of the window (of
+            the cap, without one); and the unix second in which the window next releases something, 0 for never.
+            All zero while it cannot spend at all: not known, revoked, frozen, not valid yet or not any more.
+    """
+    hashed: bytes32 = grant_terms._hash(grant)
+    word: uint256 = grant_words.words[grant_terms._id(grant.owner, hashed)]
+    if (
+        word >> grant_words.FLAGS_SHIFT != 0
+        or word >> grant_words.BUCKET_SHIFT == 0
+        or grant_words.standings[grant.owner] != grant.epoch << 1
+        or block.timestamp < grant.validAfter
+        or block.timestamp >= grant.validUntil
+    ):
+        return 0, 0, 0, 0
+    left: uint256 = self._left(word, grant)
+    inside: uint256 = left
+    releases: uint256 = 0
+    if grant.windowSeconds != 0:
+        ring: uint256 = 0
+        bucket: uint256 = 0
+        ring, bucket = grant_words._ring(word, grant)
+        used: uint256 = ring % grant_words.LANE_MAX
+        limit: uint256 = grant.windowCap // grant.unit
+        inside = (limit - used) * grant.unit if limit > used else 0
+        releases = self._releases(ring, bucket, grant.windowSeconds)
+    return min(min(left, inside), grant.perSpend // grant.unit * grant.unit), left, inside, releases
+
+
+@external
+@view
+def worstLoss(grant: grant_terms.Grant) -> uint256:
+    """
+    @notice The most that a grant could still cost its owner if its key were lost now, whether it is frozen or not.
+    @param grant One that its owner signed.
+    @return Base units: what is left of the cap, or less when the window does not let all of it out before the end.
+            Zero for one that is revoked or over.
+    """
+    hashed: bytes32 = grant_terms._hash(grant)
+    word: uint256 = grant_words.words[grant_terms._id(grant.owner, hashed)]
+    if (
+        word >> grant_words.FLAGS_SHIFT != 0
+        or grant_words.standings[grant.owner] >> 1 != grant.epoch
+        or block.timestamp >= grant.validUntil
+    ):
+        return 0
+    left: uint256 = self._left(word, grant)
+    if grant.windowSeconds == 0:
+        return left
+    begins: uint256 = max(block.timestamp, grant.validAfter)
+    windows: uint256 = (grant.validUntil - begins - 1) // grant.windowSeconds + 1
+    return min(left, windows * (grant.windowCap // grant.unit * grant.unit))
+
+
+@internal
+@view
+def _left(word: uint256, grant: grant_terms.Grant) -> uint256:
+    spent: uint256 = (word >> grant_words.SPENT_SHIFT) & grant_words.SPENT_MAX
+    limit: uint256 = grant.cap // grant.unit
+    return (limit - spent) * grant.unit if limit > spent else 0
+
+
+@internal
+@view
+def _releases(ring: uint256, bucket: uint256, windowSeconds: uint256) -> uint256:
+    # The oldest bucket that counts, and when it counts no more.
+    length: uint256 = (windowSeconds + grant_words.BUCKETS - 1) // grant_words.BUCKETS
+    for age: uint256 in range(9):
+        lane: uint256 = 8 - age
+        if (ring >> (lane * grant_words.LANE_BITS)) & grant_words.LANE_MAX != 0:
+            return (bucket - lane + 1) * length + windowSeconds
+    return 0
