@@ -30,6 +30,8 @@ exports: (grant_words.words, grant_words.standings, grant_views.__interface__)
 BATCH_MAX: constant(uint256) = 128
 # Generations below the grant that the owner signed.
 DEPTH_MAX: constant(uint256) = 2
+# The nonce of a signed spend that makes its grant known, which happens once: it needs no other.
+FIRST: constant(uint256) = max_value(uint256)
 
 SPEND_TYPEHASH: constant(bytes32) = keccak256(
     "Spend(bytes32 grant,address payee,uint256 amount,bytes32 reference,address executor,uint256 nonce,uint256 deadline)"
@@ -48,7 +50,7 @@ struct Spend:
     amount: uint256
     reference: bytes32  # what the payment is for; told in the event
     executor: address  # who may submit it; zero for anyone
-    nonce: uint256  # any number that this grant did not use
+    nonce: uint256  # any number that this grant did not use, or FIRST
     deadline: uint256  # from this second on it cannot be submitted
 
 
@@ -76,12 +78,12 @@ struct Voucher:
 
 event Spent:
     grant: indexed(bytes32)
-    reference: indexed(bytes32)
     payee: address
     amount: uint256
+    reference: bytes32
 
 
-event NonceUsed:
+event NonceCancelled:
     grant: indexed(bytes32)
     nonce: uint256
 
@@ -99,9 +101,9 @@ event Thawed:
     owner: indexed(address)
 
 
-# Of each grant: which of the nonces of signed spends are used, 256 in a word.
-usedNonces: public(HashMap[bytes32, HashMap[uint256, uint256]])
-# Of each grant and payee: how much of its vouchers was paid.
+# Which nonces of signed spends are used, 256 in a word, by the hash of the grant's id and the word's number.
+nonces: HashMap[bytes32, uint256]
+# Of each grant, by its id, and each payee: how much of its vouchers was paid.
 settled: public(HashMap[bytes32, HashMap[address, uint256]])
 
 
@@ -117,69 +119,86 @@ def __init__():
 
 
 @external
-def register(grant: grant_terms.Grant, signature: Bytes[grant_signatures.SIGNATURE_BYTES_MAX]):
+def register(terms: grant_terms.Terms, signature: Bytes[grant_signatures.SIGNATURE_BYTES_MAX]):
     """
-    @notice Makes a grant known, which the first spend does as well. By anyone; of a known one it changes nothing.
-    @param grant What the owner signed. Not revoked, without a predecessor.
-    @param signature The owner's: 65 bytes of its key, or what its contract accepts.
+    @notice Makes a grant known. By anyone; of a known one it changes nothing.
+    @param terms What the owner signed. Not revoked, without a predecessor.
+    @param signature The owner's: 65 bytes of its key, or what its contract accepts (ERC-1271).
     """
-    self._register(grant, signature)
+    known: grant_terms.Terms = terms
+    hashed: bytes32 = grant_terms._hash(known)
+    id: bytes32 = grant_terms._id(known.owner, hashed)
+    if grant_words._is_known(id):
+        return
+    assert known.predecessor == empty(bytes32), "show its predecessor"
+    assert known.parent == empty(bytes32), "a child is signed by its parent"
+    grant_terms._check(known)
+    grant_signatures._check_owner(
+        known.owner, grant_signatures._digest(grant_signatures._domain(), hashed), signature
+    )
+    grant_words._open(id, known.owner, known.times)
 
 
 @external
 def registerSuccessor(
-    grant: grant_terms.Grant,
-    predecessor: grant_terms.Grant,
+    terms: grant_terms.Terms,
+    predecessor: grant_terms.Terms,
     signature: Bytes[grant_signatures.SIGNATURE_BYTES_MAX],
 ):
     """
     @notice Makes a grant known that takes the place of another one: the other one is revoked from here on, and what
             was spent from it counts here. By anyone; of a known one it changes nothing.
-    @param grant What the owner signed. Not revoked.
+    @param terms What the owner signed. Not revoked.
     @param predecessor The grant that it names: of the same owner, token, unit and window length, not succeeded by
            another one.
-    @param signature The owner's.
+    @param signature The owner's; see register.
     """
-    hashed: bytes32 = grant_terms._hash(grant)
-    id: bytes32 = grant_terms._id(grant.owner, hashed)
+    known: grant_terms.Terms = terms
+    hashed: bytes32 = grant_terms._hash(known)
+    id: bytes32 = grant_terms._id(known.owner, hashed)
     if grant_words._is_known(id):
         return
-    before: bytes32 = grant_terms._hash(predecessor)
-    assert grant.predecessor == before, "another predecessor"
-    assert predecessor.owner == grant.owner and predecessor.token == grant.token, "another owner or token"
-    assert predecessor.unit == grant.unit, "another unit"
-    assert predecessor.windowSeconds == grant.windowSeconds, "another window length"
-    assert predecessor.parent == empty(bytes32), "a child has no successor"
-    assert grant.parent == empty(bytes32), "a child has no predecessor"
-    grant_terms._check(grant)
+    old: grant_terms.Terms = predecessor
+    before: bytes32 = grant_terms._hash(old)
+    assert known.predecessor == before, "another predecessor"
+    assert known.parent == empty(bytes32) and old.parent == empty(bytes32), "children are not succeeded"
+    assert old.owner == known.owner and old.token == known.token, "another owner or token"
+    assert old.window & grant_terms.HALF_MAX == known.window & grant_terms.HALF_MAX, "another unit"
+    assert (
+        (old.times >> grant_terms.SECONDS_SHIFT) & grant_terms.TIME_MAX
+        == (known.times >> grant_terms.SECONDS_SHIFT) & grant_terms.TIME_MAX
+    ), "another window length"
+    grant_terms._check(known)
     grant_signatures._check_owner(
-        grant.owner, grant_signatures._digest(grant_signatures._domain(), hashed), signature
+        known.owner, grant_signatures._digest(grant_signatures._domain(), hashed), signature
     )
-    grant_words._open(id, grant)
-    grant_words._succeed(id, grant_terms._id(grant.owner, before))
+    grant_words._open(id, known.owner, known.times)
+    grant_words._succeed(id, grant_terms._id(known.owner, before))
 
 
 @external
-def registerChild(grant: grant_terms.Grant, parent: grant_terms.Grant, r: bytes32, vs: bytes32):
+def registerChild(terms: grant_terms.Terms, parent: grant_terms.Terms, r: bytes32, vs: bytes32):
     """
     @notice Makes a grant known that another grant's key signed; it spends out of that one too. By anyone; of a known
             one it changes nothing.
-    @param grant What the parent's key signed. Not revoked, in nothing wider than its parent.
+    @param terms What the parent's key signed. Not revoked, in nothing wider than its parent.
     @param parent The grant that it names.
     @param r The signature of the parent's key, and
     @param vs its second half (EIP-2098).
     """
-    hashed: bytes32 = grant_terms._hash(grant)
-    id: bytes32 = grant_terms._id(grant.owner, hashed)
+    known: grant_terms.Terms = terms
+    hashed: bytes32 = grant_terms._hash(known)
+    id: bytes32 = grant_terms._id(known.owner, hashed)
     if grant_words._is_known(id):
         return
-    assert grant.parent == grant_terms._hash(parent), "another parent"
-    grant_terms._check(grant)
-    grant_terms._check_child(grant, parent)
+    above: grant_terms.Terms = parent
+    assert known.parent == grant_terms._hash(above), "another parent"
+    grant_terms._check(known)
+    grant_terms._check_child(known, above)
     grant_signatures._check_key(
-        parent.key, grant_signatures._digest(grant_signatures._domain(), hashed), r, vs
+        above.key, grant_signatures._digest(grant_signatures._domain(), hashed), r, vs
     )
-    grant_words._open(id, grant)
+    grant_words._open(id, known.owner, known.times)
 
 
 # Spending
@@ -187,7 +206,7 @@ def registerChild(grant: grant_terms.Grant, parent: grant_terms.Grant, r: bytes3
 
 @external
 def spend(
-    grant: grant_terms.Grant,
+    terms: grant_terms.Terms,
     payee: address,
     amount: uint256,
     reference: bytes32,
@@ -195,50 +214,54 @@ def spend(
 ):
     """
     @notice Pays out of a known grant. By its key.
-    @param grant Signed by the owner.
+    @param terms Signed by the owner.
     @param payee Who is paid. Neither zero nor this contract nor the token (money there is lost).
     @param amount Base units, not zero.
     @param reference What the payment is for.
     @param proof That the payee is in the grant's tree, if it has one.
     """
-    known: grant_terms.Grant = grant
+    known: grant_terms.Terms = terms
     assert msg.sender == known.key, "not the session key"
     assert known.parent == empty(bytes32), "a child spends with its parents"
     id: bytes32 = grant_terms._id(known.owner, grant_terms._hash(known))
     self._check_payee(known.payees, payee, proof)
-    grant_words._debit(id, known, amount)
+    grant_words._debit(id, known.owner, known.amounts, known.window, known.times, amount)
     self._pay(id, known.token, known.owner, payee, payee, amount, reference)
 
 
 @external
 def spendFirst(
-    grant: grant_terms.Grant,
-    signature: Bytes[grant_signatures.SIGNATURE_BYTES_MAX],
+    terms: grant_terms.Terms,
+    r: bytes32,
+    vs: bytes32,
     payee: address,
     amount: uint256,
     reference: bytes32,
     proof: DynArray[bytes32, grant_terms.PROOF_MAX] = [],
 ):
     """
-    @notice register and spend in one.
-    @param grant See register.
-    @param signature The owner's.
+    @notice Makes a grant known and pays out of it. By its key; for owners that are contracts see register.
+    @param terms Signed by the owner. Without a predecessor; neither known nor revoked.
+    @param r The owner's signature, and
+    @param vs its second half (EIP-2098).
     @param payee See spend, as for the rest.
     @param amount Base units, not zero.
     @param reference What the payment is for.
     @param proof That the payee is in the grant's tree, if it has one.
     """
-    known: grant_terms.Grant = grant
+    known: grant_terms.Terms = terms
     assert msg.sender == known.key, "not the session key"
-    id: bytes32 = self._register(known, signature)
+    hashed: bytes32 = grant_terms._hash(known)
+    id: bytes32 = grant_terms._id(known.owner, hashed)
+    self._open(known, hashed, id, r, vs)
     self._check_payee(known.payees, payee, proof)
-    grant_words._debit(id, known, amount)
+    grant_words._debit(id, known.owner, known.amounts, known.window, known.times, amount)
     self._pay(id, known.token, known.owner, payee, payee, amount, reference)
 
 
 @external
 def spendSigned(
-    grant: grant_terms.Grant,
+    terms: grant_terms.Terms,
     wanted: Spend,
     r: bytes32,
     vs: bytes32,
@@ -246,66 +269,75 @@ def spendSigned(
 ):
     """
     @notice Pays out of a known grant what its key signed. By the executor that the key named, or by anyone.
-    @param grant Signed by the owner.
+    @param terms Signed by the owner.
     @param wanted What the key signed.
     @param r The key's signature, and
     @param vs its second half (EIP-2098).
     @param proof That the payee is in the grant's tree, if it has one.
     """
-    known: grant_terms.Grant = grant
+    known: grant_terms.Terms = terms
+    asked: Spend = wanted
     assert known.parent == empty(bytes32), "a child spends with its parents"
+    assert asked.executor in [empty(address), msg.sender], "another executor"
     hashed: bytes32 = grant_terms._hash(known)
     id: bytes32 = grant_terms._id(known.owner, hashed)
-    asked: Spend = wanted
-    assert asked.executor in [empty(address), msg.sender], "another executor"
+    self._check_signed(known.key, hashed, SPEND_TYPEHASH, asked, r, vs)
+    self._use_nonce(id, asked.nonce)
     self._check_payee(known.payees, asked.payee, proof)
-    self._take(known, hashed, id, SPEND_TYPEHASH, asked, r, vs)
+    grant_words._debit(id, known.owner, known.amounts, known.window, known.times, asked.amount)
     self._pay(id, known.token, known.owner, asked.payee, asked.payee, asked.amount, asked.reference)
 
 
 @external
 def spendSignedFirst(
-    grant: grant_terms.Grant,
-    signature: Bytes[grant_signatures.SIGNATURE_BYTES_MAX],
+    terms: grant_terms.Terms,
+    ownerR: bytes32,
+    ownerVs: bytes32,
     wanted: Spend,
     r: bytes32,
     vs: bytes32,
     proof: DynArray[bytes32, grant_terms.PROOF_MAX] = [],
 ):
     """
-    @notice register and spendSigned in one.
-    @param grant See register.
-    @param signature The owner's.
+    @notice Makes a grant known and pays out of it what its key signed with the nonce FIRST, which is the largest
+            uint256. Since a grant becomes known once, that cannot be paid twice. By the executor, or by anyone.
+    @param terms Signed by the owner. Without a predecessor; neither known nor revoked.
+    @param ownerR The owner's signature, and
+    @param ownerVs its second half (EIP-2098).
     @param wanted What the key signed.
     @param r The key's signature, and
-    @param vs its second half (EIP-2098).
+    @param vs its second half.
     @param proof That the payee is in the grant's tree, if it has one.
     """
-    known: grant_terms.Grant = grant
-    id: bytes32 = self._register(known, signature)
+    known: grant_terms.Terms = terms
     asked: Spend = wanted
     assert asked.executor in [empty(address), msg.sender], "another executor"
+    assert asked.nonce == FIRST, "not a first spend"
+    hashed: bytes32 = grant_terms._hash(known)
+    id: bytes32 = grant_terms._id(known.owner, hashed)
+    self._open(known, hashed, id, ownerR, ownerVs)
+    self._check_signed(known.key, hashed, SPEND_TYPEHASH, asked, r, vs)
     self._check_payee(known.payees, asked.payee, proof)
-    self._take(known, grant_terms._hash(known), id, SPEND_TYPEHASH, asked, r, vs)
+    grant_words._debit(id, known.owner, known.amounts, known.window, known.times, asked.amount)
     self._pay(id, known.token, known.owner, asked.payee, asked.payee, asked.amount, asked.reference)
 
 
 @external
 def spendMany(
-    grant: grant_terms.Grant,
+    terms: grant_terms.Terms,
     payees: DynArray[Payee, BATCH_MAX],
     spends: DynArray[BatchSpend, BATCH_MAX],
     executor: address = empty(address),
 ):
     """
     @notice Pays several signed spends of a known grant; all of them, or none.
-    @param grant Signed by the owner.
+    @param terms Signed by the owner.
     @param payees Whom the spends pay, each with the proof that the grant's tree may need.
     @param spends What the key signed.
     @param executor The one that every one of them names.
     """
     assert executor in [empty(address), msg.sender], "another executor"
-    known: grant_terms.Grant = grant
+    known: grant_terms.Terms = terms
     assert known.parent == empty(bytes32), "a child spends with its parents"
     hashed: bytes32 = grant_terms._hash(known)
     id: bytes32 = grant_terms._id(known.owner, hashed)
@@ -338,21 +370,21 @@ def spendMany(
             one.vs,
         )
         self._use_nonce(id, one.nonce)
-        grant_words._debit(id, known, one.amount)
+        grant_words._debit(id, known.owner, known.amounts, known.window, known.times, one.amount)
         self._pay(id, known.token, known.owner, payee, payee, one.amount, one.reference)
 
 
 @external
-def cancel(grant: grant_terms.Grant, nonce: uint256):
+def cancel(terms: grant_terms.Terms, nonce: uint256):
     """
     @notice Uses up a nonce, so that what was signed with it cannot be paid any more. By the key or the owner.
-    @param grant The grant.
+    @param terms Of the grant.
     @param nonce Not used.
     """
-    assert msg.sender in [grant.key, grant.owner], "neither key nor owner"
-    id: bytes32 = grant_terms._id(grant.owner, grant_terms._hash(grant))
+    assert msg.sender in [terms.key, terms.owner], "neither key nor owner"
+    id: bytes32 = grant_terms._id(terms.owner, grant_terms._hash(terms))
     self._use_nonce(id, nonce)
-    log NonceUsed(grant=id, nonce=nonce)
+    log NonceCancelled(grant=id, nonce=nonce)
 
 
 # Vouchers
@@ -360,7 +392,7 @@ def cancel(grant: grant_terms.Grant, nonce: uint256):
 
 @external
 def settle(
-    grant: grant_terms.Grant,
+    terms: grant_terms.Terms,
     voucher: Voucher,
     amount: uint256,
     reference: bytes32,
@@ -371,7 +403,7 @@ def settle(
     """
     @notice Pays what a voucher promises beyond what was settled before, as one spend. By the executor that it names,
             or by anyone; less than all of it only by the payee, the executor or the key.
-    @param grant Known; signed by the owner.
+    @param terms Of a known grant; signed by the owner.
     @param voucher What the key signed. A later one promises more, and makes the earlier ones worthless.
     @param amount Base units to pay now, at most what is left.
     @param reference What the settlement is for.
@@ -379,7 +411,7 @@ def settle(
     @param vs its second half (EIP-2098).
     @param proof That the payee is in the grant's tree, if it has one.
     """
-    known: grant_terms.Grant = grant
+    known: grant_terms.Terms = terms
     assert known.parent == empty(bytes32), "a child spends with its parents"
     hashed: bytes32 = grant_terms._hash(known)
     id: bytes32 = grant_terms._id(known.owner, hashed)
@@ -402,7 +434,7 @@ def settle(
         assert msg.sender in [voucher.payee, voucher.executor, known.key], "only all of it"
     self.settled[id][voucher.payee] = unsafe_add(paid, amount)
     self._check_payee(known.payees, voucher.payee, proof)
-    grant_words._debit(id, known, amount)
+    grant_words._debit(id, known.owner, known.amounts, known.window, known.times, amount)
     self._pay(id, known.token, known.owner, voucher.payee, voucher.payee, amount, reference)
 
 
@@ -411,8 +443,8 @@ def settle(
 
 @external
 def spendAsChild(
-    grant: grant_terms.Grant,
-    parents: DynArray[grant_terms.Grant, DEPTH_MAX],
+    terms: grant_terms.Terms,
+    parents: DynArray[grant_terms.Terms, DEPTH_MAX],
     payee: address,
     amount: uint256,
     reference: bytes32,
@@ -420,26 +452,26 @@ def spendAsChild(
 ):
     """
     @notice Pays out of a known child grant and of all its ancestors. By its key.
-    @param grant Signed by its parent's key.
+    @param terms Signed by its parent's key.
     @param parents Its parent, and that one's parent if it has one; the last one is signed by the owner.
     @param payee See spend, as for the rest.
     @param amount Base units, not zero.
     @param reference What the payment is for.
     @param proof That the payee is in the tree of the grants that have one.
     """
-    known: grant_terms.Grant = grant
+    known: grant_terms.Terms = terms
     assert msg.sender == known.key, "not the session key"
     id: bytes32 = grant_terms._id(known.owner, grant_terms._hash(known))
     self._debit_parents(known.parent, parents, payee, amount, proof)
     self._check_payee(known.payees, payee, proof)
-    grant_words._debit(id, known, amount)
+    grant_words._debit(id, known.owner, known.amounts, known.window, known.times, amount)
     self._pay(id, known.token, known.owner, payee, payee, amount, reference)
 
 
 @external
 def spendSignedAsChild(
-    grant: grant_terms.Grant,
-    parents: DynArray[grant_terms.Grant, DEPTH_MAX],
+    terms: grant_terms.Terms,
+    parents: DynArray[grant_terms.Terms, DEPTH_MAX],
     wanted: Spend,
     r: bytes32,
     vs: bytes32,
@@ -447,22 +479,15 @@ def spendSignedAsChild(
 ):
     """
     @notice spendAsChild of what the child's key signed. By the executor that the key named, or by anyone.
-    @param grant See spendAsChild.
+    @param terms See spendAsChild.
     @param parents See spendAsChild.
     @param wanted What the key signed.
     @param r The key's signature, and
     @param vs its second half (EIP-2098).
     @param proof That the payee is in the tree of the grants that have one.
     """
-    known: grant_terms.Grant = grant
-    hashed: bytes32 = grant_terms._hash(known)
-    id: bytes32 = grant_terms._id(known.owner, hashed)
-    asked: Spend = wanted
-    assert asked.executor in [empty(address), msg.sender], "another executor"
-    self._debit_parents(known.parent, parents, asked.payee, asked.amount, proof)
-    self._check_payee(known.payees, asked.payee, proof)
-    self._take(known, hashed, id, SPEND_TYPEHASH, asked, r, vs)
-    self._pay(id, known.token, known.owner, asked.payee, asked.payee, asked.amount, asked.reference)
+    assert wanted.executor in [empty(address), msg.sender], "another executor"
+    self._spend_under(terms, parents, SPEND_TYPEHASH, wanted, r, vs, proof, wanted.payee)
 
 
 # Escrows
@@ -470,8 +495,8 @@ def spendSignedAsChild(
 
 @external
 def fundEscrow(
-    grant: grant_terms.Grant,
-    parents: DynArray[grant_terms.Grant, DEPTH_MAX],
+    terms: grant_terms.Terms,
+    parents: DynArray[grant_terms.Terms, DEPTH_MAX],
     wanted: Spend,
     r: bytes32,
     vs: bytes32,
@@ -479,23 +504,16 @@ def fundEscrow(
 ):
     """
     @notice Gives the grant's escrow contract the money that it locks for a payee. By that contract.
-    @param grant Known. A child one comes with its parents.
+    @param terms Of a known grant.
     @param parents See spendAsChild; empty for a grant that the owner signed.
     @param wanted What the key signed, as EscrowFunding: the payee whom the rules look at, and who the escrow is.
     @param r The key's signature, and
     @param vs its second half (EIP-2098).
     @param proof That the payee is in the tree of the grants that have one.
     """
-    known: grant_terms.Grant = grant
-    hashed: bytes32 = grant_terms._hash(known)
-    id: bytes32 = grant_terms._id(known.owner, hashed)
-    asked: Spend = wanted
-    assert msg.sender == known.escrow, "not the grant's escrow"
-    assert asked.executor == msg.sender, "another executor"
-    self._debit_parents(known.parent, parents, asked.payee, asked.amount, proof)
-    self._check_payee(known.payees, asked.payee, proof)
-    self._take(known, hashed, id, ESCROW_TYPEHASH, asked, r, vs)
-    self._pay(id, known.token, known.owner, asked.payee, msg.sender, asked.amount, asked.reference)
+    assert msg.sender == terms.escrow, "not the grant's escrow"
+    assert wanted.executor == msg.sender, "another executor"
+    self._spend_under(terms, parents, ESCROW_TYPEHASH, wanted, r, vs, proof, msg.sender)
 
 
 # Ending
@@ -526,25 +544,25 @@ def revokeSigned(owner: address, grant: bytes32, signature: Bytes[grant_signatur
 
 
 @external
-def renounce(grant: grant_terms.Grant):
+def renounce(terms: grant_terms.Terms):
     """
     @notice Ends a grant for ever, known or not. By its key.
-    @param grant The grant.
+    @param terms Of the grant.
     """
-    assert msg.sender == grant.key, "not the session key"
-    grant_words._revoke(grant_terms._id(grant.owner, grant_terms._hash(grant)))
+    assert msg.sender == terms.key, "not the session key"
+    grant_words._revoke(grant_terms._id(terms.owner, grant_terms._hash(terms)))
 
 
 @external
-def revokeChild(grant: grant_terms.Grant, parent: grant_terms.Grant):
+def revokeChild(terms: grant_terms.Terms, parent: grant_terms.Terms):
     """
     @notice Ends a child grant for ever, known or not. By its parent's key.
-    @param grant The child.
+    @param terms Of the child.
     @param parent The grant that it names.
     """
     assert msg.sender == parent.key, "not the parent's session key"
-    assert grant.parent == grant_terms._hash(parent) and grant.owner == parent.owner, "another parent"
-    grant_words._revoke(grant_terms._id(grant.owner, grant_terms._hash(grant)))
+    assert terms.parent == grant_terms._hash(parent) and terms.owner == parent.owner, "another parent"
+    grant_words._revoke(grant_terms._id(terms.owner, grant_terms._hash(terms)))
 
 
 @external
@@ -575,46 +593,89 @@ def thaw():
     log Thawed(owner=msg.sender)
 
 
+@external
+@view
+def isNonceUsed(id: bytes32, nonce: uint256) -> bool:
+    """
+    @notice Whether a signed spend of a grant with this nonce cannot be paid any more.
+    @param id The grant's id; see namesOf.
+    @param nonce Any but FIRST.
+    @return True once it was paid or cancelled.
+    """
+    return (self.nonces[keccak256(abi_encode(id, nonce >> 8))] >> (nonce & 255)) & 1 == 1
+
+
 # Internal functions
 
 
 @internal
-def _register(
-    grant: grant_terms.Grant, signature: Bytes[grant_signatures.SIGNATURE_BYTES_MAX]
-) -> bytes32:
-    hashed: bytes32 = grant_terms._hash(grant)
-    id: bytes32 = grant_terms._id(grant.owner, hashed)
-    if not grant_words._is_known(id):
-        assert grant.predecessor == empty(bytes32), "show its predecessor"
-        grant_terms._check(grant)
-        assert grant.parent == empty(bytes32), "a child is signed by its parent"
-        grant_signatures._check_owner(
-            grant.owner, grant_signatures._digest(grant_signatures._domain(), hashed), signature
-        )
-        grant_words._open(id, grant)
-    return id
+def _open(terms: grant_terms.Terms, hashed: bytes32, id: bytes32, r: bytes32, vs: bytes32):
+    # The owner's signature is only worth something once: a known grant keeps what was spent.
+    assert not grant_words._is_known(id), "known already"
+    assert terms.predecessor == empty(bytes32), "show its predecessor"
+    assert terms.parent == empty(bytes32), "a child is signed by its parent"
+    grant_terms._check(terms)
+    grant_signatures._check_key(
+        terms.owner, grant_signatures._digest(grant_signatures._domain(), hashed), r, vs
+    )
+    grant_words._open(id, terms.owner, terms.times)
 
 
 @internal
-def _take(
-    grant: grant_terms.Grant,
-    hashed: bytes32,
-    id: bytes32,
-    kind: bytes32,
-    wanted: Spend,
-    r: bytes32,
-    vs: bytes32,
-):
-    # Everything of a signed spend but the look at its payee and the payment.
+@view
+def _check_signed(key: address, hashed: bytes32, kind: bytes32, wanted: Spend, r: bytes32, vs: bytes32):
     assert block.timestamp < wanted.deadline, "past its deadline"
     grant_signatures._check_key(
-        grant.key,
+        key,
         grant_signatures._digest(grant_signatures._domain(), keccak256(abi_encode(kind, hashed, wanted))),
         r,
         vs,
     )
+
+
+@internal
+def _spend_under(
+    terms: grant_terms.Terms,
+    parents: DynArray[grant_terms.Terms, DEPTH_MAX],
+    kind: bytes32,
+    wanted: Spend,
+    r: bytes32,
+    vs: bytes32,
+    proof: DynArray[bytes32, grant_terms.PROOF_MAX],
+    receiver: address,
+):
+    hashed: bytes32 = grant_terms._hash(terms)
+    id: bytes32 = grant_terms._id(terms.owner, hashed)
+    self._check_signed(terms.key, hashed, kind, wanted, r, vs)
     self._use_nonce(id, wanted.nonce)
-    grant_words._debit(id, grant, wanted.amount)
+    self._debit_parents(terms.parent, parents, wanted.payee, wanted.amount, proof)
+    self._check_payee(terms.payees, wanted.payee, proof)
+    grant_words._debit(id, terms.owner, terms.amounts, terms.window, terms.times, wanted.amount)
+    self._pay(id, terms.token, terms.owner, wanted.payee, receiver, wanted.amount, wanted.reference)
+
+
+@internal
+def _debit_parents(
+    childOf: bytes32,
+    parents: DynArray[grant_terms.Terms, DEPTH_MAX],
+    payee: address,
+    amount: uint256,
+    proof: DynArray[bytes32, grant_terms.PROOF_MAX],
+):
+    hashed: bytes32 = childOf
+    for parent: grant_terms.Terms in parents:
+        assert hashed == grant_terms._hash(parent), "another parent"
+        self._check_payee(parent.payees, payee, proof)
+        grant_words._debit(
+            grant_terms._id(parent.owner, hashed),
+            parent.owner,
+            parent.amounts,
+            parent.window,
+            parent.times,
+            amount,
+        )
+        hashed = parent.parent
+    assert hashed == empty(bytes32), "a parent is missing"
 
 
 @internal
@@ -625,28 +686,13 @@ def _check_payee(payees: bytes32, payee: address, proof: DynArray[bytes32, grant
 
 
 @internal
-def _debit_parents(
-    child_of: bytes32,
-    parents: DynArray[grant_terms.Grant, DEPTH_MAX],
-    payee: address,
-    amount: uint256,
-    proof: DynArray[bytes32, grant_terms.PROOF_MAX],
-):
-    hashed: bytes32 = child_of
-    for parent: grant_terms.Grant in parents:
-        assert hashed == grant_terms._hash(parent), "another parent"
-        self._check_payee(parent.payees, payee, proof)
-        grant_words._debit(grant_terms._id(parent.owner, hashed), parent, amount)
-        hashed = parent.parent
-    assert hashed == empty(bytes32), "a parent is missing"
-
-
-@internal
 def _use_nonce(id: bytes32, nonce: uint256):
-    word: uint256 = self.usedNonces[id][nonce >> 8]
+    assert nonce != FIRST, "only a first spend"
+    name: bytes32 = keccak256(abi_encode(id, nonce >> 8))
+    word: uint256 = self.nonces[name]
     bit: uint256 = grant_words.ONE << (nonce & 255)
     assert word & bit == 0, "nonce used"
-    self.usedNonces[id][nonce >> 8] = word | bit
+    self.nonces[name] = word | bit
 
 
 @internal
@@ -661,7 +707,7 @@ def _pay(
 ):
     # The payee is who the rules looked at, the receiver who gets the money: the same, or its escrow.
     assert payee not in [empty(address), self, token], "money there is lost"
-    log Spent(grant=id, reference=reference, payee=payee, amount=amount)
+    log Spent(grant=id, payee=payee, amount=amount, reference=reference)
     assert extcall IERC20(token).transferFrom(
         owner, receiver, amount, default_return_value=True
     ), "transferFrom failed"

@@ -50,71 +50,67 @@ standings: public(HashMap[address, uint256])
 
 @internal
 @view
-def _ring(word: uint256, grant: grant_terms.Grant) -> (uint256, uint256):
+def _ring(word: uint256, windowSeconds: uint256) -> (uint256, uint256):
     # The lanes that count now, with the current bucket in the lowest, and the number of that bucket.
-    length: uint256 = unsafe_div(unsafe_add(grant.windowSeconds, BUCKETS - 1), BUCKETS)
+    length: uint256 = unsafe_div(unsafe_add(windowSeconds, BUCKETS - 1), BUCKETS)
     bucket: uint256 = unsafe_div(block.timestamp, length)
     passed: uint256 = unsafe_mul(unsafe_sub(bucket, (word >> BUCKET_SHIFT) & BUCKET_MAX), LANE_BITS)
-    counting: uint256 = unsafe_sub(bucket, unsafe_div(unsafe_sub(block.timestamp, grant.windowSeconds), length))
+    counting: uint256 = unsafe_sub(bucket, unsafe_div(unsafe_sub(block.timestamp, windowSeconds), length))
     lanes: uint256 = unsafe_sub(ONE << unsafe_mul(unsafe_add(counting, 1), LANE_BITS), 1)
     return ((word & RING_MAX) << passed) & lanes, bucket
 
 
 @internal
-def _debit(id: bytes32, grant: grant_terms.Grant, amount: uint256):
+def _debit(id: bytes32, owner: address, amounts: uint256, window: uint256, times: uint256, amount: uint256):
+    # The last four as in grant_terms.Terms.
     word: uint256 = self.words[id]
     assert word >> FLAGS_SHIFT == 0, "revoked"
     assert word >> BUCKET_SHIFT != 0, "not registered"
-    self._check_standing(grant)
-    assert block.timestamp >= grant.validAfter, "not valid yet"
-    assert block.timestamp < grant.validUntil, "expired"
-    assert amount > 0, "nothing to spend"
-    unit: uint256 = grant.unit
+    if self.standings[owner] != (times & grant_terms.TIME_MAX) << 1:
+        self._complain(owner)
+    assert block.timestamp >= times >> grant_terms.AFTER_SHIFT, "not valid yet"
+    assert block.timestamp < (times >> grant_terms.UNTIL_SHIFT) & grant_terms.TIME_MAX, "expired"
+    assert amount != 0, "nothing to spend"
+    unit: uint256 = window & grant_terms.HALF_MAX
     units: uint256 = unsafe_div(amount, unit)
     if unsafe_mul(units, unit) != amount:
         units = unsafe_add(units, 1)
-    assert units <= unsafe_div(grant.perSpend, unit), "above the per-spend limit"
-    cap: uint256 = unsafe_div(grant.cap, unit)
-    assert units <= cap, "above the cap"
+    assert units <= unsafe_div(amounts & grant_terms.HALF_MAX, unit), "above the per-spend limit"
+    # No sum here overflows: what is added to passed the check above, and lanes hold less than they can.
     spent: uint256 = unsafe_add((word >> SPENT_SHIFT) & SPENT_MAX, units)
-    assert spent <= cap, "above the cap"
+    assert spent <= unsafe_div(amounts >> grant_terms.HALF, unit), "above the cap"
     after: uint256 = spent << SPENT_SHIFT
-    if grant.windowSeconds == 0:
+    windowSeconds: uint256 = (times >> grant_terms.SECONDS_SHIFT) & grant_terms.TIME_MAX
+    if windowSeconds == 0:
         after |= ONE << BUCKET_SHIFT
     else:
         ring: uint256 = 0
         bucket: uint256 = 0
-        ring, bucket = self._ring(word, grant)
-        used: uint256 = unsafe_add(ring % LANE_MAX, units)
-        assert used <= unsafe_div(grant.windowCap, unit), "above the window's cap"
+        ring, bucket = self._ring(word, windowSeconds)
+        assert unsafe_add(ring % LANE_MAX, units) <= unsafe_div(
+            window >> grant_terms.HALF, unit
+        ), "above the window's cap"
         after |= unsafe_add(ring, units) | (bucket << BUCKET_SHIFT)
     self.words[id] = after
 
 
 @internal
 @view
-def _check_standing(grant: grant_terms.Grant):
-    standing: uint256 = self.standings[grant.owner]
-    if standing != grant.epoch << 1:
-        assert standing & FROZEN == 0, "frozen"
-        raise "another epoch"
+def _complain(owner: address):
+    assert self.standings[owner] & FROZEN == 0, "frozen"
+    raise "another epoch"
 
 
 @internal
-def _open(id: bytes32, grant: grant_terms.Grant):
+def _open(id: bytes32, owner: address, times: uint256):
     # Never over something that is there: that would give back what was spent.
-    word: uint256 = self.words[id]
-    assert word >> FLAGS_SHIFT == 0, "revoked"
-    self.words[id] = self._first_bucket(grant) << BUCKET_SHIFT
-    log GrantRegistered(grant=id, owner=grant.owner)
-
-
-@internal
-@view
-def _first_bucket(grant: grant_terms.Grant) -> uint256:
-    if grant.windowSeconds == 0:
-        return 1
-    return block.timestamp // ((grant.windowSeconds + BUCKETS - 1) // BUCKETS)
+    assert self.words[id] >> FLAGS_SHIFT == 0, "revoked"
+    windowSeconds: uint256 = (times >> grant_terms.SECONDS_SHIFT) & grant_terms.TIME_MAX
+    bucket: uint256 = 1
+    if windowSeconds != 0:
+        bucket = block.timestamp // ((windowSeconds + BUCKETS - 1) // BUCKETS)
+    self.words[id] = bucket << BUCKET_SHIFT
+    log GrantRegistered(grant=id, owner=owner)
 
 
 @internal

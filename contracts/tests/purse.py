@@ -33,7 +33,7 @@ from valetkey.wire.grants import (
     funding_message,
     grant_hash,
     grant_id,
-    grant_values,
+    grant_terms,
     only,
     revoke_message,
     spend_message,
@@ -133,7 +133,7 @@ class Purse:
 
     def register(self, grant: Grant, by: PrivateKey | None = None) -> Outcome:
         return send(
-            self.stranger, self.allowance, "register", grant_values(grant), self.signature(grant, by)
+            self.stranger, self.allowance, "register", grant_terms(grant), self.signature(grant, by)
         )
 
     def known(self, **changes: Any) -> Grant:
@@ -148,8 +148,8 @@ class Purse:
             self.stranger,
             self.allowance,
             "registerSuccessor",
-            grant_values(grant),
-            grant_values(predecessor),
+            grant_terms(grant),
+            grant_terms(predecessor),
             self.signature(grant),
         )
 
@@ -176,8 +176,8 @@ class Purse:
             self.stranger,
             self.allowance,
             "registerChild",
-            grant_values(grant),
-            grant_values(parent),
+            grant_terms(grant),
+            grant_terms(parent),
             *signed,
         )
 
@@ -195,23 +195,34 @@ class Purse:
             sender or grant.key,
             self.allowance,
             "spend",
-            grant_values(grant),
+            grant_terms(grant),
             payee or self.payee,
             amount,
             reference,
             *([list(proof)] if proof else []),
         )
 
-    def spend_first(self, grant: Grant, amount: int, signature: bytes | None = None) -> Outcome:
+    def spend_first(self, grant: Grant, amount: int, by: PrivateKey | None = None) -> Outcome:
         return send(
             grant.key,
             self.allowance,
             "spendFirst",
-            grant_values(grant),
-            self.signature(grant) if signature is None else signature,
+            grant_terms(grant),
+            *compact(self.signature(grant, by)),
             self.payee,
             amount,
             b"\1" * 32,
+        )
+
+    def relay_first(self, grant: Grant, wanted: GrantSpend, sender: str | None = None) -> Outcome:
+        return send(
+            sender or self.relayer,
+            self.allowance,
+            "spendSignedFirst",
+            grant_terms(grant),
+            *compact(self.signature(grant)),
+            spend_values(wanted),
+            *self.spend_signature(grant, wanted),
         )
 
     def relay(
@@ -227,7 +238,7 @@ class Purse:
             sender or self.relayer,
             self.allowance,
             "spendSigned",
-            grant_values(grant),
+            grant_terms(grant),
             spend_values(wanted),
             *(signed or self.spend_signature(grant, wanted)),
             *([list(proof)] if proof else []),
@@ -240,8 +251,8 @@ class Purse:
             grant.key,
             self.allowance,
             "spendAsChild",
-            grant_values(grant),
-            [grant_values(one) for one in parents],
+            grant_terms(grant),
+            [grant_terms(one) for one in parents],
             payee or self.payee,
             amount,
             b"\1" * 32,
@@ -259,7 +270,7 @@ class Purse:
             sender or self.payee,
             self.allowance,
             "settle",
-            grant_values(grant),
+            grant_terms(grant),
             (voucher.payee, voucher.total, voucher.executor, voucher.deadline),
             amount,
             b"\2" * 32,

@@ -12,13 +12,14 @@ from valetkey.core.grant import unit_for
 from valetkey.crypto.keys import keccak256
 from valetkey.crypto.signatures import sign_digest
 from valetkey.wire.grants import (
+    FIRST,
     PayeeTree,
     Voucher,
     compact,
     grant_hash,
     grant_id,
     grant_message,
-    grant_values,
+    grant_terms,
     struct_hash,
 )
 
@@ -40,7 +41,7 @@ def test_a_grant_is_named_as_wallets_name_it(purse: Purse) -> None:
     from eth_account.messages import encode_typed_data
 
     grant = purse.grant()
-    hashed, grant_id_ = call(purse.allowance, "namesOf", grant_values(grant))
+    hashed, grant_id_ = call(purse.allowance, "namesOf", grant_terms(grant))
     assert (hashed, grant_id_) == (grant_hash(grant), grant_id(grant.owner, hashed))
     encoded = encode_typed_data(full_message=purse.domain.typed_data("Grant", grant_message(grant)))
     assert (encoded.header, encoded.body) == (purse.domain.hash(), hashed)
@@ -55,7 +56,7 @@ def test_the_first_spend_registers(purse: Purse) -> None:
         ("GrantRegistered", {"grant": name, "owner": purse.owner.address}),
         (
             "Spent",
-            {"grant": name, "reference": b"\1" * 32, "payee": str(purse.payee), "amount": 2 * USDC},
+            {"grant": name, "payee": str(purse.payee), "amount": 2 * USDC, "reference": b"\1" * 32},
         ),
     ]
     assert purse.balance(purse.payee) == 2 * USDC
@@ -127,13 +128,24 @@ def test_a_tree_of_one(purse: Purse) -> None:
 
 def test_signed_spends_go_out_in_any_order(purse: Purse) -> None:
     grant = purse.known()
-    wanted = [purse.wanted(USDC, nonce=nonce) for nonce in (7, 3, 2**256 - 1, 256, 255)]
+    wanted = [purse.wanted(USDC, nonce=nonce) for nonce in (7, 3, 2**256 - 2, 256, 255)]
     for one in wanted:
         outcome = purse.relay(grant, one)
         assert outcome.ok, outcome.reason
     for one in wanted:
         assert purse.relay(grant, one).reason == "nonce used"
     assert purse.balance(purse.payee) == 5 * USDC
+
+
+def test_a_signed_spend_may_be_the_first_and_then_never_again(purse: Purse) -> None:
+    grant, wanted = purse.grant(), purse.wanted(USDC, nonce=FIRST)
+    assert not purse.relay_first(grant, purse.wanted(USDC)).ok, "only with the nonce of a first one"
+    assert purse.relay_first(grant, wanted).ok
+    assert purse.relay_first(grant, wanted).reason == "known already"
+    assert purse.relay(grant, wanted).reason == "only a first spend"
+    assert purse.balance(purse.payee) == USDC
+    known = purse.known()
+    assert purse.relay_first(known, wanted).reason == "known already"
 
 
 def test_a_signed_spend_names_who_may_submit_it_and_until_when(purse: Purse) -> None:
@@ -149,8 +161,8 @@ def test_a_signed_spend_names_who_may_submit_it_and_until_when(purse: Purse) -> 
 def test_a_key_takes_back_what_it_signed(purse: Purse) -> None:
     grant = purse.known()
     wanted = purse.wanted(USDC)
-    assert not send(purse.stranger, purse.allowance, "cancel", grant_values(grant), wanted.nonce).ok
-    assert send(grant.key, purse.allowance, "cancel", grant_values(grant), wanted.nonce).ok
+    assert not send(purse.stranger, purse.allowance, "cancel", grant_terms(grant), wanted.nonce).ok
+    assert send(grant.key, purse.allowance, "cancel", grant_terms(grant), wanted.nonce).ok
     assert purse.relay(grant, wanted).reason == "nonce used"
 
 
@@ -170,9 +182,9 @@ def test_a_batch_is_all_or_nothing(purse: Purse) -> None:
     shown = [(payee, tree.proof(payee)) for payee in payees]
     swapped = [(1 - many[0][0], *many[0][1:]), *many[1:]]
     for wrong in (swapped, [*many, many[0]], [(2, *many[0][1:])]):
-        assert not send(purse.relayer, purse.allowance, "spendMany", grant_values(grant), shown, wrong).ok
+        assert not send(purse.relayer, purse.allowance, "spendMany", grant_terms(grant), shown, wrong).ok
     assert purse.balance(purse.payee) == 0
-    outcome = send(purse.relayer, purse.allowance, "spendMany", grant_values(grant), shown, many)
+    outcome = send(purse.relayer, purse.allowance, "spendMany", grant_terms(grant), shown, many)
     assert outcome.ok, outcome.reason
     assert [purse.balance(payee) for payee in payees] == [3 * USDC, 3 * USDC]
     assert purse.relay(grant, wanted[0], proof=tree.proof(payees[0])).reason == "nonce used"
@@ -238,7 +250,7 @@ def test_a_childs_key_signs_too(purse: Purse) -> None:
     child = purse.child(root)
     wanted = purse.wanted(USDC)
     signed = purse.spend_signature(child, wanted, purse.child_key)
-    arguments = (grant_values(child), [grant_values(root)], spend_values(wanted), *signed)
+    arguments = (grant_terms(child), [grant_terms(root)], spend_values(wanted), *signed)
     assert send(purse.relayer, purse.allowance, "spendSignedAsChild", *arguments).ok
     assert send(purse.relayer, purse.allowance, "spendSignedAsChild", *arguments).reason == "nonce used"
     assert purse.relay(child, wanted, signed=signed).reason == "a child spends with its parents"
@@ -247,7 +259,7 @@ def test_a_childs_key_signs_too(purse: Purse) -> None:
 def test_an_owner_ends_a_grant_and_so_does_its_key(purse: Purse) -> None:
     grants = [purse.known() for _ in range(4)]
     assert purse.revoke(grants[0]).ok
-    assert send(grants[1].key, purse.allowance, "renounce", grant_values(grants[1])).ok
+    assert send(grants[1].key, purse.allowance, "renounce", grant_terms(grants[1])).ok
     assert send(
         purse.stranger,
         purse.allowance,
@@ -257,7 +269,7 @@ def test_an_owner_ends_a_grant_and_so_does_its_key(purse: Purse) -> None:
         purse.revoke_signature(grants[2]),
     ).ok
     child = purse.child(grants[3])
-    arguments = (grant_values(child), grant_values(grants[3]))
+    arguments = (grant_terms(child), grant_terms(grants[3]))
     assert not send(purse.stranger, purse.allowance, "revokeChild", *arguments).ok
     assert send(grants[3].key, purse.allowance, "revokeChild", *arguments).ok
     for grant in grants[:3]:
@@ -299,10 +311,10 @@ def test_what_is_left_and_when_it_grows(purse: Purse) -> None:
     grant = purse.grant()
 
     def remaining() -> tuple[int, ...]:
-        return tuple(call(purse.allowance, "remaining", grant_values(grant)))
+        return tuple(call(purse.allowance, "remaining", grant_terms(grant)))
 
     assert remaining() == (0, 0, 0, 0), "not known"
-    assert call(purse.allowance, "worstLoss", grant_values(grant)) == 100 * USDC
+    assert call(purse.allowance, "worstLoss", grant_terms(grant)) == 100 * USDC
     assert purse.register(grant).ok
     assert remaining() == (10 * USDC, 100 * USDC, 20 * USDC, 0)
     assert purse.spend(grant, 10 * USDC).ok
@@ -315,11 +327,11 @@ def test_what_is_left_and_when_it_grows(purse: Purse) -> None:
     assert remaining()[1:] == (82 * USDC, 20 * USDC, 0)
     purse.must(purse.owner.address, purse.allowance, "freeze")
     assert remaining() == (0, 0, 0, 0)
-    assert call(purse.allowance, "worstLoss", grant_values(grant)) == 82 * USDC, "it may be thawed"
+    assert call(purse.allowance, "worstLoss", grant_terms(grant)) == 82 * USDC, "it may be thawed"
     at(grant.valid_until - HOUR)
-    assert call(purse.allowance, "worstLoss", grant_values(grant)) == 20 * USDC, "one more window"
+    assert call(purse.allowance, "worstLoss", grant_terms(grant)) == 20 * USDC, "one more window"
     purse.must(purse.owner.address, purse.allowance, "revokeAll")
-    assert call(purse.allowance, "worstLoss", grant_values(grant)) == 0
+    assert call(purse.allowance, "worstLoss", grant_terms(grant)) == 0
 
 
 def test_an_owner_may_be_a_contract(purse: Purse) -> None:
@@ -329,9 +341,9 @@ def test_an_owner_may_be_a_contract(purse: Purse) -> None:
     purse.must(purse.stranger, purse.puppet, "act", purse.usdc.address, approve)
     grant = purse.grant(owner=wallet)
     digest = purse.domain.digest(grant_hash(grant))
-    assert not send(purse.stranger, purse.allowance, "register", grant_values(grant), b"x" * 200).ok
+    assert not send(purse.stranger, purse.allowance, "register", grant_terms(grant), b"x" * 200).ok
     purse.must(purse.stranger, purse.puppet, "sign", digest)
-    assert send(purse.stranger, purse.allowance, "register", grant_values(grant), b"x" * 200).ok
+    assert send(purse.stranger, purse.allowance, "register", grant_terms(grant), b"x" * 200).ok
     assert purse.spend(grant, USDC).ok
 
 

@@ -12,6 +12,9 @@ from valetkey.core.grant import NOBODY, Grant
 from valetkey.crypto.keys import keccak256
 
 NAME, VERSION = "Valetkey SessionAllowance", "1"
+FIRST = 2**256 - 1
+"""The nonce of a signed spend that makes its grant known, which happens once."""
+
 PROOF_MAX = 20
 """Steps of a proof that the contract takes."""
 
@@ -135,15 +138,23 @@ _TYPES = {
 
 def grant_message(grant: Grant) -> dict[str, Any]:
     """The message of a Grant."""
-    return dict(zip([name for name, _ in _GRANT], grant_values(grant), strict=True))
-
-
-def grant_values(grant: Grant) -> tuple[Any, ...]:
-    """A grant's fields in the contract's order."""
-    return (
+    fields = (
         *(grant.owner, grant.key, grant.token, grant.escrow, grant.cap, grant.per_spend),
         *(grant.window_cap, grant.window_seconds, grant.valid_after, grant.valid_until),
         *(grant.payees, grant.predecessor, grant.parent, grant.epoch, grant.unit, grant.salt),
+    )
+    return dict(zip([name for name, _ in _GRANT], fields, strict=True))
+
+
+def grant_terms(grant: Grant) -> tuple[Any, ...]:
+    """A grant as the contract takes it: the struct Terms, in which what is small shares a word."""
+    times = grant.valid_after << 192 | grant.valid_until << 128 | grant.window_seconds << 64 | grant.epoch
+    return (
+        *(grant.owner, grant.key, grant.token, grant.escrow),
+        grant.cap << 128 | grant.per_spend,
+        grant.window_cap << 128 | grant.unit,
+        times,
+        *(grant.payees, grant.predecessor, grant.parent, grant.salt),
     )
 
 
