@@ -99,6 +99,7 @@ def _check_child(child: Terms, parent: Terms):
     # What a parent's own rules see on every spend (its window, its freeze, its budget) needs no look here.
     assert child.owner == parent.owner and child.token == parent.token, "another owner or token"
     assert child.times & TIME_MAX == parent.times & TIME_MAX, "another epoch"
+    assert child.window & HALF_MAX == parent.window & HALF_MAX, "another unit"
     assert child.predecessor == empty(bytes32), "a child has no predecessor"
     assert (
         child.amounts >> HALF <= parent.amounts >> HALF

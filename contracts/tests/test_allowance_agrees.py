@@ -92,7 +92,8 @@ class Sequence:
         if above.depth == 2:
             return
         rules = self._rules()
-        rules |= {"valid_after": now() + self.draw.choice((0, 0, 0, -5)), "unit": rules["unit"]}
+        unit = above.grant.unit if self.draw.random() < 0.9 else rules["unit"]
+        rules |= {"valid_after": now() + self.draw.choice((0, 0, 0, -5)), "unit": unit}
         child = self.purse.child_grant(above.grant, key=self._key(), **rules)
         wanted = Narrowing(
             expires_at=child.valid_until,
@@ -104,6 +105,7 @@ class Sequence:
         allowed = not isinstance(narrow(enforced_now(above), wanted), Refused)
         # Anyone is more than someone: a narrowing that says nothing of payees keeps them, a grant says all of itself.
         allowed = allowed and (above.grant.payee is None or child.payee is not None)
+        allowed = allowed and child.epoch == above.grant.epoch and child.unit == above.grant.unit
         outcome = self.purse.register_child(child, above.grant, self._key_of(above.grant))
         assert outcome.ok == allowed, f"a child: {outcome.reason}, core says {allowed}"
         self.seen["child" if allowed else "child refused"] += 1

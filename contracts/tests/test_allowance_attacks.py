@@ -372,6 +372,7 @@ def test_a_successor_of_a_revoked_grant_still_counts_what_it_spent(purse: Purse)
         ({"payees": bytes(32)}, "other payees"),
         ({"payees": b"\1" * 32}, "other payees"),
         ({"epoch": 1}, "another epoch"),
+        ({"unit": 10}, "another unit"),
         ({"owner": key(4).address}, "another owner or token"),
         ({"token": "0x" + "1" * 40}, "another owner or token"),
         ({"escrow": "0x" + "1" * 40}, "another escrow"),

@@ -32,15 +32,14 @@ def debited(
         return replace(session, pace=replace(session.pace, spends=count))
     before = usage_of(session, currency)
     usage = Usage(before.held + held, before.captured + captured, before.restored + restored)
-    assert usage.held >= 0
-    assert usage.captured >= 0
+    assert usage.held >= 0 <= usage.captured
     rings = rings_of(session, currency)
-    if units and limits.windows:
-        known = rings or (EMPTY,) * len(limits.windows)
-        moved = []
-        for window, ring in zip(limits.windows, known, strict=True):
-            moved.append(added(window, ring, units, at, now))
-        rings = tuple(moved)
+    windows = limits.windows
+    if units and windows:
+        known = rings or (EMPTY,) * len(windows)
+        rings = tuple(
+            [added(window, ring, units, at, now) for window, ring in zip(windows, known, strict=True)]
+        )
     if limits is session.policy.main:
         return session.having_spent(usage, Pace(count, rings), session.others)
     index = session.policy.currencies.index(currency) - 1

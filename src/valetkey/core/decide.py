@@ -41,26 +41,28 @@ def decide(session: Session, request: SpendRequest, now: int, ancestors: Lineage
     for one in lineage:
         if stops := life(one, now):
             reasons += _of(one, session, stops)
-    asked, least, asks = 0, None, False
+    asked, least, asks = -1, None, False
     for one in lineage:
         if closed := names(one, request):
             reasons += _of(one, session, closed)
         limits = one.policy.limits(currency)
         if limits is None:
             continue
-        # A spend is rounded up to the currency's precision: rounding never favours the spender.
-        asked = limits.counted(
-            rescale(request.amount.units, request.amount.asset.decimals, limits.decimals, up=True)
-        )
+        if asked < 0:
+            # It is rounded up to the currency's precision and the policy's unit, for all of them alike (a child has
+            # its parent's unit): rounding never favours the spender.
+            units = rescale(request.amount.units, request.amount.asset.decimals, limits.decimals, up=True)
+            asked = limits.counted(units)
         if over := amounts(one, limits, asked, now):
             reasons += _of(one, session, over)
         if limits.budget is not None:
             left = limits.budget - usage_of(one, currency).committed - asked
-            least = left if least is None else min(least, left)
+            if least is None or left < least:
+                least = left
         asks = asks or limits.approval_above is not None
     if reasons:
         return Refused(tuple(reasons))
-    return Allowed(asked, least, _approval(lineage, currency, asked) if asks else None)
+    return Allowed(max(asked, 0), least, _approval(lineage, currency, asked) if asks else None)
 
 
 def _approval(lineage: Lineage, currency: str, asked: int) -> Refusal | None:

@@ -61,11 +61,11 @@ EMPTY: Ring = ()
 
 def counted(window: Window, ring: Ring, now: int) -> int:
     """Base units that count against the window at `now` (unix seconds)."""
-    oldest, total = window.oldest(now), 0
-    for bucket, units in ring:
-        if bucket >= oldest:
-            total += units
-    return total
+    oldest = window.oldest(now)
+    if ring and ring[0][0] >= oldest:
+        # Nothing has left the window: the usual case, and the quickest way to add up many.
+        return sum([units for _, units in ring])
+    return sum([units for bucket, units in ring if bucket >= oldest])
 
 
 def added(window: Window, ring: Ring, units: int, at: int, now: int) -> Ring:
