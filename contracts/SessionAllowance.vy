@@ -32,6 +32,7 @@ BATCH_MAX: constant(uint256) = 128
 DEPTH_MAX: constant(uint256) = 2
 # The nonce of a signed spend that makes its grant known, which happens once: it needs no other.
 FIRST: constant(uint256) = max_value(uint256)
+NOBODY: constant(address) = 0x0000000000000000000000000000000000000000
 
 SPEND_TYPEHASH: constant(bytes32) = keccak256(
     "Spend(bytes32 grant,address payee,uint256 amount,bytes32 reference,address executor,uint256 nonce,uint256 deadline)"
@@ -49,7 +50,7 @@ struct Spend:
     payee: address
     amount: uint256
     reference: bytes32  # what the payment is for; told in the event
-    executor: address  # who may submit it; zero for anyone
+    bound: bool  # whether the key named an executor, who is then whoever submits it; else it named the zero address
     nonce: uint256  # any number that this grant did not use, or FIRST
     deadline: uint256  # from this second on it cannot be submitted
 
@@ -72,7 +73,7 @@ struct BatchSpend:
 struct Voucher:
     payee: address
     total: uint256  # all that this payee was ever promised, what was settled included
-    executor: address  # who may settle it; zero for anyone
+    bound: bool  # as in Spend
     deadline: uint256
 
 
@@ -134,7 +135,7 @@ def register(terms: grant_terms.Terms, signature: Bytes[grant_signatures.SIGNATU
     assert known.parent == empty(bytes32), "a child is signed by its parent"
     grant_terms._check(known)
     grant_signatures._check_owner(
-        known.owner, grant_signatures._digest(grant_signatures._domain(), hashed), signature
+        known.owner, grant_signatures._digest(hashed), signature
     )
     grant_words._open(id, known.owner, known.times)
 
@@ -170,7 +171,7 @@ def registerSuccessor(
     ), "another window length"
     grant_terms._check(known)
     grant_signatures._check_owner(
-        known.owner, grant_signatures._digest(grant_signatures._domain(), hashed), signature
+        known.owner, grant_signatures._digest(hashed), signature
     )
     grant_words._open(id, known.owner, known.times)
     grant_words._succeed(id, grant_terms._id(known.owner, before))
@@ -196,7 +197,7 @@ def registerChild(terms: grant_terms.Terms, parent: grant_terms.Terms, r: bytes3
     grant_terms._check(known)
     grant_terms._check_child(known, above)
     grant_signatures._check_key(
-        above.key, grant_signatures._digest(grant_signatures._domain(), hashed), r, vs
+        above.key, grant_signatures._digest(hashed), r, vs
     )
     grant_words._open(id, known.owner, known.times)
 
@@ -210,21 +211,19 @@ def spend(
     payee: address,
     amount: uint256,
     reference: bytes32,
-    proof: DynArray[bytes32, grant_terms.PROOF_MAX] = [],
 ):
     """
-    @notice Pays out of a known grant. By its key.
+    @notice Pays out of a known grant that names one payee, or none. By its key.
     @param terms Signed by the owner.
     @param payee Who is paid. Neither zero nor this contract nor the token (money there is lost).
     @param amount Base units, not zero.
     @param reference What the payment is for.
-    @param proof That the payee is in the grant's tree, if it has one.
     """
     known: grant_terms.Terms = terms
     assert msg.sender == known.key, "not the session key"
     assert known.parent == empty(bytes32), "a child spends with its parents"
     id: bytes32 = grant_terms._id(known.owner, grant_terms._hash(known))
-    self._check_payee(known.payees, payee, proof)
+    assert known.payees == empty(bytes32) or known.payees == convert(payee, bytes32), "payee not allowed"
     grant_words._debit(id, known.owner, known.amounts, known.window, known.times, amount)
     self._pay(id, known.token, known.owner, payee, payee, amount, reference)
 
@@ -237,24 +236,23 @@ def spendFirst(
     payee: address,
     amount: uint256,
     reference: bytes32,
-    proof: DynArray[bytes32, grant_terms.PROOF_MAX] = [],
 ):
     """
-    @notice Makes a grant known and pays out of it. By its key; for owners that are contracts see register.
+    @notice Makes a grant known, which names one payee or none, and pays out of it. By its key. For other grants, and
+            for owners that are contracts, see register.
     @param terms Signed by the owner. Without a predecessor; neither known nor revoked.
     @param r The owner's signature, and
     @param vs its second half (EIP-2098).
     @param payee See spend, as for the rest.
     @param amount Base units, not zero.
     @param reference What the payment is for.
-    @param proof That the payee is in the grant's tree, if it has one.
     """
     known: grant_terms.Terms = terms
     assert msg.sender == known.key, "not the session key"
     hashed: bytes32 = grant_terms._hash(known)
     id: bytes32 = grant_terms._id(known.owner, hashed)
     self._open(known, hashed, id, r, vs)
-    self._check_payee(known.payees, payee, proof)
+    assert known.payees == empty(bytes32) or known.payees == convert(payee, bytes32), "payee not allowed"
     grant_words._debit(id, known.owner, known.amounts, known.window, known.times, amount)
     self._pay(id, known.token, known.owner, payee, payee, amount, reference)
 
@@ -265,25 +263,23 @@ def spendSigned(
     wanted: Spend,
     r: bytes32,
     vs: bytes32,
-    proof: DynArray[bytes32, grant_terms.PROOF_MAX] = [],
 ):
     """
-    @notice Pays out of a known grant what its key signed. By the executor that the key named, or by anyone.
+    @notice Pays out of a known grant, which names one payee or none, what its key signed. By the executor that the key
+            named, or by anyone.
     @param terms Signed by the owner.
     @param wanted What the key signed.
     @param r The key's signature, and
     @param vs its second half (EIP-2098).
-    @param proof That the payee is in the grant's tree, if it has one.
     """
     known: grant_terms.Terms = terms
     asked: Spend = wanted
     assert known.parent == empty(bytes32), "a child spends with its parents"
-    assert asked.executor in [empty(address), msg.sender], "another executor"
     hashed: bytes32 = grant_terms._hash(known)
     id: bytes32 = grant_terms._id(known.owner, hashed)
-    self._check_signed(known.key, hashed, SPEND_TYPEHASH, asked, r, vs)
+    self._check_spend(known.key, SPEND_TYPEHASH, hashed, asked, r, vs)
     self._use_nonce(id, asked.nonce)
-    self._check_payee(known.payees, asked.payee, proof)
+    assert known.payees == empty(bytes32) or known.payees == convert(asked.payee, bytes32), "payee not allowed"
     grant_words._debit(id, known.owner, known.amounts, known.window, known.times, asked.amount)
     self._pay(id, known.token, known.owner, asked.payee, asked.payee, asked.amount, asked.reference)
 
@@ -296,7 +292,6 @@ def spendSignedFirst(
     wanted: Spend,
     r: bytes32,
     vs: bytes32,
-    proof: DynArray[bytes32, grant_terms.PROOF_MAX] = [],
 ):
     """
     @notice Makes a grant known and pays out of it what its key signed with the nonce FIRST, which is the largest
@@ -307,17 +302,15 @@ def spendSignedFirst(
     @param wanted What the key signed.
     @param r The key's signature, and
     @param vs its second half.
-    @param proof That the payee is in the grant's tree, if it has one.
     """
     known: grant_terms.Terms = terms
     asked: Spend = wanted
-    assert asked.executor in [empty(address), msg.sender], "another executor"
     assert asked.nonce == FIRST, "not a first spend"
     hashed: bytes32 = grant_terms._hash(known)
     id: bytes32 = grant_terms._id(known.owner, hashed)
     self._open(known, hashed, id, ownerR, ownerVs)
-    self._check_signed(known.key, hashed, SPEND_TYPEHASH, asked, r, vs)
-    self._check_payee(known.payees, asked.payee, proof)
+    self._check_spend(known.key, SPEND_TYPEHASH, hashed, asked, r, vs)
+    assert known.payees == empty(bytes32) or known.payees == convert(asked.payee, bytes32), "payee not allowed"
     grant_words._debit(id, known.owner, known.amounts, known.window, known.times, asked.amount)
     self._pay(id, known.token, known.owner, asked.payee, asked.payee, asked.amount, asked.reference)
 
@@ -327,32 +320,31 @@ def spendMany(
     terms: grant_terms.Terms,
     payees: DynArray[Payee, BATCH_MAX],
     spends: DynArray[BatchSpend, BATCH_MAX],
-    executor: address = empty(address),
+    bound: bool = False,
 ):
     """
     @notice Pays several signed spends of a known grant; all of them, or none.
     @param terms Signed by the owner.
     @param payees Whom the spends pay, each with the proof that the grant's tree may need.
     @param spends What the key signed.
-    @param executor The one that every one of them names.
+    @param bound Whether every one of them names the caller as its executor, or none of them anybody.
     """
-    assert executor in [empty(address), msg.sender], "another executor"
+    executor: address = msg.sender if bound else NOBODY
     known: grant_terms.Terms = terms
     assert known.parent == empty(bytes32), "a child spends with its parents"
     hashed: bytes32 = grant_terms._hash(known)
     id: bytes32 = grant_terms._id(known.owner, hashed)
     allowed: DynArray[address, BATCH_MAX] = []
     for one: Payee in payees:
-        self._check_payee(known.payees, one.payee, one.proof)
+        if known.payees != empty(bytes32) and known.payees != convert(one.payee, bytes32):
+            grant_terms._check_tree(known.payees, one.payee, one.proof)
         allowed.append(one.payee)
-    domain: bytes32 = grant_signatures._domain()
     for one: BatchSpend in spends:
         payee: address = allowed[one.payee]
         assert block.timestamp < one.deadline, "past its deadline"
         grant_signatures._check_key(
             known.key,
             grant_signatures._digest(
-                domain,
                 keccak256(
                     abi_encode(
                         SPEND_TYPEHASH,
@@ -415,12 +407,16 @@ def settle(
     assert known.parent == empty(bytes32), "a child spends with its parents"
     hashed: bytes32 = grant_terms._hash(known)
     id: bytes32 = grant_terms._id(known.owner, hashed)
-    assert voucher.executor in [empty(address), msg.sender], "another executor"
     assert block.timestamp < voucher.deadline, "past its deadline"
+    executor: address = msg.sender if voucher.bound else NOBODY
     grant_signatures._check_key(
         known.key,
         grant_signatures._digest(
-            grant_signatures._domain(), keccak256(abi_encode(VOUCHER_TYPEHASH, hashed, voucher))
+            keccak256(
+                abi_encode(
+                    VOUCHER_TYPEHASH, hashed, voucher.payee, voucher.total, executor, voucher.deadline
+                )
+            )
         ),
         r,
         vs,
@@ -430,19 +426,20 @@ def settle(
     left: uint256 = unsafe_sub(voucher.total, paid)
     assert amount <= left, "more than is left"
     # Every settlement rounds up to a unit: a stranger must not cut one into crumbs.
-    if amount < left:
-        assert msg.sender in [voucher.payee, voucher.executor, known.key], "only all of it"
+    if amount < left and not voucher.bound:
+        assert msg.sender in [voucher.payee, known.key], "only all of it"
     self.settled[id][voucher.payee] = unsafe_add(paid, amount)
-    self._check_payee(known.payees, voucher.payee, proof)
+    if known.payees != empty(bytes32) and known.payees != convert(voucher.payee, bytes32):
+        grant_terms._check_tree(known.payees, voucher.payee, proof)
     grant_words._debit(id, known.owner, known.amounts, known.window, known.times, amount)
     self._pay(id, known.token, known.owner, voucher.payee, voucher.payee, amount, reference)
 
 
-# Children
+# Spending with proof: children, and trees of payees
 
 
 @external
-def spendAsChild(
+def spendWithProof(
     terms: grant_terms.Terms,
     parents: DynArray[grant_terms.Terms, DEPTH_MAX],
     payee: address,
@@ -451,9 +448,11 @@ def spendAsChild(
     proof: DynArray[bytes32, grant_terms.PROOF_MAX] = [],
 ):
     """
-    @notice Pays out of a known child grant and of all its ancestors. By its key.
-    @param terms Signed by its parent's key.
-    @param parents Its parent, and that one's parent if it has one; the last one is signed by the owner.
+    @notice spend for a grant that has to show more: the parents that it spends out of as well, or that the payee is in
+            its tree. By its key.
+    @param terms Signed by the owner, or by its parent's key.
+    @param parents Its parent, and that one's parent if it has one; the last one is signed by the owner. Empty for a
+           grant that the owner signed.
     @param payee See spend, as for the rest.
     @param amount Base units, not zero.
     @param reference What the payment is for.
@@ -463,13 +462,14 @@ def spendAsChild(
     assert msg.sender == known.key, "not the session key"
     id: bytes32 = grant_terms._id(known.owner, grant_terms._hash(known))
     self._debit_parents(known.parent, parents, payee, amount, proof)
-    self._check_payee(known.payees, payee, proof)
+    if known.payees != empty(bytes32) and known.payees != convert(payee, bytes32):
+        grant_terms._check_tree(known.payees, payee, proof)
     grant_words._debit(id, known.owner, known.amounts, known.window, known.times, amount)
     self._pay(id, known.token, known.owner, payee, payee, amount, reference)
 
 
 @external
-def spendSignedAsChild(
+def spendSignedWithProof(
     terms: grant_terms.Terms,
     parents: DynArray[grant_terms.Terms, DEPTH_MAX],
     wanted: Spend,
@@ -478,15 +478,14 @@ def spendSignedAsChild(
     proof: DynArray[bytes32, grant_terms.PROOF_MAX] = [],
 ):
     """
-    @notice spendAsChild of what the child's key signed. By the executor that the key named, or by anyone.
-    @param terms See spendAsChild.
-    @param parents See spendAsChild.
+    @notice spendWithProof of what the key signed. By the executor that the key named, or by anyone.
+    @param terms See spendWithProof.
+    @param parents See spendWithProof.
     @param wanted What the key signed.
     @param r The key's signature, and
     @param vs its second half (EIP-2098).
     @param proof That the payee is in the tree of the grants that have one.
     """
-    assert wanted.executor in [empty(address), msg.sender], "another executor"
     self._spend_under(terms, parents, SPEND_TYPEHASH, wanted, r, vs, proof, wanted.payee)
 
 
@@ -505,14 +504,14 @@ def fundEscrow(
     """
     @notice Gives the grant's escrow contract the money that it locks for a payee. By that contract.
     @param terms Of a known grant.
-    @param parents See spendAsChild; empty for a grant that the owner signed.
+    @param parents See spendWithProof; empty for a grant that the owner signed.
     @param wanted What the key signed, as EscrowFunding: the payee whom the rules look at, and who the escrow is.
     @param r The key's signature, and
     @param vs its second half (EIP-2098).
     @param proof That the payee is in the tree of the grants that have one.
     """
     assert msg.sender == terms.escrow, "not the grant's escrow"
-    assert wanted.executor == msg.sender, "another executor"
+    assert wanted.bound, "the key names the escrow"
     self._spend_under(terms, parents, ESCROW_TYPEHASH, wanted, r, vs, proof, msg.sender)
 
 
@@ -525,7 +524,9 @@ def revoke(grant: bytes32):
     @notice Ends a grant for ever, known or not. By its owner.
     @param grant Its EIP-712 struct hash.
     """
-    grant_words._revoke(grant_terms._id(msg.sender, grant))
+    id: bytes32 = keccak256(abi_encode(msg.sender, grant))
+    grant_words.words[id] |= grant_words.REVOKED
+    log grant_words.GrantRevoked(grant=id)
 
 
 @external
@@ -536,9 +537,7 @@ def revokeSigned(owner: address, grant: bytes32, signature: Bytes[grant_signatur
     @param grant Its EIP-712 struct hash.
     @param signature The owner's over Revoke(grant).
     """
-    digest: bytes32 = grant_signatures._digest(
-        grant_signatures._domain(), keccak256(abi_encode(REVOKE_TYPEHASH, grant))
-    )
+    digest: bytes32 = grant_signatures._digest(keccak256(abi_encode(REVOKE_TYPEHASH, grant)))
     grant_signatures._check_owner(owner, digest, signature)
     grant_words._revoke(grant_terms._id(owner, grant))
 
@@ -616,18 +615,32 @@ def _open(terms: grant_terms.Terms, hashed: bytes32, id: bytes32, r: bytes32, vs
     assert terms.parent == empty(bytes32), "a child is signed by its parent"
     grant_terms._check(terms)
     grant_signatures._check_key(
-        terms.owner, grant_signatures._digest(grant_signatures._domain(), hashed), r, vs
+        terms.owner, grant_signatures._digest(hashed), r, vs
     )
     grant_words._open(id, terms.owner, terms.times)
 
 
 @internal
 @view
-def _check_signed(key: address, hashed: bytes32, kind: bytes32, wanted: Spend, r: bytes32, vs: bytes32):
+def _check_spend(key: address, kind: bytes32, hashed: bytes32, wanted: Spend, r: bytes32, vs: bytes32):
+    # That the key signed it, for whoever submits it here.
     assert block.timestamp < wanted.deadline, "past its deadline"
     grant_signatures._check_key(
         key,
-        grant_signatures._digest(grant_signatures._domain(), keccak256(abi_encode(kind, hashed, wanted))),
+        grant_signatures._digest(
+            keccak256(
+                abi_encode(
+                    kind,
+                    hashed,
+                    wanted.payee,
+                    wanted.amount,
+                    wanted.reference,
+                    msg.sender if wanted.bound else NOBODY,
+                    wanted.nonce,
+                    wanted.deadline,
+                )
+            )
+        ),
         r,
         vs,
     )
@@ -646,10 +659,11 @@ def _spend_under(
 ):
     hashed: bytes32 = grant_terms._hash(terms)
     id: bytes32 = grant_terms._id(terms.owner, hashed)
-    self._check_signed(terms.key, hashed, kind, wanted, r, vs)
+    self._check_spend(terms.key, kind, hashed, wanted, r, vs)
     self._use_nonce(id, wanted.nonce)
     self._debit_parents(terms.parent, parents, wanted.payee, wanted.amount, proof)
-    self._check_payee(terms.payees, wanted.payee, proof)
+    if terms.payees != empty(bytes32) and terms.payees != convert(wanted.payee, bytes32):
+        grant_terms._check_tree(terms.payees, wanted.payee, proof)
     grant_words._debit(id, terms.owner, terms.amounts, terms.window, terms.times, wanted.amount)
     self._pay(id, terms.token, terms.owner, wanted.payee, receiver, wanted.amount, wanted.reference)
 
@@ -665,7 +679,8 @@ def _debit_parents(
     hashed: bytes32 = childOf
     for parent: grant_terms.Terms in parents:
         assert hashed == grant_terms._hash(parent), "another parent"
-        self._check_payee(parent.payees, payee, proof)
+        if parent.payees != empty(bytes32) and parent.payees != convert(payee, bytes32):
+            grant_terms._check_tree(parent.payees, payee, proof)
         grant_words._debit(
             grant_terms._id(parent.owner, hashed),
             parent.owner,
@@ -676,13 +691,6 @@ def _debit_parents(
         )
         hashed = parent.parent
     assert hashed == empty(bytes32), "a parent is missing"
-
-
-@internal
-@pure
-def _check_payee(payees: bytes32, payee: address, proof: DynArray[bytes32, grant_terms.PROOF_MAX]):
-    if payees != empty(bytes32) and payees != convert(payee, bytes32):
-        grant_terms._check_tree(payees, payee, proof)
 
 
 @internal
@@ -706,7 +714,8 @@ def _pay(
     reference: bytes32,
 ):
     # The payee is who the rules looked at, the receiver who gets the money: the same, or its escrow.
-    assert payee not in [empty(address), self, token], "money there is lost"
+    # (Tokens themselves refuse the zero address.)
+    assert payee != self and payee != token, "money there is lost"
     log Spent(grant=id, payee=payee, amount=amount, reference=reference)
     assert extcall IERC20(token).transferFrom(
         owner, receiver, amount, default_return_value=True

@@ -35,9 +35,9 @@ def _domain() -> bytes32:
 
 
 @internal
-@pure
-def _digest(domain: bytes32, hashed: bytes32) -> bytes32:
-    return keccak256(concat(b"\x19\x01", domain, hashed))
+@view
+def _digest(hashed: bytes32) -> bytes32:
+    return keccak256(concat(b"\x19\x01", self._domain(), hashed))
 
 
 @internal

@@ -50,13 +50,11 @@ def remaining(terms: grant_terms.Terms) -> (uint256, uint256, uint256, uint256):
     unit: uint256 = terms.window & grant_terms.HALF_MAX
     windowSeconds: uint256 = (terms.times >> grant_terms.SECONDS_SHIFT) & grant_terms.TIME_MAX
     if windowSeconds != 0:
-        ring: uint256 = 0
-        bucket: uint256 = 0
-        ring, bucket = grant_words._ring(word, windowSeconds)
-        used: uint256 = ring % grant_words.LANE_MAX
+        ring: uint256 = grant_words._ring(word, windowSeconds)
+        used: uint256 = (ring & grant_words.RING_MAX) % grant_words.LANE_MAX
         limit: uint256 = (terms.window >> grant_terms.HALF) // unit
         inside = (limit - used) * unit if limit > used else 0
-        releases = self._releases(ring, bucket, windowSeconds)
+        releases = self._releases(ring, windowSeconds)
     most: uint256 = (terms.amounts & grant_terms.HALF_MAX) // unit * unit
     return min(min(left, inside), most), left, inside, releases
 
@@ -100,11 +98,11 @@ def _left(word: uint256, amounts: uint256, window: uint256) -> uint256:
 
 @internal
 @view
-def _releases(ring: uint256, bucket: uint256, windowSeconds: uint256) -> uint256:
+def _releases(ring: uint256, windowSeconds: uint256) -> uint256:
     # The oldest bucket that counts, and when it counts no more.
     length: uint256 = (windowSeconds + grant_words.BUCKETS - 1) // grant_words.BUCKETS
     for age: uint256 in range(9):
         lane: uint256 = 8 - age
         if (ring >> (lane * grant_words.LANE_BITS)) & grant_words.LANE_MAX != 0:
-            return (bucket - lane + 1) * length + windowSeconds
+            return ((ring >> grant_words.BUCKET_SHIFT) - lane + 1) * length + windowSeconds
     return 0

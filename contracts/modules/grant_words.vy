@@ -35,7 +35,7 @@ event GrantRegistered:
 
 
 event GrantRevoked:
-    grant: indexed(bytes32)
+    grant: bytes32
 
 
 event GrantSucceeded:
@@ -50,24 +50,28 @@ standings: public(HashMap[address, uint256])
 
 @internal
 @view
-def _ring(word: uint256, windowSeconds: uint256) -> (uint256, uint256):
-    # The lanes that count now, with the current bucket in the lowest, and the number of that bucket.
+def _ring(word: uint256, windowSeconds: uint256) -> uint256:
+    # The lanes that count now, with the current bucket in the lowest, and the number of that bucket: a word in which
+    # nothing else is set.
     length: uint256 = unsafe_div(unsafe_add(windowSeconds, BUCKETS - 1), BUCKETS)
     bucket: uint256 = unsafe_div(block.timestamp, length)
     passed: uint256 = unsafe_mul(unsafe_sub(bucket, (word >> BUCKET_SHIFT) & BUCKET_MAX), LANE_BITS)
     counting: uint256 = unsafe_sub(bucket, unsafe_div(unsafe_sub(block.timestamp, windowSeconds), length))
     lanes: uint256 = unsafe_sub(ONE << unsafe_mul(unsafe_add(counting, 1), LANE_BITS), 1)
-    return ((word & RING_MAX) << passed) & lanes, bucket
+    return (((word & RING_MAX) << passed) & lanes) | (bucket << BUCKET_SHIFT)
 
 
 @internal
 def _debit(id: bytes32, owner: address, amounts: uint256, window: uint256, times: uint256, amount: uint256):
     # The last four as in grant_terms.Terms.
     word: uint256 = self.words[id]
-    assert word >> FLAGS_SHIFT == 0, "revoked"
-    assert word >> BUCKET_SHIFT != 0, "not registered"
+    # Neither zero nor with a flag above the number of its bucket.
+    if unsafe_sub(word >> BUCKET_SHIFT, 1) >= BUCKET_MAX:
+        assert word >> FLAGS_SHIFT == 0, "revoked"
+        raise "not registered"
     if self.standings[owner] != (times & grant_terms.TIME_MAX) << 1:
-        self._complain(owner)
+        assert self.standings[owner] & FROZEN == 0, "frozen"
+        raise "another epoch"
     assert block.timestamp >= times >> grant_terms.AFTER_SHIFT, "not valid yet"
     assert block.timestamp < (times >> grant_terms.UNTIL_SHIFT) & grant_terms.TIME_MAX, "expired"
     assert amount != 0, "nothing to spend"
@@ -84,21 +88,12 @@ def _debit(id: bytes32, owner: address, amounts: uint256, window: uint256, times
     if windowSeconds == 0:
         after |= ONE << BUCKET_SHIFT
     else:
-        ring: uint256 = 0
-        bucket: uint256 = 0
-        ring, bucket = self._ring(word, windowSeconds)
-        assert unsafe_add(ring % LANE_MAX, units) <= unsafe_div(
+        ring: uint256 = self._ring(word, windowSeconds)
+        assert unsafe_add((ring & RING_MAX) % LANE_MAX, units) <= unsafe_div(
             window >> grant_terms.HALF, unit
         ), "above the window's cap"
-        after |= unsafe_add(ring, units) | (bucket << BUCKET_SHIFT)
+        after |= unsafe_add(ring, units)
     self.words[id] = after
-
-
-@internal
-@view
-def _complain(owner: address):
-    assert self.standings[owner] & FROZEN == 0, "frozen"
-    raise "another epoch"
 
 
 @internal

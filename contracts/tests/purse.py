@@ -250,7 +250,7 @@ class Purse:
         return send(
             grant.key,
             self.allowance,
-            "spendAsChild",
+            "spendWithProof",
             grant_terms(grant),
             [grant_terms(one) for one in parents],
             payee or self.payee,
@@ -271,7 +271,7 @@ class Purse:
             self.allowance,
             "settle",
             grant_terms(grant),
-            (voucher.payee, voucher.total, voucher.executor, voucher.deadline),
+            (voucher.payee, voucher.total, voucher.executor != NOBODY, voucher.deadline),
             amount,
             b"\2" * 32,
             *(signed or self.voucher_signature(grant, voucher)),
@@ -303,7 +303,7 @@ def spend_values(wanted: GrantSpend) -> tuple[Any, ...]:
         wanted.payee,
         wanted.amount,
         wanted.reference,
-        wanted.executor,
+        wanted.executor != NOBODY,
         wanted.nonce,
         wanted.deadline,
     )

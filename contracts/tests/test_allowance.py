@@ -151,7 +151,7 @@ def test_a_signed_spend_may_be_the_first_and_then_never_again(purse: Purse) -> N
 def test_a_signed_spend_names_who_may_submit_it_and_until_when(purse: Purse) -> None:
     grant = purse.known()
     wanted = purse.wanted(USDC, executor=str(purse.relayer), deadline=now() + 10)
-    assert purse.relay(grant, wanted, sender=str(purse.stranger)).reason == "another executor"
+    assert purse.relay(grant, wanted, sender=str(purse.stranger)).reason == "not signed by the key"
     at(now() + 10)
     assert purse.relay(grant, wanted).reason == "past its deadline"
     at(now() - 1)
@@ -227,7 +227,7 @@ def test_a_stranger_settles_all_or_nothing(purse: Purse) -> None:
     bound = Voucher(
         payee=str(purse.payee), total=2 * USDC, deadline=now() + 10, executor=str(purse.relayer)
     )
-    assert purse.settle(grant, bound, USDC).reason == "another executor"
+    assert purse.settle(grant, bound, USDC).reason == "not signed by the key"
     assert purse.settle(grant, bound, USDC // 2, sender=str(purse.relayer)).ok
 
 
@@ -251,8 +251,8 @@ def test_a_childs_key_signs_too(purse: Purse) -> None:
     wanted = purse.wanted(USDC)
     signed = purse.spend_signature(child, wanted, purse.child_key)
     arguments = (grant_terms(child), [grant_terms(root)], spend_values(wanted), *signed)
-    assert send(purse.relayer, purse.allowance, "spendSignedAsChild", *arguments).ok
-    assert send(purse.relayer, purse.allowance, "spendSignedAsChild", *arguments).reason == "nonce used"
+    assert send(purse.relayer, purse.allowance, "spendSignedWithProof", *arguments).ok
+    assert send(purse.relayer, purse.allowance, "spendSignedWithProof", *arguments).reason == "nonce used"
     assert purse.relay(child, wanted, signed=signed).reason == "a child spends with its parents"
 
 
