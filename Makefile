@@ -6,7 +6,7 @@ PYTEST := $(BIN)/pytest
 SOURCES := conftest.py src tests $(wildcard contracts scripts examples bench torture)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-slow coverage check format bench torture docs contracts sync spec lock clean
+.PHONY: help setup demo dev test test-slow coverage check format bench torture docs contracts gas sync spec lock clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -73,6 +73,10 @@ docs: $(VENV)/.dev  ## run every snippet of README and docs
 
 contracts: $(VENV)/.dev  ## compile contracts/*.vy into the committed artifacts
 	@$(BIN)/python scripts/build_contracts.py
+
+gas: $(VENV)/.dev  ## measure the contracts' gas against contracts/gas.json and print it beside the peers'
+	@$(PYTEST) -q contracts/tests/test_gas.py
+	@$(BIN)/python scripts/show_gas.py
 
 sync: $(VENV)/.dev  ## write the sync twins from the async sources
 	@$(BIN)/python scripts/generate_sync.py

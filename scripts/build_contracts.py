@@ -21,7 +21,7 @@ TARGET = ROOT / "src" / "valetkey" / "chains" / "evm" / "artifacts"
 
 COMPILER = "0.4.3"
 EVM_VERSION = "cancun"
-CONTRACTS = ("Escrow", "Score", "TestUSDC")
+CONTRACTS = ("Escrow", "Score", "SessionAllowance", "TestUSDC")
 # Functions that a contract answers in its __default__: they are part of its ABI, but not of its own source.
 ANSWERED_BY_DEFAULT = {"TestUSDC": "interfaces/SplitSignatures.vyi"}
 
@@ -34,6 +34,10 @@ RESULTS: dict[str, dict[str, tuple[str, ...]]] = {
             *("disputeWindow", "abandonmentGrace", "deliveredAt", "proofHash", "criteriaHash"),
         ),
         "getResolution": ("outcome", "buyerPercent", "sellerPercent"),
+    },
+    "SessionAllowance": {
+        "namesOf": ("hash", "id"),
+        "remaining": ("spendable", "left", "windowLeft", "windowReleasesAt"),
     },
     "Score": {"getAgentStats": ("score", "jobs", "disputesLost", "abandoned", "maxJobValue")},
 }

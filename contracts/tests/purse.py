@@ -21,7 +21,7 @@ from contracts.tests.world import (
     now,
     send,
 )
-from valetkey.core.grant import NOBODY, Grant, enforced
+from valetkey.core.grant import NOBODY, NOTHING, Grant, enforced
 from valetkey.core.money import Asset
 from valetkey.crypto.keys import PrivateKey, keccak256
 from valetkey.crypto.signatures import sign_digest
@@ -190,16 +190,18 @@ class Purse:
         proof: Sequence[bytes] = (),
         reference: bytes = b"\1" * 32,
     ) -> Outcome:
-        """By the key itself."""
+        """By the key itself; with a proof when there is a tree."""
+        has_tree = grant.payee is None and grant.payees != NOTHING
         return send(
             sender or grant.key,
             self.allowance,
-            "spend",
+            "spendWithProof" if has_tree else "spend",
             grant_terms(grant),
+            *([[]] if has_tree else []),
             payee or self.payee,
             amount,
             reference,
-            *([list(proof)] if proof else []),
+            *([list(proof)] if has_tree else []),
         )
 
     def spend_first(self, grant: Grant, amount: int, by: PrivateKey | None = None) -> Outcome:
@@ -237,8 +239,9 @@ class Purse:
         return send(
             sender or self.relayer,
             self.allowance,
-            "spendSigned",
+            "spendSignedWithProof" if proof else "spendSigned",
             grant_terms(grant),
+            *([[]] if proof else []),
             spend_values(wanted),
             *(signed or self.spend_signature(grant, wanted)),
             *([list(proof)] if proof else []),

@@ -16,6 +16,7 @@ from boa.util.abi import Address
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
+from contracts.tests import allowance_cases
 from contracts.tests.world import (
     BUYER_REFUND,
     CONTRACTS,
@@ -36,6 +37,7 @@ from valetkey.crypto.keys import keccak256
 SNAPSHOT = CONTRACTS / "gas.json"
 PAGE = CONTRACTS.parent / "docs" / "reference" / "contracts.md"
 TOLERANCE_PERCENT = 2
+PLENTY = 4_000_000
 WRITING = os.environ.get("VALETKEY_GAS") == "write"
 
 AMOUNT = 1_020_000
@@ -198,10 +200,10 @@ def attempt(step: Step, gas: int) -> Outcome:
 def measure(step: Step) -> Cost:
     """What the step costs once everything before it is history."""
     boa.env.evm.vm.state.lock_changes()
-    outcome = attempt(step, 1_000_000)
+    outcome = attempt(step, PLENTY)
     assert outcome.ok, outcome.reason
     execution = outcome.gas_used
-    too_little, enough = execution - 1, 1_000_000
+    too_little, enough = execution - 1, PLENTY
     while enough - too_little > 1:
         middle = (too_little + enough) // 2
         too_little, enough = (too_little, middle) if attempt(step, middle).ok else (middle, enough)
@@ -241,6 +243,11 @@ def measured() -> Costs:
     for name, case in CASES.items():
         with boa.swap_env(boa.Env()):
             costs[name] = asdict(measure(case(Market())))
+    for name, of_purse in allowance_cases.CASES.items():
+        with boa.swap_env(boa.Env()):
+            found = asdict(measure(of_purse(allowance_cases.Daily())))
+        share = allowance_cases.MANY if "_100_each" in name else 1
+        costs[name] = {field: -(-gas // share) for field, gas in found.items()}
     if WRITING:
         page = PAGE.read_text(encoding="utf-8")
         PAGE.write_text(page.replace(shown_table(), table(costs)), encoding="utf-8")
@@ -291,3 +298,8 @@ def test_what_a_hook_gets_is_enough_for_our_score(snapshot: Costs) -> None:
     found = re.search(r"^HOOK_GAS: constant\(uint256\) = ([0-9_]+)$", source, re.MULTILINE)
     assert found is not None
     assert dearest * 150 <= int(found[1]) * 100 <= dearest * 170
+
+
+@pytest.mark.parametrize("name", sorted(allowance_cases.MOST))
+def test_a_session_allowance_is_cheaper_than_its_peers(snapshot: Costs, name: str) -> None:
+    assert snapshot[name]["used"] <= allowance_cases.MOST[name]

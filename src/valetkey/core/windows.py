@@ -113,7 +113,7 @@ def carried(window: Window, spent: int, known: tuple[tuple[Window, Ring], ...], 
         return added(window, EMPTY, spent, now, now)
     old, before = source
     counting = tuple((bucket, units) for bucket, units in before if now < old.counts_until(bucket))
-    if old.seconds == window.seconds:
+    if (old.seconds, old.bucket_seconds) == (window.seconds, window.bucket_seconds):
         return counting
     ring: Ring = EMPTY
     for bucket, units in counting:

@@ -40,6 +40,7 @@ RULES: list[tuple[dict[str, Any], dict[str, Any], str, Wider]] = [
     ({"per_spend": None}, {"per_spend": 0}, "per_spend", Wider.A),
     ({"approval_above": 0}, {"approval_above": None}, "approval_above", Wider.B),
     ({"approval_above": 5}, {"approval_above": 4}, "approval_above", Wider.A),
+    ({"unit": 100}, {"unit": 10}, "unit", Wider.B),
     ({"spends_max": 0}, {"spends_max": 1}, "spends_max", Wider.B),
     ({"expires_at": 6_000}, {"expires_at": 5_999}, "expires_at", Wider.A),
     ({"not_before": 10}, {"not_before": 9}, "not_before", Wider.B),
