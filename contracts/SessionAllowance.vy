@@ -8,9 +8,9 @@
         each session key: how much in all, at once and in any window of time, whom to pay and until when. The key
         then pays straight out of the owner's balance, itself or through whoever submits what it signed. Nobody owns
         this contract, nothing in it can be changed, and it never holds money.
-@dev Order of this file: types, events, registering, spending, vouchers, children, escrows, ending, internal
+@dev Order of this file: types, events, registering, spending, vouchers, spending with proof, escrows, internal
      functions. In modules/: what a grant is (grant_terms), who signed it (grant_signatures), what was spent from it
-     (grant_words), what anyone may ask (grant_views).
+     (grant_words), how it ends (grant_endings), what anyone may ask (grant_views).
      In every function all that is written is written before the token is called, which is the last thing that
      happens: a token that calls back finds nothing half done, and needs no lock.
      Nothing depends on the contract's own address or on immutables, so that a development chain may place the code
@@ -18,14 +18,16 @@
 """
 from ethereum.ercs import IERC20
 
+from modules import grant_endings
 from modules import grant_signatures
 from modules import grant_terms
 from modules import grant_views
 from modules import grant_words
 
 initializes: grant_words
+initializes: grant_endings[grant_words := grant_words]
 initializes: grant_views[grant_words := grant_words]
-exports: (grant_words.words, grant_words.standings, grant_views.__interface__)
+exports: (grant_words.words, grant_words.standings, grant_endings.__interface__, grant_views.__interface__)
 
 BATCH_MAX: constant(uint256) = 128
 # Generations below the grant that the owner signed.
@@ -43,7 +45,6 @@ ESCROW_TYPEHASH: constant(bytes32) = keccak256(
 VOUCHER_TYPEHASH: constant(bytes32) = keccak256(
     "Voucher(bytes32 grant,address payee,uint256 total,address executor,uint256 deadline)"
 )
-REVOKE_TYPEHASH: constant(bytes32) = keccak256("Revoke(bytes32 grant)")
 
 
 struct Spend:
@@ -87,19 +88,6 @@ event Spent:
 event NonceCancelled:
     grant: indexed(bytes32)
     nonce: uint256
-
-
-event AllRevoked:
-    owner: indexed(address)
-    epoch: uint256
-
-
-event Frozen:
-    owner: indexed(address)
-
-
-event Thawed:
-    owner: indexed(address)
 
 
 # Which nonces of signed spends are used, 256 in a word, by the hash of the grant's id and the word's number.
@@ -515,81 +503,7 @@ def fundEscrow(
     self._spend_under(terms, parents, ESCROW_TYPEHASH, wanted, r, vs, proof, msg.sender)
 
 
-# Ending
-
-
-@external
-def revoke(grant: bytes32):
-    """
-    @notice Ends a grant for ever, known or not. By its owner.
-    @param grant Its EIP-712 struct hash.
-    """
-    id: bytes32 = keccak256(abi_encode(msg.sender, grant))
-    grant_words.words[id] |= grant_words.REVOKED
-    log grant_words.GrantRevoked(grant=id)
-
-
-@external
-def revokeSigned(owner: address, grant: bytes32, signature: Bytes[grant_signatures.SIGNATURE_BYTES_MAX]):
-    """
-    @notice Ends a grant for ever, known or not. By anyone, with what its owner signed when it made the grant.
-    @param owner Whose grant it is.
-    @param grant Its EIP-712 struct hash.
-    @param signature The owner's over Revoke(grant).
-    """
-    digest: bytes32 = grant_signatures._digest(keccak256(abi_encode(REVOKE_TYPEHASH, grant)))
-    grant_signatures._check_owner(owner, digest, signature)
-    grant_words._revoke(grant_terms._id(owner, grant))
-
-
-@external
-def renounce(terms: grant_terms.Terms):
-    """
-    @notice Ends a grant for ever, known or not. By its key.
-    @param terms Of the grant.
-    """
-    assert msg.sender == terms.key, "not the session key"
-    grant_words._revoke(grant_terms._id(terms.owner, grant_terms._hash(terms)))
-
-
-@external
-def revokeChild(terms: grant_terms.Terms, parent: grant_terms.Terms):
-    """
-    @notice Ends a child grant for ever, known or not. By its parent's key.
-    @param terms Of the child.
-    @param parent The grant that it names.
-    """
-    assert msg.sender == parent.key, "not the parent's session key"
-    assert terms.parent == grant_terms._hash(parent) and terms.owner == parent.owner, "another parent"
-    grant_words._revoke(grant_terms._id(terms.owner, grant_terms._hash(terms)))
-
-
-@external
-def revokeAll():
-    """
-    @notice Ends all grants of the caller that name the current epoch. A freeze stays.
-    """
-    standing: uint256 = grant_words.standings[msg.sender] + 2
-    grant_words.standings[msg.sender] = standing
-    log AllRevoked(owner=msg.sender, epoch=standing >> 1)
-
-
-@external
-def freeze():
-    """
-    @notice Stops all grants of the caller until thaw.
-    """
-    grant_words.standings[msg.sender] |= grant_words.FROZEN
-    log Frozen(owner=msg.sender)
-
-
-@external
-def thaw():
-    """
-    @notice Lets the caller's grants go on.
-    """
-    grant_words.standings[msg.sender] &= ~grant_words.FROZEN
-    log Thawed(owner=msg.sender)
+# What was signed before
 
 
 @external

@@ -1,4 +1,4 @@
-"""Calls of SessionAllowance whose gas is measured: every rule on, a random salt and reference, a payee with a history."""
+"""Calls of SessionAllowance whose gas is measured: every rule on, random salt and reference, a payee with a history."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,10 +1,11 @@
-"""One deployed world per process; every test starts from it and leaves it as it was."""
+"""One deployed world, and one purse, per process; every test starts from it and leaves it as it was."""
 
 from collections.abc import Iterator
 
 import boa
 import pytest
 
+from contracts.tests.purse import Purse
 from contracts.tests.world import START, World, at
 
 
@@ -18,3 +19,15 @@ def world(deployed: World) -> Iterator[World]:
     with boa.env.anchor():
         at(START)
         yield deployed
+
+
+@pytest.fixture(scope="session")
+def made_purse() -> Purse:
+    return Purse()
+
+
+@pytest.fixture
+def purse(made_purse: Purse) -> Iterator[Purse]:
+    with boa.env.anchor():
+        at(START)
+        yield made_purse

@@ -132,9 +132,7 @@ class Purse:
     # What is sent
 
     def register(self, grant: Grant, by: PrivateKey | None = None) -> Outcome:
-        return send(
-            self.stranger, self.allowance, "register", grant_terms(grant), self.signature(grant, by)
-        )
+        return send(self.stranger, self.allowance, "register", grant_terms(grant), self.signature(grant, by))
 
     def known(self, **changes: Any) -> Grant:
         """A grant that is registered."""

@@ -1,6 +1,5 @@
 """SessionAllowance in its daily business: grants, spends by key and by signature, batches, vouchers, children, ends."""
 
-from collections.abc import Iterator
 
 import boa
 import pytest
@@ -22,18 +21,6 @@ from valetkey.wire.grants import (
     grant_terms,
     struct_hash,
 )
-
-
-@pytest.fixture(scope="module")
-def made() -> Purse:
-    return Purse()
-
-
-@pytest.fixture
-def purse(made: Purse) -> Iterator[Purse]:
-    with boa.env.anchor():
-        at(START)
-        yield made
 
 
 def test_a_grant_is_named_as_wallets_name_it(purse: Purse) -> None:
@@ -224,9 +211,7 @@ def test_a_stranger_settles_all_or_nothing(purse: Purse) -> None:
     assert purse.settle(grant, voucher, USDC).reason == "past its deadline"
     at(now() - 1)
     assert purse.settle(grant, voucher, USDC, sender=str(purse.stranger)).ok
-    bound = Voucher(
-        payee=str(purse.payee), total=2 * USDC, deadline=now() + 10, executor=str(purse.relayer)
-    )
+    bound = Voucher(payee=str(purse.payee), total=2 * USDC, deadline=now() + 10, executor=str(purse.relayer))
     assert purse.settle(grant, bound, USDC).reason == "not signed by the key"
     assert purse.settle(grant, bound, USDC // 2, sender=str(purse.relayer)).ok
 
@@ -352,10 +337,10 @@ def test_a_delegated_account_signs_with_its_key(purse: Purse) -> None:
     grant = purse.grant()
     boa.env.set_code(purse.owner.address, boa.env.get_code(purse.puppet.address))
     assert purse.register(grant).ok
-    signed = sign_digest(purse.owner, purse.domain.digest(struct_hash("Revoke", {"grant": grant_hash(grant)})))
-    assert send(
-        purse.stranger, purse.allowance, "revokeSigned", grant.owner, grant_hash(grant), signed
-    ).ok
+    signed = sign_digest(
+        purse.owner, purse.domain.digest(struct_hash("Revoke", {"grant": grant_hash(grant)}))
+    )
+    assert send(purse.stranger, purse.allowance, "revokeSigned", grant.owner, grant_hash(grant), signed).ok
 
 
 def test_units_fit_the_word(purse: Purse) -> None:

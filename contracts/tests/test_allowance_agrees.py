@@ -98,7 +98,9 @@ class Sequence:
             # As its maker means it: in nothing wider.
             rules |= {name: min(rules[name], getattr(above.grant, name)) for name in ("cap", "per_spend")}
             rules["valid_after"] = max(rules["valid_after"], above.grant.valid_after)
-            rules["valid_until"] = max(min(rules["valid_until"], above.grant.valid_until), rules["valid_after"] + 1)
+            rules["valid_until"] = max(
+                min(rules["valid_until"], above.grant.valid_until), rules["valid_after"] + 1
+            )
             rules["payees"] = above.grant.payees
         child = self.purse.child_grant(above.grant, key=self._key(), **rules)
         wanted = Narrowing(
@@ -156,9 +158,7 @@ class Sequence:
             rules["window_cap"] = 0
         elif not rules["window_cap"]:
             rules["window_cap"] = node.grant.window_cap
-        new = self.purse.grant(
-            key=self._key(), epoch=self.epoch, predecessor=grant_hash(node.grant), **rules
-        )
+        new = self.purse.grant(key=self._key(), epoch=self.epoch, predecessor=grant_hash(node.grant), **rules)
         outcome = self.purse.succeed(new, node.grant)
         # A revoked one may be succeeded on the chain, to count what it spent; core makes a new session then.
         allowed = node.parent is None and node.session.successor_id is None
@@ -168,7 +168,14 @@ class Sequence:
         self.seen["rotate"] += 1
         alive = replace(node.session, revoked_at=None)
         made = rotate(
-            alive, f"s{len(self.nodes)}", self.purse.policy(new), 0, now(), carry=True, tree_sessions=1, rotated=0
+            alive,
+            f"s{len(self.nodes)}",
+            self.purse.policy(new),
+            0,
+            now(),
+            carry=True,
+            tree_sessions=1,
+            rotated=0,
         )
         assert not isinstance(made, Refused)
         successor, ended = made
@@ -259,9 +266,7 @@ class Sequence:
 
 def enforced_now(node: Node) -> Policy:
     """The policy that its grant says, also after it was rotated: narrowing looks at what was signed."""
-    return replace(
-        node.session.policy, not_before=node.grant.valid_after, expires_at=node.grant.valid_until
-    )
+    return replace(node.session.policy, not_before=node.grant.valid_after, expires_at=node.grant.valid_until)
 
 
 @pytest.fixture(scope="module")
@@ -288,10 +293,12 @@ def test_CHAIN_AGREES_WITH_CORE(purse: Purse) -> None:
     seen = play(purse, range(SEQUENCES))
     print(f"seed {SEED}: {dict(seen)}")
     # Every kind of answer was among them.
-    assert {"spend", "child", "child refused", "revoke", "rotate", "freeze", "revokeAll", *REASONS} <= set(seen)
+    assert {"spend", "child", "child refused", "revoke", "rotate", "freeze", "revokeAll", *REASONS} <= set(
+        seen
+    )
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7_200)
 def test_CHAIN_AGREES_WITH_CORE_in_twenty_thousand_sequences(purse: Purse) -> None:
     print(f"seed {SEED}: {dict(play(purse, range(SEQUENCES, SEQUENCES + SLOW_SEQUENCES)))}")
-

@@ -29,8 +29,9 @@ Value = int | bool | str | frozenset[str] | frozenset[int] | None
 class Difference:
     """A rule that two policies do not have alike.
 
-    rule: as refusals name it: `budget`, `per_spend`, `unit`, `window:3600`, `approval_above`, `spends_max`, `expires_at`,
-    `not_before`, `allowed_services` and so on, `refunds_restore`; `currency` when one of them has no limits for it.
+    rule: as refusals name it: `budget`, `per_spend`, `unit`, `window:3600`, `approval_above`, `spends_max`,
+    `expires_at`, `not_before`, `allowed_services` and so on, `refunds_restore`; `currency` when one of them has no
+    limits for it.
     currency: whose amounts it is about, None for a rule about none.
     wider: A or B, or NEITHER when each allows what the other does not.
     a, b: what each says. Amounts are base units of the currency, times unix seconds; None = unlimited, every one. Of

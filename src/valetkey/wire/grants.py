@@ -1,6 +1,6 @@
 """EIP-712 of SessionAllowance: what owners and session keys sign, how a grant is named, and trees of payees.
 
-Source: EIP-712, and contracts/modules/grant_terms.vy, grant_signatures.vy and SessionAllowance.vy, whose types these are.
+Source: EIP-712, EIP-2098, and contracts/SessionAllowance.vy with its modules, whose types these are.
 """
 
 from collections.abc import Mapping, Sequence
