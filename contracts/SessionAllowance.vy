@@ -8,9 +8,10 @@
         each session key: how much in all, at once and in any window of time, whom to pay and until when. The key
         then pays straight out of the owner's balance, itself or through whoever submits what it signed. Nobody owns
         this contract, nothing in it can be changed, and it never holds money.
-@dev Order of this file: types, events, registering, spending, vouchers, spending with proof, escrows, internal
-     functions. In modules/: what a grant is (grant_terms), who signed it (grant_signatures), what was spent from it
-     (grant_words), how it ends (grant_endings), what anyone may ask (grant_views).
+@dev Order of this file: types, events, spending, vouchers, spending with proof, escrows, internal functions. In
+     modules/: what a grant is (grant_terms), who signed it (grant_signatures), how it becomes known
+     (grant_registering), what was spent from it (grant_words), which signatures are used (grant_nonces), how it ends
+     (grant_endings), what anyone may ask (grant_views).
      In every function all that is written is written before the token is called, which is the last thing that
      happens: a token that calls back finds nothing half done, and needs no lock.
      Nothing depends on the contract's own address or on immutables, so that a development chain may place the code
@@ -19,21 +20,30 @@
 from ethereum.ercs import IERC20
 
 from modules import grant_endings
+from modules import grant_nonces
+from modules import grant_registering
 from modules import grant_signatures
 from modules import grant_terms
 from modules import grant_views
 from modules import grant_words
 
 initializes: grant_words
+initializes: grant_nonces
+initializes: grant_registering[grant_words := grant_words]
 initializes: grant_endings[grant_words := grant_words]
 initializes: grant_views[grant_words := grant_words]
-exports: (grant_words.words, grant_words.standings, grant_endings.__interface__, grant_views.__interface__)
+exports: (
+    grant_words.words,
+    grant_words.standings,
+    grant_nonces.__interface__,
+    grant_registering.__interface__,
+    grant_endings.__interface__,
+    grant_views.__interface__,
+)
 
 BATCH_MAX: constant(uint256) = 128
 # Generations below the grant that the owner signed.
 DEPTH_MAX: constant(uint256) = 2
-# The nonce of a signed spend that makes its grant known, which happens once: it needs no other.
-FIRST: constant(uint256) = max_value(uint256)
 NOBODY: constant(address) = 0x0000000000000000000000000000000000000000
 
 SPEND_TYPEHASH: constant(bytes32) = keccak256(
@@ -85,13 +95,6 @@ event Spent:
     reference: bytes32
 
 
-event NonceCancelled:
-    grant: indexed(bytes32)
-    nonce: uint256
-
-
-# Which nonces of signed spends are used, 256 in a word, by the hash of the grant's id and the word's number.
-nonces: HashMap[bytes32, uint256]
 # Of each grant, by its id, and each payee: how much of its vouchers was paid.
 settled: public(HashMap[bytes32, HashMap[address, uint256]])
 
@@ -102,92 +105,6 @@ def __init__():
     @notice Nothing to set.
     """
     pass
-
-
-# Registering
-
-
-@external
-def register(terms: grant_terms.Terms, signature: Bytes[grant_signatures.SIGNATURE_BYTES_MAX]):
-    """
-    @notice Makes a grant known. By anyone; of a known one it changes nothing.
-    @param terms What the owner signed. Not revoked, without a predecessor.
-    @param signature The owner's: 65 bytes of its key, or what its contract accepts (ERC-1271).
-    """
-    known: grant_terms.Terms = terms
-    hashed: bytes32 = grant_terms._hash(known)
-    id: bytes32 = grant_terms._id(known.owner, hashed)
-    if grant_words._is_known(id):
-        return
-    assert known.predecessor == empty(bytes32), "show its predecessor"
-    assert known.parent == empty(bytes32), "a child is signed by its parent"
-    grant_terms._check(known)
-    grant_signatures._check_owner(
-        known.owner, grant_signatures._digest(hashed), signature
-    )
-    grant_words._open(id, known.owner, known.times)
-
-
-@external
-def registerSuccessor(
-    terms: grant_terms.Terms,
-    predecessor: grant_terms.Terms,
-    signature: Bytes[grant_signatures.SIGNATURE_BYTES_MAX],
-):
-    """
-    @notice Makes a grant known that takes the place of another one: the other one is revoked from here on, and what
-            was spent from it counts here. By anyone; of a known one it changes nothing.
-    @param terms What the owner signed. Not revoked.
-    @param predecessor The grant that it names: of the same owner, token, unit and window length, not succeeded by
-           another one.
-    @param signature The owner's; see register.
-    """
-    known: grant_terms.Terms = terms
-    hashed: bytes32 = grant_terms._hash(known)
-    id: bytes32 = grant_terms._id(known.owner, hashed)
-    if grant_words._is_known(id):
-        return
-    old: grant_terms.Terms = predecessor
-    before: bytes32 = grant_terms._hash(old)
-    assert known.predecessor == before, "another predecessor"
-    assert known.parent == empty(bytes32) and old.parent == empty(bytes32), "children are not succeeded"
-    assert old.owner == known.owner and old.token == known.token, "another owner or token"
-    assert old.window & grant_terms.HALF_MAX == known.window & grant_terms.HALF_MAX, "another unit"
-    assert (
-        (old.times >> grant_terms.SECONDS_SHIFT) & grant_terms.TIME_MAX
-        == (known.times >> grant_terms.SECONDS_SHIFT) & grant_terms.TIME_MAX
-    ), "another window length"
-    grant_terms._check(known)
-    grant_signatures._check_owner(
-        known.owner, grant_signatures._digest(hashed), signature
-    )
-    grant_words._open(id, known.owner, known.times)
-    grant_words._succeed(id, grant_terms._id(known.owner, before))
-
-
-@external
-def registerChild(terms: grant_terms.Terms, parent: grant_terms.Terms, r: bytes32, vs: bytes32):
-    """
-    @notice Makes a grant known that another grant's key signed; it spends out of that one too. By anyone; of a known
-            one it changes nothing.
-    @param terms What the parent's key signed. Not revoked, in nothing wider than its parent.
-    @param parent The grant that it names.
-    @param r The signature of the parent's key, and
-    @param vs its second half (EIP-2098).
-    """
-    known: grant_terms.Terms = terms
-    hashed: bytes32 = grant_terms._hash(known)
-    id: bytes32 = grant_terms._id(known.owner, hashed)
-    if grant_words._is_known(id):
-        return
-    above: grant_terms.Terms = parent
-    assert known.parent == grant_terms._hash(above), "another parent"
-    grant_terms._check(known)
-    grant_terms._check_child(known, above)
-    grant_signatures._check_key(
-        above.key, grant_signatures._digest(hashed), r, vs
-    )
-    grant_words._open(id, known.owner, known.times)
 
 
 # Spending
@@ -239,7 +156,7 @@ def spendFirst(
     assert msg.sender == known.key, "not the session key"
     hashed: bytes32 = grant_terms._hash(known)
     id: bytes32 = grant_terms._id(known.owner, hashed)
-    self._open(known, hashed, id, r, vs)
+    grant_registering._open(known, hashed, id, r, vs)
     assert known.payees == empty(bytes32) or known.payees == convert(payee, bytes32), "payee not allowed"
     grant_words._debit(id, known.owner, known.amounts, known.window, known.times, amount)
     self._pay(id, known.token, known.owner, payee, payee, amount, reference)
@@ -266,7 +183,7 @@ def spendSigned(
     hashed: bytes32 = grant_terms._hash(known)
     id: bytes32 = grant_terms._id(known.owner, hashed)
     self._check_spend(known.key, SPEND_TYPEHASH, hashed, asked, r, vs)
-    self._use_nonce(id, asked.nonce)
+    grant_nonces._use(id, asked.nonce)
     assert known.payees == empty(bytes32) or known.payees == convert(asked.payee, bytes32), "payee not allowed"
     grant_words._debit(id, known.owner, known.amounts, known.window, known.times, asked.amount)
     self._pay(id, known.token, known.owner, asked.payee, asked.payee, asked.amount, asked.reference)
@@ -293,10 +210,10 @@ def spendSignedFirst(
     """
     known: grant_terms.Terms = terms
     asked: Spend = wanted
-    assert asked.nonce == FIRST, "not a first spend"
+    assert asked.nonce == grant_nonces.FIRST, "not a first spend"
     hashed: bytes32 = grant_terms._hash(known)
     id: bytes32 = grant_terms._id(known.owner, hashed)
-    self._open(known, hashed, id, ownerR, ownerVs)
+    grant_registering._open(known, hashed, id, ownerR, ownerVs)
     self._check_spend(known.key, SPEND_TYPEHASH, hashed, asked, r, vs)
     assert known.payees == empty(bytes32) or known.payees == convert(asked.payee, bytes32), "payee not allowed"
     grant_words._debit(id, known.owner, known.amounts, known.window, known.times, asked.amount)
@@ -349,22 +266,9 @@ def spendMany(
             one.r,
             one.vs,
         )
-        self._use_nonce(id, one.nonce)
+        grant_nonces._use(id, one.nonce)
         grant_words._debit(id, known.owner, known.amounts, known.window, known.times, one.amount)
         self._pay(id, known.token, known.owner, payee, payee, one.amount, one.reference)
-
-
-@external
-def cancel(terms: grant_terms.Terms, nonce: uint256):
-    """
-    @notice Uses up a nonce, so that what was signed with it cannot be paid any more. By the key or the owner.
-    @param terms Of the grant.
-    @param nonce Not used.
-    """
-    assert msg.sender in [terms.key, terms.owner], "neither key nor owner"
-    id: bytes32 = grant_terms._id(terms.owner, grant_terms._hash(terms))
-    self._use_nonce(id, nonce)
-    log NonceCancelled(grant=id, nonce=nonce)
 
 
 # Vouchers
@@ -503,35 +407,7 @@ def fundEscrow(
     self._spend_under(terms, parents, ESCROW_TYPEHASH, wanted, r, vs, proof, msg.sender)
 
 
-# What was signed before
-
-
-@external
-@view
-def isNonceUsed(id: bytes32, nonce: uint256) -> bool:
-    """
-    @notice Whether a signed spend of a grant with this nonce cannot be paid any more.
-    @param id The grant's id; see namesOf.
-    @param nonce Any but FIRST.
-    @return True once it was paid or cancelled.
-    """
-    return (self.nonces[keccak256(abi_encode(id, nonce >> 8))] >> (nonce & 255)) & 1 == 1
-
-
 # Internal functions
-
-
-@internal
-def _open(terms: grant_terms.Terms, hashed: bytes32, id: bytes32, r: bytes32, vs: bytes32):
-    # The owner's signature is only worth something once: a known grant keeps what was spent.
-    assert not grant_words._is_known(id), "known already"
-    assert terms.predecessor == empty(bytes32), "show its predecessor"
-    assert terms.parent == empty(bytes32), "a child is signed by its parent"
-    grant_terms._check(terms)
-    grant_signatures._check_key(
-        terms.owner, grant_signatures._digest(hashed), r, vs
-    )
-    grant_words._open(id, terms.owner, terms.times)
 
 
 @internal
@@ -574,7 +450,7 @@ def _spend_under(
     hashed: bytes32 = grant_terms._hash(terms)
     id: bytes32 = grant_terms._id(terms.owner, hashed)
     self._check_spend(terms.key, kind, hashed, wanted, r, vs)
-    self._use_nonce(id, wanted.nonce)
+    grant_nonces._use(id, wanted.nonce)
     self._debit_parents(terms.parent, parents, wanted.payee, wanted.amount, proof)
     if terms.payees != empty(bytes32) and terms.payees != convert(wanted.payee, bytes32):
         grant_terms._check_tree(terms.payees, wanted.payee, proof)
@@ -605,16 +481,6 @@ def _debit_parents(
         )
         hashed = parent.parent
     assert hashed == empty(bytes32), "a parent is missing"
-
-
-@internal
-def _use_nonce(id: bytes32, nonce: uint256):
-    assert nonce != FIRST, "only a first spend"
-    name: bytes32 = keccak256(abi_encode(id, nonce >> 8))
-    word: uint256 = self.nonces[name]
-    bit: uint256 = grant_words.ONE << (nonce & 255)
-    assert word & bit == 0, "nonce used"
-    self.nonces[name] = word | bit
 
 
 @internal

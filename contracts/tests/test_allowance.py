@@ -1,6 +1,5 @@
 """SessionAllowance in its daily business: grants, spends by key and by signature, batches, vouchers, children, ends."""
 
-
 import boa
 import pytest
 
