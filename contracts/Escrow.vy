@@ -10,7 +10,7 @@
         resolver decides disputes. 2 % of the price go to the treasury at creation and are not refunded.
 @dev Order of this file: constants, events, constructor, actions of the parties, of the resolver, internal functions.
      In modules/: the statuses and how a record is stored (records), what anyone may ask about it (views), keys that
-     deliver for a seller (delivery_keys), how a token is moved (payments), how the score hears of an ending
+     deliver for a seller (delivery_keys), keys that buy for an owner (session_buyers), how a token is moved (payments), how the score hears of an ending
      (score_hook), what the owner may set (settings).
      Every external function of an instance is under one reentrancy lock (pragma nonreentrancy), views included, so
      that nobody can read a half-made state from inside a token's callback; and in each of them effects precede calls
@@ -19,18 +19,21 @@
      address or on immutables, so that a development chain may place the code at any address.
 """
 from modules import delivery_keys
+from modules import grant_terms
 from modules import payments
 from modules import records
 from modules import score_hook
+from modules import session_buyers
 from modules import settings
 from modules import views
 
 initializes: settings
 initializes: records
 initializes: delivery_keys
+initializes: session_buyers
 initializes: score_hook[settings := settings]
 initializes: views[records := records]
-exports: (settings.__interface__, delivery_keys.__interface__, views.__interface__)
+exports: (settings.__interface__, delivery_keys.__interface__, session_buyers.sessionKeys, views.__interface__)
 
 PLATFORM_FEE_BPS: public(constant(uint256)) = 200
 BPS: constant(uint256) = 10_000
@@ -152,51 +155,79 @@ def createEscrow(
     @param abandonmentGrace 3600 to 2592000 seconds after the deadline; 0 means 172800.
     @param criteriaHash What was agreed; kept as it is.
     """
-    assert not settings.paused, "paused"
-    assert settings.supportedTokens[token], "token not supported"
-    assert records._progress(escrowId).status == records.UNUSED, "escrow id used"
-    assert seller not in [empty(address), msg.sender, self, token], "bad seller"
-    assert deadline > block.timestamp, "deadline passed"
-    assert deadline <= block.timestamp + DEADLINE_AHEAD_MAX, "deadline too far"
-    window: uint256 = self._setting(
-        disputeWindow, DISPUTE_WINDOW_DEFAULT, DISPUTE_WINDOW_MIN, DISPUTE_WINDOW_MAX
+    fee: uint256 = self._open(
+        escrowId, msg.sender, seller, amount, token, deadline, disputeWindow, abandonmentGrace, criteriaHash
     )
-    grace: uint256 = self._setting(
-        abandonmentGrace, ABANDONMENT_GRACE_DEFAULT, ABANDONMENT_GRACE_MIN, ABANDONMENT_GRACE_MAX
-    )
-    # What the lanes of the record hold (see modules/records). The product cannot overflow then, nor that of a split.
-    assert amount <= records.AMOUNT_MAX, "amount too large"
-    assert deadline + grace <= records.TIME_MAX, "deadline too far"
-    fee: uint256 = amount * PLATFORM_FEE_BPS // (BPS + PLATFORM_FEE_BPS)
-    locked: uint256 = amount - fee
-    assert locked > 0, "nothing to lock"
-    records._create(
+    self._pay_fee(escrowId, token, fee, payments._pull(token, msg.sender, amount))
+
+
+@external
+def createEscrowWithSession(
+    escrowId: bytes32,
+    seller: address,
+    amount: uint256,
+    deadline: uint256,
+    disputeWindow: uint256,
+    abandonmentGrace: uint256,
+    criteriaHash: bytes32,
+    terms: grant_terms.Terms,
+    parents: DynArray[grant_terms.Terms, 2],
+    nonce: uint256,
+    signedUntil: uint256,
+    r: bytes32,
+    vs: bytes32,
+    proof: DynArray[bytes32, grant_terms.PROOF_MAX] = [],
+):
+    """
+    @notice createEscrow with the money of an owner, out of a grant of its session key, which signed for exactly this
+            escrow: EscrowFunding(grant, payee = seller, amount, reference, escrow = this contract, nonce, deadline =
+            signedUntil), where the reference is the keccak256 of the other arguments of createEscrow in their order.
+            By anyone. The owner is the buyer and gets every refund; the key may accept, dispute and claim for it.
+    @param escrowId See createEscrow, as for the next six.
+    @param seller Whom the grant's rules look at. Not the session key.
+    @param amount Base units of the grant's token.
+    @param deadline Until when the seller should deliver.
+    @param disputeWindow 0 means 3600.
+    @param abandonmentGrace 0 means 172800.
+    @param criteriaHash What was agreed.
+    @param terms Of the grant; known to the session allowance, and naming this contract as its escrow.
+    @param parents Of a child grant; see SessionAllowance.
+    @param nonce One that the grant did not use.
+    @param signedUntil Unix seconds from which on this cannot be submitted.
+    @param r The key's signature, and
+    @param vs its second half (EIP-2098).
+    @param proof That the seller is in the tree of the grants that have one.
+    """
+    assert seller != terms.key, "bad seller"
+    fee: uint256 = self._open(
         escrowId,
-        records.Amounts(locked=locked, fee=fee),
-        records.Progress(
-            seller=seller, disputeWindow=window, deliveredAt=0, status=records.FUNDED, outcome=0, sellerPercent=0
-        ),
-        records.Terms(buyer=msg.sender, abandonmentGrace=grace, deadline=deadline),
-        records.Origin(token=token, createdAt=block.timestamp),
+        terms.owner,
+        seller,
+        amount,
+        terms.token,
+        deadline,
+        disputeWindow,
+        abandonmentGrace,
         criteriaHash,
     )
-    log EscrowCreated(
-        escrowId=escrowId,
-        buyer=msg.sender,
-        seller=seller,
-        token=token,
-        lockedAmount=locked,
-        platformFee=fee,
-        deadline=deadline,
-        disputeWindow=window,
-        abandonmentGrace=grace,
-        criteriaHash=criteriaHash,
+    session_buyers._remember(escrowId, terms.key)
+    wanted: session_buyers.Spend = session_buyers.Spend(
+        payee=seller,
+        amount=amount,
+        reference=keccak256(
+            abi_encode(
+                escrowId, seller, amount, terms.token, deadline, disputeWindow, abandonmentGrace, criteriaHash
+            )
+        ),
+        bound=True,
+        nonce=nonce,
+        deadline=signedUntil,
     )
-    held: uint256 = payments._pull(token, msg.sender, amount)
-    if fee > 0:
-        treasury: address = settings.treasury
-        log FeePaid(escrowId=escrowId, treasury=treasury, token=token, amount=fee)
-        payments._pay(token, treasury, fee, held)
+    before: uint256 = payments._held(terms.token)
+    session_buyers._fund(settings.allowance, terms, parents, wanted, r, vs, proof)
+    held: uint256 = payments._held(terms.token)
+    assert held == before + amount, "amount did not arrive"
+    self._pay_fee(escrowId, terms.token, fee, held)
 
 
 @external
@@ -228,30 +259,30 @@ def submitDelivery(escrowId: bytes32, proofHash: bytes32):
 @external
 def accept(escrowId: bytes32):
     """
-    @notice Pays the seller. By the buyer, in Delivered, at any time.
+    @notice Pays the seller. By the buyer or its session key of record, in Delivered, at any time.
     @param escrowId The escrow.
     """
     progress: records.Progress = records._progress(escrowId)
     buyer: address = records._terms(escrowId).buyer
     assert progress.status == records.DELIVERED, "not delivered"
-    assert msg.sender == buyer, "not the buyer"
+    assert session_buyers._acts_for(buyer, escrowId), "not the buyer"
     self._release(escrowId, progress, buyer, BY_ACCEPTANCE)
 
 
 @external
 def dispute(escrowId: bytes32):
     """
-    @notice Stops the release until the resolver decides. By the buyer, in Delivered, before
+    @notice Stops the release until the resolver decides. By the buyer or its session key, in Delivered, before
             deliveredAt + disputeWindow.
     @param escrowId The escrow.
     """
     progress: records.Progress = records._progress(escrowId)
     assert progress.status == records.DELIVERED, "not delivered"
-    assert msg.sender == records._terms(escrowId).buyer, "not the buyer"
+    assert session_buyers._acts_for(records._terms(escrowId).buyer, escrowId), "not the buyer"
     assert block.timestamp < records._final_from(progress), "dispute window closed"
     progress.status = records.DISPUTED
     records._set_progress(escrowId, progress)
-    log EscrowDisputed(escrowId=escrowId, buyer=msg.sender, seller=progress.seller)
+    log EscrowDisputed(escrowId=escrowId, buyer=records._terms(escrowId).buyer, seller=progress.seller)
 
 
 @external
@@ -270,22 +301,22 @@ def finalizeRelease(escrowId: bytes32):
 @external
 def claimAbandoned(escrowId: bytes32):
     """
-    @notice Pays the locked amount back to the buyer. By the buyer, in Funded, from
+    @notice Pays the locked amount back to the buyer. By the buyer or its session key, in Funded, from
             deadline + abandonmentGrace on. The fee is not refunded.
     @param escrowId The escrow.
     """
     progress: records.Progress = records._progress(escrowId)
     terms: records.Terms = records._terms(escrowId)
     assert progress.status == records.FUNDED, "not funded"
-    assert msg.sender == terms.buyer, "not the buyer"
+    assert session_buyers._acts_for(terms.buyer, escrowId), "not the buyer"
     assert block.timestamp >= records._abandoned_from(terms), "not abandoned yet"
     token: address = records._origin(escrowId).token
     seller: address = progress.seller
     locked: uint256 = records._amounts(escrowId).locked
     progress.status = records.ABANDONED
     records._set_progress(escrowId, progress)
-    log EscrowAbandoned(escrowId=escrowId, buyer=msg.sender, seller=seller, token=token, amount=locked)
-    payments._pay(token, msg.sender, locked, payments._held(token))
+    log EscrowAbandoned(escrowId=escrowId, buyer=terms.buyer, seller=seller, token=token, amount=locked)
+    payments._pay(token, terms.buyer, locked, payments._held(token))
     score_hook._tell_abandonment(escrowId, seller, locked)
 
 
@@ -354,6 +385,70 @@ def version() -> String[8]:
 
 
 # Internal functions
+
+
+@internal
+def _open(
+    escrowId: bytes32,
+    buyer: address,
+    seller: address,
+    amount: uint256,
+    token: address,
+    deadline: uint256,
+    disputeWindow: uint256,
+    abandonmentGrace: uint256,
+    criteriaHash: bytes32,
+) -> uint256:
+    # Everything of a new escrow but its money. Answers the fee.
+    assert not settings.paused, "paused"
+    assert settings.supportedTokens[token], "token not supported"
+    assert records._progress(escrowId).status == records.UNUSED, "escrow id used"
+    assert seller not in [empty(address), buyer, self, token], "bad seller"
+    assert deadline > block.timestamp, "deadline passed"
+    assert deadline <= block.timestamp + DEADLINE_AHEAD_MAX, "deadline too far"
+    window: uint256 = self._setting(
+        disputeWindow, DISPUTE_WINDOW_DEFAULT, DISPUTE_WINDOW_MIN, DISPUTE_WINDOW_MAX
+    )
+    grace: uint256 = self._setting(
+        abandonmentGrace, ABANDONMENT_GRACE_DEFAULT, ABANDONMENT_GRACE_MIN, ABANDONMENT_GRACE_MAX
+    )
+    # What the lanes of the record hold (see modules/records). The product cannot overflow then, nor that of a split.
+    assert amount <= records.AMOUNT_MAX, "amount too large"
+    assert deadline + grace <= records.TIME_MAX, "deadline too far"
+    fee: uint256 = amount * PLATFORM_FEE_BPS // (BPS + PLATFORM_FEE_BPS)
+    locked: uint256 = amount - fee
+    assert locked > 0, "nothing to lock"
+    records._create(
+        escrowId,
+        records.Amounts(locked=locked, fee=fee),
+        records.Progress(
+            seller=seller, disputeWindow=window, deliveredAt=0, status=records.FUNDED, outcome=0, sellerPercent=0
+        ),
+        records.Terms(buyer=buyer, abandonmentGrace=grace, deadline=deadline),
+        records.Origin(token=token, createdAt=block.timestamp),
+        criteriaHash,
+    )
+    log EscrowCreated(
+        escrowId=escrowId,
+        buyer=buyer,
+        seller=seller,
+        token=token,
+        lockedAmount=locked,
+        platformFee=fee,
+        deadline=deadline,
+        disputeWindow=window,
+        abandonmentGrace=grace,
+        criteriaHash=criteriaHash,
+    )
+    return fee
+
+
+@internal
+def _pay_fee(escrowId: bytes32, token: address, fee: uint256, held: uint256):
+    if fee > 0:
+        treasury: address = settings.treasury
+        log FeePaid(escrowId=escrowId, treasury=treasury, token=token, amount=fee)
+        payments._pay(token, treasury, fee, held)
 
 
 @internal

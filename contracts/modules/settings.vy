@@ -29,6 +29,11 @@ event ScoreChanged:
     score: indexed(address)
 
 
+event AllowanceChanged:
+    previous: indexed(address)
+    allowance: indexed(address)
+
+
 event TokenSupportChanged:
     token: indexed(address)
     supported: bool
@@ -47,6 +52,7 @@ resolver: public(address)
 score: public(address)
 paused: public(bool)
 supportedTokens: public(HashMap[address, bool])
+allowance: public(address)
 
 
 @deploy
@@ -95,6 +101,17 @@ def setScore(score: address):
 
 
 @external
+def setAllowance(allowance: address):
+    """
+    @notice Changes which session allowance may pay for owners. Owner only. Its word says who the buyer of an escrow is.
+    @param allowance A SessionAllowance; zero switches createEscrowWithSession off.
+    """
+    ownership._check_owner()
+    log AllowanceChanged(previous=self.allowance, allowance=allowance)
+    self.allowance = allowance
+
+
+@external
 def setTokenSupported(token: address, supported: bool):
     """
     @notice Says whether new escrows may use a token; existing ones go on. Owner only. Only plain tokens belong
@@ -109,7 +126,7 @@ def setTokenSupported(token: address, supported: bool):
 @external
 def pause():
     """
-    @notice Stops createEscrow and nothing else: whatever is locked can always leave. Owner only.
+    @notice Stops new escrows and nothing else: whatever is locked can always leave. Owner only.
     """
     ownership._check_owner()
     self.paused = True

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from eth_abi import encode
+
 from contracts.tests.purse import USDC, Purse, key, spend_values
-from contracts.tests.world import DAY, names, now
+from contracts.tests.world import DAY, World, names, now
 from valetkey.core.grant import NOBODY, Grant
 from valetkey.crypto.keys import keccak256
 from valetkey.wire.grants import FIRST, GrantSpend, PayeeTree, Voucher, compact, grant_hash, grant_terms
@@ -122,6 +124,30 @@ def first(daily: Daily, function: str) -> Step:
     return daily.relayed(function, grant, FIRST, *signed)
 
 
+def from_grant(daily: Daily) -> Step:
+    """An escrow that a session makes with its owner's money, by whoever submits it."""
+    market = World()
+    escrow = market.escrow
+    market.must(market.owner, escrow, "setTokenSupported", daily.usdc.address, True)
+    market.must(market.owner, escrow, "setAllowance", daily.allowance.address)
+    for holder in (str(escrow.address), market.treasury):
+        daily.must(daily.stranger, daily.usdc, "mint", holder, 1)
+    grant = daily.spent(escrow=str(escrow.address), payees=bytes(32))
+    fields = (keccak256(b"purchase"), str(market.seller), AMOUNT, now() + DAY, 0, 0, bytes(32))
+    kinds = ["bytes32", "address", "uint256", "address", *["uint256"] * 3, "bytes32"]
+    wanted = GrantSpend(
+        payee=fields[1],
+        amount=AMOUNT,
+        reference=keccak256(encode(kinds, [*fields[:3], grant.token, *fields[3:]])),
+        nonce=NONCE + 1,
+        deadline=now() + DAY,
+        executor=str(escrow.address),
+    )
+    signed = daily.spend_signature(grant, wanted, funding=True)
+    arguments = (*fields, grant_terms(grant), [], wanted.nonce, wanted.deadline, *signed)
+    return str(daily.relayer), escrow, "createEscrowWithSession", arguments
+
+
 CASES: dict[str, Callable[[Daily], Step]] = {
     "spend_direct": lambda d: d.direct("spend", d.spent()),
     "spend_relayed": lambda d: d.relayed("spendSigned", d.spent(), NONCE + 1),
@@ -134,6 +160,7 @@ CASES: dict[str, Callable[[Daily], Step]] = {
     "voucher_100_each": lambda d: d.voucher(later=False),
     "voucher_100_each, later": lambda d: d.voucher(later=True),
     "registerSuccessor": Daily.rotation,
+    "createEscrowWithSession": from_grant,
     "revoke": lambda d: d.ending(d.spent()),
     "revoke, unused": lambda d: d.ending(d.grant()),
 }

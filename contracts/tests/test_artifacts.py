@@ -82,6 +82,7 @@ def test_storage_has_no_place_for_the_contracts_own_address() -> None:
         "settings.resolver": 3,
         "settings.score": 4,
         "settings.paused": 5,
+        "settings.allowance": 7,
     }
 
 
