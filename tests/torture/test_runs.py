@@ -1,6 +1,7 @@
 """A few seconds of `make torture`: the real platform holds, and a gate that is broken on purpose is caught."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,7 +55,8 @@ def test_NO_OVERSPEND_a_racy_gate_is_caught_by_the_same_run(store: str) -> None:
     done = run(store, "--seed", "5", "--racy")
     assert done.returncode == 1, done.stdout + done.stderr
     assert figures(done.stdout)["violations"] > 0
-    assert "FIGURES: session" in done.stdout
+    # Which of them are printed is up to what went wrong most.
+    assert re.search(r"(NO_OVERSPEND|WINDOW_IS_SLIDING|FIGURES): session", done.stdout)
     assert "SEED=5 DURATION=4" in done.stdout
 
 
