@@ -72,14 +72,6 @@ def _hash(terms: Terms) -> bytes32:
 
 @internal
 @pure
-def _names(terms: Terms) -> (bytes32, bytes32):
-    # Its struct hash and its id.
-    hashed: bytes32 = self._hash(terms)
-    return hashed, self._id(terms.owner, hashed)
-
-
-@internal
-@pure
 def _id(owner: address, hashed: bytes32) -> bytes32:
     return keccak256(abi_encode(owner, hashed))
 
