@@ -53,6 +53,10 @@ class Kind(StrEnum):
     ALL_REVOKED = "all_revoked"
     KEY_CREATED = "key_created"
     KEY_REVOKED = "key_revoked"
+    OBSERVED = "observed"
+    GRANT_GIVEN = "grant_given"
+    GRANT_KNOWN = "grant_known"
+    GRANT_REVOKED = "grant_revoked"
     ANCHOR = "anchor"
 
 

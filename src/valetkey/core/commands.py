@@ -56,6 +56,18 @@ class Capture:
     amount: int
 
 
+@value
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """Proof that money moved which nobody had asked the gate for: it is debited in any case, as a hold of its own.
+
+    `hold_id` names the proof, so that it is debited once. A key that leaked, or that went round the gate.
+    """
+
+    hold_id: str
+    request: SpendRequest
+
+
 @dataclass(frozen=True, slots=True)
 class Refund:
     """Proof that the payee gave back `total` of what moved, all refunds of the hold together."""
@@ -82,4 +94,6 @@ class Expire:
     block_time: int
 
 
-Command = PlaceHold | Approve | Reject | Execute | MarkUnknown | Capture | Refund | Void | Lapse | Expire
+Command = (
+    PlaceHold | Observe | Approve | Reject | Execute | MarkUnknown | Capture | Refund | Void | Lapse | Expire
+)

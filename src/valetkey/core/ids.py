@@ -20,6 +20,7 @@ class Kind(StrEnum):
     DISPUTE = "dsp"
     WEBHOOK = "whk"
     API_KEY = "key"
+    RELAY = "rly"
 
 
 def make_id(kind: Kind, entropy: str) -> str:

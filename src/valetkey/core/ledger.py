@@ -15,6 +15,7 @@ from valetkey.core.commands import (
     Expire,
     Lapse,
     MarkUnknown,
+    Observe,
     PlaceHold,
     Refund,
     Reject,
@@ -23,6 +24,7 @@ from valetkey.core.commands import (
 from valetkey.core.debits import concerned, debited, every
 from valetkey.core.decide import Allowed, decide
 from valetkey.core.errors import Contradiction, InvalidAmount
+from valetkey.core.money import CURRENCY_DECIMALS, rescale
 from valetkey.core.policy import PURCHASE
 from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.core.session import Lineage, Session
@@ -51,6 +53,8 @@ def apply(state: State, command: Command, now: int) -> State | Refused:
     """
     if isinstance(command, PlaceHold):
         return _place(state, command, now)
+    if isinstance(command, Observe):
+        return _observe(state, command, now)
     hold = state.hold
     if hold is None:
         raise Contradiction(f"{type(command).__name__} needs a hold")
@@ -109,6 +113,36 @@ def _place(state: State, command: PlaceHold, now: int) -> State | Refused:
 def _placed(lineage: Lineage, hold: Hold, decision: Allowed, now: int) -> State:
     currency, amount = hold.currency, decision.amount
     after = [debited(one, currency, held=amount, spends=1, units=amount, at=now, now=now) for one in lineage]
+    return _state(tuple(after), hold)
+
+
+def _observe(state: State, command: Observe, now: int) -> State:
+    if state.hold is not None:
+        if state.hold.id == command.hold_id:
+            return state
+        raise Contradiction("what is observed is a hold of its own")
+    asked = command.request.amount
+    if asked.units < 0:
+        raise InvalidAmount("what moved is not negative")
+    lineage = state.lineage
+    amount = rescale(asked.units, asked.asset.decimals, CURRENCY_DECIMALS[asked.asset.currency], up=True)
+    hold = Hold(
+        id=command.hold_id,
+        session_id=state.session.id,
+        request=command.request,
+        amount=amount,
+        state=HoldState.CAPTURED,
+        placed_at=now,
+        expires_at=now,
+        captured=amount,
+        settled_at=now,
+        debits=tuple([one.id for one in lineage]) if state.ancestors else (),
+        terms=_terms(lineage),
+    )
+    currency = hold.currency
+    after = [
+        debited(one, currency, captured=amount, spends=1, units=amount, at=now, now=now) for one in lineage
+    ]
     return _state(tuple(after), hold)
 
 

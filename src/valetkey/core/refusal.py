@@ -31,6 +31,13 @@ class Code(StrEnum):
     TREE_TOO_DEEP = "tree_too_deep"
     TREE_FULL = "tree_full"
     OWNER_ONLY = "owner_only"
+    # its grant, and whoever submits what its key signed
+    GRANT_EXISTS = "grant_exists"
+    GRANT_MISMATCH = "grant_mismatch"
+    GRANT_NEEDED = "grant_needed"
+    RELAY_UNAVAILABLE = "relay_unavailable"
+    RELAY_LIMIT = "relay_limit"
+    RELAY_REFUSED = "relay_refused"
     # the API key that calls
     SCOPE_MISSING = "scope_missing"
     KEYS_FULL = "keys_full"

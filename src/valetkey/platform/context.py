@@ -18,13 +18,18 @@ from valetkey.platform.streaming import Streams
 from valetkey.ports.accounts import AccountStore
 from valetkey.ports.chain import ChainReader
 from valetkey.ports.clock import Clock
+from valetkey.ports.following import FollowingStore
+from valetkey.ports.grants import GrantStore
 from valetkey.ports.ledger import LedgerStore
 from valetkey.ports.market import MarketStore
 from valetkey.ports.outbox import OutboxStore
+from valetkey.ports.relays import RelayStore
 from valetkey.wire.network import CHAIN_NAMES, Contracts, NetworkView
 
 
-class Stores(LedgerStore, AccountStore, MarketStore, OutboxStore, Protocol):
+class Stores(
+    LedgerStore, AccountStore, MarketStore, OutboxStore, GrantStore, RelayStore, FollowingStore, Protocol
+):
     """One database that answers every store's port."""
 
     @property

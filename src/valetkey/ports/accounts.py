@@ -1,6 +1,7 @@
 """The store of agents, their credentials and the sessions they made."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from valetkey.core.agent import Agent
@@ -10,6 +11,13 @@ from valetkey.core.refusal import Refused
 from valetkey.core.session import Lineage, Session
 from valetkey.core.tree import Narrowing
 from valetkey.ports.ledger import Idempotency
+
+
+class Funding(StrEnum):
+    """What a session pays with: the wallet that was funded for it, or its owner's balance through a grant."""
+
+    WALLET = "wallet"
+    GRANT = "grant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,7 @@ class SessionRecord:
     recovery: bytes | None = None
     delegate: str | None = None
     ancestors: Lineage = ()
+    funding: Funding = Funding.WALLET
 
     @property
     def asks(self) -> bool:

@@ -200,6 +200,21 @@ class LedgerStore(Protocol):
         """
         ...
 
+    async def observe(self, spend: Spend, *, by: str) -> SpendRecord:
+        """Debit what moved without having been asked for (core.commands.Observe), once for each `hold_id`.
+
+        Also of a session that ended. `expires_at` is not looked at. Raises Contradiction when there is no such session.
+        """
+        ...
+
+    async def spend_of_reference(self, session_id: str, reference: str) -> SpendRecord | None:
+        """The hold of a session whose payment has this reference; the newest of several."""
+        ...
+
+    async def unnamed_purchases(self, session_id: str, limit: int) -> list[Transaction]:
+        """What a session bought whose payment's hash is not known, newest first; payloads are left out (None)."""
+        ...
+
     async def spend_record(self, hold_id: str) -> SpendRecord | None: ...
 
     async def spends(self, query: SpendQuery) -> tuple[list[SpendRecord], int]:

@@ -115,6 +115,32 @@ class OwnerOnly(Refused):
     """Only the owner's API key can do this."""
 
 
+class GrantExists(Refused):
+    """The session has another grant on this chain: revoke that one, or name it as the predecessor."""
+
+
+class GrantMismatch(Refused):
+    """What was signed is not for this session: another owner, key, token, contract, epoch or signature."""
+
+
+class GrantNeeded(Refused):
+    """The session pays out of a grant, and its owner has given it none yet, or that one is revoked."""
+
+
+class RelayUnavailable(Refused):
+    """The platform sends no transactions on this chain: whoever signed it pays its gas."""
+
+
+class RelayLimit(Refused):
+    """The relayer has spent what it may in 24 hours, in all or for this owner."""
+
+    retryable = True
+
+
+class RelayRefused(Refused):
+    """The contract would refuse what was signed; the message is its own reason. Nothing was sent."""
+
+
 # The purchase
 
 

@@ -68,6 +68,13 @@ CODES: dict[str, ErrorRow] = {
     Code.SCOPE_MISSING: _row(403, "ScopeMissing", "forbidden", Exit.REFUSED),
     Code.KEYS_FULL: _row(403, "KeysFull", "forbidden", Exit.REFUSED),
     Code.OWNER_ONLY: _row(403, "OwnerOnly", "forbidden", Exit.REFUSED),
+    # its grant
+    Code.GRANT_EXISTS: _row(409, "GrantExists", "conflict", Exit.CONFLICT),
+    Code.GRANT_MISMATCH: _row(400, "GrantMismatch", "invalid_input", Exit.INPUT),
+    Code.GRANT_NEEDED: _row(409, "GrantNeeded", "conflict", Exit.CONFLICT),
+    Code.RELAY_UNAVAILABLE: _row(409, "RelayUnavailable", "conflict", Exit.CONFLICT),
+    Code.RELAY_LIMIT: _row(429, "RelayLimit", "try_later", Exit.ENVIRONMENT, retryable=True),
+    Code.RELAY_REFUSED: _row(409, "RelayRefused", "unproven", Exit.PROOF),
     # the purchase
     Code.SERVICE_UNAVAILABLE: _row(409, "ServiceUnavailable", "conflict", Exit.CONFLICT),
     Code.NETWORK_MISMATCH: _row(400, "NetworkMismatch", "invalid_input", Exit.INPUT),

@@ -13,6 +13,7 @@ from valetkey.core.commands import (
     Expire,
     Lapse,
     MarkUnknown,
+    Observe,
     PlaceHold,
     Refund,
     Reject,
@@ -30,6 +31,7 @@ ASKED_CACHED = 4_096
 
 KINDS: Mapping[type[Command], Kind] = {
     PlaceHold: Kind.HOLD_PLACED,
+    Observe: Kind.OBSERVED,
     Approve: Kind.APPROVED,
     Reject: Kind.REJECTED,
     Execute: Kind.EXECUTED,
