@@ -32,7 +32,8 @@ class Relay:
     purpose: what it is for, such as `fund txn_1`: of one sender and chain, one that is not over has it. sender: the
     relayer's address. owner_id: whose part of the relayer's money it takes. gas: its limit. cost_max: wei it takes
     at most, as its newest bytes say (an estimate before they exist); cost: wei that it took. raw: the newest signed
-    bytes. hashes: of all bytes that were signed, oldest first; they share the nonce, so one of them counts. until:
+    bytes. needs: the purpose of one of the same sender and chain that has to be in a block before this gets a nonce;
+    when that one failed or was dropped, this is dropped too. hashes: of all bytes that were signed, oldest first; they share the nonce, so one of them counts. until:
     unix seconds after which it is of no use and is given up, when it has no nonce. signed_at: when the newest were.
     """
 
@@ -48,6 +49,7 @@ class Relay:
     made_at: int
     session_id: str | None = None
     until: int | None = None
+    needs: str | None = None
     state: RelayState = RelayState.QUEUED
     nonce: int | None = None
     raw: bytes | None = None
