@@ -104,7 +104,8 @@ class Transaction:
     """One purchase of one service. Times are unix seconds, amounts base units of `total`'s asset.
 
     `buyer_id` is the owner's agent; `buyer_alias` is the id that the seller sees: the agent's own, or one
-    that belongs to the session, whose public key is the session's. `buyer_address` pays the escrow.
+    that belongs to the session, whose public key is the session's. `buyer_address` pays the escrow, and
+    `session_key` is who the escrow says acts for it: the address of the session's key when a grant pays, else None.
     Payloads are the JSON bytes that were sent, untouched. `hold_id` is None when the owner buys without
     a session: there is no delegated authority to limit. `buyer_percent` is the buyer's share of a decided dispute.
     """
@@ -145,6 +146,7 @@ class Transaction:
     dispute_window: int = 0
     abandonment_grace: int = 0
     criteria_hash: str | None = None
+    session_key: str | None = None
 
 
 def spend_request(transaction: Transaction) -> SpendRequest:
