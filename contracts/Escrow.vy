@@ -38,6 +38,11 @@ exports: (settings.__interface__, delivery_keys.__interface__, session_buyers.se
 PLATFORM_FEE_BPS: public(constant(uint256)) = 200
 BPS: constant(uint256) = 10_000
 
+# What a buyer may sign.
+ACCEPT: constant(uint8) = 1
+DISPUTE: constant(uint8) = 2
+CLAIM: constant(uint8) = 3
+
 # How an escrow was released.
 BY_ACCEPTANCE: constant(uint8) = 1
 BY_TIME: constant(uint8) = 2
@@ -262,11 +267,7 @@ def accept(escrowId: bytes32):
     @notice Pays the seller. By the buyer or its session key of record, in Delivered, at any time.
     @param escrowId The escrow.
     """
-    progress: records.Progress = records._progress(escrowId)
-    buyer: address = records._terms(escrowId).buyer
-    assert progress.status == records.DELIVERED, "not delivered"
-    assert session_buyers._acts_for(buyer, escrowId), "not the buyer"
-    self._release(escrowId, progress, buyer, BY_ACCEPTANCE)
+    self._accept(escrowId, msg.sender)
 
 
 @external
@@ -276,13 +277,7 @@ def dispute(escrowId: bytes32):
             deliveredAt + disputeWindow.
     @param escrowId The escrow.
     """
-    progress: records.Progress = records._progress(escrowId)
-    assert progress.status == records.DELIVERED, "not delivered"
-    assert session_buyers._acts_for(records._terms(escrowId).buyer, escrowId), "not the buyer"
-    assert block.timestamp < records._final_from(progress), "dispute window closed"
-    progress.status = records.DISPUTED
-    records._set_progress(escrowId, progress)
-    log EscrowDisputed(escrowId=escrowId, buyer=records._terms(escrowId).buyer, seller=progress.seller)
+    self._dispute(escrowId, msg.sender)
 
 
 @external
@@ -305,19 +300,28 @@ def claimAbandoned(escrowId: bytes32):
             deadline + abandonmentGrace on. The fee is not refunded.
     @param escrowId The escrow.
     """
-    progress: records.Progress = records._progress(escrowId)
-    terms: records.Terms = records._terms(escrowId)
-    assert progress.status == records.FUNDED, "not funded"
-    assert session_buyers._acts_for(terms.buyer, escrowId), "not the buyer"
-    assert block.timestamp >= records._abandoned_from(terms), "not abandoned yet"
-    token: address = records._origin(escrowId).token
-    seller: address = progress.seller
-    locked: uint256 = records._amounts(escrowId).locked
-    progress.status = records.ABANDONED
-    records._set_progress(escrowId, progress)
-    log EscrowAbandoned(escrowId=escrowId, buyer=terms.buyer, seller=seller, token=token, amount=locked)
-    payments._pay(token, terms.buyer, locked, payments._held(token))
-    score_hook._tell_abandonment(escrowId, seller, locked)
+    self._claim(escrowId, msg.sender)
+
+
+@external
+def stepSigned(escrowId: bytes32, step: uint8, deadline: uint256, r: bytes32, vs: bytes32):
+    """
+    @notice accept, dispute or claimAbandoned as the buyer or its session key signed it: BuyerStep(escrow, step,
+            deadline), EIP-712, in the domain "Valetkey Escrow", version "1". By anyone.
+    @param escrowId The escrow.
+    @param step 1 accept, 2 dispute, 3 claimAbandoned. Each is possible once, so a signature is worth something once.
+    @param deadline Unix seconds from which on this cannot be submitted.
+    @param r The signature, and
+    @param vs its second half (EIP-2098).
+    """
+    actor: address = session_buyers._signer(escrowId, step, deadline, r, vs)
+    if step == ACCEPT:
+        self._accept(escrowId, actor)
+    elif step == DISPUTE:
+        self._dispute(escrowId, actor)
+    else:
+        assert step == CLAIM, "no such step"
+        self._claim(escrowId, actor)
 
 
 # Actions of the resolver
@@ -385,6 +389,44 @@ def version() -> String[8]:
 
 
 # Internal functions
+
+
+@internal
+def _accept(escrowId: bytes32, actor: address):
+    progress: records.Progress = records._progress(escrowId)
+    buyer: address = records._terms(escrowId).buyer
+    assert progress.status == records.DELIVERED, "not delivered"
+    assert session_buyers._acts_for(actor, buyer, escrowId), "not the buyer"
+    self._release(escrowId, progress, buyer, BY_ACCEPTANCE)
+
+
+@internal
+def _dispute(escrowId: bytes32, actor: address):
+    progress: records.Progress = records._progress(escrowId)
+    buyer: address = records._terms(escrowId).buyer
+    assert progress.status == records.DELIVERED, "not delivered"
+    assert session_buyers._acts_for(actor, buyer, escrowId), "not the buyer"
+    assert block.timestamp < records._final_from(progress), "dispute window closed"
+    progress.status = records.DISPUTED
+    records._set_progress(escrowId, progress)
+    log EscrowDisputed(escrowId=escrowId, buyer=buyer, seller=progress.seller)
+
+
+@internal
+def _claim(escrowId: bytes32, actor: address):
+    progress: records.Progress = records._progress(escrowId)
+    terms: records.Terms = records._terms(escrowId)
+    assert progress.status == records.FUNDED, "not funded"
+    assert session_buyers._acts_for(actor, terms.buyer, escrowId), "not the buyer"
+    assert block.timestamp >= records._abandoned_from(terms), "not abandoned yet"
+    token: address = records._origin(escrowId).token
+    seller: address = progress.seller
+    locked: uint256 = records._amounts(escrowId).locked
+    progress.status = records.ABANDONED
+    records._set_progress(escrowId, progress)
+    log EscrowAbandoned(escrowId=escrowId, buyer=terms.buyer, seller=seller, token=token, amount=locked)
+    payments._pay(token, terms.buyer, locked, payments._held(token))
+    score_hook._tell_abandonment(escrowId, seller, locked)
 
 
 @internal

@@ -6,6 +6,7 @@ import boa
 import pytest
 
 from contracts.tests.purse import Purse
+from contracts.tests.stall import Stall
 from contracts.tests.world import START, World, at
 
 
@@ -31,3 +32,11 @@ def purse(made_purse: Purse) -> Iterator[Purse]:
     with boa.env.anchor():
         at(START)
         yield made_purse
+
+
+@pytest.fixture
+def stall(world: World, purse: Purse) -> Stall:
+    for token in (purse.usdc, purse.odd):
+        world.must(world.owner, world.escrow, "setTokenSupported", token.address, True)
+    world.must(world.owner, world.escrow, "setAllowance", purse.allowance.address)
+    return Stall(world, purse)

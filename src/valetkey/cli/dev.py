@@ -88,7 +88,7 @@ def _tell(stack: Stack, *, as_json: bool) -> None:
             "base_url": stack.base_url,
             "rpc_url": stack.rpc_url,
             "chain_id": stack.chain_id,
-            "contracts": {"escrow": contracts.escrow, "score": contracts.score, "usdc": contracts.usdc},
+            "contracts": {"escrow": contracts.escrow, "score": contracts.score, "usdc": contracts.usdc, "allowance": contracts.allowance},
             "webhook_secret": stack.webhook_secret.reveal(),
             "owner_key": stack.owner_key.to_hex(),
         }
@@ -103,6 +103,7 @@ def _tell(stack: Stack, *, as_json: bool) -> None:
         ("escrow", contracts.escrow),
         ("score", contracts.score),
         ("USDC (test)", contracts.usdc),
+        ("allowance", contracts.allowance or ""),
         ("webhook secret", stack.webhook_secret.reveal()),
         ("owner", stack.owner_key.address),
         ("owner's key", stack.owner_key.to_hex()),

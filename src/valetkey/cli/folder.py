@@ -76,7 +76,12 @@ class StackFolder:
         return Contracts(**known)
 
     def keep_contracts(self, contracts: Contracts) -> None:
-        known = {"escrow": contracts.escrow, "score": contracts.score, "usdc": contracts.usdc}
+        known = {
+            "escrow": contracts.escrow,
+            "score": contracts.score,
+            "usdc": contracts.usdc,
+            "allowance": contracts.allowance,
+        }
         self._write(self.path / "contracts.json", json.dumps(known))
 
     def _secret(self, name: str, make: Callable[[], str]) -> Secret:

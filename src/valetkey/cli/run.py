@@ -37,7 +37,7 @@ class LocalChains:
         return DevChain.start(port=port, data_dir=data)
 
     def deploy(self, rpc_url: str) -> "Contracts":
-        """Deploy Escrow, Score and TestUSDC with the first well-known account."""
+        """Deploy Escrow, Score, SessionAllowance and TestUSDC with the first well-known account."""
         from valetkey.chains.devchain.accounts import dev_private_key
         from valetkey.chains.evm.deploy import deploy
         from valetkey.chains.evm.signer import LocalSigner
@@ -45,7 +45,7 @@ class LocalChains:
         from valetkey.wire.network import Contracts
 
         made = deploy(rpc_url, LocalSigner(PrivateKey(dev_private_key(0))))
-        return Contracts(escrow=made.escrow, score=made.score, usdc=made.usdc)
+        return Contracts(escrow=made.escrow, score=made.score, usdc=made.usdc, allowance=made.allowance)
 
     def warm_up(self) -> None:
         """Import what deploying needs, while the chain starts."""

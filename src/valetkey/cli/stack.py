@@ -116,7 +116,8 @@ def running_stack(
         say("deploying the contracts")
         contracts = folder.contracts()
         if contracts is None or not all(
-            rpc.has_code(a) for a in (contracts.escrow, contracts.score, contracts.usdc)
+            one is not None and rpc.has_code(one)
+            for one in (contracts.escrow, contracts.score, contracts.usdc, contracts.allowance)
         ):
             contracts = chains.deploy(chain.rpc_url)
             folder.keep_contracts(contracts)
@@ -173,6 +174,7 @@ def _platform_environment(
         "escrow": contracts.escrow,
         "score": contracts.score,
         "usdc": contracts.usdc,
+        "allowance": contracts.allowance,
         "confirmations": 1,
     }
     return own_environment(

@@ -7,7 +7,7 @@ against each other (CHAIN_AGREES_WITH_CORE).
 from dataclasses import dataclass
 
 from valetkey.core.errors import InvalidInput
-from valetkey.core.money import NATIVE, Asset
+from valetkey.core.money import NATIVE, Asset, rescale
 from valetkey.core.policy import Policy
 from valetkey.core.windows import WINDOW_SECONDS_MAX, Window
 
@@ -110,6 +110,65 @@ def unit_for(cap: int, window_cap: int = 0) -> int:
     while cap // unit > CAP_UNITS_MAX or window_cap // unit > WINDOW_UNITS_MAX:
         unit *= 10
     return unit
+
+
+def granted(
+    policy: Policy,
+    asset: Asset,
+    *,
+    owner: str,
+    key: str,
+    escrow: str,
+    payees: bytes,
+    epoch: int,
+    salt: bytes,
+    predecessor: bytes = NOTHING,
+) -> Grant:
+    """The part of a policy that the chain of `asset` can enforce, as the owner shall sign it; see Grant.
+
+    Of several windows the one is taken that lets the least out over the session's life. What is not in it (services,
+    operations, number of spends, the other windows) is the platform's to enforce. Raises InvalidInput for a policy that
+    no grant can stand for: without a budget, or with limits for another currency, such as a chain's own coin.
+    """
+    if asset.address == NATIVE or policy.others or policy.currency != asset.currency:
+        raise InvalidInput(
+            "a grant is about one ERC-20: a chain's own coin cannot be approved. Wrap it, or fund a session wallet",
+            field="limits",
+        )
+    if policy.budget is None:
+        raise InvalidInput("a grant has a cap: give the session a budget", field="budget")
+
+    def units(amount: int) -> int:
+        return rescale(amount, policy.decimals, asset.decimals, up=False)
+
+    window = min(policy.windows, key=lambda one: (_lets_out(one, policy), one.seconds), default=None)
+    cap = units(policy.budget)
+    window_cap = 0 if window is None else min(units(window.limit), cap)
+    if window is not None and window_cap == 0:
+        raise InvalidInput("a window that lets nothing out is no grant", field="windows")
+    return Grant(
+        owner=owner,
+        key=key,
+        token=asset.address,
+        escrow=escrow,
+        cap=cap,
+        per_spend=cap if policy.per_spend is None else min(units(policy.per_spend), cap),
+        window_cap=window_cap,
+        window_seconds=0 if window is None else window.seconds,
+        valid_after=policy.not_before,
+        valid_until=policy.expires_at,
+        payees=payees,
+        epoch=epoch,
+        unit=unit_for(cap, window_cap),
+        salt=salt,
+        predecessor=predecessor,
+    )
+
+
+def _lets_out(window: Window, policy: Policy) -> int:
+    """What a window lets out at most until the session ends, counted from its beginning."""
+    life = max(policy.expires_at - policy.not_before, 1)
+    return -(-life // window.seconds) * window.limit
 
 
 def enforced(grant: Grant, asset: Asset) -> Policy:

@@ -31,6 +31,25 @@ def mismatch(transaction: Transaction, escrow: Escrow) -> Refused | None:
     return None
 
 
+async def acted(reader: ChainReader, transaction: Transaction) -> bool:
+    """Whether an escrow that names the right buyer was paid by the right key, when that key pays out of a grant.
+
+    The owner, or another of its sessions, may pay for the same purchase: no money of this session then.
+    """
+    if transaction.session_key is None:
+        return True
+    key = await reader.session_key(transaction.id)
+    return key is not None and same_address(key, transaction.session_key)
+
+
+async def unlike(reader: ChainReader, transaction: Transaction, escrow: Escrow) -> Refused | None:
+    """How an escrow differs from what was agreed, who paid it for the buyer included; None when it is the one."""
+    problem = mismatch(transaction, escrow)
+    if problem is None and not await acted(reader, transaction):
+        return _differs("session_key", "another key than the session's paid this escrow for its owner")
+    return problem
+
+
 async def prove(reader: ChainReader, transaction: Transaction, tx_hash: str) -> Escrow | Refused:
     """The escrow that this chain transaction made for this purchase, or why that is not proven.
 
@@ -65,7 +84,7 @@ async def prove(reader: ChainReader, transaction: Transaction, tx_hash: str) -> 
     escrow = await reader.escrow(transaction.id)
     if escrow is None or escrow.status is EscrowStatus.NONE:
         return refuse(Code.FUNDING_NOT_FOUND, "escrow", "the chain does not show the escrow yet")
-    return mismatch(transaction, escrow) or escrow
+    return await unlike(reader, transaction, escrow) or escrow
 
 
 def _differs(rule: str, message: str) -> Refused:

@@ -13,7 +13,7 @@ from valetkey.core.service import Service
 from valetkey.core.spend import SpendRequest
 from valetkey.core.transaction import Transaction
 from valetkey.crypto.credentials import new_id
-from valetkey.ports.accounts import SessionRecord
+from valetkey.ports.accounts import Funding, SessionRecord
 from valetkey.ports.clock import Clock
 from valetkey.ports.ledger import Asking, Idempotency, LedgerStore, Spend, SpendRecord
 
@@ -87,7 +87,8 @@ class SpendGate:
             service_id=service.id,
             buyer_id=order.buyer.id,
             buyer_alias=session.alias if session else order.buyer.id,
-            buyer_address=(session and session.wallet_address) or order.buyer.wallet_address,
+            buyer_address=_payer(order),
+            session_key=session.wallet_address if session and session.funding is Funding.GRANT else None,
             seller_id=order.seller.id,
             # As it is now: a seller that moves later is still paid where the buyer agreed to pay.
             seller_address=order.seller.wallet_address,
@@ -110,3 +111,11 @@ class SpendGate:
             abandonment_grace=order.abandonment_grace,
             criteria_hash=order.criteria_hash,
         )
+
+
+def _payer(order: Order) -> str:
+    """Whose money it is on chain, and whose it is again when it comes back."""
+    session = order.session
+    if session is None or session.wallet_address is None or session.funding is Funding.GRANT:
+        return order.buyer.wallet_address
+    return session.wallet_address

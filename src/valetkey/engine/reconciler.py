@@ -11,7 +11,7 @@ from valetkey.core.escrow import Escrow, EscrowStatus
 from valetkey.core.refusal import Refused
 from valetkey.core.spend import HoldState
 from valetkey.core.transaction import Party, PaymentStatus, Transaction, TransactionStatus
-from valetkey.engine.funding import mismatch, same_address
+from valetkey.engine.funding import acted, same_address, unlike
 from valetkey.engine.settlement import Settlement
 from valetkey.ports.chain import Block, ChainReader
 from valetkey.ports.ledger import LedgerStore, Waiting
@@ -144,14 +144,14 @@ class Reconciler:
         await asyncio.sleep(begins - now)
 
     async def _prove(
-        self, transaction: Transaction, escrow: Escrow | None, final: Block, _reader: ChainReader
+        self, transaction: Transaction, escrow: Escrow | None, final: Block, reader: ChainReader
     ) -> str | Refused | None:
-        if escrow is not None and mismatch(transaction, escrow) is None:
+        if escrow is not None and await unlike(reader, transaction, escrow) is None:
             done = await self._settlement.funded(transaction, escrow, None, Party.PLATFORM)
             return done if isinstance(done, Refused) else "captured"
         if final.timestamp < transaction.checkout_ends_at:
             return None
-        if escrow is not None and _buyer_paid(transaction, escrow):
+        if escrow is not None and _buyer_paid(transaction, escrow) and await acted(reader, transaction):
             if await self._is_captured(transaction):
                 return None
             done = await self._settlement.ended_mispaid(transaction, escrow)

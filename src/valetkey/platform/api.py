@@ -4,6 +4,7 @@ from valetkey.platform.agents.routes import ENDPOINTS as AGENTS
 from valetkey.platform.approvals.routes import ENDPOINTS as APPROVALS
 from valetkey.platform.audit.routes import ENDPOINTS as AUDIT
 from valetkey.platform.checkout.routes import ENDPOINTS as CHECKOUT
+from valetkey.platform.grants.routes import ENDPOINTS as GRANTS
 from valetkey.platform.http import Endpoint
 from valetkey.platform.keys.routes import ENDPOINTS as KEYS
 from valetkey.platform.market.routes import ENDPOINTS as MARKET
@@ -16,6 +17,7 @@ from valetkey.platform.webhooks.routes import ENDPOINTS as WEBHOOKS
 # Webhooks, sessions and keys before agents: `/agents/session/...` must not be read as an agent's id.
 ENDPOINTS: list[Endpoint] = [
     *SESSIONS,
+    *GRANTS,
     *KEYS,
     *WEBHOOKS,
     *SPENDS,

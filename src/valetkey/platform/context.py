@@ -23,7 +23,8 @@ from valetkey.ports.grants import GrantStore
 from valetkey.ports.ledger import LedgerStore
 from valetkey.ports.market import MarketStore
 from valetkey.ports.outbox import OutboxStore
-from valetkey.ports.relays import RelayStore
+from valetkey.ports.relays import RelayLimits, RelayStore
+from valetkey.ports.sender import ChainSender
 from valetkey.wire.network import CHAIN_NAMES, Contracts, NetworkView
 
 
@@ -50,6 +51,14 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
+class RelayDesk:
+    """Who sends transactions on a chain for owners and sessions, and how much of its own money it may spend."""
+
+    sender: ChainSender
+    limits: RelayLimits
+
+
+@dataclass(frozen=True, slots=True)
 class Platform:
     """Everything a request may need."""
 
@@ -62,6 +71,8 @@ class Platform:
     limiter: RateLimiter
     metrics: Metrics
     started_at: int
+    relayers: Mapping[int, RelayDesk] = field(default_factory=dict)
+    """By chain id; a chain without one is paid for by whoever signs."""
     recent: Recent = field(default_factory=Recent)
     exports: Streams = field(default_factory=lambda: Streams(owner_max=2, total_max=16))
     event_streams: Streams = field(default_factory=lambda: Streams(owner_max=8, total_max=256))
@@ -79,8 +90,10 @@ class Platform:
         return found
 
 
-def make_network(settings: NetworkSettings, reader: ChainReader, test_mode: bool) -> Network:
-    """A network from its settings and its chain's reader."""
+def make_network(
+    settings: NetworkSettings, reader: ChainReader, test_mode: bool, relayer: str | None = None
+) -> Network:
+    """A network from its settings, its chain's reader, and the relayer's address."""
     chain_id = CHAIN_IDS[settings.network]
     usdc = checksum_address(settings.usdc)
     escrow = checksum_address(settings.escrow)
@@ -95,8 +108,14 @@ def make_network(settings: NetworkSettings, reader: ChainReader, test_mode: bool
             chain=CHAIN_NAMES[settings.network],
             chain_id=chain_id,
             rpc_url=told,
-            contracts=Contracts(escrow=escrow, score=checksum_address(settings.score), usdc=usdc),
+            contracts=Contracts(
+                escrow=escrow,
+                score=checksum_address(settings.score),
+                usdc=usdc,
+                allowance=checksum_address(settings.allowance) if settings.allowance else None,
+            ),
             confirmations=settings.confirmations,
             test_mode=test_mode,
+            relayer=relayer,
         ),
     )

@@ -42,6 +42,7 @@ class NetworkSettings(msgspec.Struct, frozen=True, rename="camel", kw_only=True,
     escrow: str
     score: str
     usdc: str
+    allowance: str | None = None
     confirmations: int = 1
     public_rpc_url: str | None = None
 
@@ -50,7 +51,7 @@ class NetworkSettings(msgspec.Struct, frozen=True, rename="camel", kw_only=True,
             raise ValueError(f"network is one of {', '.join(sorted(NETWORKS))}")
         if self.confirmations < 1:
             raise ValueError("confirmations are at least 1")
-        for address in (self.escrow, self.score, self.usdc):
+        for address in (self.escrow, self.score, self.usdc, *([self.allowance] if self.allowance else [])):
             checksum_address(address)
 
     def __repr__(self) -> str:
@@ -85,6 +86,14 @@ class Settings:
     anchor_seconds: float = 5.0
     webhook_seconds: float = 2.0
     body_bytes_max: int = 1_048_576
+    relayer_key: Secret | None = None
+    relayer_wei_day: int = 50_000_000_000_000_000
+    relayer_owner_wei_day: int = 5_000_000_000_000_000
+    relayer_fee_wei_max: int = 100_000_000_000
+    relayer_patience_seconds: int = 60
+    resolver_key: Secret | None = None
+    operator_token: Secret | None = None
+    follow_seconds: float = 4.0
 
     def __post_init__(self) -> None:
         if not self.networks:
@@ -97,6 +106,10 @@ class Settings:
             raise SettingsError(f"{PREFIX}WEBHOOK_SECRET is missing")
         if not 1 <= self.session_seconds_min <= self.session_seconds_max:
             raise SettingsError("the bounds of a session's life are 1 second or more, and in order")
+        if self.operator_token is not None and len(self.operator_token.reveal()) < MASTER_SECRET_CHARS_MIN:
+            raise SettingsError(
+                f"{PREFIX}OPERATOR_TOKEN has at least {MASTER_SECRET_CHARS_MIN} characters"
+            )
 
     @property
     def step_wait_seconds(self) -> int:
@@ -116,6 +129,13 @@ class Settings:
         CHECKOUT_SECONDS, SESSION_SECONDS_MIN, SESSION_SECONDS_MAX, REGISTRATION_USDC, GRADUATION_SCORE,
         TRUSTED_PROXIES: addresses or networks, with commas, whose X-Forwarded-For is believed; nobody's unless named.
         RATE_LIMITS (0 or 1), RECONCILE_SECONDS, ANCHOR_SECONDS, WEBHOOK_SECONDS: what Settings documents.
+        RELAYER_KEY (or _FILE): the private key of an account that sends what sessions with grants sign, and pays the
+        gas; none unless given. RELAYER_ETH_DAY and RELAYER_OWNER_ETH_DAY: what it spends in any 24 hours and on each
+        network, in all and for one owner (0.05 and 0.005); RELAYER_GWEI_MAX: the most per gas (100);
+        RELAYER_PATIENCE_SECONDS: after how long without a block more is offered (60).
+        OPERATOR_TOKEN (or _FILE): who has it may resolve disputes. RESOLVER_KEY (or _FILE): the resolver's key, which
+        sends what the operator decides.
+        FOLLOW_SECONDS: how often the events of grants are looked for.
         RATE_GENERAL, RATE_PUBLIC, RATE_GUESS, RATE_SEARCH, RATE_CHECKOUT, RATE_FUND, RATE_DELIVER, RATE_CONFIRM:
         requests a minute and key.
         """
@@ -140,6 +160,14 @@ class Settings:
             reconcile_seconds=names.number("RECONCILE_SECONDS", 2 if test_mode else 15),
             anchor_seconds=names.number("ANCHOR_SECONDS", 1 if test_mode else 5),
             webhook_seconds=names.number("WEBHOOK_SECONDS", 1 if test_mode else 2),
+            relayer_key=names.maybe_secret("RELAYER_KEY"),
+            relayer_wei_day=names.eth("RELAYER_ETH_DAY", "0.05"),
+            relayer_owner_wei_day=names.eth("RELAYER_OWNER_ETH_DAY", "0.005"),
+            relayer_fee_wei_max=names.number("RELAYER_GWEI_MAX", 100) * 10**9,
+            relayer_patience_seconds=names.number("RELAYER_PATIENCE_SECONDS", 60),
+            resolver_key=names.maybe_secret("RESOLVER_KEY"),
+            operator_token=names.maybe_secret("OPERATOR_TOKEN"),
+            follow_seconds=names.number("FOLLOW_SECONDS", 1 if test_mode else 4),
         )
         names.check_all_known()
         return settings
@@ -188,6 +216,14 @@ class _Names:
 
     def usdc(self, name: str, default: str) -> int:
         return parse_units(self.text(name, default), CURRENCY_DECIMALS["USDC"])
+
+    def eth(self, name: str, default: str) -> int:
+        return parse_units(self.text(name, default), CURRENCY_DECIMALS["ETH"])
+
+    def maybe_secret(self, name: str) -> Secret | None:
+        self._known |= {name, f"{name}_FILE"}
+        given = self._values.get(name) or self._values.get(f"{name}_FILE")
+        return self.secret(name) if given else None
 
     def secret(self, name: str) -> Secret:
         self._known |= {name, f"{name}_FILE"}

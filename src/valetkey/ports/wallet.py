@@ -2,6 +2,20 @@
 
 from dataclasses import dataclass
 
+from valetkey.core.errors import EnvironmentFailure, ValetkeyError
+
+
+class CallReverts(ValetkeyError):
+    """The contract would refuse this call now; it was not sent. The text is the contract's reason, when it gave one."""
+
+    code = "call_reverts"
+
+
+class NotAccepted(EnvironmentFailure):
+    """The node did not take a transaction: too little gas money, a fee that is too low, a nonce that is used."""
+
+    code = "transaction_not_accepted"
+
 
 @dataclass(frozen=True, slots=True)
 class Call:

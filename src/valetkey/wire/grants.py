@@ -1,6 +1,6 @@
-"""EIP-712 of SessionAllowance: what owners and session keys sign, how a grant is named, and trees of payees.
+"""EIP-712 of SessionAllowance and Escrow: what owners and session keys sign, how a grant is named, trees of payees.
 
-Source: EIP-712, EIP-2098, and contracts/SessionAllowance.vy with its modules, whose types these are.
+Source: EIP-712, EIP-2098, and contracts/SessionAllowance.vy and Escrow.vy with their modules, whose types these are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,10 @@ from valetkey.core.grant import NOBODY, Grant
 from valetkey.crypto.keys import keccak256
 
 NAME, VERSION = "Valetkey SessionAllowance", "1"
+ESCROW_NAME = "Valetkey Escrow"
+ACCEPT, DISPUTE, CLAIM = 1, 2, 3
+"""A buyer's steps on an escrow, as they are signed."""
+
 FIRST = 2**256 - 1
 """The nonce of a signed spend that makes its grant known, which happens once."""
 
@@ -62,6 +66,7 @@ _VOUCHER: Fields = (
     ("deadline", "uint256"),
 )
 _REVOKE: Fields = (("grant", "bytes32"),)
+_STEP: Fields = (("escrow", "bytes32"), ("step", "uint8"), ("deadline", "uint256"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,15 +97,16 @@ class Voucher:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """The contract of one chain."""
+    """The contract of one chain: SessionAllowance, or the one that is named."""
 
     chain_id: int
     contract: str
+    name: str = NAME
 
     def hash(self) -> bytes:
         """The EIP-712 domain separator."""
         kind = keccak256(_type("EIP712Domain", _DOMAIN))
-        named = keccak256(NAME.encode()) + keccak256(VERSION.encode())
+        named = keccak256(self.name.encode()) + keccak256(VERSION.encode())
         return keccak256(kind + named + self.chain_id.to_bytes(32) + _word(self.contract, "address"))
 
     def digest(self, struct_hash: bytes) -> bytes:
@@ -116,7 +122,7 @@ class Domain:
             },
             "primaryType": kind,
             "domain": {
-                "name": NAME,
+                "name": self.name,
                 "version": VERSION,
                 "chainId": self.chain_id,
                 "verifyingContract": self.contract,
@@ -133,6 +139,7 @@ _TYPES = {
     "EscrowFunding": _FUNDING,
     "Voucher": _VOUCHER,
     "Revoke": _REVOKE,
+    "BuyerStep": _STEP,
 }
 
 
@@ -179,6 +186,11 @@ def voucher_message(grant_hash: bytes, voucher: Voucher) -> dict[str, Any]:
 def revoke_message(grant_hash: bytes) -> dict[str, Any]:
     """The message of a Revoke."""
     return {"grant": grant_hash}
+
+
+def step_message(escrow_id: bytes, step: int, deadline: int) -> dict[str, Any]:
+    """The message of a BuyerStep, in the domain ESCROW_NAME of the escrow contract: ACCEPT, DISPUTE or CLAIM."""
+    return {"escrow": escrow_id, "step": step, "deadline": deadline}
 
 
 def struct_hash(kind: str, message: Mapping[str, Any]) -> bytes:
@@ -265,9 +277,10 @@ def _word(value: Any, type_: str) -> bytes:
         if len(raw) != 20:
             raise InvalidInput("an address has 20 bytes")
         return raw.rjust(32, b"\0")
-    if type_ == "uint256":
-        if type(value) is not int or not 0 <= value < 2**256:
-            raise InvalidInput("a number is from 0 to 2**256 - 1")
+    if type_ in ("uint256", "uint8"):
+        bits = int(type_.removeprefix("uint"))
+        if type(value) is not int or not 0 <= value < 2**bits:
+            raise InvalidInput(f"a number is from 0 to 2**{bits} - 1")
         return value.to_bytes(32)
     if len(value) != 32:
         raise InvalidInput("a word has 32 bytes")

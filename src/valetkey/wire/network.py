@@ -7,15 +7,19 @@ CHAIN_NAMES = {"base-sepolia": "baseSepolia", "base": "base"}
 
 
 class Contracts(View):
-    """Addresses of the contracts on one chain, EIP-55."""
+    """Addresses of the contracts on one chain, EIP-55. `allowance` keeps grants; None where sessions have none."""
 
     escrow: str
     score: str
     usdc: str
+    allowance: str | None = None
 
 
 class NetworkView(View):
-    """GET /network. `rpc_url` is None when clients bring their own node; `confirmations` count blocks."""
+    """GET /network. `rpc_url` is None when clients bring their own node; `confirmations` count blocks.
+
+    `relayer`: the account that sends what sessions with grants sign, None where they pay the gas themselves.
+    """
 
     network: str
     chain: str
@@ -24,3 +28,4 @@ class NetworkView(View):
     contracts: Contracts
     confirmations: int
     test_mode: bool
+    relayer: str | None = None

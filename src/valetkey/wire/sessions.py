@@ -28,7 +28,7 @@ class CreateSessionRequest(PolicyRules, kw_only=True):
     """POST /agents/session: the rules of its policy, and what else a session has.
 
     `expiry` is seconds of life from now, `not_before` unix seconds. `delegate` is who holds the session, in the
-    owner's words.
+    owner's words. `funding`: what it pays with, its own wallet or its owner's balance through a grant.
     """
 
     expiry: int
@@ -39,6 +39,7 @@ class CreateSessionRequest(PolicyRules, kw_only=True):
     not_before: Annotated[int, Meta(ge=0)] | None = None
     recovery: Recovery | None = None
     delegate: Annotated[str, Meta(max_length=200)] | None = None
+    funding: Literal["wallet", "grant"] = "wallet"
 
 
 class ExtendSessionRequest(Request):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from valetkey.crypto.keys import keccak256
 
-Name = Literal["Escrow", "Score", "TestUSDC"]
+Name = Literal["Escrow", "Score", "SessionAllowance", "TestUSDC"]
 
 
 def abi(name: Name) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Puts Escrow, Score and TestUSDC on a chain. On a development chain they stand where clients expect them.
+"""Puts Escrow, Score, SessionAllowance and TestUSDC on a chain. On a development chain they stand where clients expect them.
 
 Light to import: no web3.py. Signing loads eth_account (0.5 s), which a caller may import in the meantime.
 """
@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from valetkey.chains.evm import contracts
+from valetkey.chains.evm import contracts, create2
 from valetkey.chains.evm.contracts import Name
 from valetkey.chains.evm.networks import BASE_SEPOLIA, KNOWN_ADDRESSES, Addresses
 from valetkey.chains.evm.node import AsyncNode, NodeRefused
@@ -41,6 +41,7 @@ class Deployed:
     escrow: str
     score: str
     usdc: str
+    allowance: str
 
 
 def deploy(rpc_url: str, signer: Signer) -> Deployed:
@@ -65,7 +66,7 @@ async def _deploy(rpc_url: str, signer: Signer) -> Deployed:
         known = KNOWN_ADDRESSES[BASE_SEPOLIA]
         if chain_id != BASE_SEPOLIA or not await _place(deployer, set_code, known):
             return await _anew(deployer, DEVELOPMENT_TREASURY)
-        return Deployed(known.escrow, known.score, known.usdc)
+        return Deployed(known.escrow, known.score, known.usdc, await _allow(deployer, known.escrow))
     finally:
         await node.close()
 
@@ -77,7 +78,19 @@ async def _anew(deployer: "_Deployer", treasury: str) -> Deployed:
     usdc = await deployer.create("TestUSDC")
     escrow = await deployer.create("Escrow", owner, treasury, owner, score, [usdc])
     await deployer.send(score, _switch("setRecorder(address,bool)", escrow))
-    return Deployed(escrow, score, usdc)
+    return Deployed(escrow, score, usdc, await _allow(deployer, escrow))
+
+
+async def _allow(deployer: "_Deployer", escrow: str) -> str:
+    """SessionAllowance at the address that it has on every chain, and the escrow told of it; its address."""
+    creation = _creation("SessionAllowance", [])
+    address = create2.address_of(creation)
+    if not await deployer.code(address):
+        await deployer.bring_proxy()
+        await deployer.send(create2.PROXY, create2.SALT + creation)
+    if await deployer.view(escrow, "allowance()") != _word(address):
+        await deployer.send(escrow, _selector("setAllowance(address)") + _word(address))
+    return address
 
 
 async def _place(deployer: "_Deployer", set_code: str, at: Addresses) -> bool:
@@ -147,6 +160,19 @@ class _Deployer:
                     return method
         return None
 
+    async def bring_proxy(self) -> None:
+        """Put the deterministic deployment proxy on the chain when it is not there. Its maker is paid by us."""
+        if await self.code(create2.PROXY):
+            return
+        set_code = await self.code_setter()
+        if set_code is not None:
+            await self.ask(set_code, create2.PROXY, "0x" + create2.PROXY_CODE.hex())
+            return
+        has = int(await self.ask("eth_getBalance", create2.PROXY_MAKER, "latest"), 16)
+        if has < create2.PROXY_WEI:
+            await self.send(create2.PROXY_MAKER, b"", value=create2.PROXY_WEI - has)
+        await self._mined(await self.ask("eth_sendRawTransaction", "0x" + create2.PROXY_TRANSACTION.hex()))
+
     async def code(self, address: str) -> bytes:
         return _bytes(await self.ask("eth_getCode", address, "latest"))
 
@@ -166,9 +192,10 @@ class _Deployer:
         receipt = await self.send(None, _creation(name, list(arguments)))
         return checksum_address(receipt["contractAddress"])
 
-    async def send(self, to: str | None, data: bytes) -> dict[str, Any]:
+    async def send(self, to: str | None, data: bytes, *, value: int = 0) -> dict[str, Any]:
         """Sign, send and wait; the receipt. Raises DeploymentFailed when the transaction reverts."""
-        request = {"from": self.address, "data": "0x" + data.hex()} | ({} if to is None else {"to": to})
+        request = {"from": self.address, "data": "0x" + data.hex(), "value": hex(value)}
+        request |= {} if to is None else {"to": to}
         gas = await self.ask("eth_estimateGas", request)
         nonce = await self.ask("eth_getTransactionCount", self.address, "pending")
         block = await self.ask("eth_getBlockByNumber", "latest", False)
@@ -179,7 +206,7 @@ class _Deployer:
                 "chainId": self._chain_id,
                 "nonce": int(nonce, 16),
                 "to": to or b"",
-                "value": 0,
+                "value": value,
                 "data": data,
                 "gas": int(gas, 16) * GAS_MARGIN_PERCENT // 100,
                 "maxFeePerGas": 2 * int(block["baseFeePerGas"], 16) + tip,

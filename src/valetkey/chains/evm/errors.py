@@ -1,6 +1,8 @@
 """What can go wrong between a wallet and its chain, beside a node that does not answer."""
 
-from valetkey.core.errors import EnvironmentFailure, ValetkeyError
+from valetkey.core.errors import EnvironmentFailure
+from valetkey.ports.wallet import CallReverts as CallReverts
+from valetkey.ports.wallet import NotAccepted as NotAccepted
 
 
 class WrongChain(EnvironmentFailure):
@@ -8,18 +10,6 @@ class WrongChain(EnvironmentFailure):
 
     code = "wrong_chain"
     retryable = False
-
-
-class CallReverts(ValetkeyError):
-    """The contract would refuse this call now; it was not sent. The text is the contract's reason, when it gave one."""
-
-    code = "call_reverts"
-
-
-class NotAccepted(EnvironmentFailure):
-    """The node did not take a transaction: too little gas money, a fee that is too low, a nonce that is used."""
-
-    code = "transaction_not_accepted"
 
 
 class StillPending(EnvironmentFailure):

@@ -75,6 +75,7 @@ async def rotate(
         label=before.label if asked.label is None else asked.label,
         delegate=before.delegate,
         recovery=asked.recovery,
+        funding=before.funding,
     )
     token = new_session_token()
     made = CreatedSession(

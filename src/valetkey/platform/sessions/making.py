@@ -13,7 +13,7 @@ from valetkey.core.windows import Window
 from valetkey.crypto.credentials import new_id
 from valetkey.crypto.keys import checksum_address, is_address, load_public_key
 from valetkey.platform.callers import Caller
-from valetkey.ports.accounts import SessionRecord
+from valetkey.ports.accounts import Funding, SessionRecord
 from valetkey.wire.limits import LimitRule
 from valetkey.wire.policies import PolicyRules
 
@@ -53,6 +53,7 @@ def record_of(
     label: str | None,
     delegate: str | None,
     recovery: str | None,
+    funding: Funding = Funding.WALLET,
 ) -> SessionRecord:
     """A new session of the caller. Raises InvalidInput for keys that are none, or the owner's own."""
     session = Session(
@@ -71,6 +72,7 @@ def record_of(
         label=label,
         recovery=base64.b64decode(recovery) if recovery else None,
         delegate=delegate,
+        funding=funding,
     )
 
 

@@ -2,6 +2,7 @@
 
 import base64
 
+from valetkey.core.errors import InvalidInput
 from valetkey.core.policy import check_lifetime
 from valetkey.core.session import Role
 from valetkey.crypto.credentials import credential_hash, new_session_token
@@ -12,7 +13,7 @@ from valetkey.platform.paging import page_limit
 from valetkey.platform.refusing import Conflict, NotFound
 from valetkey.platform.sessions.making import policy_of, record_of
 from valetkey.platform.sessions.views import session_view
-from valetkey.ports.accounts import SessionQuery, SessionRecord
+from valetkey.ports.accounts import Funding, SessionQuery, SessionRecord
 from valetkey.wire.sessions import (
     CreatedSession,
     CreateSessionRequest,
@@ -45,6 +46,7 @@ async def create(
         label=asked.label,
         delegate=asked.delegate,
         recovery=asked.recovery,
+        funding=_funding(asked),
     )
     token = new_session_token()
     made = CreatedSession(
@@ -55,6 +57,19 @@ async def create(
     answer = remembering.answer(made, 201)
     await platform.store.add_session(record, credential_hash(token.reveal()), answer, by=caller.actor)
     return made
+
+
+def _funding(asked: CreateSessionRequest) -> Funding:
+    """What a new session pays with. A grant is about one token: raises InvalidInput for limits of another currency."""
+    funding = Funding(asked.funding)
+    if funding is Funding.GRANT and asked.limits:
+        raise InvalidInput(
+            "a grant is about USDC: a chain's own coin has no allowance. Wrap it, or fund a session wallet",
+            field="limits",
+        )
+    if funding is Funding.GRANT and asked.budget_usdc is None:
+        raise InvalidInput("a grant has a cap: give the session a budget", field="budgetUsdc")
+    return funding
 
 
 async def itself(platform: Platform, caller: Caller) -> SessionView:

@@ -69,7 +69,7 @@ def session_view(platform: Platform, record: SessionRecord, owner: Agent) -> Ses
         expiry=policy.expires_at,
         session_wallet=record.wallet_address,
         e2e_public_key=record.e2e_public_key.hex() if record.e2e_public_key else None,
-        funding_mode="wallet",
+        funding_mode=str(record.funding),
         network=platform.main_network.view,
     )
 

@@ -5,7 +5,7 @@ from valetkey.core.refusal import Code, Refused
 from valetkey.core.session import Role
 from valetkey.core.transaction import Party, PaymentStatus, Step, Transaction, TransactionStatus
 from valetkey.engine.events import service_delivered
-from valetkey.engine.funding import mismatch, prove
+from valetkey.engine.funding import prove, unlike
 from valetkey.platform.callers import Caller
 from valetkey.platform.context import Platform
 from valetkey.platform.paging import page_limit
@@ -170,7 +170,7 @@ async def _capture(platform: Platform, transaction: Transaction) -> Transaction:
     reader = platform.network(transaction.network).reader
     final = await reader.final()
     escrow = await reader.escrow(transaction.id, at_block=final.number)
-    if escrow is None or mismatch(transaction, escrow) is not None:
+    if escrow is None or await unlike(reader, transaction, escrow) is not None:
         return transaction
     done = await platform.settlement.funded(transaction, escrow, None, Party.PLATFORM)
     return transaction if isinstance(done, Refused) else done

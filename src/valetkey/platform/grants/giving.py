@@ -1,0 +1,97 @@
+"""Owners give grants to their sessions; owners and holders look at them."""
+
+from valetkey.core.grant import Grant
+from valetkey.core.refusal import Code, Refused
+from valetkey.engine.granting import Expected, unfit, unsigned, unusable
+from valetkey.platform.callers import Caller
+from valetkey.platform.context import Network, Platform
+from valetkey.platform.grants.views import grant_view
+from valetkey.platform.refusing import NotFound, RefusedRequest, refused
+from valetkey.platform.sessions.service import own
+from valetkey.ports.accounts import SessionRecord
+from valetkey.ports.grants import SignedGrant
+from valetkey.wire.granting import GiveGrantRequest, GrantView, grant_of, signature_bytes
+from valetkey.wire.grants import Domain, grant_hash, grant_id
+
+
+async def give(platform: Platform, caller: Caller, session_id: str, asked: GiveGrantRequest) -> GrantView:
+    """Keep what an owner signed: its session pays out of it from then on. The same again is the same grant."""
+    record = await own(platform, caller, session_id)
+    network = network_of(platform, asked.chain_id)
+    contract = allowance_of(network)
+    grant = grant_of(asked.grant)
+    signature, revocation = signature_bytes(asked.signature), signature_bytes(asked.revocation)
+    domain = Domain(asked.chain_id, contract)
+    await _check(network, domain, grant, asked, record, caller, (signature, revocation))
+    kept = await platform.store.add_grant(
+        SignedGrant(
+            id=grant_id(grant.owner, grant_hash(grant)),
+            chain_id=asked.chain_id,
+            contract=contract,
+            session_id=session_id,
+            owner_id=caller.agent.id,
+            grant=grant,
+            signature=signature,
+            revocation=revocation,
+            made_at=platform.clock.now(),
+        ),
+        caller.actor,
+    )
+    if isinstance(kept, Refused):
+        raise RefusedRequest(kept)
+    return await grant_view(platform, kept)
+
+
+async def show(platform: Platform, caller: Caller, session_id: str) -> GrantView:
+    """The grant that a session was given last, on the main network; to its owner and to its holder."""
+    if caller.session is None:
+        await own(platform, caller, session_id)
+    elif caller.session.session.id != session_id:
+        raise NotFound("Session not found")
+    found = await platform.store.grant_of_session(session_id, platform.main_network.asset.chain_id)
+    if found is None:
+        raise NotFound("This session has no grant")
+    return await grant_view(platform, found)
+
+
+def network_of(platform: Platform, chain_id: int) -> Network:
+    """The network of a chain. Raises a refusal when it is not served."""
+    for network in platform.networks.values():
+        if network.asset.chain_id == chain_id:
+            return network
+    raise refused(Code.NETWORK_MISMATCH, "chain", "this platform does not serve that chain")
+
+
+def allowance_of(network: Network) -> str:
+    """The contract that keeps grants on a network. Raises a refusal when the platform knows none."""
+    found = network.view.contracts.allowance
+    if found is None:
+        raise refused(
+            Code.GRANT_MISMATCH, "contract", f"this platform knows no session allowance on {network.name}"
+        )
+    return found
+
+
+async def _check(
+    network: Network,
+    domain: Domain,
+    grant: Grant,
+    asked: GiveGrantRequest,
+    record: SessionRecord,
+    caller: Caller,
+    signatures: tuple[bytes, bytes],
+) -> None:
+    expected = Expected(
+        owner=caller.agent.wallet_address,
+        key=record.wallet_address,
+        asset=network.asset,
+        escrow=network.escrow_address,
+        contract=domain.contract,
+        policy=record.session.policy,
+    )
+    # What costs nothing to look at comes before what asks a node.
+    problem = unfit(grant, asked.contract, expected)
+    problem = problem or await unsigned(network.reader, domain, grant, *signatures)
+    problem = problem or await unusable(network.reader, domain, grant)
+    if problem is not None:
+        raise RefusedRequest(problem)
