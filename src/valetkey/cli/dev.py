@@ -88,7 +88,12 @@ def _tell(stack: Stack, *, as_json: bool) -> None:
             "base_url": stack.base_url,
             "rpc_url": stack.rpc_url,
             "chain_id": stack.chain_id,
-            "contracts": {"escrow": contracts.escrow, "score": contracts.score, "usdc": contracts.usdc, "allowance": contracts.allowance},
+            "contracts": {
+                "escrow": contracts.escrow,
+                "score": contracts.score,
+                "usdc": contracts.usdc,
+                "allowance": contracts.allowance,
+            },
             "webhook_secret": stack.webhook_secret.reveal(),
             "owner_key": stack.owner_key.to_hex(),
         }

@@ -92,7 +92,9 @@ async def unusable(reader: ChainReader, domain: Domain, grant: Grant) -> Refused
     if grant.predecessor == NOTHING and word >> SPENT_SHIFT & (2**SPENT_BITS - 1):
         return _mismatch("spent", "this grant was spent from before it was given: sign a new one")
     if standing >> 1 != grant.epoch:
-        return _mismatch("epoch", f"the owner's epoch on chain is {standing >> 1}", hint="sign it with that epoch")
+        return _mismatch(
+            "epoch", f"the owner's epoch on chain is {standing >> 1}", hint="sign it with that epoch"
+        )
     return None
 
 

@@ -107,9 +107,7 @@ class Settings:
         if not 1 <= self.session_seconds_min <= self.session_seconds_max:
             raise SettingsError("the bounds of a session's life are 1 second or more, and in order")
         if self.operator_token is not None and len(self.operator_token.reveal()) < MASTER_SECRET_CHARS_MIN:
-            raise SettingsError(
-                f"{PREFIX}OPERATOR_TOKEN has at least {MASTER_SECRET_CHARS_MIN} characters"
-            )
+            raise SettingsError(f"{PREFIX}OPERATOR_TOKEN has at least {MASTER_SECRET_CHARS_MIN} characters")
 
     @property
     def step_wait_seconds(self) -> int:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from valetkey.core.escrow import Escrow, Resolution
+from valetkey.ports.following import Place
+from valetkey.ports.wallet import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,17 @@ class Execution:
     transfers: tuple[Transfer, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What a contract told in a block of the chain. `index` is its place in the block; hashes and topics: 32 bytes."""
+
+    block: int
+    tx_hash: str
+    index: int
+    topics: tuple[bytes, ...]
+    data: bytes
+
+
 class ChainReader(Protocol):
     """One network's escrow, score and token contracts, read only.
 
@@ -81,6 +94,26 @@ class ChainReader(Protocol):
 
     def escrow_id(self, transaction_id: str) -> bytes:
         """The 32 bytes under which the contract knows a marketplace transaction."""
+        ...
+
+    async def session_key(self, transaction_id: str) -> str | None:
+        """Whose key acts for the buyer of an escrow that a grant paid, EIP-55; None for one that its buyer paid."""
+        ...
+
+    async def place(self, number: int) -> Place | None:
+        """A block of the chain with its hash; None when the chain is not that long."""
+        ...
+
+    async def logs(self, contract: str, first: int, last: int) -> list[Log]:
+        """What a contract told from one block to another, both included, in order."""
+        ...
+
+    async def view(self, call: Call) -> bytes:
+        """What a contract answers to a call now; nothing for one that refuses, and for an account without code."""
+        ...
+
+    async def token_allowance(self, token: str, owner: str, spender: str) -> int:
+        """Base units of a token that a spender may still take."""
         ...
 
     async def token_balance(self, address: str) -> int:

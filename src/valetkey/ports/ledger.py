@@ -215,6 +215,10 @@ class LedgerStore(Protocol):
         """What a session bought whose payment's hash is not known, newest first; payloads are left out (None)."""
         ...
 
+    async def paid_by(self, tx_hash: str) -> str | None:
+        """The id of the purchase that a chain transaction is known to have paid for."""
+        ...
+
     async def spend_record(self, hold_id: str) -> SpendRecord | None: ...
 
     async def spends(self, query: SpendQuery) -> tuple[list[SpendRecord], int]:

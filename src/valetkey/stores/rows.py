@@ -11,7 +11,7 @@ from valetkey.core.service import Service, ServiceStatus
 from valetkey.core.session import Lineage, Role, Session
 from valetkey.core.spend import UNDECIDED, Hold, HoldState
 from valetkey.core.transaction import PaymentStatus, Transaction, TransactionStatus
-from valetkey.ports.accounts import SessionRecord
+from valetkey.ports.accounts import Funding, SessionRecord
 from valetkey.ports.ledger import Payment, SpendRecord
 from valetkey.stores.records import policy_of, policy_text, request_of, request_text, spent_of
 
@@ -32,7 +32,7 @@ SESSION = (
     " (SELECT frozen_at FROM agents WHERE id = s.owner_id), s.tree_id, s.parent_id, s.depth, s.policy_version,"
     " s.successor_id, s.carried, u.figures"
 )
-RECORD = f"{SESSION}, s.alias, s.wallet_address, s.e2e_public_key, s.label, s.recovery, s.delegate"
+RECORD = f"{SESSION}, s.alias, s.wallet_address, s.e2e_public_key, s.label, s.recovery, s.delegate, s.funding"
 SESSIONS = "sessions s JOIN spent u ON u.session_id = s.id"
 
 SPEND = (
@@ -58,7 +58,7 @@ _PLAIN = (
     "hold_id", "quantity", "network", "escrow_address", "payment_method", "checkout_ends_at", "created_at",
     "updated_at", "escrow_tx_hash", "callback_url", "request_payload", "response_payload", "delivery_proof",
     "delivered_at", "completed_at", "dispute_reason", "dispute_window", "abandonment_grace", "criteria_hash",
-    "disputed_at", "buyer_percent",
+    "disputed_at", "buyer_percent", "session_key",
 )  # fmt: skip
 _AMOUNTS = ("unit_price", "subtotal", "platform_fee")
 _OTHERS = (
@@ -132,8 +132,10 @@ def session_of(row: Row) -> Session:
 
 def record_of(row: Row, ancestors: Lineage = ()) -> SessionRecord:
     """A session and what is kept beside it, from the columns of RECORD."""
-    alias, wallet, key, label, recovery, delegate = row[15:]
-    return SessionRecord(session_of(row), alias, wallet, key, label, recovery, delegate, ancestors)
+    alias, wallet, key, label, recovery, delegate, funding = row[15:]
+    return SessionRecord(
+        session_of(row), alias, wallet, key, label, recovery, delegate, ancestors, Funding(funding)
+    )
 
 
 def session_values(session: Session) -> dict[str, Value]:
@@ -168,6 +170,7 @@ def record_values(record: SessionRecord) -> dict[str, Value]:
         "label": record.label,
         "delegate": record.delegate,
         "recovery": record.recovery,
+        "funding": str(record.funding),
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from valetkey.core.errors import ChainUnavailable
 from valetkey.crypto.keys import checksum_address, keccak256
-from valetkey.ports.chain import Block, Transfer
+from valetkey.ports.chain import Block, Log, Transfer
 
 WORD_BYTES = 32
 ADDRESS_BYTES = 20
@@ -66,3 +66,27 @@ def read_transfers(logs: Any) -> tuple[Transfer, ...]:
         payer, payee = (checksum_address("0x" + topic[-ADDRESS_BYTES:].hex()) for topic in topics[1:])
         found.append(Transfer(address(member(log, "address")), payer, payee, int.from_bytes(moved, "big")))
     return tuple(found)
+
+
+def read_logs(answer: Any, contract: str, first: int, last: int) -> list[Log]:
+    """The logs of a contract in these blocks, in their order. One that is none of them counts as no answer at all."""
+    if not isinstance(answer, list):
+        raise ChainUnavailable("the node answered something that is no list of logs")
+    found = [_log(one, contract, first, last) for one in answer]
+    return sorted(found, key=lambda one: (one.block, one.index))
+
+
+def _log(answer: Any, contract: str, first: int, last: int) -> Log:
+    log = Log(
+        block=quantity(member(answer, "blockNumber")),
+        tx_hash="0x" + data(member(answer, "transactionHash")).hex(),
+        index=quantity(member(answer, "logIndex")),
+        topics=tuple(data(one) for one in member(answer, "topics")),
+        data=data(member(answer, "data")),
+    )
+    is_other = address(member(answer, "address")) != checksum_address(contract)
+    if is_other or not first <= log.block <= last or answer.get("removed") is True:
+        raise ChainUnavailable("the node answered logs that were not asked for")
+    if len(log.tx_hash) != 66 or any(len(topic) != WORD_BYTES for topic in log.topics):
+        raise ChainUnavailable("the node answered a log without a proper hash or topic")
+    return log

@@ -13,7 +13,12 @@ PROXY_CODE = bytes.fromhex(
 )
 PROXY_MAKER = "0x3fAB184622Dc19b6109349B94811493BF2a45362"
 PROXY_TRANSACTION = bytes.fromhex(
-    "f8a58085174876e800830186a08080b853604580600e600039806000f350fe" + PROXY_CODE.hex() + "1ba0" + "22" * 32 + "a0" + "22" * 32
+    "f8a58085174876e800830186a08080b853604580600e600039806000f350fe"
+    + PROXY_CODE.hex()
+    + "1ba0"
+    + "22" * 32
+    + "a0"
+    + "22" * 32
 )
 """Signed for no chain in particular (before EIP-155): 100,000 gas at 100 gwei."""
 

@@ -38,6 +38,15 @@ class NodeRefused(ChainUnavailable):
         self.said = said
 
 
+EXECUTION_REVERTED = 3
+"""The code of JSON-RPC for a call that the contract refused."""
+
+
+def is_revert(refused: NodeRefused) -> bool:
+    """Whether a node refused a call because the contract did."""
+    return refused.rpc_code == EXECUTION_REVERTED or "revert" in refused.said.lower()
+
+
 class AsyncNode:
     """A node and a bounded number of connections to it, opened at the first call and used by one event loop."""
 

@@ -7,23 +7,29 @@ import asyncio
 import re
 from typing import Any
 
-from valetkey.chains.evm.answers import address, data, member, quantity, read_block, read_transfers
+from valetkey.chains.evm.answers import (
+    address,
+    data,
+    member,
+    quantity,
+    read_block,
+    read_logs,
+    read_transfers,
+)
 from valetkey.chains.evm.contracts import event_topic
 from valetkey.chains.evm.networks import Network
-from valetkey.chains.evm.node import TIMEOUT_SECONDS, AsyncNode, NodeRefused
+from valetkey.chains.evm.node import TIMEOUT_SECONDS, AsyncNode, NodeRefused, is_revert
 from valetkey.core.errors import ChainUnavailable, InvalidInput
 from valetkey.core.escrow import Escrow, Resolution
 from valetkey.core.money import NATIVE
 from valetkey.crypto.keys import checksum_address, keccak256
-from valetkey.ports.chain import Block, Execution, Receipt, Transfer
+from valetkey.ports.chain import Block, Execution, Log, Receipt, Transfer
+from valetkey.ports.following import Place
 from valetkey.ports.wallet import Call
-from valetkey.wire import calls, proofs
+from valetkey.wire import calls, grant_calls, proofs
 from valetkey.wire.escrow import read_escrow, read_resolution
 
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
-
-EXECUTION_REVERTED = 3
-"""The code of JSON-RPC for a call that the contract refused."""
 
 
 class EvmReader:
@@ -107,7 +113,7 @@ class EvmReader:
             return read_resolution(await self._view(call, at_block))
         except NodeRefused as refused:
             # A contract of the third party has no such view.
-            if refused.rpc_code == EXECUTION_REVERTED or "revert" in refused.said.lower():
+            if is_revert(refused):
                 return None
             raise
         except InvalidInput as error:
@@ -116,6 +122,42 @@ class EvmReader:
     def escrow_id(self, transaction_id: str) -> bytes:
         """The 32 bytes under which the contract knows a marketplace transaction."""
         return proofs.escrow_id(transaction_id)
+
+    async def session_key(self, transaction_id: str) -> str | None:
+        """Whose key acts for the buyer of an escrow that a grant paid, EIP-55; None for one that its buyer paid."""
+        call = grant_calls.session_key(self._network.escrow, self.escrow_id(transaction_id))
+        return grant_calls.account(await self._word(call))
+
+    async def place(self, number: int) -> Place | None:
+        """A block of the chain with its hash; None when the chain is not that long. Raises ChainUnavailable."""
+        answer = await self._ask("eth_getBlockByNumber", hex(number), False)
+        if answer is None:
+            return None
+        block = read_block(answer)
+        if block.number != number:
+            raise ChainUnavailable("the node answered another block than it was asked for")
+        return Place(number, data(member(answer, "hash")), block.timestamp)
+
+    async def logs(self, contract: str, first: int, last: int) -> list[Log]:
+        """What a contract told from one block to another, both included, in order. Raises ChainUnavailable."""
+        asked = {"address": contract, "fromBlock": hex(first), "toBlock": hex(last)}
+        return read_logs(await self._ask("eth_getLogs", asked), contract, first, last)
+
+    async def view(self, call: Call) -> bytes:
+        """What a contract answers to a call now; nothing for one that refuses, and for an account without code.
+
+        Raises ChainUnavailable.
+        """
+        try:
+            return await self._view(call, None)
+        except NodeRefused as refused:
+            if is_revert(refused):
+                return b""
+            raise
+
+    async def token_allowance(self, token: str, owner: str, spender: str) -> int:
+        """Base units of a token that a spender may still take. Raises InvalidAddress and ChainUnavailable."""
+        return int.from_bytes(await self._word(calls.allowance(token, owner, spender)), "big")
 
     async def token_balance(self, address: str) -> int:
         """Base units of the network's USDC. Raises InvalidAddress and ChainUnavailable."""

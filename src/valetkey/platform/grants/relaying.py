@@ -27,8 +27,7 @@ from valetkey.ports.ledger import Payment
 from valetkey.ports.relays import Relay, RelayState
 from valetkey.ports.wallet import Call, CallReverts
 from valetkey.wire import grant_calls
-from valetkey.wire.buyer_steps import step_digest
-from valetkey.wire.draws import DRAW, DrawPayload
+from valetkey.wire.draws import DrawPayload, reference_of
 from valetkey.wire.granting import (
     RelayFundingRequest,
     RelaySpendRequest,
@@ -37,12 +36,14 @@ from valetkey.wire.granting import (
     signature_bytes,
 )
 from valetkey.wire.grants import (
+    ESCROW_NAME,
     Domain,
     GrantSpend,
     PayeeTree,
     funding_message,
     grant_hash,
     spend_message,
+    step_message,
     struct_hash,
 )
 from valetkey.wire.http import encode
@@ -149,7 +150,7 @@ async def pay(platform: Platform, caller: Caller, spend_id: str, asked: RelaySpe
     if hold.state is HoldState.HELD:
         _check_time(platform, asked.signed_until, None)
     payload = DrawPayload.of(draw.signed, wanted, signature)
-    payment = Payment(encode(payload), f"{DRAW}0x{wanted.reference.hex()}")
+    payment = Payment(encode(payload), reference_of(wanted.reference))
     marked = await platform.store.settle(hold.id, MarkUnknown(), by=caller.actor, payment=payment)
     if isinstance(marked, Refused):
         raise RefusedRequest(marked)
@@ -159,18 +160,16 @@ async def pay(platform: Platform, caller: Caller, spend_id: str, asked: RelaySpe
     return await _queue(platform, draw, f"pay {hold.id}", call, SPEND_GAS, asked.signed_until)
 
 
-async def step(
-    platform: Platform, caller: Caller, transaction_id: str, asked: RelayStepRequest
-) -> RelayView:
+async def step(platform: Platform, caller: Caller, transaction_id: str, asked: RelayStepRequest) -> RelayView:
     """Send a buyer's step on an escrow that its session key signed: accept, dispute or claim."""
     transaction = await seen_as(platform, caller, transaction_id, Party.BUYER)
     network = platform.network(transaction.network)
     draw = await _draw(platform, caller, network, alive=False)
     signature = signature_bytes(asked.signature)
     identity = escrow_id(transaction.id)
-    digest = step_digest(
-        draw.signed.chain_id, network.escrow_address, identity, asked.step, asked.signed_until
-    )
+    domain = Domain(draw.signed.chain_id, network.escrow_address, ESCROW_NAME)
+    message = step_message(identity, asked.step, asked.signed_until)
+    digest = domain.digest(struct_hash("BuyerStep", message))
     if not is_signed(digest, signature, draw.signed.grant.key):
         raise InvalidInput("this is not the session key's signature", code="invalid_signature")
     _check_time(platform, asked.signed_until, None)
@@ -291,9 +290,7 @@ async def _registration(platform: Platform, signed: SignedGrant) -> Call:
     page, _ = await platform.store.grants_of_owner(signed.owner_id, 1_000, 0)
     for one in page:
         if one.chain_id == signed.chain_id and grant_hash(one.grant) == before:
-            return grant_calls.register_successor(
-                signed.contract, signed.grant, one.grant, signed.signature
-            )
+            return grant_calls.register_successor(signed.contract, signed.grant, one.grant, signed.signature)
     raise refused(Code.GRANT_NEEDED, "predecessor", "the grant's predecessor is not known here")
 
 

@@ -35,6 +35,10 @@ class Book(Protocol):
 
     def spend_record(self, hold_id: str) -> SpendRecord: ...
 
+    def find_spend(self, hold_id: str) -> SpendRecord | None:
+        """As spend_record; None when there is none."""
+        ...
+
     def undecided(self, session_id: str, request: SpendRequest) -> Hold | None:
         """The hold of the same request that waits for approval, or for being executed."""
         ...

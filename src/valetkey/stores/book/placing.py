@@ -1,9 +1,9 @@
-"""Placing holds: of purchases, and of spends that are none. The only callers of PlaceHold and Execute."""
+"""Placing holds: of purchases, and of spends that are none. The only callers of PlaceHold, Execute and Observe."""
 
 from dataclasses import replace
 
 from valetkey.core.audit import Kind
-from valetkey.core.commands import Execute, Lapse, PlaceHold, Reject
+from valetkey.core.commands import Execute, Lapse, Observe, PlaceHold, Reject
 from valetkey.core.ledger import State, apply
 from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.core.session import Lineage
@@ -61,6 +61,23 @@ def hold_spend(
         # It was asked for before.
         return book.spend_record(hold.id)
     return SpendRecord(hold, lineage[0].owner_id, spend.note)
+
+
+def observe(book: Book, spend: Spend, by: str) -> SpendRecord:
+    """See ports/ledger.py."""
+    known = book.find_spend(spend.hold_id)
+    if known is not None:
+        return known
+    lineage = book.lineage(spend.session_id)
+    after = apply(State(lineage[0], None, lineage[1:]), Observe(spend.hold_id, spend.request), book.now)
+    assert isinstance(after, State), "what moved is never refused"
+    hold, session = after.hold, after.session
+    assert hold is not None
+    book.write_spent(after.lineage)
+    book.add_hold(hold, session.owner_id, spend.note)
+    facts = {**telling.asked(hold.request), "hold": hold.id, "captured": str(hold.captured), "by": by}
+    book.append(session.owner_id, session.tree, Kind.OBSERVED, session.id, facts)
+    return SpendRecord(hold, session.owner_id, spend.note)
 
 
 def subject(book: Book, idempotency: Idempotency) -> str | Refused | None:

@@ -4,12 +4,14 @@ from valetkey.stores.clock import StoreClock, SystemTime
 from valetkey.stores.postgres.accounts import PostgresAccounts
 from valetkey.stores.postgres.audit import PostgresAudit
 from valetkey.stores.postgres.database import CONNECTIONS, connect, migrating
+from valetkey.stores.postgres.grants import PostgresGrants
 from valetkey.stores.postgres.ledger import PostgresLedger
 from valetkey.stores.postgres.lifecycle import PostgresLifecycle
 from valetkey.stores.postgres.listing import PostgresListing
 from valetkey.stores.postgres.market import PostgresMarket
 from valetkey.stores.postgres.outbox import PostgresOutbox
 from valetkey.stores.postgres.queue import PostgresQueue
+from valetkey.stores.postgres.relays import PostgresRelays
 from valetkey.stores.postgres.schema import migrate
 from valetkey.stores.postgres.sessions import PostgresSessions
 from valetkey.stores.waiting import LATE_WATCH_SECONDS
@@ -25,6 +27,8 @@ class PostgresStore(
     PostgresAudit,
     PostgresMarket,
     PostgresOutbox,
+    PostgresGrants,
+    PostgresRelays,
 ):
     """The stores' ports on one database, which any number of processes share. Its methods are of one event loop."""
 

@@ -119,10 +119,13 @@ class PostgresBook(Crowds):
             wanted = session.parent_id
         return tuple(found)
 
-    def spend_record(self, hold_id: str) -> SpendRecord:
+    def find_spend(self, hold_id: str) -> SpendRecord | None:
         if hold_id not in self.spends:
             raise Missing(Wanted(holds={hold_id}))
-        found = self.spends[hold_id]
+        return self.spends[hold_id]
+
+    def spend_record(self, hold_id: str) -> SpendRecord:
+        found = self.find_spend(hold_id)
         if found is None:
             raise Contradiction("there is no such hold")
         return found

@@ -95,6 +95,34 @@ class PostgresLedger(Tables):
             _of(place),
         )
 
+    async def observe(self, spend: Spend, *, by: str) -> SpendRecord:
+        """See ports/ledger.py. Raises Contradiction when there is no such session."""
+        place = await self._database.session_place(spend.session_id)
+        return await self._database.batch(
+            place.owner_id,
+            frozenset({place.tree_id}),
+            lambda book: placing.observe(book, spend, by),
+            Wanted(sessions={spend.session_id}, holds={spend.hold_id}),
+        )
+
+    async def spend_of_reference(self, session_id: str, reference: str) -> SpendRecord | None:
+        """See ports/ledger.py."""
+        place = await self._database.find_session(session_id)
+        if place is None:
+            return None
+        sql = (
+            f"{_SPENDS} WHERE h.owner_id = $1 AND h.session_id = $2 AND h.reference = $3"
+            " ORDER BY h.seq DESC LIMIT 1"
+        )
+        found = await self._database.row(sql, place.owner_id, session_id, reference)
+        return spend_of(found) if found else None
+
+    async def paid_by(self, tx_hash: str) -> str | None:
+        """See ports/ledger.py."""
+        sql = "SELECT transaction_id FROM fundings WHERE tx_hash = $1"
+        found = await self._database.row(sql, tx_hash.lower())
+        return found[0] if found else None
+
     async def remembered(self, idempotency: Idempotency) -> Transaction | Refused | None:
         """See ports/ledger.py."""
         sql = "SELECT fingerprint, subject FROM idempotency WHERE scope = $1 AND key = $2"

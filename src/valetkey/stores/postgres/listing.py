@@ -16,6 +16,11 @@ _MORE = (
     " AND ($2::text IS NULL OR t.session_id = $2) AND ($3::text[] IS NULL OR t.service_id = ANY($3))"
     " AND ($4::text IS NULL OR t.status = $4)"
 )
+_BARE = BOUGHT.replace("t.request_payload", "NULL").replace("t.response_payload", "NULL")
+_UNNAMED = (
+    f"SELECT {_BARE} FROM transactions t WHERE t.buyer_id = $1 AND t.session_id = $2"  # noqa: S608
+    " AND t.escrow_tx_hash IS NULL ORDER BY t.seq DESC LIMIT $3"
+)
 _SIDES = {
     "buyer": "t.buyer_id = $1",
     "seller": "t.seller_id = $1",
@@ -52,6 +57,15 @@ class PostgresListing(Tables):
             wanted.append(transaction_id)
         found = {one.id: one for one in map(transaction_of, await self._database.rows(_ALL, wanted))}
         return [found[name] for name in wanted], count[0]
+
+    async def unnamed_purchases(self, session_id: str, limit: int) -> list[Transaction]:
+        """See ports/ledger.py."""
+        place = await self._database.find_session(session_id)
+        if place is None:
+            return []
+        return [
+            transaction_of(one) for one in await self._database.rows(_UNNAMED, *place[:1], session_id, limit)
+        ]
 
 
 def _page_of(query: TransactionQuery) -> str:

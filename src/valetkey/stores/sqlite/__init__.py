@@ -9,16 +9,26 @@ from valetkey.stores.sqlite.book import SqliteBook
 from valetkey.stores.sqlite.database import Database
 from valetkey.stores.sqlite.files import MEMORY as MEMORY
 from valetkey.stores.sqlite.files import connect, create_file, migrate
+from valetkey.stores.sqlite.grants import SqliteGrants
 from valetkey.stores.sqlite.ledger import SqliteLedger
 from valetkey.stores.sqlite.lifecycle import SqliteLifecycle
 from valetkey.stores.sqlite.market import SqliteMarket
 from valetkey.stores.sqlite.outbox import SqliteOutbox
 from valetkey.stores.sqlite.queue import SqliteQueue
+from valetkey.stores.sqlite.relays import SqliteRelays
 from valetkey.stores.waiting import LATE_WATCH_SECONDS
 
 
 class SqliteStore(
-    SqliteLedger, SqliteQueue, SqliteAccounts, SqliteLifecycle, SqliteAudit, SqliteMarket, SqliteOutbox
+    SqliteLedger,
+    SqliteQueue,
+    SqliteAccounts,
+    SqliteLifecycle,
+    SqliteAudit,
+    SqliteMarket,
+    SqliteOutbox,
+    SqliteGrants,
+    SqliteRelays,
 ):
     """Every store's port on one file. Its methods may be called from any event loop, until it is closed."""
 

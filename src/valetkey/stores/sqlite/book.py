@@ -63,9 +63,9 @@ _STEP = (
 _ADD_SESSION = (
     "INSERT INTO sessions (id, owner_id, tree_id, parent_id, depth, role, policy, policy_version, not_before,"
     " expires_at, created_at, revoked_at, paused_at, successor_id, carried, alias, wallet_address, e2e_public_key,"
-    " label, delegate, recovery) VALUES (:id, :owner_id, :tree_id, :parent_id, :depth, :role, :policy,"
+    " label, delegate, recovery, funding) VALUES (:id, :owner_id, :tree_id, :parent_id, :depth, :role, :policy,"
     " :policy_version, :not_before, :expires_at, :created_at, :revoked_at, :paused_at, :successor_id, :carried,"
-    " :alias, :wallet_address, :e2e_public_key, :label, :delegate, :recovery)"
+    " :alias, :wallet_address, :e2e_public_key, :label, :delegate, :recovery, :funding)"
 )
 _LIFE = (
     "UPDATE sessions SET parent_id = :parent_id, policy = :policy, policy_version = :policy_version,"
@@ -149,6 +149,11 @@ class SqliteBook:
         self._new_holds: _Holds = {}
         self._holds: _Holds = {}
 
+    @property
+    def db(self) -> apsw.Connection:
+        """The writer's connection, for tables that the book knows nothing of."""
+        return self._db
+
     def flush(self) -> None:
         """Write what was kept back. Whoever reads the tables themselves afterwards sees all of it."""
         self._flush_holds()
@@ -199,9 +204,12 @@ class SqliteBook:
             wanted = known.parent_id
         return tuple(found)
 
-    def spend_record(self, hold_id: str) -> SpendRecord:
+    def find_spend(self, hold_id: str) -> SpendRecord | None:
         self._flush_holds()
-        found = find_spend(self._db, hold_id)
+        return find_spend(self._db, hold_id)
+
+    def spend_record(self, hold_id: str) -> SpendRecord:
+        found = self.find_spend(hold_id)
         if found is None:
             raise Contradiction("there is no such hold")
         return found

@@ -21,7 +21,7 @@ from valetkey.stores.book import placing, settling
 from valetkey.stores.rows import SPEND, Row, Value, spend_of
 from valetkey.stores.sqlite.book import SqliteBook, find_spend, find_transaction
 from valetkey.stores.sqlite.database import Tables
-from valetkey.stores.sqlite.listing import list_transactions
+from valetkey.stores.sqlite.listing import list_transactions, unnamed
 from valetkey.stores.sqlite.statements import row, rows
 from valetkey.stores.sqlite.text import page
 
@@ -56,6 +56,26 @@ class SqliteLedger(Tables):
         return await self._database.keep(
             lambda book: settling.settle(book, hold_id, command, by, payment, events)
         )
+
+    async def observe(self, spend: Spend, *, by: str) -> SpendRecord:
+        """See ports/ledger.py. Raises Contradiction when there is no such session."""
+        return await self._database.keep(lambda book: placing.observe(book, spend, by))
+
+    async def spend_of_reference(self, session_id: str, reference: str) -> SpendRecord | None:
+        """See ports/ledger.py."""
+        sql = f"{_SPENDS}WHERE h.session_id = ? AND h.reference = ? ORDER BY h.seq DESC LIMIT 1"
+        found = await self._database.read(lambda db: row(db, sql, session_id, reference))
+        return spend_of(found) if found else None
+
+    async def unnamed_purchases(self, session_id: str, limit: int) -> list[Transaction]:
+        """See ports/ledger.py."""
+        return await self._database.read(lambda db: unnamed(db, session_id, limit))
+
+    async def paid_by(self, tx_hash: str) -> str | None:
+        """See ports/ledger.py."""
+        sql = "SELECT id FROM transactions WHERE escrow_tx_hash = ?"
+        found = await self._database.read(lambda db: row(db, sql, tx_hash))
+        return found[0] if found else None
 
     async def remembered(self, idempotency: Idempotency) -> Transaction | Refused | None:
         """See ports/ledger.py."""

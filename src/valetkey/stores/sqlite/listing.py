@@ -80,3 +80,15 @@ def list_transactions(db: apsw.Connection, query: TransactionQuery) -> tuple[lis
             break
         found += [transaction_of(one) for one in rows(db, _ONE, seq)]
     return found, total
+
+
+_BARE = TRANSACTION.replace("request_payload", "NULL").replace("response_payload", "NULL")
+_UNNAMED = (
+    f"SELECT {_BARE} FROM transactions WHERE session_id = ? AND escrow_tx_hash IS NULL"  # noqa: S608 - ours
+    " ORDER BY seq DESC LIMIT ?"
+)
+
+
+def unnamed(db: apsw.Connection, session_id: str, limit: int) -> list[Transaction]:
+    """What a session bought whose payment's hash is not known. See ports/ledger.py."""
+    return [transaction_of(one) for one in rows(db, _UNNAMED, session_id, limit)]
