@@ -1,4 +1,4 @@
-"""Whether a grant that an owner signed is one that its session can use: asked before it is kept, and before it is used."""
+"""Whether a grant that an owner signed is one that its session can use: asked before it is kept."""
 
 from dataclasses import dataclass
 

@@ -17,7 +17,9 @@ from valetkey.crypto.keys import keccak256
 from valetkey.engine.funding import same_address
 from valetkey.ports.accounts import AccountStore
 from valetkey.ports.chain import Block, ChainReader, Execution
+from valetkey.ports.following import FollowingStore
 from valetkey.ports.ledger import LedgerStore, SpendRecord
+from valetkey.wire.draws import DRAW, read_draw
 
 BATCH = 50
 LEASE_SECONDS = 30
@@ -46,7 +48,12 @@ class Unknowns:
         readers: Mapping[int, ChainReader],
         *,
         observer: Observer,
+        following: FollowingStore | None = None,
+        contracts: Mapping[int, str] | None = None,
     ) -> None:
+        """`contracts`: by chain id, where payments out of grants are followed, and how far `following` tells."""
+        self._following = following
+        self._contracts = contracts or {}
         self._ledger = ledger
         self._accounts = accounts
         self._readers = readers
@@ -62,6 +69,8 @@ class Unknowns:
     async def step(self) -> bool:
         """Look a batch up. Whether more is due. What stays unknown is due again after the lease."""
         due = await self._ledger.unproven(BATCH, LEASE_SECONDS)
+        for one in due:
+            await self._end_draw(one)
         found = [(one, reader) for one in due if (reader := self._reader(one)) is not None]
         finals = await self._finals({reader: one for one, reader in found})
         looks = [self._look(one, reader, finals[reader]) for one, reader in found if reader in finals]
@@ -70,6 +79,29 @@ class Unknowns:
             if isinstance(done, BaseException):
                 raise done
         return len(due) == BATCH
+
+    async def _end_draw(self, record: SpendRecord) -> None:
+        """Void a payment out of a grant that nobody submitted in time: told blocks reach past its last moment.
+
+        What was submitted is in one of them, and was captured when it was told.
+        """
+        payment = record.payment
+        if payment is None or not (payment.reference or "").startswith(DRAW) or self._following is None:
+            return
+        draw = read_draw(payment.payload)
+        contract = self._contracts.get(draw.chain_id)
+        if contract is None:
+            return
+        told = await self._following.followed(draw.chain_id, contract)
+        if told is None or told.timestamp < draw.until:
+            return
+        try:
+            done = await self._ledger.settle(record.hold.id, Void(proven=True), by=str(Party.PLATFORM))
+        except Contradiction:
+            # Captured since it was looked up.
+            self._observer("raced", record)
+            return
+        self._observer("raced" if isinstance(done, Refused) else "voided", record)
 
     def _reader(self, record: SpendRecord) -> ChainReader | None:
         """The chain that can tell; None for a spend that names no transaction of a chain that is served."""

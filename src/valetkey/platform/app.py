@@ -14,19 +14,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from valetkey.chains.evm.networks import Network as EvmNetwork
 from valetkey.chains.evm.reader import EvmReader
+from valetkey.chains.evm.sender import EvmSender
+from valetkey.chains.evm.signer import LocalSigner
+from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.engine.gate import SpendGate
 from valetkey.engine.settlement import Settlement
 from valetkey.platform import background
 from valetkey.platform.answers import http_exception, internal_error
 from valetkey.platform.api import ENDPOINTS
-from valetkey.platform.context import Network, Platform, Stores, make_network
+from valetkey.platform.context import Network, Platform, RelayDesk, Stores, make_network
 from valetkey.platform.head import head_of
 from valetkey.platform.health.routes import ROUTES as HEALTH_ROUTES
 from valetkey.platform.http import METHODS, routes
 from valetkey.platform.limits import RateLimiter
 from valetkey.platform.observing import Lines, Log, Metrics, make_log, request_line, where_it_broke
 from valetkey.platform.settings import CHAIN_IDS, NetworkSettings, Settings
+from valetkey.ports.relays import RelayLimits
 from valetkey.stores.postgres import open_postgres
 from valetkey.stores.sqlite import MEMORY, open_memory_store, open_store
 from valetkey.wire.network import CHAIN_NAMES
@@ -66,6 +70,8 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
             await asyncio.gather(*tasks, return_exceptions=True)
             for network in platform.networks.values():
                 await network.reader.close()
+            for desk in platform.relayers.values():
+                await desk.sender.close()
             await store.close()
             log.info("stopped")
 
@@ -84,8 +90,15 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
 
 def _compose(settings: Settings, store: Stores, metrics: Metrics) -> Platform:
     networks: dict[str, Network] = {}
+    relayers: dict[int, RelayDesk] = {}
+    limits = RelayLimits(settings.relayer_wei_day, settings.relayer_owner_wei_day)
     for one in settings.networks:
-        networks[one.network] = make_network(one, _reader(one), settings.test_mode)
+        sender = _sender(one, settings.relayer_key)
+        reader = _reader(one)
+        relayer = sender.address if sender is not None and one.allowance else None
+        networks[one.network] = make_network(one, reader, settings.test_mode, relayer)
+        if sender is not None and relayer is not None:
+            relayers[CHAIN_IDS[one.network]] = RelayDesk(sender, reader, limits)
     return Platform(
         settings=settings,
         store=store,
@@ -96,6 +109,16 @@ def _compose(settings: Settings, store: Stores, metrics: Metrics) -> Platform:
         limiter=RateLimiter(settings.rate_limits, per_minute=settings.rates),
         metrics=metrics,
         started_at=store.clock.now(),
+        relayers=relayers,
+    )
+
+
+def _sender(settings: NetworkSettings, key: Secret | None) -> EvmSender | None:
+    """The account that pays the gas of what sessions sign; None when the settings name none."""
+    if key is None:
+        return None
+    return EvmSender(
+        settings.rpc_url, CHAIN_IDS[settings.network], LocalSigner(PrivateKey.from_hex(key.reveal()))
     )
 
 

@@ -5,14 +5,18 @@ from collections.abc import Awaitable, Callable
 
 from valetkey.core.errors import EnvironmentFailure
 from valetkey.engine.anchoring import Anchoring
+from valetkey.engine.following import Follower
 from valetkey.engine.lapsing import Lapsing
 from valetkey.engine.reconciler import Reconciler
+from valetkey.engine.relaying import Relayer
+from valetkey.engine.revoking import Revoking
 from valetkey.engine.unknowns import Unknowns
 from valetkey.engine.webhooks import WebhookSender
-from valetkey.platform.context import Platform
+from valetkey.platform.context import Network, Platform, RelayDesk
 from valetkey.platform.observing import Log, where_it_broke
 from valetkey.platform.outward import GuardedPoster
 from valetkey.platform.webhooks.service import WebhookSecrets
+from valetkey.ports.relays import Relay
 
 RESTART_SECONDS = 5.0
 """How long a background task rests after it broke."""
@@ -39,6 +43,14 @@ def start(platform: Platform, log: Log) -> list[asyncio.Task[None]]:
         "anchoring": lambda: anchoring.run(settings.anchor_seconds),
         "webhooks": lambda: sender.run(settings.webhook_seconds),
     }
+    for network in platform.networks.values():
+        if (contract := network.view.contracts.allowance) is not None:
+            follower = _follower(platform, network, contract, log)
+            runs[f"follower {network.name}"] = _every(follower.run, settings.follow_seconds)
+    for chain_id, desk in platform.relayers.items():
+        relayer, revoking = _relayer(platform, chain_id, desk, log), _revoking(platform, chain_id, desk, log)
+        runs[f"relayer {chain_id}"] = _every(relayer.run, settings.relay_seconds)
+        runs[f"revoking {chain_id}"] = _every(revoking.run, settings.relay_seconds)
     outages = Outages(log)
     return [asyncio.create_task(forever(name, run, log, outages), name=name) for name, run in runs.items()]
 
@@ -66,7 +78,59 @@ def _unknowns(platform: Platform, log: Log) -> Unknowns:
         platform.store,
         {network.asset.chain_id: network.reader for network in platform.networks.values()},
         observer=lambda outcome, record: told(outcome, record.hold.id),
+        following=platform.store,
+        contracts={
+            network.asset.chain_id: network.view.contracts.allowance
+            for network in platform.networks.values()
+            if network.view.contracts.allowance is not None
+        },
     )
+
+
+def _follower(platform: Platform, network: Network, contract: str, log: Log) -> Follower:
+    def told(outcome: str, what: str) -> None:
+        platform.metrics.followed.labels(outcome).inc()
+        # A key that moves money without asking may have leaked.
+        tell = log.warning if outcome in ("unasked", "reorganised") else log.info
+        tell("followed", outcome=outcome, subject=what, network=network.name)
+
+    return Follower(
+        platform.store, platform.settlement, network.reader, network.asset, contract, observer=told
+    )
+
+
+def _relayer(platform: Platform, chain_id: int, desk: RelayDesk, log: Log) -> Relayer:
+    settings = platform.settings
+
+    def told(outcome: str, relay: Relay) -> None:
+        platform.metrics.relayed.labels(outcome).inc()
+        tell = log.warning if outcome in ("overtaken", "refused") else log.info
+        tell("relayed", outcome=outcome, purpose=relay.purpose, relay=relay.id, reason=relay.reason)
+
+    return Relayer(
+        platform.store,
+        desk.sender,
+        desk.reader,
+        chain_id,
+        platform.clock,
+        patience_seconds=settings.relayer_patience_seconds,
+        fee_wei_max=settings.relayer_fee_wei_max,
+        observer=told,
+    )
+
+
+def _revoking(platform: Platform, chain_id: int, desk: RelayDesk, log: Log) -> Revoking:
+    return Revoking(
+        platform.store,
+        desk.sender,
+        chain_id,
+        platform.clock,
+        observer=lambda session_id: log.info("revoking_on_chain", session=session_id),
+    )
+
+
+def _every(run: Callable[[float], Awaitable[None]], seconds: float) -> Callable[[], Awaitable[None]]:
+    return lambda: run(seconds)
 
 
 def _sender(platform: Platform, log: Log) -> WebhookSender:

@@ -55,6 +55,7 @@ class RelayDesk:
     """Who sends transactions on a chain for owners and sessions, and how much of its own money it may spend."""
 
     sender: ChainSender
+    reader: ChainReader
     limits: RelayLimits
 
 

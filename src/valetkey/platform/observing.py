@@ -33,6 +33,12 @@ class Metrics:
             ["decision"],
             registry=self.registry,
         )
+        self.followed = Counter(
+            "valetkey_followed", "What grants' contracts told", ["outcome"], registry=self.registry
+        )
+        self.relayed = Counter(
+            "valetkey_relayed", "Steps of the relayer", ["outcome"], registry=self.registry
+        )
         self.reconciled = Counter(
             "valetkey_reconciled", "Outcomes of the reconciler", ["outcome"], registry=self.registry
         )

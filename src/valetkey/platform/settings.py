@@ -94,6 +94,7 @@ class Settings:
     resolver_key: Secret | None = None
     operator_token: Secret | None = None
     follow_seconds: float = 4.0
+    relay_seconds: float = 2.0
 
     def __post_init__(self) -> None:
         if not self.networks:
@@ -133,7 +134,7 @@ class Settings:
         RELAYER_PATIENCE_SECONDS: after how long without a block more is offered (60).
         OPERATOR_TOKEN (or _FILE): who has it may resolve disputes. RESOLVER_KEY (or _FILE): the resolver's key, which
         sends what the operator decides.
-        FOLLOW_SECONDS: how often the events of grants are looked for.
+        FOLLOW_SECONDS, RELAY_SECONDS: how often the events of grants, and the relayer's queue, are looked at.
         RATE_GENERAL, RATE_PUBLIC, RATE_GUESS, RATE_SEARCH, RATE_CHECKOUT, RATE_FUND, RATE_DELIVER, RATE_CONFIRM:
         requests a minute and key.
         """
@@ -166,6 +167,7 @@ class Settings:
             resolver_key=names.maybe_secret("RESOLVER_KEY"),
             operator_token=names.maybe_secret("OPERATOR_TOKEN"),
             follow_seconds=names.number("FOLLOW_SECONDS", 1 if test_mode else 4),
+            relay_seconds=names.number("RELAY_SECONDS", 1 if test_mode else 2),
         )
         names.check_all_known()
         return settings

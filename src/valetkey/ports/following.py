@@ -20,6 +20,13 @@ class FollowingStore(Protocol):
         """The last block whose events were told; None before the first."""
         ...
 
+    async def counts(self, subject: str, event: str) -> bool:
+        """Whether this event is the one that counts for a hold or a purchase: the first that was asked about.
+
+        A key may sign the same reference twice; what moved the second time is another payment.
+        """
+        ...
+
     async def follow(self, chain_id: int, contract: str, before: Place | None, after: Place) -> bool:
         """Go on from one place to another; False when somebody else went on meanwhile. Durable when it returns.
 

@@ -31,10 +31,11 @@ class Relay:
 
     purpose: what it is for, such as `fund txn_1`: of one sender and chain, one that is not over has it. sender: the
     relayer's address. owner_id: whose part of the relayer's money it takes. gas: its limit. cost_max: wei it takes
-    at most, as its newest bytes say (an estimate before they exist); cost: wei that it took. raw: the newest signed
-    bytes. needs: the purpose of one of the same sender and chain that has to be in a block before this gets a nonce;
-    when that one failed or was dropped, this is dropped too. hashes: of all bytes that were signed, oldest first; they share the nonce, so one of them counts. until:
-    unix seconds after which it is of no use and is given up, when it has no nonce. signed_at: when the newest were.
+    at most, as its newest bytes say (an estimate before they exist); cost: wei that it took. until: unix seconds after
+    which it is of no use and is given up, when it has no nonce. needs: the purpose of one of the same sender and chain
+    that has to be in a block before this gets a nonce; when that came to nothing, this is dropped too. raw: the newest
+    signed bytes, signed at `signed_at`. hashes: of all bytes that were signed, oldest first; they share the nonce, so
+    one of them counts.
     """
 
     id: str
@@ -104,7 +105,7 @@ class RelayStore(Protocol):
         ...
 
     async def sign_relay(self, relay_id: str, known: int, raw: bytes, tx_hash: str, cost_max: int) -> Relay:
-        """Keep new bytes, when so many (`known`) hashes are known and it is open; otherwise what is kept is answered."""
+        """Keep new bytes, when so many (`known`) hashes are known and it is open; what is kept then is answered."""
         ...
 
     async def end_relay(

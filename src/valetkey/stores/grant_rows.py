@@ -4,7 +4,6 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from valetkey.core.audit import Fact
 from valetkey.core.grant import Grant
 from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.core.session import Status, status
@@ -12,6 +11,7 @@ from valetkey.crypto.keys import checksum_address
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.grants import GrantStatus, SignedGrant
 from valetkey.ports.relays import Relay, RelayLimits, RelayState
+from valetkey.stores.book.facts import Value as Told
 from valetkey.stores.rows import Row, Value
 from valetkey.wire.grants import grant_hash
 
@@ -27,7 +27,6 @@ _RELAY_COLUMNS = (
     "until", "needs", "state", "nonce", "raw", "hashes", "signed_at", "block", "cost", "reason",
 )  # fmt: skip
 RELAY = ", ".join(_RELAY_COLUMNS)
-OPEN_STATES = "('queued', 'signed')"
 STANDING_STATES = "('queued', 'signed', 'done')"
 
 
@@ -70,16 +69,14 @@ def grant_values(signed: SignedGrant, now: int) -> tuple[Value, ...]:
     )
 
 
-def unwanted(
-    record: SessionRecord, now: int, current: SignedGrant | None, wanted: SignedGrant, kin: bool
-) -> Refused | None:
-    """Why a session gets no such grant now; None when it does. `kin`: `current` is what the wanted one succeeds."""
+def unwanted(record: SessionRecord, now: int, current: SignedGrant | None, *, is_kin: bool) -> Refused | None:
+    """Why a session gets no other grant now; None when it does. `is_kin`: it takes the place of `current`."""
     match status(record.session, now, record.ancestors):
         case Status.REVOKED:
             return refuse(Code.SESSION_REVOKED, "revoked", "the session was revoked")
         case Status.EXPIRED:
             return refuse(Code.SESSION_EXPIRED, "expires_at", "the session has expired")
-    if current is None or current.status is GrantStatus.REVOKED or kin:
+    if current is None or current.status is GrantStatus.REVOKED or is_kin:
         return None
     return refuse(
         Code.GRANT_EXISTS,
@@ -94,9 +91,9 @@ def succeeds(current: SignedGrant | None, wanted: SignedGrant) -> bool:
     return current is not None and wanted.grant.predecessor == grant_hash(current.grant)
 
 
-def told_grant(signed: SignedGrant, by: str) -> dict[str, Fact]:
+def told_grant(signed: SignedGrant, by: str) -> dict[str, Told]:
     """What the audit log says of a grant that was given."""
-    facts: dict[str, Fact] = {
+    facts: dict[str, Told] = {
         name: f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
         for name, value in ((one.name, getattr(signed.grant, one.name)) for one in fields(Grant))
     }
@@ -108,7 +105,7 @@ def told_grant(signed: SignedGrant, by: str) -> dict[str, Fact]:
     }
 
 
-def told_of_chain(signed: SignedGrant, at: int) -> dict[str, Fact]:
+def told_of_chain(signed: SignedGrant, at: int) -> dict[str, Told]:
     """What the audit log says of a grant when a final block showed something of it."""
     return {"grant": "0x" + signed.id.hex(), "chain": signed.chain_id, "block_time": at, "by": "platform"}
 

@@ -61,7 +61,7 @@ def spend_signed_with_proof(
     signature: bytes,
     proof: Proof,
 ) -> Call:
-    """Pay out of a known grant what its key signed, 65 bytes; to be sent by the executor that it names, or by anyone."""
+    """Pay out of a known grant what its key signed, 65 bytes; sent by the executor that it names, or by anyone."""
     kinds = (TERMS, f"{TERMS}[]", SPEND, "bytes32", "bytes32", "bytes32[]")
     above = [grant_terms(one) for one in parents]
     spend = (
@@ -191,7 +191,7 @@ def standings(contract: str, owner: str) -> Call:
 
 
 def remaining(contract: str, grant: Grant) -> Call:
-    """Ask what a known grant would allow now: the largest spend, left of cap and window, next release (unix seconds)."""
+    """Ask what a known grant allows now: the largest spend, left of cap and window, next release (unix seconds)."""
     return _call(contract, "remaining", (TERMS,), grant_terms(grant))
 
 

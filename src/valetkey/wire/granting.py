@@ -1,4 +1,4 @@
-"""JSON shapes of grants: what an owner gives its session, what is shown of it, and what its key signed for a relayer."""
+"""JSON shapes of grants: what an owner gives its session, what is shown of it, what its key signed for a relayer."""
 
 from dataclasses import fields
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Puts Escrow, Score, SessionAllowance and TestUSDC on a chain. On a development chain they stand where clients expect them.
+"""Puts the contracts on a chain. On a development chain they stand where clients expect them.
 
 Light to import: no web3.py. Signing loads eth_account (0.5 s), which a caller may import in the meantime.
 """

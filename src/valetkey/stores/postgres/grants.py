@@ -1,4 +1,4 @@
-"""Grants of sessions, and how far a chain's events were followed. Decided by stores/grant_rows.py, told to the audit log.
+"""Grants of sessions, and how far a chain's events were followed. stores/grant_rows.py decides; the audit log is told.
 
 A grant is told before its row is written: what a crash leaves in between is told again by whoever tries again.
 """
@@ -33,7 +33,7 @@ _ADD = (
     " ON CONFLICT DO NOTHING"
 )
 _TO_REVOKE = (
-    f"{_GRANTS}WHERE g.chain_id = $1 AND g.revoked_at IS NULL AND s.revoked_at IS NOT NULL"
+    f"{_GRANTS}WHERE g.chain_id = $1 AND g.revoked_at IS NULL AND s.revoked_at IS NOT NULL"  # noqa: S608
     " AND NOT EXISTS (SELECT 1 FROM relays r WHERE r.chain_id = g.chain_id"
     f" AND r.purpose = 'revoke ' || encode(g.id, 'hex') AND r.state IN {STANDING_STATES})"
     " ORDER BY s.revoked_at, g.seq LIMIT $2"
@@ -49,7 +49,7 @@ class PostgresGrants(Tables):
         """See ports/grants.py."""
         kept = await self.grant(grant.chain_id, grant.id)
         if kept is None:
-            refused = await self._add(grant, by)
+            refused = await self._add_grant(grant, by)
             if refused is not None:
                 return refused
             kept = await self.grant(grant.chain_id, grant.id)
@@ -99,6 +99,14 @@ class PostgresGrants(Tables):
         found = await self._database.row(_FOLLOWED, chain_id, contract)
         return Place(found[0], bytes(found[1]), found[2]) if found else None
 
+    async def counts(self, subject: str, event: str) -> bool:
+        """See ports/following.py."""
+        await self._database.rows(
+            "INSERT INTO counted VALUES ($1, $2) ON CONFLICT DO NOTHING", subject, event
+        )
+        found = await self._database.row("SELECT event FROM counted WHERE subject = $1", subject)
+        return found == (event,)
+
     async def follow(self, chain_id: int, contract: str, before: Place | None, after: Place) -> bool:
         """See ports/following.py."""
         if before is None:
@@ -112,13 +120,13 @@ class PostgresGrants(Tables):
         told = (after.number, after.hash, after.timestamp, before.number, before.hash)
         return await self._database.row(sql, chain_id, contract, *told) is not None
 
-    async def _add(self, wanted: SignedGrant, by: str) -> Refused | None:
+    async def _add_grant(self, wanted: SignedGrant, by: str) -> Refused | None:
         place = await self._database.session_place(wanted.session_id)
         current = await self.grant_of_session(wanted.session_id, wanted.chain_id)
 
         def tell(book: PostgresBook) -> Refused | None:
             record: SessionRecord = book.record(wanted.session_id)
-            refused = unwanted(record, book.now, current, wanted, succeeds(current, wanted))
+            refused = unwanted(record, book.now, current, is_kin=succeeds(current, wanted))
             if refused is None:
                 session = record.session
                 facts = told_grant(wanted, by)

@@ -42,7 +42,7 @@ class PostgresRelays(Tables):
             if known is not None and (known.is_open or known.state is RelayState.DONE):
                 return known
             spent = [
-                wei_of(await connection.fetch(_WEI, relay.chain_id, relay.sender, self._since(), whose))
+                wei_of(await connection.fetch(_WEI, relay.chain_id, relay.sender, self._day_ago(), whose))
                 for whose in (None, relay.owner_id)
             ]
             refused = over(relay, limits, *spent)
@@ -50,7 +50,7 @@ class PostgresRelays(Tables):
                 await connection.execute(_ADD, *relay_values(relay))
             return refused or relay
 
-        return await self._write(work)
+        return await self._write_relays(work)
 
     async def relay(self, relay_id: str) -> Relay | None:
         """A relay by its id."""
@@ -77,7 +77,7 @@ class PostgresRelays(Tables):
             await connection.execute(sql, relay.chain_id, relay.sender, nonce + 1)
             await connection.execute("UPDATE relays SET nonce = $1 WHERE id = $2", nonce, relay_id)
 
-        return await self._change(relay_id, work)
+        return await self._move_relay(relay_id, work)
 
     async def sign_relay(self, relay_id: str, known: int, raw: bytes, tx_hash: str, cost_max: int) -> Relay:
         """See ports/relays.py."""
@@ -93,7 +93,7 @@ class PostgresRelays(Tables):
             hashes = " ".join((*relay.hashes, tx_hash))
             await connection.execute(sql, raw, hashes, str(cost_max), now, relay_id)
 
-        return await self._change(relay_id, work)
+        return await self._move_relay(relay_id, work)
 
     async def end_relay(
         self,
@@ -112,16 +112,16 @@ class PostgresRelays(Tables):
             sql = "UPDATE relays SET state = $1, block = $2, cost = $3, reason = $4 WHERE id = $5"
             await connection.execute(sql, str(state), block, str(cost), reason, relay_id)
 
-        return await self._change(relay_id, work)
+        return await self._move_relay(relay_id, work)
 
     async def relayed_wei(self, chain_id: int, sender: str, owner_id: str | None = None) -> int:
         """See ports/relays.py."""
-        return wei_of(await self._database.rows(_WEI, chain_id, sender, self._since(), owner_id))
+        return wei_of(await self._database.rows(_WEI, chain_id, sender, self._day_ago(), owner_id))
 
-    def _since(self) -> int:
+    def _day_ago(self) -> int:
         return self._database.clock.now() - DAY_SECONDS
 
-    async def _change(
+    async def _move_relay(
         self, relay_id: str, work: Callable[[Connection, Relay, int], Awaitable[None]]
     ) -> Relay:
         known = await self.relay(relay_id)
@@ -133,9 +133,9 @@ class PostgresRelays(Tables):
             await work(connection, relay_of(tuple(await connection.fetchrow(_ONE, relay_id))), next_nonce)
             return relay_of(tuple(await connection.fetchrow(_ONE, relay_id)))
 
-        return await self._write(changed)
+        return await self._write_relays(changed)
 
-    async def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+    async def _write_relays(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async def whole() -> T:
             async with self._database.writing() as connection:
                 return await work(connection)

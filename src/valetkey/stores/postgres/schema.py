@@ -409,6 +409,7 @@ CREATE INDEX relays_purpose ON relays (purpose, chain_id, sender, seq);
 CREATE INDEX relays_open ON relays (chain_id, sender, seq) WHERE state IN ('queued', 'signed');
 CREATE INDEX relays_spent ON relays (chain_id, sender, made_at, owner_id);
 
+CREATE TABLE counted (subject text COLLATE "C" PRIMARY KEY, event text NOT NULL);
 CREATE TABLE followed (
   chain_id bigint NOT NULL,
   contract text COLLATE "C" NOT NULL,

@@ -1,4 +1,4 @@
-"""Grants of sessions, and how far a chain's events were followed. Decided by stores/grant_rows.py, told to the audit log."""
+"""Grants of sessions, and how far a chain's events were followed. stores/grant_rows.py decides; the audit log is told."""
 
 import apsw
 
@@ -30,7 +30,7 @@ _ONE = f"{_GRANTS}WHERE g.chain_id = ? AND g.id = ?"
 _LAST = f"{_GRANTS}WHERE g.session_id = ? AND g.chain_id = ? ORDER BY g.seq DESC LIMIT 1"
 _ADD = f"INSERT INTO grants ({NEW_GRANT}) VALUES ({', '.join('?' * 11)})"  # noqa: S608
 _TO_REVOKE = (
-    f"{_GRANTS}WHERE g.chain_id = ? AND g.revoked_at IS NULL AND s.revoked_at IS NOT NULL"
+    f"{_GRANTS}WHERE g.chain_id = ? AND g.revoked_at IS NULL AND s.revoked_at IS NOT NULL"  # noqa: S608
     " AND NOT EXISTS (SELECT 1 FROM relays r WHERE r.chain_id = g.chain_id"
     f" AND r.purpose = 'revoke ' || lower(hex(g.id)) AND r.state IN {STANDING_STATES})"
     " ORDER BY s.revoked_at, g.seq LIMIT ?"
@@ -94,6 +94,15 @@ class SqliteGrants(Tables):
         found = await self._database.read(lambda db: row(db, _FOLLOWED, chain_id, contract))
         return Place(found[0], bytes(found[1]), found[2]) if found else None
 
+    async def counts(self, subject: str, event: str) -> bool:
+        """See ports/following.py."""
+
+        def work(db: apsw.Connection, _: int) -> bool:
+            run(db, "INSERT INTO counted VALUES (?, ?) ON CONFLICT DO NOTHING", subject, event)
+            return row(db, "SELECT event FROM counted WHERE subject = ?", subject) == (event,)
+
+        return await self._database.write(work)
+
     async def follow(self, chain_id: int, contract: str, before: Place | None, after: Place) -> bool:
         """See ports/following.py."""
 
@@ -135,7 +144,7 @@ def _add(book: SqliteBook, wanted: SignedGrant, by: str) -> SignedGrant | Refuse
     record = book.record(wanted.session_id)
     last = row(book.db, _LAST, wanted.session_id, wanted.chain_id)
     current = grant_of(last) if last else None
-    refused = unwanted(record, book.now, current, wanted, succeeds(current, wanted))
+    refused = unwanted(record, book.now, current, is_kin=succeeds(current, wanted))
     if refused is not None:
         return refused
     run(book.db, _ADD, *grant_values(wanted, book.now))

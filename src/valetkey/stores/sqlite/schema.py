@@ -398,6 +398,7 @@ CREATE INDEX relays_purpose ON relays (purpose, chain_id, sender, seq);
 CREATE INDEX relays_open ON relays (chain_id, sender, seq) WHERE state IN ('queued', 'signed');
 CREATE INDEX relays_spent ON relays (chain_id, sender, made_at, owner_id);
 
+CREATE TABLE counted (subject TEXT PRIMARY KEY, event TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE followed (
   chain_id INTEGER NOT NULL,
   contract TEXT NOT NULL,
