@@ -59,6 +59,12 @@ class StackFolder:
         """The funded owner's key, made at the first start."""
         return PrivateKey.from_hex(self._secret("owner_key", lambda: PrivateKey.generate().to_hex()).reveal())
 
+    def relayer_key(self) -> PrivateKey:
+        """The key of the account that sends, and pays the gas, for sessions that pay out of grants."""
+        return PrivateKey.from_hex(
+            self._secret("relayer_key", lambda: PrivateKey.generate().to_hex()).reveal()
+        )
+
     def webhook_secret(self) -> Secret:
         """What the platform signs webhooks with unless an agent asked for a secret of its own."""
         return self._secret("webhook_secret", lambda: new_webhook_secret().reveal())

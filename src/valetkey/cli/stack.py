@@ -27,6 +27,7 @@ LOOPBACK = "127.0.0.1"
 READY_SECONDS = 60.0
 OWNER_WEI = 100 * ETH
 OWNER_UNITS = 10_000 * USDC
+RELAYER_WEI = 10 * ETH
 
 Say = Callable[[str], None]
 
@@ -123,6 +124,7 @@ def running_stack(
             folder.keep_contracts(contracts)
 
         say("starting the platform")
+        _fuel(rpc, folder.relayer_key().address)
         environment = _platform_environment(plan, folder, chain.rpc_url, contracts)
         platform = Child(
             "platform",
@@ -183,6 +185,9 @@ def _platform_environment(
         # Files, not values: an environment is readable in /proc by everybody who runs as us.
         VALETKEY_MASTER_SECRET_FILE=str(folder.secret_file("master_secret")),
         VALETKEY_WEBHOOK_SECRET_FILE=str(folder.secret_file("webhook_secret")),
+        VALETKEY_RELAYER_KEY_FILE=str(folder.secret_file("relayer_key")),
+        VALETKEY_RELAY_SECONDS="1",
+        VALETKEY_FOLLOW_SECONDS="1",
         VALETKEY_TEST_MODE="1" if plan.test_mode else "0",
         VALETKEY_RECONCILE_SECONDS="2",
     )
@@ -193,6 +198,12 @@ def _fund(rpc: DevRpc, usdc: str, owner: str) -> None:
     if rpc.wei(owner) == 0:
         rpc.give(owner, OWNER_WEI)
         rpc.mint(usdc, owner, OWNER_UNITS)
+
+
+def _fuel(rpc: DevRpc, relayer: str) -> None:
+    """Give the relayer gas money; one that has some keeps what is left."""
+    if rpc.wei(relayer) < RELAYER_WEI:
+        rpc.give(relayer, RELAYER_WEI)
 
 
 def _wait_until_ready(base_url: str, platform: Child) -> None:

@@ -12,7 +12,7 @@ from valetkey.crypto.signatures import recover_digest
 from valetkey.engine.funding import same_address
 from valetkey.ports.chain import ChainReader
 from valetkey.wire import grant_calls
-from valetkey.wire.grants import Domain, PayeeTree, grant_hash, grant_id, only, revoke_message, struct_hash
+from valetkey.wire.grants import Domain, grant_hash, grant_id, payees_of, revoke_message, struct_hash
 
 REVOKED_BIT = 254
 SPENT_SHIFT, SPENT_BITS = 180, 42
@@ -33,17 +33,6 @@ class Expected:
     policy: Policy
 
 
-def payees_of(policy: Policy) -> bytes:
-    """What a grant says of its payees when its session's policy names them: anyone, the only one, or their tree."""
-    allowed = policy.allowed_payees
-    if allowed is None:
-        return NOTHING
-    if len(allowed) == 1:
-        return only(next(iter(allowed)))
-    # None at all: a tree of nobody has no root, and a session that may pay nobody needs no grant.
-    return PayeeTree(sorted(allowed)).root
-
-
 def unfit(grant: Grant, contract: str, expected: Expected) -> Refused | None:
     """How a grant differs from what its session needs; None when it fits. Raises InvalidInput for no payees at all."""
     for name, given, wanted in (
@@ -58,7 +47,7 @@ def unfit(grant: Grant, contract: str, expected: Expected) -> Refused | None:
         return _mismatch("escrow", "the grant names another escrow contract than this network's")
     if grant.parent != NOTHING:
         return _mismatch("parent", "a session's own grant is signed by its owner, and has no parent")
-    wanted_payees = payees_of(expected.policy)
+    wanted_payees = payees_of(expected.policy.allowed_payees)
     named = wanted_payees != NOTHING or (grant.payees != NOTHING and grant.payee is None)
     if named and grant.payees != wanted_payees:
         return _mismatch("payees", "the grant pays others than the session's policy allows")

@@ -5,6 +5,7 @@ A transaction gets a nonce, is signed, kept, and then sent until it, or another 
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from valetkey.core.errors import EnvironmentFailure
 from valetkey.ports.chain import ChainReader
@@ -14,6 +15,9 @@ from valetkey.ports.sender import ChainSender, Sent
 from valetkey.ports.wallet import Call, CallReverts, NotAccepted
 
 BATCH = 100
+BUSY_SECONDS = 0.5
+"""How often blocks are looked at while something waits for one."""
+
 PATIENCE_SECONDS = 60
 FEE_WEI_MAX = 100 * 10**9
 BUMP_PERCENT = 113
@@ -48,11 +52,13 @@ class Relayer:
         self._fee_wei_max = fee_wei_max
         self._observer = observer
 
-    async def run(self, interval_seconds: float) -> None:
-        """Run until cancelled; looks every so often."""
+    async def run(self, interval_seconds: float, wanted: asyncio.Event) -> None:
+        """Run until cancelled; looks every so often, sooner while something is open, at once when `wanted` is set."""
         while True:
-            await self.step()
-            await asyncio.sleep(interval_seconds)
+            wanted.clear()
+            pause = min(interval_seconds, BUSY_SECONDS) if await self.step() else interval_seconds
+            with suppress(TimeoutError):
+                await asyncio.wait_for(wanted.wait(), pause)
 
     async def step(self) -> int:
         """Bring everything that is open a step further, in its order; how many are open. Raises nothing of a node's."""

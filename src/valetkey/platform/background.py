@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from valetkey.core.errors import EnvironmentFailure
 from valetkey.engine.anchoring import Anchoring
@@ -46,11 +47,11 @@ def start(platform: Platform, log: Log) -> list[asyncio.Task[None]]:
     for network in platform.networks.values():
         if (contract := network.view.contracts.allowance) is not None:
             follower = _follower(platform, network, contract, log)
-            runs[f"follower {network.name}"] = _every(follower.run, settings.follow_seconds)
+            runs[f"follower {network.name}"] = partial(follower.run, settings.follow_seconds)
     for chain_id, desk in platform.relayers.items():
         relayer, revoking = _relayer(platform, chain_id, desk, log), _revoking(platform, chain_id, desk, log)
-        runs[f"relayer {chain_id}"] = _every(relayer.run, settings.relay_seconds)
-        runs[f"revoking {chain_id}"] = _every(revoking.run, settings.relay_seconds)
+        runs[f"relayer {chain_id}"] = partial(relayer.run, settings.relay_seconds, desk.wanted)
+        runs[f"revoking {chain_id}"] = partial(revoking.run, settings.relay_seconds)
     outages = Outages(log)
     return [asyncio.create_task(forever(name, run, log, outages), name=name) for name, run in runs.items()]
 
@@ -120,17 +121,17 @@ def _relayer(platform: Platform, chain_id: int, desk: RelayDesk, log: Log) -> Re
 
 
 def _revoking(platform: Platform, chain_id: int, desk: RelayDesk, log: Log) -> Revoking:
+    def told(session_id: str) -> None:
+        desk.wanted.set()
+        log.info("revoking_on_chain", session=session_id)
+
     return Revoking(
         platform.store,
         desk.sender,
         chain_id,
         platform.clock,
-        observer=lambda session_id: log.info("revoking_on_chain", session=session_id),
+        observer=told,
     )
-
-
-def _every(run: Callable[[float], Awaitable[None]], seconds: float) -> Callable[[], Awaitable[None]]:
-    return lambda: run(seconds)
 
 
 def _sender(platform: Platform, log: Log) -> WebhookSender:

@@ -1,5 +1,6 @@
 """What every domain of the platform works with: settings, stores, chains, the gate. Made once, by app.py."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -57,6 +58,8 @@ class RelayDesk:
     sender: ChainSender
     reader: ChainReader
     limits: RelayLimits
+    wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when something new is in its queue."""
 
 
 @dataclass(frozen=True, slots=True)

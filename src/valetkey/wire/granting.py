@@ -3,6 +3,7 @@
 from dataclasses import fields
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, field
 
 from valetkey.core.errors import InvalidInput
@@ -72,6 +73,22 @@ class GrantView(View, kw_only=True):
     known_at: str | None = None
     revoked_at: str | None = None
     revocation_tx_hash: str | None = None
+
+
+class GrantPage(View):
+    """GET /agents/grants: one page, newest first."""
+
+    grants: list[GrantView]
+    total: int
+    limit: int
+    offset: int
+
+
+class GrantListQuery(msgspec.Struct, kw_only=True):
+    """Query of GET /agents/grants. `limit` above 100 is read as 100 by the platform."""
+
+    limit: Annotated[int, Meta(ge=1)] = 20
+    offset: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
 
 
 class ExposureView(View, kw_only=True):

@@ -3,12 +3,12 @@
 Source: EIP-712, EIP-2098, and contracts/SessionAllowance.vy and Escrow.vy with their modules, whose types these are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from valetkey.core.errors import InvalidInput
-from valetkey.core.grant import NOBODY, Grant
+from valetkey.core.grant import NOBODY, NOTHING, Grant
 from valetkey.crypto.keys import keccak256
 
 NAME, VERSION = "Valetkey SessionAllowance", "1"
@@ -256,6 +256,16 @@ class PayeeTree:
                 found.append(layer[beside])
             place //= 2
         return found
+
+
+def payees_of(allowed: Collection[str] | None) -> bytes:
+    """What a grant says of the payees that a policy names: anyone (None), the only one, or the root of their tree.
+
+    Raises InvalidInput for none at all: a session that may pay nobody needs no grant.
+    """
+    if allowed is None:
+        return NOTHING
+    return only(next(iter(allowed))) if len(allowed) == 1 else PayeeTree(sorted(allowed)).root
 
 
 def only(payee: str) -> bytes:

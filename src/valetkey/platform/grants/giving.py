@@ -6,11 +6,19 @@ from valetkey.engine.granting import Expected, unfit, unsigned, unusable
 from valetkey.platform.callers import Caller
 from valetkey.platform.context import Network, Platform
 from valetkey.platform.grants.views import grant_view
+from valetkey.platform.paging import page_limit
 from valetkey.platform.refusing import NotFound, RefusedRequest, refused
 from valetkey.platform.sessions.service import own
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.grants import SignedGrant
-from valetkey.wire.granting import GiveGrantRequest, GrantView, grant_of, signature_bytes
+from valetkey.wire.granting import (
+    GiveGrantRequest,
+    GrantListQuery,
+    GrantPage,
+    GrantView,
+    grant_of,
+    signature_bytes,
+)
 from valetkey.wire.grants import Domain, grant_hash, grant_id
 
 
@@ -52,6 +60,14 @@ async def show(platform: Platform, caller: Caller, session_id: str) -> GrantView
     if found is None:
         raise NotFound("This session has no grant")
     return await grant_view(platform, found)
+
+
+async def listed(platform: Platform, caller: Caller, query: GrantListQuery) -> GrantPage:
+    """The grants that an owner gave, newest first."""
+    limit = page_limit(query.limit)
+    found, total = await platform.store.grants_of_owner(caller.agent.id, limit, query.offset)
+    views = [await grant_view(platform, one) for one in found]
+    return GrantPage(grants=views, total=total, limit=limit, offset=query.offset)
 
 
 def network_of(platform: Platform, chain_id: int) -> Network:

@@ -325,4 +325,5 @@ async def _put(
     )
     if isinstance(queued, Refused):
         raise RefusedRequest(queued)
+    desk.wanted.set()
     return queued

@@ -7,6 +7,8 @@ from valetkey.platform.limits import Limit
 from valetkey.wire.granting import (
     ExposureView,
     GiveGrantRequest,
+    GrantListQuery,
+    GrantPage,
     GrantView,
     RelayFundingRequest,
     RelaySpendRequest,
@@ -25,6 +27,10 @@ async def give(call: Call) -> GrantView:
 
 async def show(call: Call) -> GrantView:
     return await giving.show(call.platform, call.caller, call.path("id"))
+
+
+async def listed(call: Call) -> GrantPage:
+    return await giving.listed(call.platform, call.caller, call.query(GrantListQuery))
 
 
 async def exposed(call: Call) -> ExposureView:
@@ -66,6 +72,16 @@ ENDPOINTS = [
         handler=show,
         summary="The grant that a session was given last, for its owner and its holder",
         gives=GrantView,
+        scope=Scope.SESSIONS_READ,
+    ),
+    Endpoint(
+        method="GET",
+        path=f"{API_PREFIX}/agents/grants",
+        handler=listed,
+        summary="The grants that the owner gave, newest first, revoked ones too",
+        query=GrantListQuery,
+        gives=GrantPage,
+        access=Access.OWNER,
         scope=Scope.SESSIONS_READ,
     ),
     Endpoint(

@@ -3,13 +3,14 @@
 import secrets
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from valetkey.core.errors import InvalidInput
 from valetkey.sdk._async.directory import AsyncDirectory
 from valetkey.sdk._async.escrows import CHECKOUTS, AsyncEscrows
+from valetkey.sdk._async.grants import allowance_of
 from valetkey.sdk._async.making import Session
 from valetkey.sdk.amounts import Amount, usdc_of, usdc_units
 from valetkey.sdk.checkout import Checkout, checkout_of
@@ -51,6 +52,7 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows):
         allowed_payees: Iterable[str] | None = None,
         allowed_operations: Iterable[str] | None = None,
         refunds_restore: bool = False,
+        funding: Literal["wallet", "grant"] = "wallet",
     ) -> SessionInfo:
         """Make a session for a delegate. Its keys are made here; the platform learns only the public ones.
 
@@ -60,7 +62,9 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows):
         `spends_max` how many spends. What is above `approval_above_usdc` waits for `approve`. `limits` are those of
         other currencies, which it can otherwise not spend: `{"ETH": "0.1"}`, or a `Limit`. The other lists are
         CAIP-19 ids of assets, chain ids, addresses and operations; None is every one, [] none. `refunds_restore`:
-        what a payee gives back may be spent again. `delegate` says who holds it. Raises InvalidAmount, InvalidInput.
+        what a payee gives back may be spent again. `delegate` says who holds it. `funding`: "wallet" has a wallet of
+        its own, which `fund_session` fills; "grant" pays out of the owner's balance by a grant, which is given at once
+        (see `grant_session`). Raises InvalidAmount, InvalidInput.
         """
         rules = Rules(
             budget=budget_usdc,
@@ -76,14 +80,22 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows):
             operations=allowed_operations,
             refunds_restore=refunds_restore,
         )
-        return await self._create_session(
+        if funding == "grant":
+            # Nobody learns of a session that could not be given what it pays with.
+            self._need_signer()
+            allowance_of(await self.network())
+        session = await self._create_session(
             role="buyer",
             expiry=expiry,
             rules=rules,
             label=label,
             delegate=delegate,
             not_before=not_before,
+            funding=funding,
         )
+        if funding == "grant":
+            await self.grant_session(session)
+        return session
 
     async def fund_session(
         self,

@@ -6,12 +6,12 @@ import msgspec
 
 from valetkey.core.escrow import Escrow, EscrowStatus
 from valetkey.core.money import format_units
-from valetkey.ports.wallet import Call, SignedTransaction
+from valetkey.ports.wallet import Call
 from valetkey.sdk._async.agent import segment
 from valetkey.sdk._async.connect import CallReverts
 from valetkey.sdk._async.desk import WAIT_SECONDS, AsyncDesk
+from valetkey.sdk._async.drawing import DRAWS, AsyncDraws
 from valetkey.sdk._async.making import Session
-from valetkey.sdk._async.owner import AsyncOwner
 from valetkey.sdk.checkout import Checkout, Funded, Payment, payment_of
 from valetkey.sdk.errors import (
     CheckoutEnded,
@@ -27,7 +27,8 @@ from valetkey.sdk.state import StateUnusable
 from valetkey.seam import async_sleep
 from valetkey.wire import calls
 from valetkey.wire.checkout import PaymentInstructions
-from valetkey.wire.transactions import DisputeRequest, FundRequest, FundResult, SignedRequest, TransactionView
+from valetkey.wire.grants import ACCEPT, CLAIM, DISPUTE
+from valetkey.wire.transactions import DisputeRequest, FundRequest, FundResult, TransactionView
 
 DELIVERY_SECONDS = 7 * 86_400
 """How long a seller has to deliver, from the payment."""
@@ -36,7 +37,7 @@ POLL_SECONDS = 1.0
 CHECKOUTS = "checkouts"
 
 
-class AsyncEscrows(AsyncOwner):
+class AsyncEscrows(AsyncDraws):
     """Whoever pays escrows and releases them: an owner, or the delegate of a buyer session."""
 
     async def fund_and_verify(
@@ -56,12 +57,19 @@ class AsyncEscrows(AsyncOwner):
             desk.done(f"pay {transaction_id}")
             return Funded(view.id, view.status, view.escrow_tx_hash)
         agreed = checkout.instructions if isinstance(checkout, Checkout) else self._agreed(transaction_id)
-        payment = payment_of(view, agreed, await self.network(), desk.wallet.address)
-        async with desk.alone():
-            tx_hash = await self._pay(desk, payment, delivery_seconds)
+        # A purchase of before the session had a grant is paid by its wallet.
+        draws = self._draws() and not _is(view.buyer_address, desk.wallet.address)
+        payer = self.session.owner_wallet if draws and self.session is not None else desk.wallet.address
+        payment = payment_of(view, agreed, await self.network(), payer)
+        if draws:
+            tx_hash = await self._draw_escrow(payment, delivery_seconds)
+        else:
+            async with desk.alone():
+                tx_hash = await self._pay(desk, payment, delivery_seconds)
         funded = await self._proven(transaction_id, tx_hash)
         desk.done(f"pay {transaction_id}")
         self._state.remove(CHECKOUTS, transaction_id)
+        self._state.remove(DRAWS, f"fund-{transaction_id}")
         return funded
 
     async def verify_funding(self, transaction_id: str, tx_hash: str) -> Funded:
@@ -83,7 +91,7 @@ class AsyncEscrows(AsyncOwner):
         `session`: an owner acts for one of its sessions, also an ended one, with its recovered key.
         """
         call = calls.accept(await self._escrow(), transaction_id)
-        found = await self._step(await self._session_desk(session), f"accept {transaction_id}", call)
+        found = await self._step(session, ACCEPT, f"accept {transaction_id}", call)
         paid = found is None or found.status in (EscrowStatus.RELEASED, EscrowStatus.RESOLVED)
         return await self._follow(transaction_id, "confirm", None, EscrowNotReleased, patient=paid)
 
@@ -92,7 +100,7 @@ class AsyncEscrows(AsyncOwner):
     ) -> TransactionView:
         """Dispute a delivery on chain, inside its window, and tell the platform why. `session` as above."""
         call = calls.dispute(await self._escrow(), transaction_id)
-        found = await self._step(await self._session_desk(session), f"dispute {transaction_id}", call)
+        found = await self._step(session, DISPUTE, f"dispute {transaction_id}", call)
         disputed = found is None or found.status is EscrowStatus.DISPUTED
         body = DisputeRequest(reason=reason)
         return await self._follow(transaction_id, "dispute", body, EscrowNotDisputed, patient=disputed)
@@ -102,7 +110,9 @@ class AsyncEscrows(AsyncOwner):
 
         Returns the hash; the platform follows by itself. `session` as above.
         """
-        desk = await self._session_desk(session)
+        if await self._is_relayed(session):
+            return await self._signed_step(CLAIM, transaction_id)
+        desk = await self._acting_desk(session, transaction_id)
         call = calls.claim_abandoned(await self._escrow(), transaction_id)
         return (await desk.perform(f"claim {transaction_id}", call)).tx_hash
 
@@ -121,16 +131,33 @@ class AsyncEscrows(AsyncOwner):
         except msgspec.MsgspecError:
             raise StateUnusable("payment instructions in the state folder cannot be read") from None
 
-    async def _step(self, desk: AsyncDesk, purpose: str, call: Call) -> Escrow | None:
+    async def _step(self, session: Session | None, step: int, purpose: str, call: Call) -> Escrow | None:
         """Make a buyer's step while the escrow waits for one; None when it was made, otherwise the settled escrow."""
         transaction_id = purpose.rpartition(" ")[2]
+        relayed = await self._is_relayed(session)
+        desk = await self._desk() if relayed else await self._acting_desk(session, transaction_id)
         async with desk.alone():
             escrow = await desk.wallet.escrow(transaction_id)
             if escrow is None or escrow.status in (EscrowStatus.FUNDED, EscrowStatus.DELIVERED):
-                await desk.carry_through(purpose, call)
+                if relayed:
+                    await self._signed_step(step, transaction_id)
+                else:
+                    await desk.carry_through(purpose, call)
                 escrow = None
             desk.done(purpose)
         return escrow
+
+    async def _is_relayed(self, session: Session | None) -> bool:
+        """Whether the platform's relayer sends what the key of the session that is held signs."""
+        return session is None and self._draws() and (await self.network()).relayer is not None
+
+    async def _acting_desk(self, session: Session | None, transaction_id: str) -> AsyncDesk:
+        """The desk of who acts as the buyer: an owner is the buyer itself where a grant of its session paid."""
+        if session is not None and self._held is None and self._signer is not None:
+            view = await self.get_transaction(transaction_id)
+            if _is(view.buyer_address, self._signer.address):
+                return await self._desk()
+        return await self._session_desk(session)
 
     async def _pay(self, desk: AsyncDesk, payment: Payment, delivery_seconds: int) -> str | None:
         """The hash of the transaction that made the escrow; None when the escrow is there by other means."""
@@ -152,21 +179,9 @@ class AsyncEscrows(AsyncOwner):
             criteria_hash=payment.criteria_hash,
         )
 
-        async def announce(signed: SignedTransaction) -> None:
-            # From here on the platform holds the money until the chain proves one thing or the other.
-            view = await self._client.send(
-                "POST",
-                f"/transactions/{segment(payment.transaction_id)}/signed",
-                TransactionView,
-                SignedRequest(tx_hash=signed.tx_hash),
-                repeat=True,
-            )
-            if view.status == "abandoned" and await desk.wallet.mined(signed.tx_hash) is None:
-                raise CheckoutEnded("the time to pay this purchase is over: make a new one")
-
         reverted: TransactionReverted | CallReverts | None = None
         try:
-            return (await desk.carry_through(purpose, call, announce)).tx_hash
+            return await self._announced(desk, payment.transaction_id, call)
         except (TransactionReverted, CallReverts) as error:
             reverted = error
         # It reverts too when the same purchase was paid from another place meanwhile.
@@ -242,3 +257,7 @@ class AsyncEscrows(AsyncOwner):
                 if time.monotonic() >= deadline:
                     raise error
             await async_sleep(POLL_SECONDS)
+
+
+def _is(one: str | None, other: str) -> bool:
+    return (one or "").lower() == other.lower()

@@ -11,7 +11,7 @@ from valetkey.core.spend import HoldState
 from valetkey.sdk._async.agent import segment
 from valetkey.sdk._async.client import AsyncClient
 from valetkey.sdk.amounts import Amount
-from valetkey.sdk.limits import amount_of
+from valetkey.sdk.limits import amount_of, units_of
 from valetkey.sdk.spending import approval_required, hold_ended
 from valetkey.seam import async_sleep
 from valetkey.wire.http import IDEMPOTENCY_HEADER
@@ -47,6 +47,11 @@ class AsyncHold:
     def amount(self) -> Decimal:
         """What is held, a decimal of the currency."""
         return Decimal(self.view.amount)
+
+    @property
+    def units(self) -> int:
+        """What is held, base units of the currency."""
+        return units_of(self.view.amount, self.view.currency)
 
     @property
     def currency(self) -> str:

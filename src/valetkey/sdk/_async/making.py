@@ -140,6 +140,7 @@ class AsyncSessionMaker(AsyncFleet):
         label: str | None = None,
         delegate: str | None = None,
         not_before: int | None = None,
+        funding: Literal["wallet", "grant"] = "wallet",
     ) -> SessionInfo:
         wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
         asked = CreateSessionRequest(
@@ -151,6 +152,7 @@ class AsyncSessionMaker(AsyncFleet):
             label=label,
             not_before=not_before,
             delegate=delegate,
+            funding=funding,
         )
         made = await self._make("/agents/session", asked)
         if self.agent_id is None:

@@ -9,8 +9,9 @@ from valetkey.sdk._async.audit import AsyncAuditReader
 from valetkey.sdk._async.connect import async_open_signer
 from valetkey.sdk._async.delegate import AsyncDelegate
 from valetkey.sdk._async.desk import AsyncDesk
+from valetkey.sdk._async.grants import AsyncGrants
 from valetkey.sdk._async.keys import AsyncKeys
-from valetkey.sdk._async.making import AsyncSessionMaker, Session
+from valetkey.sdk._async.making import Session
 from valetkey.sdk._async.policies import AsyncPolicies
 from valetkey.sdk._async.spends import AsyncSpends
 from valetkey.sdk.errors import InsufficientFunds, NotConfigured, Unfinished
@@ -28,7 +29,7 @@ STEP_GAS = 600_000
 """Gas that one step of a session needs at most; the owner's wallet lends it when the session's is empty."""
 
 
-class AsyncOwner(AsyncAuditReader, AsyncKeys, AsyncSessionMaker, AsyncPolicies, AsyncSpends, AsyncDelegate):
+class AsyncOwner(AsyncAuditReader, AsyncKeys, AsyncGrants, AsyncPolicies, AsyncSpends, AsyncDelegate):
     """An agent that can have sessions of its own."""
 
     async def reclaim_session(

@@ -4,15 +4,15 @@
 import time
 
 import msgspec
+from valetkey.sdk._sync.drawing import DRAWS, Draws
 
 from valetkey.core.escrow import Escrow, EscrowStatus
 from valetkey.core.money import format_units
-from valetkey.ports.wallet import Call, SignedTransaction
+from valetkey.ports.wallet import Call
 from valetkey.sdk._sync.agent import segment
 from valetkey.sdk._sync.connect import CallReverts
 from valetkey.sdk._sync.desk import WAIT_SECONDS, Desk
 from valetkey.sdk._sync.making import Session
-from valetkey.sdk._sync.owner import Owner
 from valetkey.sdk.checkout import Checkout, Funded, Payment, payment_of
 from valetkey.sdk.errors import (
     CheckoutEnded,
@@ -28,7 +28,8 @@ from valetkey.sdk.state import StateUnusable
 from valetkey.seam import sleep
 from valetkey.wire import calls
 from valetkey.wire.checkout import PaymentInstructions
-from valetkey.wire.transactions import DisputeRequest, FundRequest, FundResult, SignedRequest, TransactionView
+from valetkey.wire.grants import ACCEPT, CLAIM, DISPUTE
+from valetkey.wire.transactions import DisputeRequest, FundRequest, FundResult, TransactionView
 
 DELIVERY_SECONDS = 7 * 86_400
 """How long a seller has to deliver, from the payment."""
@@ -37,7 +38,7 @@ POLL_SECONDS = 1.0
 CHECKOUTS = "checkouts"
 
 
-class Escrows(Owner):
+class Escrows(Draws):
     """Whoever pays escrows and releases them: an owner, or the delegate of a buyer session."""
 
     def fund_and_verify(
@@ -57,12 +58,19 @@ class Escrows(Owner):
             desk.done(f"pay {transaction_id}")
             return Funded(view.id, view.status, view.escrow_tx_hash)
         agreed = checkout.instructions if isinstance(checkout, Checkout) else self._agreed(transaction_id)
-        payment = payment_of(view, agreed, self.network(), desk.wallet.address)
-        with desk.alone():
-            tx_hash = self._pay(desk, payment, delivery_seconds)
+        # A purchase of before the session had a grant is paid by its wallet.
+        draws = self._draws() and not _is(view.buyer_address, desk.wallet.address)
+        payer = self.session.owner_wallet if draws and self.session is not None else desk.wallet.address
+        payment = payment_of(view, agreed, self.network(), payer)
+        if draws:
+            tx_hash = self._draw_escrow(payment, delivery_seconds)
+        else:
+            with desk.alone():
+                tx_hash = self._pay(desk, payment, delivery_seconds)
         funded = self._proven(transaction_id, tx_hash)
         desk.done(f"pay {transaction_id}")
         self._state.remove(CHECKOUTS, transaction_id)
+        self._state.remove(DRAWS, f"fund-{transaction_id}")
         return funded
 
     def verify_funding(self, transaction_id: str, tx_hash: str) -> Funded:
@@ -82,14 +90,14 @@ class Escrows(Owner):
         `session`: an owner acts for one of its sessions, also an ended one, with its recovered key.
         """
         call = calls.accept(self._escrow(), transaction_id)
-        found = self._step(self._session_desk(session), f"accept {transaction_id}", call)
+        found = self._step(session, ACCEPT, f"accept {transaction_id}", call)
         paid = found is None or found.status in (EscrowStatus.RELEASED, EscrowStatus.RESOLVED)
         return self._follow(transaction_id, "confirm", None, EscrowNotReleased, patient=paid)
 
     def dispute(self, transaction_id: str, reason: str, *, session: Session | None = None) -> TransactionView:
         """Dispute a delivery on chain, inside its window, and tell the platform why. `session` as above."""
         call = calls.dispute(self._escrow(), transaction_id)
-        found = self._step(self._session_desk(session), f"dispute {transaction_id}", call)
+        found = self._step(session, DISPUTE, f"dispute {transaction_id}", call)
         disputed = found is None or found.status is EscrowStatus.DISPUTED
         body = DisputeRequest(reason=reason)
         return self._follow(transaction_id, "dispute", body, EscrowNotDisputed, patient=disputed)
@@ -99,7 +107,9 @@ class Escrows(Owner):
 
         Returns the hash; the platform follows by itself. `session` as above.
         """
-        desk = self._session_desk(session)
+        if self._is_relayed(session):
+            return self._signed_step(CLAIM, transaction_id)
+        desk = self._acting_desk(session, transaction_id)
         call = calls.claim_abandoned(self._escrow(), transaction_id)
         return (desk.perform(f"claim {transaction_id}", call)).tx_hash
 
@@ -118,16 +128,33 @@ class Escrows(Owner):
         except msgspec.MsgspecError:
             raise StateUnusable("payment instructions in the state folder cannot be read") from None
 
-    def _step(self, desk: Desk, purpose: str, call: Call) -> Escrow | None:
+    def _step(self, session: Session | None, step: int, purpose: str, call: Call) -> Escrow | None:
         """Make a buyer's step while the escrow waits for one; None when it was made, otherwise the settled escrow."""
         transaction_id = purpose.rpartition(" ")[2]
+        relayed = self._is_relayed(session)
+        desk = self._desk() if relayed else self._acting_desk(session, transaction_id)
         with desk.alone():
             escrow = desk.wallet.escrow(transaction_id)
             if escrow is None or escrow.status in (EscrowStatus.FUNDED, EscrowStatus.DELIVERED):
-                desk.carry_through(purpose, call)
+                if relayed:
+                    self._signed_step(step, transaction_id)
+                else:
+                    desk.carry_through(purpose, call)
                 escrow = None
             desk.done(purpose)
         return escrow
+
+    def _is_relayed(self, session: Session | None) -> bool:
+        """Whether the platform's relayer sends what the key of the session that is held signs."""
+        return session is None and self._draws() and (self.network()).relayer is not None
+
+    def _acting_desk(self, session: Session | None, transaction_id: str) -> Desk:
+        """The desk of who acts as the buyer: an owner is the buyer itself where a grant of its session paid."""
+        if session is not None and self._held is None and self._signer is not None:
+            view = self.get_transaction(transaction_id)
+            if _is(view.buyer_address, self._signer.address):
+                return self._desk()
+        return self._session_desk(session)
 
     def _pay(self, desk: Desk, payment: Payment, delivery_seconds: int) -> str | None:
         """The hash of the transaction that made the escrow; None when the escrow is there by other means."""
@@ -149,21 +176,9 @@ class Escrows(Owner):
             criteria_hash=payment.criteria_hash,
         )
 
-        def announce(signed: SignedTransaction) -> None:
-            # From here on the platform holds the money until the chain proves one thing or the other.
-            view = self._client.send(
-                "POST",
-                f"/transactions/{segment(payment.transaction_id)}/signed",
-                TransactionView,
-                SignedRequest(tx_hash=signed.tx_hash),
-                repeat=True,
-            )
-            if view.status == "abandoned" and desk.wallet.mined(signed.tx_hash) is None:
-                raise CheckoutEnded("the time to pay this purchase is over: make a new one")
-
         reverted: TransactionReverted | CallReverts | None = None
         try:
-            return (desk.carry_through(purpose, call, announce)).tx_hash
+            return self._announced(desk, payment.transaction_id, call)
         except (TransactionReverted, CallReverts) as error:
             reverted = error
         # It reverts too when the same purchase was paid from another place meanwhile.
@@ -239,3 +254,7 @@ class Escrows(Owner):
                 if time.monotonic() >= deadline:
                     raise error
             sleep(POLL_SECONDS)
+
+
+def _is(one: str | None, other: str) -> bool:
+    return (one or "").lower() == other.lower()

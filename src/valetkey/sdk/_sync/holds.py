@@ -12,7 +12,7 @@ from valetkey.core.spend import HoldState
 from valetkey.sdk._sync.agent import segment
 from valetkey.sdk._sync.client import Client
 from valetkey.sdk.amounts import Amount
-from valetkey.sdk.limits import amount_of
+from valetkey.sdk.limits import amount_of, units_of
 from valetkey.sdk.spending import approval_required, hold_ended
 from valetkey.seam import sleep
 from valetkey.wire.http import IDEMPOTENCY_HEADER
@@ -48,6 +48,11 @@ class Hold:
     def amount(self) -> Decimal:
         """What is held, a decimal of the currency."""
         return Decimal(self.view.amount)
+
+    @property
+    def units(self) -> int:
+        """What is held, base units of the currency."""
+        return units_of(self.view.amount, self.view.currency)
 
     @property
     def currency(self) -> str:

@@ -141,6 +141,7 @@ class SessionMaker(Fleet):
         label: str | None = None,
         delegate: str | None = None,
         not_before: int | None = None,
+        funding: Literal["wallet", "grant"] = "wallet",
     ) -> SessionInfo:
         wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
         asked = CreateSessionRequest(
@@ -152,6 +153,7 @@ class SessionMaker(Fleet):
             label=label,
             not_before=not_before,
             delegate=delegate,
+            funding=funding,
         )
         made = self._make("/agents/session", asked)
         if self.agent_id is None:

@@ -1,6 +1,8 @@
 # Generated from src/valetkey/sdk/_async/owner.py by scripts/generate_sync.py: edit that file instead.
 """What an owner does with the money of sessions: fund them, and take back what is left."""
 
+from valetkey.sdk._sync.grants import Grants
+
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, format_units
 from valetkey.crypto.keys import checksum_address, is_address
@@ -11,7 +13,7 @@ from valetkey.sdk._sync.connect import open_signer
 from valetkey.sdk._sync.delegate import Delegate
 from valetkey.sdk._sync.desk import Desk
 from valetkey.sdk._sync.keys import Keys
-from valetkey.sdk._sync.making import Session, SessionMaker
+from valetkey.sdk._sync.making import Session
 from valetkey.sdk._sync.policies import Policies
 from valetkey.sdk._sync.spends import Spends
 from valetkey.sdk.errors import InsufficientFunds, NotConfigured, Unfinished
@@ -29,7 +31,7 @@ STEP_GAS = 600_000
 """Gas that one step of a session needs at most; the owner's wallet lends it when the session's is empty."""
 
 
-class Owner(AuditReader, Keys, SessionMaker, Policies, Spends, Delegate):
+class Owner(AuditReader, Keys, Grants, Policies, Spends, Delegate):
     """An agent that can have sessions of its own."""
 
     def reclaim_session(

@@ -72,7 +72,7 @@ class AsyncEvmWallet:
 
     async def escrow(self, transaction_id: str) -> Escrow | None:
         """The escrow of a marketplace transaction as it is now; None when there is none."""
-        answer = await self._view(calls.get_escrow(self._escrow, transaction_id))
+        answer = await self.view(calls.get_escrow(self._escrow, transaction_id))
         escrow, sound = None, True
         try:
             escrow = read_escrow(answer)
@@ -206,13 +206,14 @@ class AsyncEvmWallet:
             problem = met
         raise problem
 
-    async def _view(self, call: Call) -> bytes:
+    async def view(self, call: Call) -> bytes:
+        """What a contract answers to a call now. Raises CallReverts when it refuses."""
         web3 = await self._connected()
         # The sender is set by no caller of a view: whoever asks gets the same answer.
         return bytes(await self._ask(lambda: web3.eth.call({"to": call.to, "data": call.data})))
 
     async def _number(self, call: Call) -> int:
-        answer = await self._view(call)
+        answer = await self.view(call)
         if len(answer) != calls.WORD_BYTES:
             raise ChainUnavailable("what answers at the token's address is no token")
         return int.from_bytes(answer, "big")
@@ -246,7 +247,7 @@ class AsyncEvmWallet:
             keccak256(b"getL1Fee(bytes)")[:4] + (32).to_bytes(32, "big") + len(raw).to_bytes(32, "big") + body
         )
         try:
-            answer = await self._view(Call(GAS_ORACLE, data))
+            answer = await self.view(Call(GAS_ORACLE, data))
         except CallReverts:
             return 0
         # It may rise until the sweep is in a block.

@@ -73,7 +73,7 @@ class EvmWallet:
 
     def escrow(self, transaction_id: str) -> Escrow | None:
         """The escrow of a marketplace transaction as it is now; None when there is none."""
-        answer = self._view(calls.get_escrow(self._escrow, transaction_id))
+        answer = self.view(calls.get_escrow(self._escrow, transaction_id))
         escrow, sound = None, True
         try:
             escrow = read_escrow(answer)
@@ -203,13 +203,14 @@ class EvmWallet:
             problem = met
         raise problem
 
-    def _view(self, call: Call) -> bytes:
+    def view(self, call: Call) -> bytes:
+        """What a contract answers to a call now. Raises CallReverts when it refuses."""
         web3 = self._connected()
         # The sender is set by no caller of a view: whoever asks gets the same answer.
         return bytes(self._ask(lambda: web3.eth.call({"to": call.to, "data": call.data})))
 
     def _number(self, call: Call) -> int:
-        answer = self._view(call)
+        answer = self.view(call)
         if len(answer) != calls.WORD_BYTES:
             raise ChainUnavailable("what answers at the token's address is no token")
         return int.from_bytes(answer, "big")
@@ -240,7 +241,7 @@ class EvmWallet:
             keccak256(b"getL1Fee(bytes)")[:4] + (32).to_bytes(32, "big") + len(raw).to_bytes(32, "big") + body
         )
         try:
-            answer = self._view(Call(GAS_ORACLE, data))
+            answer = self.view(Call(GAS_ORACLE, data))
         except CallReverts:
             return 0
         # It may rise until the sweep is in a block.

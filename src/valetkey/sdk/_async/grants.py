@@ -1,0 +1,194 @@
+"""Grants: an owner lets a session pay out of the owner's own balance, within limits that the chain enforces."""
+
+import secrets
+from collections.abc import AsyncGenerator
+
+from valetkey.core.errors import InvalidInput
+from valetkey.core.grant import NOTHING, Grant, granted
+from valetkey.core.money import CURRENCY_DECIMALS, Asset
+from valetkey.sdk._async.agent import segment
+from valetkey.sdk._async.desk import AsyncDesk
+from valetkey.sdk._async.fleet import id_of
+from valetkey.sdk._async.making import AsyncSessionMaker
+from valetkey.sdk.errors import NotConfigured, NotFound
+from valetkey.sdk.limits import policy_of
+from valetkey.sdk.session_info import SessionInfo
+from valetkey.wire import calls, grant_calls
+from valetkey.wire.granting import ExposureView, GiveGrantRequest, GrantPage, GrantView, grant_body, grant_of
+from valetkey.wire.grants import (
+    Domain,
+    grant_hash,
+    grant_message,
+    payees_of,
+    revoke_message,
+)
+from valetkey.wire.network import NetworkView
+from valetkey.wire.sessions import SessionView
+
+PAGE = 100
+LIVING = ("signed", "known")
+
+
+class AsyncGrants(AsyncSessionMaker):
+    """The part of an owner that gives grants, and takes them back on chain."""
+
+    async def grant_session(self, session: SessionInfo | str, *, approve: bool = True) -> GrantView:
+        """Let a session pay out of the owner's own balance: nothing moves, and what it may take the chain enforces.
+
+        The owner signs the grant, made of the session's policy, and its revocation, which the platform keeps for later.
+        `approve`: the owner's wallet approves the contract for what all its living grants together may still take; that
+        is the one transaction that it pays gas for. A session that takes the place of another one by `rotate_session`
+        gets the successor of that one's grant. Doing it again goes on where it was interrupted. Raises InvalidInput for
+        a session that no grant can stand for (no budget, a chain's own coin), GrantExists, InsufficientFunds.
+        """
+        view = await self.get_session(id_of(session))
+        network = await self.network()
+        if isinstance(session, SessionInfo):
+            # Not for the money, which stays with the owner: for deliveries that are encrypted to the session.
+            await self.keep_recovery(session)
+        given = await self.find_grant(view.session_id)
+        if given is None or given.status not in LIVING:
+            given = await self._give(view, network)
+        if approve:
+            await self.approve_grants()
+        return given
+
+    async def get_grant(self, session: SessionInfo | str) -> GrantView:
+        """The grant that a session was given last: signed, known on chain, revoking, or revoked. Raises NotFound."""
+        path = f"/agents/session/{segment(id_of(session))}/grant"
+        return await self._client.get(path, GrantView)
+
+    async def find_grant(self, session: SessionInfo | str) -> GrantView | None:
+        """As get_grant; None when the session has none."""
+        try:
+            return await self.get_grant(session)
+        except NotFound:
+            return None
+
+    async def iter_grants(self) -> AsyncGenerator[GrantView]:
+        """Every grant that the owner gave, newest first, revoked ones too."""
+        seen: set[str] = set()
+        offset = 0
+        while True:
+            page = await self._client.get("/agents/grants", GrantPage, {"limit": PAGE, "offset": offset})
+            for one in page.grants:
+                # One that is given meanwhile moves the others on by one.
+                if one.id not in seen:
+                    seen.add(one.id)
+                    yield one
+            offset += len(page.grants)
+            if not page.grants or offset >= page.total:
+                return
+
+    async def approve_grants(self) -> str | None:
+        """Approve the contract for what all living grants may still take; the hash, None when that is approved already.
+
+        Raises InsufficientFunds when the owner's wallet cannot pay the gas.
+        """
+        network = await self.network()
+        contract, token = allowance_of(network), network.contracts.usdc
+        desk = await self._desk()
+        purpose = f"approve grants {contract}"
+        async with desk.alone():
+            needed = 0
+            async for one in self.iter_grants():
+                if one.status in LIVING and one.chain_id == network.chain_id:
+                    needed += await self._lets_out(desk, contract, grant_of(one.grant), one.status)
+            unfinished = await desk.unfinished(purpose)
+            allowed = await desk.wallet.allowance(token, desk.wallet.address, contract)
+            if unfinished is None and allowed >= needed:
+                return None
+            mined = await desk.carry_through(purpose, calls.approve(token, contract, needed))
+            desk.done(purpose)
+        return mined.tx_hash
+
+    async def exposure(self, session: SessionInfo | str) -> ExposureView:
+        """The most that a session could still cost if its key leaked now, read from ledger and chain."""
+        path = f"/agents/session/{segment(id_of(session))}/exposure"
+        return await self._client.get(path, ExposureView)
+
+    async def revoke_grant(self, session: SessionInfo | str) -> str:
+        """Revoke a session's grant on chain by the owner's own transaction, and wait for its block; the hash.
+
+        `revoke_session` stops the session at the platform at once, and the platform's relayer, where there is one, then
+        does this by itself. Raises NotFound, InsufficientFunds.
+        """
+        given = await self.get_grant(session)
+        call = grant_calls.revoke(given.contract, bytes.fromhex(given.hash[2:]))
+        return (await (await self._desk()).perform(f"revoke {given.id}", call)).tx_hash
+
+    async def freeze_on_chain(self) -> str:
+        """Stop every grant of the owner's wallet on chain, by one transaction of its own; the hash.
+
+        `freeze` stops what asks the platform; this stops keys that do not ask.
+        """
+        call = grant_calls.freeze(allowance_of(await self.network()))
+        return (await (await self._desk()).perform("freeze grants", call)).tx_hash
+
+    async def thaw_on_chain(self) -> str:
+        """Let every grant of the owner's wallet go on; the hash."""
+        call = grant_calls.thaw(allowance_of(await self.network()))
+        return (await (await self._desk()).perform("thaw grants", call)).tx_hash
+
+    async def revoke_all_on_chain(self) -> str:
+        """Revoke every grant of the owner's wallet on chain, for ever, by one transaction; the hash."""
+        call = grant_calls.revoke_all(allowance_of(await self.network()))
+        return (await (await self._desk()).perform("revoke all grants", call)).tx_hash
+
+    # Inside
+
+    async def _give(self, view: SessionView, network: NetworkView) -> GrantView:
+        signer, contract = self._need_signer(), allowance_of(network)
+        if view.session_wallet is None:
+            raise InvalidInput("a session without a key of its own can have no grant")
+        if signer.address.lower() != view.owner_wallet.lower():
+            raise InvalidInput("a grant is signed by the owner's wallet: call init_eoa_wallet with it")
+        desk = await self._desk()
+        standing = grant_calls.number(await desk.wallet.view(grant_calls.standings(contract, signer.address)))
+        policy = policy_of(view, view.expiry)
+        grant = granted(
+            policy,
+            Asset("USDC", network.chain_id, network.contracts.usdc, CURRENCY_DECIMALS["USDC"]),
+            owner=signer.address,
+            key=view.session_wallet,
+            escrow=network.contracts.escrow,
+            payees=payees_of(policy.allowed_payees),
+            epoch=standing >> 1,
+            salt=secrets.token_bytes(32),
+            predecessor=await self._predecessor(view, network.chain_id),
+        )
+        domain, hashed = Domain(network.chain_id, contract), grant_hash(grant)
+        signature = signer.sign_typed_data(domain.typed_data("Grant", grant_message(grant)))
+        revocation = signer.sign_typed_data(domain.typed_data("Revoke", revoke_message(hashed)))
+        asked = GiveGrantRequest(
+            chain_id=network.chain_id,
+            contract=contract,
+            grant=grant_body(grant),
+            signature="0x" + signature.hex(),
+            revocation="0x" + revocation.hex(),
+        )
+        path = f"/agents/session/{segment(view.session_id)}/grant"
+        return await self._client.send("POST", path, GrantView, asked, repeat=True)
+
+    async def _predecessor(self, view: SessionView, chain_id: int) -> bytes:
+        """The struct hash of the living grant of the session that this one replaced; nothing for a new one."""
+        for one in await self.tree(view.tree_id):
+            if one.successor_id != view.session_id:
+                continue
+            before = await self.find_grant(one.session_id)
+            if before is not None and before.status in LIVING and before.chain_id == chain_id:
+                return bytes.fromhex(before.hash[2:])
+        return NOTHING
+
+    async def _lets_out(self, desk: AsyncDesk, contract: str, grant: Grant, status: str) -> int:
+        """What a grant may still take; all of its cap until somebody used it."""
+        if status == "signed":
+            return grant.cap
+        return grant_calls.number(await desk.wallet.view(grant_calls.worst_loss(contract, grant)))
+
+
+def allowance_of(network: NetworkView) -> str:
+    """The contract that keeps grants. Raises NotConfigured where the platform has none."""
+    if network.contracts.allowance is None:
+        raise NotConfigured("this platform serves no grants: fund the session's wallet instead")
+    return network.contracts.allowance
