@@ -86,11 +86,17 @@ def dev(
 
 
 @app.command()
-def demo(as_json: Json = False) -> None:
+def demo(
+    as_json: Json = False,
+    funding: Annotated[
+        Literal["wallet", "grant"],
+        typer.Option(help="What the session pays with: a wallet of its own, or a grant of its owner's."),
+    ] = "wallet",
+) -> None:
     """Play one delegated purchase from end to end: what works, what is refused, and where every base unit went."""
     from valetkey.cli.demo.show import run_demo
 
-    raise typer.Exit(run_demo(LocalChains(), as_json=as_json))
+    raise typer.Exit(run_demo(LocalChains(), as_json=as_json, funding=funding))
 
 
 @app.command()

@@ -81,6 +81,7 @@ class Stack:
     folder: StackFolder
     platform: Child
     chain: RunningChain
+    relayer: str
 
     def who_died(self) -> str | None:
         """What to say when a process of the stack is gone, otherwise None."""
@@ -151,6 +152,7 @@ def running_stack(
             folder=folder,
             platform=platform,
             chain=chain,
+            relayer=folder.relayer_key().address,
         )
 
 

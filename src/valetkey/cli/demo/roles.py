@@ -1,14 +1,16 @@
 """What owner, seller and delegate do when they are told to, each with the SDK and nothing else."""
 
 import os
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from valetkey import BuyerAgent, SellerAgent, SessionInfo
 from valetkey.crypto.keys import PrivateKey
 from valetkey.wire.bundle import parse_bundle
 
 Facts = dict[str, Any]
+REVOKED_SECONDS = 30
 
 
 class Owner:
@@ -28,8 +30,12 @@ class Owner:
         self._agent.init_eoa_wallet(self._key.to_hex())
         return {"agent_id": self._agent.agent_id}
 
-    def create_session(self, budget: str, expiry: int, services: list[str]) -> Facts:
-        session = self._agent.create_session(budget_usdc=budget, expiry=expiry, allowed_service_ids=services)
+    def create_session(
+        self, budget: str, expiry: int, services: list[str], funding: Literal["wallet", "grant"] = "wallet"
+    ) -> Facts:
+        session = self._agent.create_session(
+            budget_usdc=budget, expiry=expiry, allowed_service_ids=services, funding=funding
+        )
         self._sessions[session.session_id] = session
         return {
             "session_id": session.session_id,
@@ -43,6 +49,16 @@ class Owner:
 
     def revoke(self, session_id: str) -> None:
         self._agent.revoke_session(session_id)
+
+    def worst_case(self, session_id: str) -> Facts:
+        return {"usdc": self._agent.exposure(session_id).worst_case_usdc}
+
+    def revoked_on_chain(self, session_id: str) -> Facts:
+        """Wait until the chain says that the session's grant is revoked."""
+        ends = time.monotonic() + REVOKED_SECONDS
+        while (grant := self._agent.get_grant(session_id)).status != "revoked" and time.monotonic() < ends:
+            time.sleep(0.1)
+        return {"status": grant.status, "tx_hash": grant.revocation_tx_hash}
 
     def reclaim(self, session_id: str) -> Facts:
         # The bundle is forgotten on purpose: the recovery copy has to be enough.

@@ -15,7 +15,7 @@ from valetkey.cli.children import TemporaryFolder
 from valetkey.cli.complaint import Complaint
 from valetkey.cli.demo.books import Books
 from valetkey.cli.demo.cast import Actor
-from valetkey.cli.demo.story import Step, Story, StoryDiffers
+from valetkey.cli.demo.story import Funding, Step, Story, StoryDiffers
 from valetkey.cli.dev import Stopped, progress, stop_on_signals
 from valetkey.cli.rpc import DevRpc
 from valetkey.cli.serving import listen
@@ -30,7 +30,7 @@ STYLES = {"owner": "green", "delegate": "cyan", "seller": "magenta"}
 REFUSAL_LINES = ("message", "rule", "asked", "limit", "remaining", "resets_at", "hint")
 
 
-def run_demo(chains: Chains, *, as_json: bool) -> int:
+def run_demo(chains: Chains, *, as_json: bool, funding: Funding = "wallet") -> int:
     """Play the story; 0 when everything came as it must, otherwise an exit code of wire.errors.Exit."""
     began = time.monotonic()
     # Somewhere to be told: on a terminal as it is, in a file wide enough for a hash.
@@ -39,7 +39,7 @@ def run_demo(chains: Chains, *, as_json: bool) -> int:
     result = Result()
     with suppress(Stopped), stop_on_signals():
         try:
-            _play(chains, console, result, quiet=as_json)
+            _play(chains, console, result, funding, quiet=as_json)
         except Complaint as complaint:
             result.problem = str(complaint)
         seconds = time.monotonic() - began
@@ -74,7 +74,7 @@ class Result:
         return data | ({"problem": self.problem} if self.problem else {})
 
 
-def _play(chains: Chains, console: Console, result: Result, *, quiet: bool) -> None:
+def _play(chains: Chains, console: Console, result: Result, funding: Funding, *, quiet: bool) -> None:
     keep = os.environ.get("VALETKEY_DEMO_KEEP")
     with ExitStack() as cleanup:
         listener = cleanup.enter_context(listen(LOOPBACK, 0))
@@ -99,7 +99,8 @@ def _play(chains: Chains, console: Console, result: Result, *, quiet: bool) -> N
         if not quiet:
             _begin(console, stack, pids)
         told = (lambda _step: None) if quiet else (lambda step: _show(console, step))
-        result.story = Story(stack, rpc, actors["owner"], actors["delegate"], actors["seller"], told)
+        cast = (actors["owner"], actors["delegate"], actors["seller"])
+        result.story = Story(stack, rpc, *cast, told, funding)
         with suppress(StoryDiffers):
             result.story.play()
             result.finished = True
@@ -115,6 +116,7 @@ def _keep_secrets(kept: Path, stack: Stack) -> None:
     known = {
         "stack_owner_key": stack.owner_key.to_hex(prefix=False),
         "webhook_secret": stack.webhook_secret.reveal(),
+        "relayer_key": stack.folder.relayer_key().to_hex(prefix=False),
         "master_secret": stack.folder.master_secret().reveal(),
     }
     for part in sorted(kept.glob("*.secrets.json")):

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from valetkey.cli.demo.books import Books
 from valetkey.cli.demo.cast import Actor
@@ -20,6 +20,9 @@ SHORT_LIFE_SECONDS = 4
 OWNER_USDC = 1_000 * USDC
 REQUEST = {"text": "A valet key opens the door and starts the engine. It does not open the boot."}
 ANSWER = "A key that can do less is a key that can be given away."
+
+
+Funding = Literal["wallet", "grant"]
 
 
 def charged(subtotal: int) -> int:
@@ -65,6 +68,7 @@ class Story:
     delegate: Actor
     seller: Actor
     told: Callable[[Step], None]
+    funding: Funding = "wallet"
     steps: list[Step] = field(default_factory=list)
     books: Books | None = None
     _since: float = field(default_factory=time.monotonic)
@@ -75,7 +79,10 @@ class Story:
         offered, other = self._market()
         main = self._session("create_session", BUDGET, 3_600, offered)
         books.add("session wallet", main["wallet"])
-        self._fund(books, main)
+        if self.funding == "wallet":
+            self._fund(books, main)
+        else:
+            self._granted(main)
         self._hand_over("main", main, "an hour")
         # Its seconds run out while the purchase takes its course.
         short = self._session("create_short_session", BUDGET, SHORT_LIFE_SECONDS, offered)
@@ -86,7 +93,10 @@ class Story:
         self._refusals(offered, other, bought["tx_hash"])
         self._expired(short, offered)
         self._revoked(main, offered)
-        self._reclaim(books, main)
+        if self.funding == "wallet":
+            self._reclaim(books, main)
+        else:
+            self._ended(main)
         self._balances(books)
 
     def _open_books(self) -> Books:
@@ -101,6 +111,8 @@ class Story:
         books.block = self.rpc.block_number()
         books.add("treasury (fees)", self.rpc.treasury(self.stack.contracts.escrow))
         books.add("escrow", self.stack.contracts.escrow)
+        if self.funding == "grant":
+            books.add("relayer", self.stack.relayer)
         return books
 
     def _market(self) -> tuple[str, str]:
@@ -139,7 +151,12 @@ class Story:
 
     def _session(self, name: str, budget: int, life: int, service: str) -> dict[str, Any]:
         made = self._must(
-            self.owner, "create_session", budget=format_units(budget, 6), expiry=life, services=[service]
+            self.owner,
+            "create_session",
+            budget=format_units(budget, 6),
+            expiry=life,
+            services=[service],
+            funding=self.funding,
         )
         span = "one hour" if life == 3_600 else f"{life} seconds"
         self._tell(name, self.owner, f"makes a session for {span} and one service; budget", units=budget)
@@ -155,6 +172,16 @@ class Story:
             "stores a recovery copy of the key, then sends gas and",
             units=BUDGET,
             tx_hash=sent["tx_hash"],
+        )
+
+    def _granted(self, session: dict[str, Any]) -> None:
+        worst = self._must(self.owner, "worst_case", session_id=session["session_id"])["usdc"]
+        self._check(
+            "grant",
+            self.owner,
+            parse_units(worst, 6) == BUDGET,
+            "signs a grant and approves the contract; nothing moves. The most that the key could take",
+            units=parse_units(worst, 6),
         )
 
     def _hand_over(self, session: str, made: dict[str, Any], life: str, name: str = "hand_over") -> None:
@@ -174,12 +201,14 @@ class Story:
             units=total,
         )
         paid = self._must(self.delegate, "pay", session="main", transaction_id=bought["transaction_id"])
-        books.expect("session wallet", -total)
+        books.expect("session wallet" if self.funding == "wallet" else "owner", -total)
         self._check(
             "fund_escrow",
             self.delegate,
             paid["status"] == "escrowed",
-            "pays the escrow; the platform proves it on chain and captures",
+            "pays the escrow; the platform proves it on chain and captures"
+            if self.funding == "wallet"
+            else "signs; the relayer has the escrow take it from the owner's balance, and pays the gas",
             units=total,
             tx_hash=paid["tx_hash"],
         )
@@ -268,6 +297,25 @@ class Story:
             units=charged(PRICE),
             session="main",
             service_id=service,
+        )
+
+    def _ended(self, main: dict[str, Any]) -> None:
+        ended = self._must(self.owner, "revoked_on_chain", session_id=main["session_id"])
+        self._check(
+            "revoked_on_chain",
+            self.owner,
+            ended["status"] == "revoked",
+            "sees that the chain has revoked the grant: the relayer sent what was signed for that at the beginning",
+            tx_hash=ended["tx_hash"],
+        )
+        worst = self._must(self.owner, "worst_case", session_id=main["session_id"])["usdc"]
+        held = self.rpc.units(self.stack.contracts.usdc, main["wallet"]) + self.rpc.wei(main["wallet"])
+        self._check(
+            "nothing_to_reclaim",
+            self.owner,
+            parse_units(worst, 6) == 0 and held == 0,
+            "has nothing to reclaim: the session wallet never held a cent. The key could now take",
+            units=parse_units(worst, 6),
         )
 
     def _reclaim(self, books: Books, main: dict[str, Any]) -> None:
