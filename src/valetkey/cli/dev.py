@@ -95,6 +95,7 @@ def _tell(stack: Stack, *, as_json: bool) -> None:
                 "allowance": contracts.allowance,
             },
             "webhook_secret": stack.webhook_secret.reveal(),
+            "operator_token": stack.operator_token.reveal(),
             "owner_key": stack.owner_key.to_hex(),
         }
         print(json.dumps(line), flush=True)
@@ -110,6 +111,7 @@ def _tell(stack: Stack, *, as_json: bool) -> None:
         ("USDC (test)", contracts.usdc),
         ("allowance", contracts.allowance or ""),
         ("webhook secret", stack.webhook_secret.reveal()),
+        ("operator token", stack.operator_token.reveal()),
         ("owner", stack.owner_key.address),
         ("owner's key", stack.owner_key.to_hex()),
         ("log", str(stack.platform.log)),

@@ -65,6 +65,14 @@ class StackFolder:
             self._secret("relayer_key", lambda: PrivateKey.generate().to_hex()).reveal()
         )
 
+    def operator_token(self) -> Secret:
+        """What the operator of the platform calls with."""
+        return self._secret("operator_token", lambda: secrets.token_hex(32))
+
+    def keep_resolver_key(self, key: PrivateKey) -> None:
+        """Where the platform finds the key of who decides disputes."""
+        self._secret("resolver_key", key.to_hex)
+
     def webhook_secret(self) -> Secret:
         """What the platform signs webhooks with unless an agent asked for a secret of its own."""
         return self._secret("webhook_secret", lambda: new_webhook_secret().reveal())

@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from valetkey.cli.stack import RunningChain
+    from valetkey.crypto.keys import PrivateKey
     from valetkey.wire.network import Contracts
 
 app = typer.Typer(
@@ -46,6 +47,13 @@ class LocalChains:
 
         made = deploy(rpc_url, LocalSigner(PrivateKey(dev_private_key(0))))
         return Contracts(escrow=made.escrow, score=made.score, usdc=made.usdc, allowance=made.allowance)
+
+    def resolver_key(self) -> "PrivateKey":
+        """Of the first well-known account, which deployed the contracts."""
+        from valetkey.chains.devchain.accounts import dev_private_key
+        from valetkey.crypto.keys import PrivateKey
+
+        return PrivateKey(dev_private_key(0))
 
     def warm_up(self) -> None:
         """Import what deploying needs, while the chain starts."""

@@ -54,6 +54,10 @@ class Chains(Protocol):
 
     def deploy(self, rpc_url: str) -> Contracts: ...
 
+    def resolver_key(self) -> PrivateKey:
+        """Of the account that decides disputes on a development chain: who deployed the contracts."""
+        ...
+
     def warm_up(self) -> None:
         """Import what deploying needs, while the chain starts."""
 
@@ -70,7 +74,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A running stack. `owner_key` and `webhook_secret` are shown to whoever started it, and to nobody else."""
+    """A running stack. Its key and its secrets are shown to whoever started it, and to nobody else."""
 
     base_url: str
     rpc_url: str
@@ -78,6 +82,7 @@ class Stack:
     contracts: Contracts
     owner_key: PrivateKey
     webhook_secret: Secret
+    operator_token: Secret
     folder: StackFolder
     platform: Child
     chain: RunningChain
@@ -126,6 +131,7 @@ def running_stack(
 
         say("starting the platform")
         _fuel(rpc, folder.relayer_key().address)
+        folder.keep_resolver_key(chains.resolver_key())
         environment = _platform_environment(plan, folder, chain.rpc_url, contracts)
         platform = Child(
             "platform",
@@ -149,6 +155,7 @@ def running_stack(
             contracts=contracts,
             owner_key=owner_key,
             webhook_secret=folder.webhook_secret(),
+            operator_token=folder.operator_token(),
             folder=folder,
             platform=platform,
             chain=chain,
@@ -171,6 +178,7 @@ def _platform_environment(
 ) -> dict[str, str]:
     folder.master_secret()
     folder.webhook_secret()
+    folder.operator_token()
     network = {
         "network": "base-sepolia",
         "rpcUrl": rpc_url,
@@ -188,6 +196,8 @@ def _platform_environment(
         VALETKEY_MASTER_SECRET_FILE=str(folder.secret_file("master_secret")),
         VALETKEY_WEBHOOK_SECRET_FILE=str(folder.secret_file("webhook_secret")),
         VALETKEY_RELAYER_KEY_FILE=str(folder.secret_file("relayer_key")),
+        VALETKEY_RESOLVER_KEY_FILE=str(folder.secret_file("resolver_key")),
+        VALETKEY_OPERATOR_TOKEN_FILE=str(folder.secret_file("operator_token")),
         VALETKEY_RELAY_SECONDS="1",
         VALETKEY_FOLLOW_SECONDS="1",
         VALETKEY_TEST_MODE="1" if plan.test_mode else "0",

@@ -8,6 +8,7 @@ from valetkey.platform.grants.routes import ENDPOINTS as GRANTS
 from valetkey.platform.http import Endpoint
 from valetkey.platform.keys.routes import ENDPOINTS as KEYS
 from valetkey.platform.market.routes import ENDPOINTS as MARKET
+from valetkey.platform.operator.routes import ENDPOINTS as OPERATOR
 from valetkey.platform.services.routes import ENDPOINTS as SERVICES
 from valetkey.platform.sessions.routes import ENDPOINTS as SESSIONS
 from valetkey.platform.spends.routes import ENDPOINTS as SPENDS
@@ -28,4 +29,5 @@ ENDPOINTS: list[Endpoint] = [
     *CHECKOUT,
     *TRANSACTIONS,
     *MARKET,
+    *OPERATOR,
 ]

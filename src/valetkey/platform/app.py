@@ -70,7 +70,7 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
             await asyncio.gather(*tasks, return_exceptions=True)
             for network in platform.networks.values():
                 await network.reader.close()
-            for desk in platform.relayers.values():
+            for _, desk in platform.desks:
                 await desk.sender.close()
             await store.close()
             log.info("stopped")
@@ -91,6 +91,7 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
 def _compose(settings: Settings, store: Stores, metrics: Metrics) -> Platform:
     networks: dict[str, Network] = {}
     relayers: dict[int, RelayDesk] = {}
+    resolvers: dict[int, RelayDesk] = {}
     limits = RelayLimits(settings.relayer_wei_day, settings.relayer_owner_wei_day)
     for one in settings.networks:
         sender = _sender(one, settings.relayer_key)
@@ -99,6 +100,13 @@ def _compose(settings: Settings, store: Stores, metrics: Metrics) -> Platform:
         networks[one.network] = make_network(one, reader, settings.test_mode, relayer)
         if sender is not None and relayer is not None:
             relayers[CHAIN_IDS[one.network]] = RelayDesk(sender, reader, limits)
+        resolver = _sender(one, settings.resolver_key)
+        if resolver is not None:
+            resolvers[CHAIN_IDS[one.network]] = (
+                relayers[CHAIN_IDS[one.network]]
+                if resolver.address == relayer
+                else RelayDesk(resolver, reader, limits)
+            )
     return Platform(
         settings=settings,
         store=store,
@@ -110,6 +118,7 @@ def _compose(settings: Settings, store: Stores, metrics: Metrics) -> Platform:
         metrics=metrics,
         started_at=store.clock.now(),
         relayers=relayers,
+        resolvers=resolvers,
     )
 
 

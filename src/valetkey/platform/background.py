@@ -48,9 +48,13 @@ def start(platform: Platform, log: Log) -> list[asyncio.Task[None]]:
         if (contract := network.view.contracts.allowance) is not None:
             follower = _follower(platform, network, contract, log)
             runs[f"follower {network.name}"] = partial(follower.run, settings.follow_seconds)
+    for chain_id, desk in platform.desks:
+        relayer = _relayer(platform, chain_id, desk, log)
+        runs[f"relayer {chain_id} {desk.sender.address}"] = partial(
+            relayer.run, settings.relay_seconds, desk.wanted
+        )
     for chain_id, desk in platform.relayers.items():
-        relayer, revoking = _relayer(platform, chain_id, desk, log), _revoking(platform, chain_id, desk, log)
-        runs[f"relayer {chain_id}"] = partial(relayer.run, settings.relay_seconds, desk.wanted)
+        revoking = _revoking(platform, chain_id, desk, log)
         runs[f"revoking {chain_id}"] = partial(revoking.run, settings.relay_seconds)
     outages = Outages(log)
     return [asyncio.create_task(forever(name, run, log, outages), name=name) for name, run in runs.items()]

@@ -77,6 +77,8 @@ class Platform:
     started_at: int
     relayers: Mapping[int, RelayDesk] = field(default_factory=dict)
     """By chain id; a chain without one is paid for by whoever signs."""
+    resolvers: Mapping[int, RelayDesk] = field(default_factory=dict)
+    """By chain id: the account that decides disputes, where the platform has its key."""
     recent: Recent = field(default_factory=Recent)
     exports: Streams = field(default_factory=lambda: Streams(owner_max=2, total_max=16))
     event_streams: Streams = field(default_factory=lambda: Streams(owner_max=8, total_max=256))
@@ -85,6 +87,13 @@ class Platform:
     def main_network(self) -> Network:
         """The first network of the settings: where registration looks at balances and sessions live."""
         return next(iter(self.networks.values()))
+
+    @property
+    def desks(self) -> list[tuple[int, RelayDesk]]:
+        """Every account that sends, each once, with its chain's id."""
+        found = {(chain, desk.sender.address): desk for chain, desk in self.resolvers.items()}
+        found |= {(chain, desk.sender.address): desk for chain, desk in self.relayers.items()}
+        return [(chain, desk) for (chain, _), desk in found.items()]
 
     def network(self, name: str) -> Network:
         """A network by its name. Raises a refusal when it is not served."""

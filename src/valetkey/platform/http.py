@@ -1,6 +1,7 @@
 """How a request becomes a call of a domain and its result becomes JSON. Every answer, also to nonsense, is JSON."""
 
 import asyncio
+import hmac
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -52,12 +53,16 @@ REPLAYED = {"Idempotency-Replayed": "true"}
 
 
 class Access(Enum):
-    """Who may call an endpoint. OPEN is for everybody, but a credential that is sent must be a living one."""
+    """Who may call an endpoint. OPEN is for everybody, but a credential that is sent must be a living one.
+
+    OPERATOR is whoever has the operator's token, which is in the settings and is no agent's.
+    """
 
     PUBLIC = "public"
     OPEN = "open"
     CALLER = "caller"
     OWNER = "owner"
+    OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +234,8 @@ async def _understand(endpoint: Endpoint, request: Request, head: Head) -> Call:
     key = credential_hash(secret.reveal()) if secret else _client(request)
     platform.limiter.take(key, endpoint.limit)
     caller, known = None, False
+    if endpoint.access is Access.OPERATOR:
+        _check_operator(platform, request, secret)
     if endpoint.access in (Access.CALLER, Access.OWNER) or (endpoint.access is Access.OPEN and secret):
         now = platform.clock.now()
         found = platform.recent.caller(key, now) if endpoint.decided else None
@@ -250,6 +257,16 @@ async def _understand(endpoint: Endpoint, request: Request, head: Head) -> Call:
             # The body came slowly, and the key or the session may have been revoked meanwhile.
             caller = await authenticate(platform.store, secret, platform.clock.now())
     return Call(platform, request, raw, caller, _remembering(endpoint, request, secret, caller, raw), known)
+
+
+def _check_operator(platform: Platform, request: Request, secret: Secret | None) -> None:
+    """Raise Unauthenticated unless the operator calls; without a token in the settings nobody is."""
+    token = platform.settings.operator_token
+    if token is not None and secret is not None:
+        if hmac.compare_digest(credential_hash(token.reveal()), credential_hash(secret.reveal())):
+            return
+        platform.limiter.take(_client(request), Limit.GUESS)
+    raise Unauthenticated("The operator's token is required, as a Bearer token")
 
 
 def _client(request: Request) -> bytes:

@@ -116,6 +116,7 @@ def _keep_secrets(kept: Path, stack: Stack) -> None:
     known = {
         "stack_owner_key": stack.owner_key.to_hex(prefix=False),
         "webhook_secret": stack.webhook_secret.reveal(),
+        "operator_token": stack.operator_token.reveal(),
         "relayer_key": stack.folder.relayer_key().to_hex(prefix=False),
         "master_secret": stack.folder.master_secret().reveal(),
     }

@@ -1,0 +1,1 @@
+"""What the operator of the platform does: looks at disputes and resolves them."""
