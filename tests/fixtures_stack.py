@@ -29,6 +29,7 @@ class RunningStack:
     chain_id: int
     contracts: dict[str, str]
     webhook_secret: str = field(repr=False)
+    operator_token: str = field(repr=False)
     owner_key: str = field(repr=False)
     rpc: DevRpc
 
