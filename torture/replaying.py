@@ -105,6 +105,11 @@ class Story:
             case Kind.SETTLE_REFUSED | Kind.EXTENSION_REFUSED | Kind.CHILD_REFUSED | Kind.ROTATION_REFUSED:
                 # Everything is as it was.
                 return
+            case Kind.GRANT_GIVEN | Kind.GRANT_KNOWN | Kind.GRANT_REVOKED:
+                # What a chain enforces changes nothing of what the gate does.
+                return
+            case Kind.OBSERVED:
+                yield from self._observe(session_id, facts, entry)
             case Kind.CAPTURED | Kind.VOIDED | Kind.EXPIRED | Kind.MARKED_UNKNOWN | Kind.REFUNDED:
                 yield from self._move(facts, entry)
             case _:
@@ -148,6 +153,19 @@ class Story:
             for recent in one.recent:
                 recent.add(at, hold_id, amount)
             yield from _broken(name, one, hold_id, at)
+
+    def _observe(self, session_id: str, facts: dict[str, Any], entry: Entry) -> Iterator[str]:
+        """What moved without having been asked for: no rule stands in its way, and the next spend finds it."""
+        hold_id, moved, where = facts["hold"], int(facts["captured"]), self.lineage(session_id)
+        if hold_id in self.holds:
+            yield f"IDEMPOTENT: {hold_id} was debited twice"
+        self.holds[hold_id] = Told(session_id, moved, "captured", entry.at, where, captured=moved)
+        for name in where:
+            one = self.sessions[name]
+            one.counting[hold_id] = moved
+            one.total += moved
+            for recent in one.recent:
+                recent.add(entry.at, hold_id, moved)
 
     def _move(self, facts: dict[str, Any], entry: Entry) -> Iterator[str]:
         hold = self.holds.get(facts["hold"])

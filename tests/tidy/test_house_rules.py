@@ -131,6 +131,9 @@ def test_one_spend_gate() -> None:
                 continue
             if last in ("place", "hold_spend") and where.startswith("stores/"):
                 continue
+            if name.endswith("reader.place"):
+                # A chain's reader knows blocks, and no money.
+                continue
             found[last].add(where)
     for name, callers in found.items():
         assert callers <= allowed[name], name

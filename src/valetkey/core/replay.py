@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from valetkey.core.commands import Capture, Command, PlaceHold, Void
+from valetkey.core.commands import Capture, Command, Observe, PlaceHold, Void
 from valetkey.core.ledger import State, apply
 from valetkey.core.policy import Policy
 from valetkey.core.refusal import Refusal, Refused
@@ -52,7 +52,8 @@ class _Run:
 def replay(policy: Policy, history: Sequence[Hold]) -> Replay:
     """What a fresh session with this policy would have said to these holds of one session, oldest first.
 
-    A hold that is refused moves nothing: neither its capture nor its end is replayed. Times are whole seconds: what
+    A hold that is refused moves nothing: neither its capture nor its end is replayed. What moved without having been
+    asked for was no policy's to refuse: it is debited, and neither refused nor passed. Times are whole seconds: what
     was given back in the second of another spend is taken to have been given back before it, so that a history under
     its own policy passes. When a refund came is not kept with a hold, so nothing that came back is spent again here.
     """
@@ -63,7 +64,9 @@ def replay(policy: Policy, history: Sequence[Hold]) -> Replay:
         for at, phase, is_end in _moments(hold)
     )
     for at, _, index, is_end in moments:
-        if is_end:
+        if not history[index].was_asked:
+            _observe(run, history[index], at)
+        elif is_end:
             _end(run, history[index], at)
         else:
             _place(run, history[index], at)
@@ -79,7 +82,7 @@ def replay(policy: Policy, history: Sequence[Hold]) -> Replay:
 def _moments(hold: Hold) -> list[tuple[int, int, bool]]:
     """When a hold was placed and when it ended, each with its place among what happened in the same second."""
     began = (hold.placed_at, 1, False)
-    if hold.settled_at is None:
+    if hold.settled_at is None or not hold.was_asked:
         return [began]
     if hold.captured > hold.amount:
         return [began, (hold.settled_at, 2, True)]
@@ -98,6 +101,12 @@ def _place(run: _Run, hold: Hold, at: int) -> None:
         run.waiting.append(hold.id)
     run.passed_units[hold.currency] += hold.amount
     run.session, run.holds[hold.id] = after.session, after.hold
+
+
+def _observe(run: _Run, hold: Hold, at: int) -> None:
+    after = apply(State(run.session), Observe(hold.id, hold.request), at)
+    assert isinstance(after, State), "what moved is never refused"
+    run.session = after.session
 
 
 def _end(run: _Run, hold: Hold, at: int) -> None:

@@ -70,3 +70,8 @@ class Hold:
     def currency(self) -> str:
         """The currency whose limits it counts against."""
         return self.request.amount.asset.currency
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether the gate was asked for it. What moved otherwise was over in the moment it became known (Observe)."""
+        return self.state is not HoldState.CAPTURED or self.placed_at < self.expires_at

@@ -7,13 +7,12 @@ from typing import Any
 from valetkey.core.grant import Grant
 from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.core.session import Status, status
-from valetkey.crypto.keys import checksum_address
+from valetkey.crypto.keys import checksum_address, keccak256
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.grants import GrantStatus, SignedGrant
 from valetkey.ports.relays import Relay, RelayLimits, RelayState
 from valetkey.stores.book.facts import Value as Told
 from valetkey.stores.rows import Row, Value
-from valetkey.wire.grants import grant_hash
 
 GRANT = (
     "g.chain_id, g.id, g.contract, g.session_id, g.owner_id, g.body, g.signature, g.revocation, g.made_at,"
@@ -87,8 +86,9 @@ def unwanted(record: SessionRecord, now: int, current: SignedGrant | None, *, is
 
 
 def succeeds(current: SignedGrant | None, wanted: SignedGrant) -> bool:
-    """Whether a grant takes the place of another one."""
-    return current is not None and wanted.grant.predecessor == grant_hash(current.grant)
+    """Whether a grant takes the place of another one: its predecessor is kept under that one's id (wire/grants.py)."""
+    owner = bytes.fromhex(wanted.grant.owner.removeprefix("0x")).rjust(32, b"\0")
+    return current is not None and current.id == keccak256(owner + wanted.grant.predecessor)
 
 
 def told_grant(signed: SignedGrant, by: str) -> dict[str, Told]:

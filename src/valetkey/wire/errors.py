@@ -73,7 +73,7 @@ CODES: dict[str, ErrorRow] = {
     Code.GRANT_MISMATCH: _row(400, "GrantMismatch", "invalid_input", Exit.INPUT),
     Code.GRANT_NEEDED: _row(409, "GrantNeeded", "conflict", Exit.CONFLICT),
     Code.RELAY_UNAVAILABLE: _row(409, "RelayUnavailable", "conflict", Exit.CONFLICT),
-    Code.RELAY_LIMIT: _row(429, "RelayLimit", "try_later", Exit.ENVIRONMENT, retryable=True),
+    Code.RELAY_LIMIT: _row(429, "RelayLimit", "try_later", Exit.REFUSED, retryable=True),
     Code.RELAY_REFUSED: _row(409, "RelayRefused", "unproven", Exit.PROOF),
     # the purchase
     Code.SERVICE_UNAVAILABLE: _row(409, "ServiceUnavailable", "conflict", Exit.CONFLICT),

@@ -25,6 +25,7 @@ from valetkey.core.commands import (
     Expire,
     Lapse,
     MarkUnknown,
+    Observe,
     PlaceHold,
     Refund,
     Reject,
@@ -48,6 +49,8 @@ NEW_END = END + 1_000
 COMMANDS: dict[str, tuple[Command, int]] = {
     "place again": (PlaceHold(HOLD.id, spend(AMOUNT), END), LATER),
     "place another": (PlaceHold("hld_other", spend(1), END), LATER),
+    "observe again": (Observe(HOLD.id, spend(AMOUNT)), LATER),
+    "observe another": (Observe("hld_other", spend(1)), LATER),
     "approve": (Approve(NEW_END), LATER),
     "approve in the last second": (Approve(NEW_END), END - 1),
     "approve late": (Approve(NEW_END), END),
@@ -81,6 +84,8 @@ COMMANDS: dict[str, tuple[Command, int]] = {
 TABLE: dict[str, list[Outcome]] = {
     "place again":          [SAME,     SAME,     SAME,     SAME,     SAME,     SAME,     SAME],
     "place another":        [NO,       NO,       NO,       NO,       NO,       NO,       NO],
+    "observe again":        [SAME,     SAME,     SAME,     SAME,     SAME,     SAME,     SAME],
+    "observe another":      [NO,       NO,       NO,       NO,       NO,       NO,       NO],
     "approve":              [APPROVED, SAME,     SAME,     SAME,     SAME,     NO,       NO],
     "approve in the last second": [APPROVED, SAME, SAME,   SAME,     SAME,     NO,       NO],
     "approve late":         [OVER,     SAME,     SAME,     SAME,     SAME,     NO,       NO],

@@ -61,6 +61,17 @@ def test_a_spend_that_is_refused_takes_nothing() -> None:
     assert [one.hold.id for one in found.refused] == ["hld_0"]
 
 
+def test_what_nobody_asked_for_is_debited_and_neither_refused_nor_passed() -> None:
+    seen = captured(1, 30, BEGINS + 10, after=0)
+    seen = replace(seen, expires_at=seen.placed_at)
+    history = [captured(0, 20, BEGINS), seen, captured(2, 1, BEGINS + 20)]
+    own = replay(replace(POLICY, budget=51), history)
+    assert (own.refused, own.passed, own.passed_units) == ((), 2, {"USDC": 21})
+    smaller = replay(replace(POLICY, budget=25, per_spend=20), history)
+    assert [one.hold.id for one in smaller.refused] == ["hld_2"]
+    assert (smaller.passed, smaller.refused_units) == (1, {"USDC": 1})
+
+
 def test_other_rules_and_currencies() -> None:
     coin = hold(1, 3, BEGINS + 1, request=SpendRequest(replace(spend(3).amount, asset=ETH), "svc_2"))
     history = [hold(0, 3, BEGINS), coin, hold(2, 3, BEGINS + 61)]

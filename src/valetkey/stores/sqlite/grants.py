@@ -1,4 +1,4 @@
-"""Grants of sessions, and how far a chain's events were followed. grant_rows.py decides; the audit log is told."""
+"""Grants of sessions, and how far a chain's events were followed. stores/grant_rows.py decides."""
 
 import apsw
 
