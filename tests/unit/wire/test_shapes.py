@@ -24,8 +24,8 @@ MEMBERS: dict[type[msgspec.Struct], str] = {
     " perSpendUsdc windows spendsMax spends approvalAboveUsdc limits allowedServiceIds allowedAssets allowedChains"
     " allowedPayees allowedOperations refundsRestore notBefore expiresAt expiry sessionWallet"
     " e2ePublicKey fundingMode network",
-    network.NetworkView: "network chain chainId rpcUrl contracts confirmations testMode",
-    network.Contracts: "escrow score usdc",
+    network.NetworkView: "network chain chainId rpcUrl contracts confirmations testMode relayer",
+    network.Contracts: "escrow score usdc allowance",
     services.ServiceView: "id agentId title description category price priceUnit currency deliveryType callbackRequired"
     " endpointUrl network status rating ratingCount avgResponseTimeMs totalTransactions agent createdAt updatedAt",
     services.ServicePage: "services total limit offset",

@@ -4,7 +4,6 @@
 import time
 
 import msgspec
-from valetkey.sdk._sync.drawing import DRAWS, Draws
 
 from valetkey.core.escrow import Escrow, EscrowStatus
 from valetkey.core.money import format_units
@@ -12,6 +11,7 @@ from valetkey.ports.wallet import Call
 from valetkey.sdk._sync.agent import segment
 from valetkey.sdk._sync.connect import CallReverts
 from valetkey.sdk._sync.desk import WAIT_SECONDS, Desk
+from valetkey.sdk._sync.drawing import DRAWS, Draws
 from valetkey.sdk._sync.making import Session
 from valetkey.sdk.checkout import Checkout, Funded, Payment, payment_of
 from valetkey.sdk.errors import (

@@ -1,8 +1,6 @@
 # Generated from src/valetkey/sdk/_async/owner.py by scripts/generate_sync.py: edit that file instead.
 """What an owner does with the money of sessions: fund them, and take back what is left."""
 
-from valetkey.sdk._sync.grants import Grants
-
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, format_units
 from valetkey.crypto.keys import checksum_address, is_address
@@ -12,6 +10,7 @@ from valetkey.sdk._sync.audit import AuditReader
 from valetkey.sdk._sync.connect import open_signer
 from valetkey.sdk._sync.delegate import Delegate
 from valetkey.sdk._sync.desk import Desk
+from valetkey.sdk._sync.grants import Grants
 from valetkey.sdk._sync.keys import Keys
 from valetkey.sdk._sync.making import Session
 from valetkey.sdk._sync.policies import Policies
