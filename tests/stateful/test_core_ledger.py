@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from valetkey.core.commands import Capture, Command, Expire, MarkUnknown, PlaceHold, Void
+from valetkey.core.commands import Capture, Command, Expire, MarkUnknown, Observe, PlaceHold, Void
 from valetkey.core.errors import Contradiction
 from valetkey.core.ledger import State, apply
 from valetkey.core.money import Asset, Money
@@ -146,6 +146,21 @@ class LedgerMachine(RuleBasedStateMachine):
         self.session, self.holds[hold_id] = after.session, after.hold
         self.model[hold_id] = Spend(granted=amount, ends_at=ends_at, kept=amount)
         self.entries.append(Entry(hold_id, self.now, amount))
+        return hold_id
+
+    @rule(target=placed, amount=AMOUNTS)
+    def observe(self, amount: int) -> str:
+        """Money moves that nobody asked for, whatever budget, windows, pauses and ends say."""
+        hold_id = f"hld_{len(self.model)}"
+        after = apply(
+            State(self.session), Observe(hold_id, SpendRequest(Money(amount, USDC), "svc_1")), self.now
+        )
+        assert isinstance(after, State)
+        assert after.hold is not None
+        self.session, self.holds[hold_id] = after.session, after.hold
+        self.model[hold_id] = Spend(amount, self.now, kept=0, moved=amount, paid=True)
+        self.entries.append(Entry(hold_id, self.now, amount, asked=False))
+        self.over_granted += amount
         return hold_id
 
     def counts(self, window: Window) -> int:

@@ -19,23 +19,27 @@ from tests.stores.blocking import Blocking
 from tests.stores.conftest import make_market
 from tests.stores.making import (
     HOUR,
+    USDC,
     SystemTime,
     a_hash,
     a_key,
     a_purchase,
     a_session,
     allowed,
+    an_id,
     code,
     digest,
 )
 from valetkey.core.commands import Capture, Expire, Void
 from valetkey.core.errors import Contradiction
+from valetkey.core.ids import Kind
+from valetkey.core.money import Money
 from valetkey.core.refusal import Refused
 from valetkey.core.session import Status, Usage, status
-from valetkey.core.spend import HoldState
+from valetkey.core.spend import HoldState, SpendRequest
 from valetkey.core.transaction import Party, PaymentStatus, Step, Transaction
 from valetkey.ports.accounts import SessionRecord
-from valetkey.ports.ledger import Change, Facts
+from valetkey.ports.ledger import Change, Facts, Spend
 from valetkey.stores.sqlite import open_store
 
 UNITS = st.one_of(st.integers(0, 40), st.sampled_from([2**63 - 1, 2**64, 10**29]))
@@ -49,7 +53,9 @@ class Spending:
     record: SessionRecord
     revoked: bool = False
     beyond: int = 0
-    """Base units that moved without having been granted: late, or more than was held."""
+    """Base units that moved without having been granted: late, more than was held, or not asked for at all."""
+    seen: dict[str, int] = field(default_factory=dict)
+    """What nobody asked for: base units of each hold."""
 
 
 @dataclass
@@ -135,6 +141,19 @@ class LedgerStoreMachine(RuleBasedStateMachine):
         made = Purchase(answer, spending, held=units)
         self.world.purchases.append(made)
         self.world.keys.append(Known(key.key, body, made))
+
+    @rule(spending=sessions, units=UNITS, again=st.booleans())
+    def observe(self, spending: Spending, units: int, again: bool) -> None:
+        """Money moves that nobody asked for. What is told again is known already, whatever is said of it."""
+        known = _one(sorted(spending.seen), units) if again else None
+        request = SpendRequest(Money(units, USDC), None, None, "draw")
+        wanted = Spend(spending.record.session.id, known or an_id(Kind.HOLD), request, 0)
+        seen = self.store.observe(wanted, by="platform").hold
+        assert (seen.state, seen.settled_at) == (HoldState.CAPTURED, seen.placed_at)
+        if known is None:
+            spending.seen[seen.id] = units
+            spending.beyond += units
+        assert seen.captured == spending.seen[seen.id], "IDEMPOTENT"
 
     @rule(number=st.integers(0, 10**6), body=st.sampled_from("xy"))
     def place_again(self, number: int, body: str) -> None:
@@ -223,7 +242,8 @@ class LedgerStoreMachine(RuleBasedStateMachine):
 
     def expected(self, spending: Spending) -> Usage:
         own = [purchase for purchase in self.world.purchases if purchase.spending is spending]
-        return Usage(held=sum(one.held for one in own), captured=sum(one.moved or 0 for one in own))
+        moved = sum(one.moved or 0 for one in own) + sum(spending.seen.values())
+        return Usage(held=sum(one.held for one in own), captured=moved)
 
     @invariant()
     def NO_OVERSPEND(self) -> None:

@@ -56,6 +56,9 @@ class StoreTrees(TreeMachine):
         for spend in self.model.spends.values():
             hold = self.driver.hold(spend.id)
             assert (hold.state, hold.captured, hold.refunded) == (spend.state, spend.moved, spend.refunded)
+            if spend.id not in self.asks:
+                assert self.driver.observe(spend.session_id, spend.id, spend.request) == hold, "IDEMPOTENT"
+                continue
             ask = self.asks[spend.id]
             assert self.driver.place_again(ask) == hold, "IDEMPOTENT"
             other = Asked(ask.session_id, spend.id, ask.request, ask.expires_at)

@@ -11,7 +11,7 @@ from tests.stores.blocking import Blocking
 from tests.stores.conftest import make_market
 from tests.stores.making import HOUR, SystemTime, a_key, a_session, an_address, an_id, digest
 from valetkey.core.audit import Entry
-from valetkey.core.commands import Command, Execute, PlaceHold
+from valetkey.core.commands import Command, Execute, Observe, PlaceHold
 from valetkey.core.ids import Kind
 from valetkey.core.ledger import State, apply
 from valetkey.core.policy import Policy
@@ -49,6 +49,7 @@ class Driver(Protocol):
     def place(self, ask: Ask) -> Hold | Refused: ...
     def place_again(self, ask: Ask) -> Hold | Refused: ...
     def execute(self, ask: Ask) -> Hold | Refused: ...
+    def observe(self, session_id: str, hold_id: str, request: SpendRequest) -> Hold: ...
     def settle(self, hold_id: str, command: Command) -> Hold | Refused: ...
     def attenuate(self, parent_id: str, narrowing: Narrowing) -> str | Refused: ...
     def rotate(self, session_id: str, policy: Policy, grace: int, *, carry: bool) -> str: ...
@@ -100,6 +101,11 @@ class CoreDriver:
 
     def execute(self, ask: Ask) -> Hold | Refused:
         return self.settle(ask.hold_id, Execute(ask.request, ask.expires_at))
+
+    def observe(self, session_id: str, hold_id: str, request: SpendRequest) -> Hold:
+        seen = self._run(self.lineage(session_id), self.holds.get(hold_id), Observe(hold_id, request))
+        assert isinstance(seen, Hold), "what moved is never refused"
+        return seen
 
     def settle(self, hold_id: str, command: Command) -> Hold | Refused:
         hold = self.holds[hold_id]
@@ -220,6 +226,10 @@ class StoreDriver:
         spend = Spend(ask.session_id, ask.hold_id, ask.request, ask.expires_at)
         asking = None if ask.approval_ends_at is None else Asking(ask.approval_ends_at)
         return _hold_of(self.store.hold_spend(spend, a_key(key, ask.body), asking))
+
+    def observe(self, session_id: str, hold_id: str, request: SpendRequest) -> Hold:
+        seen: SpendRecord = self.store.observe(Spend(session_id, hold_id, request, 0), by="platform")
+        return seen.hold
 
     def settle(self, hold_id: str, command: Command) -> Hold | Refused:
         return _hold_of(self.store.settle(hold_id, command, by="owner"))

@@ -31,8 +31,12 @@ class HoldRules(TreeChecks):
 
     @rule(hold=placed)
     def place_again(self, hold: str) -> None:
-        before, after = self.driver.hold(hold), self.driver.place_again(self.asks[hold])
-        assert after == before, "IDEMPOTENT"
+        before = self.driver.hold(hold)
+        if hold in self.asks:
+            assert self.driver.place_again(self.asks[hold]) == before, "IDEMPOTENT"
+        else:
+            spend = self.model.spends[hold]
+            assert self.driver.observe(spend.session_id, hold, spend.request) == before, "IDEMPOTENT"
 
     @rule(hold=placed, lasts=st.sampled_from([30, 600]))
     def approve(self, hold: str, lasts: int) -> None:
@@ -50,6 +54,9 @@ class HoldRules(TreeChecks):
     @rule(hold=placed)
     def execute(self, hold: str) -> None:
         """What was approved is decided again, as if it had not been placed."""
+        if hold not in self.asks:
+            # It moved without having been asked for.
+            return
         spend, now = self.model.spends[hold], self.driver.now()
         ask = replace(self.asks[hold], expires_at=now + 30)
         over = now >= spend.ends_at or self.stale(spend)

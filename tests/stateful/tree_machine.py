@@ -233,6 +233,26 @@ class TreeMachine(HoldRules):
     def place_in_any(self, session: str, chance: Random) -> MultipleResults[str]:
         return multiple(*self.place(session, spend_shape(chance)))
 
+    @rule(target=HoldRules.placed, session=sessions, sure=RARELY, chance=CHANCES)
+    def observe(self, session: str, sure: bool, chance: Random) -> str | MultipleResults[str]:
+        """Money moves that nobody asked for, whatever the rules say: it counts as if it had been granted."""
+        if not sure:
+            return multiple()
+        self.count += 1
+        now, hold_id, request = (
+            self.driver.now(),
+            f"hld_{self.count}",
+            request_of(spend_shape(chance), self.count),
+        )
+        seen, moved = self.driver.observe(session, hold_id, request), counted_units(request)
+        assert (seen.state, seen.amount, seen.captured, seen.was_asked) == ("captured", moved, moved, False)
+        self.model.tell(session)
+        names, terms = set(self.model.lineage(session)), self.model.terms(session)
+        self.model.spends[hold_id] = Spend(
+            hold_id, session, request, moved, now, "captured", names, terms, [Entry(now, moved)], moved
+        )
+        return hold_id
+
     def place(self, session: str, shape: Shape) -> list[str]:
         """The hold's id, or nothing when it was refused."""
         self.count += 1
