@@ -27,8 +27,8 @@ class SignedGrant:
 
     id: 32 bytes, of owner and struct hash, under which the contract (EIP-55) of the chain keeps it. signature: of the
     Grant by the owner, or by its parent's key; 65 bytes, any length for owners that are contracts. revocation: the
-    owner's signature of its Revoke, that anybody may submit. stopped_at: since when its session is revoked.
-    known_at, revoked_at: times of final blocks. All times are unix seconds.
+    owner's signature of its Revoke, that anybody may submit. stopped_at: since when its session, or one above it, is
+    revoked. known_at, revoked_at: times of final blocks. All times are unix seconds.
     """
 
     id: bytes
@@ -60,9 +60,10 @@ class GrantStore(Protocol):
     async def add_grant(self, grant: SignedGrant, by: str) -> SignedGrant | Refused:
         """Keep a grant; from then on its session pays out of it. Durable when it returns. One that is kept stays.
 
-        `stopped_at`, `known_at` and `revoked_at` of what is given are not looked at.
+        `made_at` becomes now; `stopped_at`, `known_at` and `revoked_at` of what is given are not looked at.
         Refused with `session_revoked`, `session_expired`, and with `grant_exists` when the session has another one
-        on this chain that is not its predecessor and not revoked. Raises Contradiction when there is no such session.
+        on this chain that is not its predecessor and not revoked. Raises Contradiction when there is no such session,
+        and when it, or the grant, is another one's.
         """
         ...
 

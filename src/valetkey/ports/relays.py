@@ -81,7 +81,7 @@ DAY_SECONDS = 86_400
 
 
 class RelayStore(Protocol):
-    """Every method is one database transaction, durable when it returns."""
+    """Every method is one database transaction, durable when it returns. Raises Contradiction for an id of none."""
 
     async def queue_relay(self, relay: Relay, limits: RelayLimits) -> Relay | Refused:
         """Want a transaction. One of the same sender, chain and purpose that is open or done is answered instead.

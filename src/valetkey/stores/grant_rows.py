@@ -4,22 +4,19 @@ import json
 from dataclasses import fields
 from typing import Any
 
+from valetkey.core.errors import Contradiction
 from valetkey.core.grant import Grant
 from valetkey.core.refusal import Code, Refused, refuse
-from valetkey.core.session import Status, status
-from valetkey.crypto.keys import checksum_address, keccak256
-from valetkey.ports.accounts import SessionRecord
-from valetkey.ports.grants import GrantStatus, SignedGrant
+from valetkey.ports.grants import SignedGrant
 from valetkey.ports.relays import Relay, RelayLimits, RelayState
-from valetkey.stores.book.facts import Value as Told
 from valetkey.stores.rows import Row, Value
 
 GRANT = (
-    "g.chain_id, g.id, g.contract, g.session_id, g.owner_id, g.body, g.signature, g.revocation, g.made_at,"
-    " s.revoked_at, g.known_at, g.revoked_at"
+    "chain_id, id, contract, session_id, owner_id, body, signature, revocation, made_at, stopped_at, known_at,"
+    " revoked_at"
 )
 NEW_GRANT = (
-    "chain_id, id, contract, session_id, owner_id, account, epoch, body, signature, revocation, made_at"
+    "chain_id, id, contract, session_id, owner_id, body, signature, revocation, made_at, account, tree_id"
 )
 _RELAY_COLUMNS = (
     "id", "chain_id", "sender", "purpose", "owner_id", "session_id", "target", "data", "gas", "cost_max", "made_at",
@@ -27,6 +24,7 @@ _RELAY_COLUMNS = (
 )  # fmt: skip
 RELAY = ", ".join(_RELAY_COLUMNS)
 STANDING_STATES = "('queued', 'signed', 'done')"
+_OVER = frozenset({RelayState.DONE, RelayState.FAILED, RelayState.DROPPED})
 
 
 def grant_of(row: Row) -> SignedGrant:
@@ -51,7 +49,7 @@ def grant_of(row: Row) -> SignedGrant:
     )
 
 
-def grant_values(signed: SignedGrant, now: int) -> tuple[Value, ...]:
+def grant_values(signed: SignedGrant, tree_id: str) -> tuple[Value, ...]:
     """The columns of NEW_GRANT."""
     return (
         signed.chain_id,
@@ -59,55 +57,13 @@ def grant_values(signed: SignedGrant, now: int) -> tuple[Value, ...]:
         signed.contract,
         signed.session_id,
         signed.owner_id,
-        signed.grant.owner.lower(),
-        str(signed.grant.epoch),
         _text(signed.grant),
         signed.signature,
         signed.revocation,
-        now,
+        signed.made_at,
+        signed.grant.owner.lower(),
+        tree_id,
     )
-
-
-def unwanted(record: SessionRecord, now: int, current: SignedGrant | None, *, is_kin: bool) -> Refused | None:
-    """Why a session gets no other grant now; None when it does. `is_kin`: it takes the place of `current`."""
-    match status(record.session, now, record.ancestors):
-        case Status.REVOKED:
-            return refuse(Code.SESSION_REVOKED, "revoked", "the session was revoked")
-        case Status.EXPIRED:
-            return refuse(Code.SESSION_EXPIRED, "expires_at", "the session has expired")
-    if current is None or current.status is GrantStatus.REVOKED or is_kin:
-        return None
-    return refuse(
-        Code.GRANT_EXISTS,
-        "grant",
-        "the session has another grant on this chain",
-        hint="revoke that one on chain, or sign a grant that names it as its predecessor",
-    )
-
-
-def succeeds(current: SignedGrant | None, wanted: SignedGrant) -> bool:
-    """Whether a grant takes the place of another one: its predecessor is kept under that one's id (wire/grants.py)."""
-    owner = bytes.fromhex(wanted.grant.owner.removeprefix("0x")).rjust(32, b"\0")
-    return current is not None and current.id == keccak256(owner + wanted.grant.predecessor)
-
-
-def told_grant(signed: SignedGrant, by: str) -> dict[str, Told]:
-    """What the audit log says of a grant that was given."""
-    facts: dict[str, Told] = {
-        name: f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
-        for name, value in ((one.name, getattr(signed.grant, one.name)) for one in fields(Grant))
-    }
-    return facts | {
-        "grant": "0x" + signed.id.hex(),
-        "chain": signed.chain_id,
-        "contract": signed.contract,
-        "by": by,
-    }
-
-
-def told_of_chain(signed: SignedGrant, at: int) -> dict[str, Told]:
-    """What the audit log says of a grant when a final block showed something of it."""
-    return {"grant": "0x" + signed.id.hex(), "chain": signed.chain_id, "block_time": at, "by": "platform"}
 
 
 def relay_of(row: Row) -> Relay:
@@ -159,17 +115,25 @@ def relay_values(relay: Relay) -> tuple[Value, ...]:
     )
 
 
-def wei_of(rows: list[Row]) -> int:
-    """What transactions count for, each by its state, what it took and what it may take at most."""
+def check_end(state: RelayState) -> None:
+    """Raises Contradiction for a state that ends nothing."""
+    if state not in _OVER:
+        raise Contradiction(f"a relay does not end as {state}")
+
+
+def wei_of(rows: list[Row], owner_id: str | None = None) -> int:
+    """What transactions count for: state, cost, cost_max and owner of each. Of one owner, when it is named."""
     return sum(
-        int(cost or 0) if state in ("done", "failed", "dropped") else int(most) for state, cost, most in rows
+        int(cost or 0) if state in _OVER else int(most)
+        for state, cost, most, whose in rows
+        if owner_id in (None, whose)
     )
 
 
-def over(relay: Relay, limits: RelayLimits, total: int, owner: int) -> Refused | None:
+def over(relay: Relay, limits: RelayLimits, rows: list[Row]) -> Refused | None:
     """Whether one more transaction passes what a relayer may spend in 24 hours; None when it does not."""
-    for spent, most, whose in ((total, limits.total, "all"), (owner, limits.owner, "one owner")):
-        if most is not None and spent + relay.cost_max > most:
+    for owner_id, most, whose in ((None, limits.total, "all"), (relay.owner_id, limits.owner, "one owner")):
+        if most is not None and wei_of(rows, owner_id) + relay.cost_max > most:
             return refuse(
                 Code.RELAY_LIMIT,
                 f"relayer: {whose}",
@@ -195,6 +159,4 @@ def _grant(text: str) -> Grant:
     facts: dict[str, Any] = json.loads(text)
     for name in _BYTES:
         facts[name] = bytes.fromhex(facts[name])
-    for name in ("owner", "key", "token", "escrow"):
-        facts[name] = checksum_address(facts[name])
     return Grant(**facts)

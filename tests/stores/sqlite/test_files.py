@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -19,16 +20,29 @@ from tests.stores.making import (
     an_event,
     digest,
 )
+from tests.stores.making_grants import a_grant
 from tests.stores.sqlite.conftest import Open
 from tests.stores.sqlite.test_races import prepare
 from tests.stores.test_change import fund
 from valetkey.core.api_key import KeyStatus, Scope, status
+from valetkey.core.commands import MarkUnknown
 from valetkey.core.errors import EnvironmentFailure
 from valetkey.core.ids import Kind, is_id
 from valetkey.core.spend import HoldState
 from valetkey.crypto.credentials import credential_hash, new_api_key, new_session_token
+from valetkey.ports.accounts import Funding
+from valetkey.ports.ledger import Payment
 from valetkey.stores.failures import StoreUnreadable
-from valetkey.stores.sqlite import open_store, outbox, queue
+from valetkey.stores.sqlite import (
+    grant_book,
+    grants,
+    ledger,
+    listing,
+    open_store,
+    outbox,
+    queue,
+    relays,
+)
 from valetkey.stores.sqlite.schema import MIGRATIONS
 
 
@@ -88,8 +102,20 @@ def test_keys_of_an_older_file_go_on_and_have_a_name_and_an_id(open_again: Open,
     assert status(revoked, NOW) is KeyStatus.REVOKED
 
 
-_AS_VERSION_1 = """
+_AS_VERSION_2 = """
 PRAGMA foreign_keys = OFF;
+DROP TABLE grants;
+DROP TABLE relays;
+DROP TABLE relayers;
+DROP TABLE counted;
+DROP TABLE followed;
+DROP INDEX holds_reference;
+DROP INDEX transactions_unnamed;
+ALTER TABLE sessions DROP COLUMN funding;
+ALTER TABLE transactions DROP COLUMN session_key;
+PRAGMA user_version = 2;
+"""
+_AS_VERSION_1 = f"""{_AS_VERSION_2}
 CREATE TABLE older (
   hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
   agent_id TEXT REFERENCES agents (id),
@@ -102,6 +128,38 @@ DROP TABLE api_keys;
 ALTER TABLE older RENAME TO credentials;
 PRAGMA user_version = 1;
 """
+
+
+def test_sessions_and_purchases_of_an_older_file_go_on(open_again: Open, path: Path) -> None:
+    """Version 2 knew no grants: its sessions pay with their wallets, and may be given one."""
+    store = open_again()
+    market, record = prepare(store)
+    purchase = allowed(store.place(a_purchase(market.service, market.owner, record, 7_000), None))
+    store.settle(purchase.hold_id, MarkUnknown(), by="owner", payment=Payment(b"signed", "0x12"))
+    before = _schema(path)
+    store.close()
+    _run(path, _AS_VERSION_2)
+    again = open_again()
+    assert _schema(path) == before
+    assert again.authenticate(digest("token")) == replace(
+        record, session=again.session(record.session.id).session
+    )
+    assert again.session(record.session.id).funding is Funding.WALLET
+    assert again.transaction(purchase.id) == purchase
+    assert again.spend_of_reference(record.session.id, "0x12").hold.id == purchase.hold_id
+    assert [one.id for one in again.unnamed_purchases(record.session.id, 10)] == [purchase.id]
+    assert again.add_grant(a_grant(market.owner, record), "owner").session_id == record.session.id
+    assert again.session(record.session.id).funding is Funding.GRANT
+
+
+def _schema(path: Path) -> set[tuple[str, str]]:
+    """Every table with its columns, and every index."""
+    db = apsw.Connection(str(path))
+    found = {
+        (str(name), str(sql)) for name, sql in db.execute("SELECT name, sql FROM sqlite_schema").fetchall()
+    }
+    db.close()
+    return found
 
 
 def _run(path: Path, sql: str) -> None:
@@ -206,6 +264,12 @@ def test_looking_at_an_idle_queue_writes_nothing(open_again: Open, path: Path, t
         ("ended", "COVERING INDEX waiting_due"),
         ("over", "waiting_watched"),
         ("due", "events_due"),
+        ("to revoke", "grants_to_revoke"),
+        ("last grant", "grants_session"),
+        ("stopping", "grants_unstopped"),
+        ("reference", "holds_reference"),
+        ("unnamed", "transactions_unnamed"),
+        ("of a purpose", "relays_purpose"),
     ],
 )
 def test_queues_are_read_through_their_index(open_again: Open, path: Path, look: str, index: str) -> None:
@@ -215,6 +279,12 @@ def test_queues_are_read_through_their_index(open_again: Open, path: Path, look:
         "ended": (queue._DUE_ENDED, (0, 0, 50)),
         "over": (queue._ANY_OVER, (0,)),
         "due": (outbox._DUE, (0, 50)),
+        "to revoke": (grants._TO_REVOKE, (1, 50)),
+        "last grant": (grant_book._LAST, ("ses_1", 1)),
+        "stopping": (grant_book._STOP, ("ses_1",)),
+        "reference": (ledger._OF_REFERENCE, ("ses_1", "0x1")),
+        "unnamed": (listing._UNNAMED, ("ses_1", 10)),
+        "of a purpose": (relays._OF_PURPOSE, (1, "0x1", "fund 1")),
     }
     sql, values = statements[look]
     db = apsw.Connection(str(path))

@@ -13,6 +13,7 @@ from valetkey.core.session import Lineage, Session
 from valetkey.core.spend import Hold, SpendRequest
 from valetkey.core.transaction import Transaction
 from valetkey.ports.accounts import Answer, Child, SessionRecord
+from valetkey.ports.grants import SignedGrant
 from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
 
 Value = str | int | bool | None | list[str]
@@ -116,6 +117,24 @@ class Book(Protocol):
 
     def end_key(self, key: ApiKey) -> None:
         """Since when a key is revoked."""
+        ...
+
+    def find_grant(self, chain_id: int, grant_id: bytes) -> SignedGrant | None: ...
+
+    def last_grant(self, session_id: str, chain_id: int) -> SignedGrant | None:
+        """The grant that a session was given last on a chain."""
+        ...
+
+    def add_grant(self, grant: SignedGrant, tree_id: str) -> None:
+        """A grant that is new. From then on its session pays out of it."""
+        ...
+
+    def write_grant(self, grant: SignedGrant) -> None:
+        """What final blocks showed of a grant."""
+        ...
+
+    def stop_grants(self, tree_id: str) -> None:
+        """Grants of this tree's sessions that are revoked, or below one that is, are stopped since then."""
         ...
 
     def set_frozen(self, owner_id: str, *, frozen: bool) -> int | None:

@@ -25,7 +25,9 @@ def revoke(book: Book, session_id: str, by: str) -> SessionRecord:
     record = book.record(session_id)
     if record.session.revoked_at is not None:
         return record
-    return _written(book, record, replace(record.session, revoked_at=book.now), Kind.REVOKED, {"by": by})
+    after = _written(book, record, replace(record.session, revoked_at=book.now), Kind.REVOKED, {"by": by})
+    book.stop_grants(record.session.tree)
+    return after
 
 
 def pause(book: Book, session_id: str, by: str, *, paused: bool) -> SessionRecord:

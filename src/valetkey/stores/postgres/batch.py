@@ -12,6 +12,7 @@ from valetkey.core.audit import GENESIS
 from valetkey.stores.failures import StoreFailed
 from valetkey.stores.postgres.book import PostgresBook
 from valetkey.stores.postgres.clock import DatabaseClock
+from valetkey.stores.postgres.grant_book import write_grants
 from valetkey.stores.postgres.overlay import Missing, Wanted
 from valetkey.stores.postgres.reads import lock, read
 from valetkey.stores.postgres.schema import Connection
@@ -95,11 +96,17 @@ async def _decide(
         missing = Wanted()
         waiting = [job for job in waiting if not _do(book, job, missing)]
         if not waiting:
-            return await write(connection, book)
+            return await _write(connection, book)
         await read(connection, book, missing)
     for job in waiting:
         job.error = StoreFailed("a decision looked at too many rows")
-    return await write(connection, book)
+    return await _write(connection, book)
+
+
+async def _write(connection: Connection, book: PostgresBook) -> str | None:
+    xid = await write(connection, book)
+    await write_grants(connection, book)
+    return xid
 
 
 def _do(book: PostgresBook, job: Job[Any], missing: Wanted) -> bool:

@@ -17,6 +17,7 @@ from valetkey.ports.accounts import Answer, SessionRecord
 from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
 from valetkey.stores.book.facts import Value as Fact
 from valetkey.stores.postgres.crowds import Crowds
+from valetkey.stores.postgres.grant_book import GrantBook
 from valetkey.stores.postgres.overlay import Journal, Missing, Rows, Wanted
 from valetkey.stores.records import request_text
 
@@ -43,7 +44,7 @@ class Bought:
 NEW_CHAIN = Chain()
 
 
-class PostgresBook(Crowds):
+class PostgresBook(GrantBook, Crowds):
     """See stores/book/facts.py, which documents every method."""
 
     def __init__(self, owner_id: str, now: int) -> None:
@@ -82,7 +83,8 @@ class PostgresBook(Crowds):
         self.answers: Rows[tuple[str, str], Answer] = rows()
         self.entries: Rows[tuple[str, int], tuple[Any, ...]] = rows()
         self.events: Rows[str, Event] = rows()
-        super().__init__(rows)
+        GrantBook.__init__(self, rows)
+        Crowds.__init__(self, rows)
 
     def begin(self, trees: frozenset[str]) -> None:
         """The next job is about these trees: it decides no earlier than anything in them was decided."""

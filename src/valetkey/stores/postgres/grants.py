@@ -1,44 +1,28 @@
-"""Grants of sessions, and how far a chain's events were followed. stores/grant_rows.py decides; the audit log is told.
+"""Grants of sessions, and how far a chain's events were followed. stores/book/granting.py decides."""
 
-A grant is told before its row is written: what a crash leaves in between is told again by whoever tries again.
-"""
+from collections.abc import Callable
 
-from valetkey.core.audit import Kind
 from valetkey.core.errors import Contradiction
 from valetkey.core.refusal import Refused
-from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.following import Place
 from valetkey.ports.grants import SignedGrant
-from valetkey.stores.grant_rows import (
-    GRANT,
-    NEW_GRANT,
-    STANDING_STATES,
-    grant_of,
-    grant_values,
-    succeeds,
-    told_grant,
-    told_of_chain,
-    unwanted,
-)
+from valetkey.stores.book import granting
+from valetkey.stores.grant_rows import GRANT, STANDING_STATES, grant_of
 from valetkey.stores.postgres.book import PostgresBook
 from valetkey.stores.postgres.database import Tables
 from valetkey.stores.postgres.overlay import Wanted
 
 # S608: the parts of these statements are constants of ours.
-_GRANTS = f"SELECT {GRANT} FROM grants g JOIN sessions s ON s.owner_id = g.owner_id AND s.id = g.session_id "  # noqa: S608
-_ONE = f"{_GRANTS}WHERE g.chain_id = $1 AND g.id = $2"
-_LAST = f"{_GRANTS}WHERE g.session_id = $1 AND g.chain_id = $2 ORDER BY g.seq DESC LIMIT 1"
-_ADD = (
-    f"INSERT INTO grants ({NEW_GRANT}) VALUES ({', '.join(f'${n}' for n in range(1, 12))})"  # noqa: S608
-    " ON CONFLICT DO NOTHING"
-)
+_GRANTS = f"SELECT {GRANT} FROM grants "  # noqa: S608
+_ONE = f"{_GRANTS}WHERE chain_id = $1 AND id = $2"
+_LAST = f"{_GRANTS}WHERE session_id = $1 AND chain_id = $2 ORDER BY seq DESC LIMIT 1"
 _TO_REVOKE = (
-    f"{_GRANTS}WHERE g.chain_id = $1 AND g.revoked_at IS NULL AND s.revoked_at IS NOT NULL"  # noqa: S608
+    f"{_GRANTS}AS g WHERE chain_id = $1 AND stopped_at IS NOT NULL AND revoked_at IS NULL"  # noqa: S608
     " AND NOT EXISTS (SELECT 1 FROM relays r WHERE r.chain_id = g.chain_id"
     f" AND r.purpose = 'revoke ' || encode(g.id, 'hex') AND r.state IN {STANDING_STATES})"
-    " ORDER BY s.revoked_at, g.seq LIMIT $2"
+    " ORDER BY stopped_at, seq LIMIT $2"
 )
-_OF_ACCOUNT = f"{_GRANTS}WHERE g.chain_id = $1 AND g.account = $2 AND g.revoked_at IS NULL"
+_OF_ACCOUNT = f"{_GRANTS}WHERE chain_id = $1 AND account = $2 AND revoked_at IS NULL"
 _FOLLOWED = "SELECT number, hash, at FROM followed WHERE chain_id = $1 AND contract = $2"
 
 
@@ -47,16 +31,23 @@ class PostgresGrants(Tables):
 
     async def add_grant(self, grant: SignedGrant, by: str) -> SignedGrant | Refused:
         """See ports/grants.py."""
-        kept = await self.grant(grant.chain_id, grant.id)
-        if kept is None:
-            refused = await self._add_grant(grant, by)
-            if refused is not None:
-                return refused
-            kept = await self.grant(grant.chain_id, grant.id)
-            assert kept is not None
-        if kept.session_id != grant.session_id:
-            raise Contradiction("another session has this grant")
-        return kept
+        known = await self.grant(grant.chain_id, grant.id)
+        if known is not None:
+            # Perhaps of another owner, whose rows no batch of this one sees.
+            if known.session_id != grant.session_id:
+                raise Contradiction("another session has this grant")
+            return known
+        place = await self._database.session_place(grant.session_id)
+        return await self._database.batch(
+            place.owner_id,
+            frozenset({place.tree_id}),
+            lambda book: granting.give(book, grant, by),
+            Wanted(
+                sessions={grant.session_id},
+                grants={(grant.chain_id, grant.id)},
+                last_grants={(grant.session_id, grant.chain_id)},
+            ),
+        )
 
     async def grant(self, chain_id: int, grant_id: bytes) -> SignedGrant | None:
         """A grant by its id."""
@@ -72,7 +63,7 @@ class PostgresGrants(Tables):
         """See ports/grants.py."""
         count = await self._database.row("SELECT count(*) FROM grants WHERE owner_id = $1", owner_id)
         assert count is not None
-        sql = f"{_GRANTS}WHERE g.owner_id = $1 ORDER BY g.seq DESC LIMIT $2 OFFSET $3"
+        sql = f"{_GRANTS}WHERE owner_id = $1 ORDER BY seq DESC LIMIT $2 OFFSET $3"
         return [grant_of(one) for one in await self._database.rows(sql, owner_id, limit, offset)], count[0]
 
     async def grants_to_revoke(self, chain_id: int, limit: int) -> list[SignedGrant]:
@@ -81,11 +72,11 @@ class PostgresGrants(Tables):
 
     async def grant_known(self, chain_id: int, grant_id: bytes, at: int) -> None:
         """See ports/grants.py."""
-        await self._shown(chain_id, grant_id, at, "known_at", Kind.GRANT_KNOWN)
+        await self._shown(chain_id, grant_id, lambda book: granting.known(book, chain_id, grant_id, at))
 
     async def grant_revoked(self, chain_id: int, grant_id: bytes, at: int) -> None:
         """See ports/grants.py."""
-        await self._shown(chain_id, grant_id, at, "revoked_at", Kind.GRANT_REVOKED)
+        await self._shown(chain_id, grant_id, lambda book: granting.revoked(book, chain_id, grant_id, at))
 
     async def owner_revoked_all(self, chain_id: int, owner_address: str, epoch: int, at: int) -> None:
         """See ports/grants.py."""
@@ -115,49 +106,16 @@ class PostgresGrants(Tables):
             return await self._database.row(sql, *values) is not None
         sql = (
             "UPDATE followed SET number = $3, hash = $4, at = $5 WHERE chain_id = $1 AND contract = $2"
-            " AND number = $6 AND hash = $7 RETURNING 1"
+            " AND number = $6 AND hash = $7 AND at = $8 RETURNING 1"
         )
-        told = (after.number, after.hash, after.timestamp, before.number, before.hash)
-        return await self._database.row(sql, chain_id, contract, *told) is not None
+        told = (after.number, after.hash, after.timestamp)
+        known = (before.number, before.hash, before.timestamp)
+        return await self._database.row(sql, chain_id, contract, *told, *known) is not None
 
-    async def _add_grant(self, wanted: SignedGrant, by: str) -> Refused | None:
-        place = await self._database.session_place(wanted.session_id)
-        current = await self.grant_of_session(wanted.session_id, wanted.chain_id)
-
-        def tell(book: PostgresBook) -> Refused | None:
-            record: SessionRecord = book.record(wanted.session_id)
-            refused = unwanted(record, book.now, current, is_kin=succeeds(current, wanted))
-            if refused is None:
-                session = record.session
-                facts = told_grant(wanted, by)
-                book.append(session.owner_id, session.tree, Kind.GRANT_GIVEN, session.id, facts)
-            return refused
-
-        trees, rows = frozenset({place.tree_id}), Wanted(sessions={wanted.session_id})
-        refused = await self._database.batch(place.owner_id, trees, tell, rows)
-        if refused is not None:
-            return refused
-        now = self._database.clock.now()
-
-        async def write() -> None:
-            async with self._database.writing() as connection:
-                await connection.execute(_ADD, *grant_values(wanted, now))
-                sql = "UPDATE sessions SET funding = 'grant' WHERE owner_id = $1 AND id = $2"
-                await connection.execute(sql, place.owner_id, wanted.session_id)
-
-        await self._database.again(write)
-        return None
-
-    async def _shown(self, chain_id: int, grant_id: bytes, at: int, column: str, kind: Kind) -> None:
+    async def _shown(self, chain_id: int, grant_id: bytes, tell: Callable[[PostgresBook], None]) -> None:
         signed = await self.grant(chain_id, grant_id)
-        if signed is None or getattr(signed, column) is not None:
+        if signed is None:
             return
         place = await self._database.session_place(signed.session_id)
-
-        def tell(book: PostgresBook) -> None:
-            facts = told_of_chain(signed, at)
-            book.append(place.owner_id, place.tree_id, kind, signed.session_id, facts)
-
-        await self._database.batch(place.owner_id, frozenset({place.tree_id}), tell)
-        sql = f"UPDATE grants SET {column} = $1 WHERE owner_id = $2 AND chain_id = $3 AND id = $4"  # noqa: S608
-        await self._database.rows(f"{sql} AND {column} IS NULL", at, place.owner_id, chain_id, grant_id)
+        wanted = Wanted(sessions={signed.session_id}, grants={(chain_id, grant_id)})
+        await self._database.batch(place.owner_id, frozenset({place.tree_id}), tell, wanted)

@@ -25,6 +25,8 @@ class Wanted:
     fundings: set[str] = field(default_factory=set)
     living: set[str] = field(default_factory=set)
     api_keys: set[str] = field(default_factory=set)
+    grants: set[tuple[int, bytes]] = field(default_factory=set)
+    last_grants: set[tuple[str, int]] = field(default_factory=set)
     living_keys: bool = False
     crowds: bool = False
 
@@ -39,7 +41,7 @@ class Wanted:
 
 SETS = (
     "agents", "services", "sessions", "holds", "transactions", "undecided", "keys", "fundings", "living",
-    "api_keys",
+    "api_keys", "grants", "last_grants",
 )  # fmt: skip
 
 

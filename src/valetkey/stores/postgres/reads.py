@@ -7,6 +7,7 @@ from valetkey.ports.ledger import SpendRecord
 from valetkey.stores.postgres.book import NEW_CHAIN, Bought, Chain, PostgresBook
 from valetkey.stores.postgres.columns import BOUGHT, LINEAGES, SPEND
 from valetkey.stores.postgres.crowds import CROWD_MAX, PENDING, SIGNED, UNSETTLED, Place
+from valetkey.stores.postgres.grant_book import read_grants
 from valetkey.stores.postgres.overlay import Wanted
 from valetkey.stores.postgres.schema import Connection
 from valetkey.stores.rows import KEY, key_of, record_of, spend_of, transaction_of
@@ -139,6 +140,7 @@ async def read(connection: Connection, book: PostgresBook, wanted: Wanted) -> fl
     for key_id in wanted.api_keys:
         book.api_keys.load(key_id, None)
     book.knows_living_keys |= wanted.living_keys
+    await read_grants(connection, book, wanted)
     seconds: float = now
     return seconds
 

@@ -6,7 +6,7 @@ from typing import Any
 from valetkey.core.errors import Contradiction
 from valetkey.core.refusal import Refused
 from valetkey.ports.relays import DAY_SECONDS, Relay, RelayLimits, RelayState
-from valetkey.stores.grant_rows import RELAY, over, relay_of, relay_values, wei_of
+from valetkey.stores.grant_rows import RELAY, check_end, over, relay_of, relay_values, wei_of
 from valetkey.stores.postgres.database import T, Tables
 from valetkey.stores.postgres.schema import Connection
 
@@ -21,9 +21,11 @@ _OPEN = (
     " ORDER BY nonce IS NULL, nonce, seq LIMIT $3"
 )
 _ADD = f"INSERT INTO relays ({RELAY}) VALUES ({', '.join(f'${n}' for n in range(1, 22))})"  # noqa: S608
+# What is open may still take its money, whenever it was wanted.
 _WEI = (
-    "SELECT state, cost, cost_max FROM relays WHERE chain_id = $1 AND sender = $2 AND made_at > $3"
-    " AND ($4::text IS NULL OR owner_id = $4)"
+    "SELECT state, cost, cost_max, owner_id FROM relays WHERE chain_id = $1 AND sender = $2 AND made_at > $3"
+    " UNION ALL SELECT state, cost, cost_max, owner_id FROM relays WHERE chain_id = $1 AND sender = $2"
+    " AND made_at <= $3 AND state IN ('queued', 'signed')"
 )
 _SENDER = "INSERT INTO relayers VALUES ($1, $2, 0) ON CONFLICT DO NOTHING"
 _LOCK = "SELECT next_nonce FROM relayers WHERE chain_id = $1 AND sender = $2 FOR UPDATE"
@@ -41,11 +43,8 @@ class PostgresRelays(Tables):
             known = relay_of(tuple(found)) if found else None
             if known is not None and (known.is_open or known.state is RelayState.DONE):
                 return known
-            spent = [
-                wei_of(await connection.fetch(_WEI, relay.chain_id, relay.sender, self._day_ago(), whose))
-                for whose in (None, relay.owner_id)
-            ]
-            refused = over(relay, limits, *spent)
+            spent = await connection.fetch(_WEI, relay.chain_id, relay.sender, self._day_ago())
+            refused = over(relay, limits, [tuple(one) for one in spent])
             if refused is None:
                 await connection.execute(_ADD, *relay_values(relay))
             return refused or relay
@@ -105,6 +104,7 @@ class PostgresRelays(Tables):
         reason: str | None = None,
     ) -> Relay:
         """See ports/relays.py."""
+        check_end(state)
 
         async def work(connection: Connection, relay: Relay, _: int) -> None:
             if not relay.is_open or (state is RelayState.DROPPED and relay.nonce is not None):
@@ -116,7 +116,7 @@ class PostgresRelays(Tables):
 
     async def relayed_wei(self, chain_id: int, sender: str, owner_id: str | None = None) -> int:
         """See ports/relays.py."""
-        return wei_of(await self._database.rows(_WEI, chain_id, sender, self._day_ago(), owner_id))
+        return wei_of(await self._database.rows(_WEI, chain_id, sender, self._day_ago()), owner_id)
 
     def _day_ago(self) -> int:
         return self._database.clock.now() - DAY_SECONDS

@@ -18,11 +18,12 @@ CREATE TABLE grants (
   contract text NOT NULL,
   session_id text COLLATE "C" NOT NULL,
   account text COLLATE "C" NOT NULL,
-  epoch text NOT NULL,
+  tree_id text COLLATE "C" NOT NULL,
   body text NOT NULL,
   signature bytea NOT NULL,
   revocation bytea NOT NULL,
   made_at bigint NOT NULL,
+  stopped_at bigint,
   known_at bigint,
   revoked_at bigint,
   PRIMARY KEY (owner_id, chain_id, id)
@@ -31,7 +32,8 @@ CREATE INDEX grants_id ON grants (chain_id, id);
 CREATE INDEX grants_session ON grants (session_id, chain_id, seq);
 CREATE INDEX grants_newest ON grants (owner_id, seq);
 CREATE INDEX grants_account ON grants (chain_id, account) WHERE revoked_at IS NULL;
-CREATE INDEX grants_living ON grants (chain_id, seq) WHERE revoked_at IS NULL;
+CREATE INDEX grants_unstopped ON grants (owner_id, tree_id) WHERE stopped_at IS NULL;
+CREATE INDEX grants_to_revoke ON grants (chain_id, stopped_at, seq) WHERE stopped_at IS NOT NULL AND revoked_at IS NULL;
 
 CREATE TABLE relayers (
   chain_id bigint NOT NULL,

@@ -37,6 +37,7 @@ from valetkey.stores.rows import (
     transaction_of,
     transaction_values,
 )
+from valetkey.stores.sqlite.grant_book import GrantBook
 from valetkey.stores.sqlite.keys import add_key, end_key, find_key, living_keys
 from valetkey.stores.sqlite.outbox import queue_events
 from valetkey.stores.sqlite.queue import enqueue, follow_status, signed
@@ -134,11 +135,11 @@ def _hold_rows(holds: _Holds) -> list[tuple[Value, ...]]:
     return [(*hold_row(hold), owner_id, note) for hold, owner_id, note in holds.values()]
 
 
-class SqliteBook:
+class SqliteBook(GrantBook):
     """See stores/book/facts.py, which documents every method."""
 
     def __init__(self, db: apsw.Connection, now: int) -> None:
-        self._db = db
+        super().__init__(db)
         self.now = now
         self._sessions: dict[str, Session] = {}
         # In the order of their first change, so that the same work writes the same file.
@@ -148,11 +149,6 @@ class SqliteBook:
         self._entries: list[tuple[Value, ...]] = []
         self._new_holds: _Holds = {}
         self._holds: _Holds = {}
-
-    @property
-    def db(self) -> apsw.Connection:
-        """The writer's connection, for tables that the book knows nothing of."""
-        return self._db
 
     def flush(self) -> None:
         """Write what was kept back. Whoever reads the tables themselves afterwards sees all of it."""

@@ -26,6 +26,7 @@ from valetkey.stores.sqlite.statements import row, rows
 from valetkey.stores.sqlite.text import page
 
 _SPENDS = f"SELECT {SPEND} FROM holds h "  # noqa: S608 - constants of ours
+_OF_REFERENCE = f"{_SPENDS}WHERE h.session_id = ? AND h.reference = ? ORDER BY h.seq DESC LIMIT 1"
 
 
 class SqliteLedger(Tables):
@@ -63,8 +64,7 @@ class SqliteLedger(Tables):
 
     async def spend_of_reference(self, session_id: str, reference: str) -> SpendRecord | None:
         """See ports/ledger.py."""
-        sql = f"{_SPENDS}WHERE h.session_id = ? AND h.reference = ? ORDER BY h.seq DESC LIMIT 1"
-        found = await self._database.read(lambda db: row(db, sql, session_id, reference))
+        found = await self._database.read(lambda db: row(db, _OF_REFERENCE, session_id, reference))
         return spend_of(found) if found else None
 
     async def unnamed_purchases(self, session_id: str, limit: int) -> list[Transaction]:

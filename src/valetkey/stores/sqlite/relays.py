@@ -5,7 +5,8 @@ import apsw
 from valetkey.core.errors import Contradiction
 from valetkey.core.refusal import Refused
 from valetkey.ports.relays import DAY_SECONDS, Relay, RelayLimits, RelayState
-from valetkey.stores.grant_rows import RELAY, over, relay_of, relay_values, wei_of
+from valetkey.stores.grant_rows import RELAY, check_end, over, relay_of, relay_values, wei_of
+from valetkey.stores.rows import Row
 from valetkey.stores.sqlite.database import Tables
 from valetkey.stores.sqlite.statements import row, rows, run
 
@@ -20,7 +21,12 @@ _OPEN = (
     " ORDER BY nonce IS NULL, nonce, seq LIMIT ?"
 )
 _ADD = f"INSERT INTO relays ({RELAY}) VALUES ({', '.join('?' * 21)})"  # noqa: S608
-_WEI = "SELECT state, cost, cost_max FROM relays WHERE chain_id = ? AND sender = ? AND made_at > ?"
+# What is open may still take its money, whenever it was wanted.
+_WEI = (
+    "SELECT state, cost, cost_max, owner_id FROM relays WHERE chain_id = :chain AND sender = :sender"
+    " AND made_at > :since UNION ALL SELECT state, cost, cost_max, owner_id FROM relays WHERE chain_id = :chain"
+    " AND sender = :sender AND made_at <= :since AND state IN ('queued', 'signed')"
+)
 
 
 class SqliteRelays(Tables):
@@ -34,12 +40,7 @@ class SqliteRelays(Tables):
             known = relay_of(found) if found else None
             if known is not None and (known.is_open or known.state is RelayState.DONE):
                 return known
-            since = now - DAY_SECONDS
-            total = wei_of(rows(db, _WEI, relay.chain_id, relay.sender, since))
-            owner = wei_of(
-                rows(db, f"{_WEI} AND owner_id = ?", relay.chain_id, relay.sender, since, relay.owner_id)
-            )
-            refused = over(relay, limits, total, owner)
+            refused = over(relay, limits, _spent(db, relay.chain_id, relay.sender, now))
             if refused is not None:
                 return refused
             run(db, _ADD, *relay_values(relay))
@@ -109,6 +110,7 @@ class SqliteRelays(Tables):
         reason: str | None = None,
     ) -> Relay:
         """See ports/relays.py."""
+        check_end(state)
 
         def work(db: apsw.Connection, _: int) -> Relay:
             relay = _need(db, relay_id)
@@ -122,11 +124,13 @@ class SqliteRelays(Tables):
 
     async def relayed_wei(self, chain_id: int, sender: str, owner_id: str | None = None) -> int:
         """See ports/relays.py."""
-        since = self._database.clock.now() - DAY_SECONDS
-        if owner_id is None:
-            return wei_of(await self._database.read(lambda db: rows(db, _WEI, chain_id, sender, since)))
-        sql = f"{_WEI} AND owner_id = ?"
-        return wei_of(await self._database.read(lambda db: rows(db, sql, chain_id, sender, since, owner_id)))
+        now = self._database.clock.now()
+        return wei_of(await self._database.read(lambda db: _spent(db, chain_id, sender, now)), owner_id)
+
+
+def _spent(db: apsw.Connection, chain_id: int, sender: str, now: int) -> list[Row]:
+    values = {"chain": chain_id, "sender": sender, "since": now - DAY_SECONDS}
+    return db.execute(_WEI, values).fetchall()
 
 
 def _need(db: apsw.Connection, relay_id: str) -> Relay:

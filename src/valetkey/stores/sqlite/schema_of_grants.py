@@ -17,11 +17,12 @@ CREATE TABLE grants (
   session_id TEXT NOT NULL REFERENCES sessions (id),
   owner_id TEXT NOT NULL REFERENCES agents (id),
   account TEXT NOT NULL,
-  epoch TEXT NOT NULL,
+  tree_id TEXT NOT NULL,
   body TEXT NOT NULL,
   signature BLOB NOT NULL,
   revocation BLOB NOT NULL,
   made_at INTEGER NOT NULL,
+  stopped_at INTEGER,
   known_at INTEGER,
   revoked_at INTEGER,
   UNIQUE (chain_id, id)
@@ -29,7 +30,8 @@ CREATE TABLE grants (
 CREATE INDEX grants_session ON grants (session_id, chain_id, seq);
 CREATE INDEX grants_owner ON grants (owner_id, seq);
 CREATE INDEX grants_account ON grants (chain_id, account) WHERE revoked_at IS NULL;
-CREATE INDEX grants_living ON grants (chain_id, seq) WHERE revoked_at IS NULL;
+CREATE INDEX grants_unstopped ON grants (tree_id) WHERE stopped_at IS NULL;
+CREATE INDEX grants_to_revoke ON grants (chain_id, stopped_at, seq) WHERE stopped_at IS NOT NULL AND revoked_at IS NULL;
 
 CREATE TABLE relayers (
   chain_id INTEGER NOT NULL,
