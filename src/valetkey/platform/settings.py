@@ -17,7 +17,7 @@ from valetkey.crypto.secret import Secret
 from valetkey.platform.limits import PER_MINUTE, Limit
 
 PREFIX = "VALETKEY_"
-CLIENT_SIDE = ("BASE_URL", "API_KEY", "HOME", "ANVIL", "DEMO_", "RPC_URL")
+CLIENT_SIDE = ("BASE_URL", "API_KEY", "HOME", "ANVIL", "DEMO_", "RPC_URL", "DEPLOYER_KEY", "OWNER_KEY")
 """Names that agents and the command line read; the platform leaves them alone."""
 
 MASTER_SECRET_CHARS_MIN = 32
@@ -120,7 +120,7 @@ class Settings:
         """Settings from VALETKEY_* variables. Raises SettingsError.
 
         DATABASE: path of the SQLite file, `:memory:`, or a postgresql:// URL; or DATABASE_FILE: a file that holds it.
-        NETWORKS: a JSON list of NetworkSettings in camelCase.
+        NETWORKS: a JSON list of NetworkSettings in camelCase; or NETWORKS_FILE, a file that holds it.
         MASTER_SECRET and WEBHOOK_SECRET, or the same with _FILE: a file that holds it.
         TEST_MODE=1: http callbacks on loopback, lives of seconds, no balance gate, no rate limits.
         PROOF_WAIT_SECONDS: how long a claim that the chain does not show yet is looked up again before the answer.
@@ -142,7 +142,7 @@ class Settings:
         test_mode = names.flag("TEST_MODE", False)
         settings = cls(
             database=_database(names.secret("DATABASE")),
-            networks=_networks(names.text("NETWORKS")),
+            networks=_networks(names.secret("NETWORKS").reveal()),
             master_secret=names.secret("MASTER_SECRET"),
             webhook_secret=names.secret("WEBHOOK_SECRET"),
             test_mode=test_mode,

@@ -21,6 +21,11 @@ def bytecode(name: Name) -> bytes:
     return bytes.fromhex(_artifact(name)["bytecode"].removeprefix("0x"))
 
 
+def runtime_code(name: Name) -> bytes:
+    """The contract's code as it is on a chain; ours have no immutables, so that it is the same everywhere."""
+    return bytes.fromhex(_artifact(name)["runtime_bytecode"].removeprefix("0x"))
+
+
 def storage_layout(name: Name) -> dict[str, Any]:
     """Where the compiler put the contract's variables."""
     found: dict[str, Any] = _artifact(name)["storage_layout"]
