@@ -263,6 +263,33 @@ def _public_chain(
 
 
 @app.command()
+def freeze(
+    direct: Annotated[
+        bool,
+        typer.Option("--direct", help="Ask no platform: freeze on the chain, and sweep session wallets."),
+    ] = False,
+    thaw: Annotated[bool, typer.Option("--thaw", help="Let them go on instead.")] = False,
+    key_file: Annotated[
+        Path | None, typer.Option(help="The owner's private key, instead of VALETKEY_OWNER_KEY.")
+    ] = None,
+    home: Annotated[
+        Path | None, typer.Option(help="The owner's state folder, instead of VALETKEY_HOME.")
+    ] = None,
+    rpc_url: Annotated[
+        str | None,
+        typer.Option(envvar="VALETKEY_RPC_URL", help="A node, instead of the one that was met last."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Stop every session of an owner at once. The API key is read from VALETKEY_API_KEY, with --direct none."""
+    from valetkey.cli.freeze import run_by_platform, run_direct
+
+    if direct:
+        raise typer.Exit(run_direct(key_file, home, rpc_url, thaw=thaw, as_json=as_json))
+    raise typer.Exit(run_by_platform(thaw=thaw, as_json=as_json))
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     from importlib.metadata import version as installed

@@ -63,6 +63,16 @@ class StateFolder:
         except OSError as error:
             raise _unusable(error) from None
 
+    def names(self, room: str) -> list[str]:
+        """The names that something is kept under, sorted."""
+        try:
+            found = [path.name for path in (self._home / room).iterdir() if not path.name.endswith(".new")]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _unusable(error) from None
+        return sorted(found)
+
     def remove(self, room: str, name: str) -> None:
         """Forget what is kept under a name, if anything is."""
         path = self._path(room, name)

@@ -24,12 +24,16 @@ from valetkey.wire.agents import PublicKey, RegisterRequest, RegisterResponse
 from valetkey.wire.attenuation import AttenuateRequest
 from valetkey.wire.bundle import Bundle
 from valetkey.wire.child_bundle import Narrowings, parse_child
+from valetkey.wire.http import encode
 from valetkey.wire.network import NetworkView
 from valetkey.wire.registration import build_message
 from valetkey.wire.sessions import SessionTree, SessionView
 from valetkey.wire.transactions import TransactionPage, TransactionView
 
 REGISTRATIONS_MAX = 3
+
+NETWORK = "network"
+"""The room of the state folder that remembers the network that a platform served last, and its only name."""
 
 OWNERS = "owners"
 """The room of the state folder that remembers to whom the money of a session goes back."""
@@ -165,6 +169,8 @@ class AsyncAgent:
         """The network that the platform settles on: chain, contracts, confirmations."""
         if self._served is None:
             self._served = await self._client.get("/network", NetworkView)
+            # Remembered for the day on which no platform answers: see stopping.py.
+            self._state.write(NETWORK, NETWORK, encode(self._served))
         return self._served
 
     async def get_transaction(self, transaction_id: str) -> TransactionView:

@@ -12,6 +12,7 @@ from valetkey.sdk._async.directory import AsyncDirectory
 from valetkey.sdk._async.escrows import CHECKOUTS, AsyncEscrows
 from valetkey.sdk._async.grants import allowance_of
 from valetkey.sdk._async.making import Session
+from valetkey.sdk._async.stopping import AsyncStopping
 from valetkey.sdk.amounts import Amount, usdc_of, usdc_units
 from valetkey.sdk.checkout import Checkout, checkout_of
 from valetkey.sdk.limits import Limit, Rules, Windows
@@ -28,7 +29,7 @@ from valetkey.wire.transactions import TransactionView
 SESSION_SECONDS = 3_600
 
 
-class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows):
+class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncStopping):
     """An owner that buys, or the delegate of one (`init_with_session`)."""
 
     # The owner's side: sessions

@@ -1,0 +1,65 @@
+# Generated from src/valetkey/sdk/_async/stopping.py by scripts/generate_sync.py: edit that file instead.
+"""Stopping everything with the platform gone: on the chain itself, with the owner's wallet and its state folder."""
+
+import msgspec
+
+from valetkey.core.errors import ValetkeyError
+from valetkey.sdk import recovery
+from valetkey.sdk._sync.agent import NETWORK
+from valetkey.sdk._sync.owner import Owner
+from valetkey.sdk.errors import NotConfigured
+from valetkey.sdk.stopped import Stopped, Swept
+from valetkey.wire import grant_calls
+from valetkey.wire.network import NetworkView
+
+
+class Stopping(Owner):
+    """The part of an owner that needs nobody."""
+
+    def stop_directly(self) -> Stopped:
+        """Freeze every grant of the wallet, and sweep the wallets of all sessions whose recovery copies are kept here.
+
+        Asks no platform: the network is the one that was met last from this state folder. What cannot be swept is told,
+        and keeps nothing else from being swept. Doing it again does what is left. `thaw_on_chain` lets grants go on.
+        Raises NotConfigured when this folder never met a platform, or without a wallet; ChainUnavailable.
+        """
+        network = self._kept_network()
+        frozen = self._freeze_grants(network)
+        swept = [self._swept(name) for name in self._state.names(recovery.ROOM)]
+        return Stopped(frozen, tuple(swept))
+
+    def thaw_directly(self) -> str | None:
+        """Let every grant of the wallet go on, without a platform; the hash, None when none was frozen."""
+        network = self._kept_network()
+        if network.contracts.allowance is None or not self._is_frozen(network.contracts.allowance):
+            return None
+        return self.thaw_on_chain()
+
+    def _freeze_grants(self, network: NetworkView) -> str | None:
+        contract = network.contracts.allowance
+        if contract is None or self._is_frozen(contract):
+            return None
+        return self.freeze_on_chain()
+
+    def _is_frozen(self, contract: str) -> bool:
+        desk = self._desk()
+        call = grant_calls.standings(contract, desk.wallet.address)
+        return grant_calls.number(desk.wallet.view(call)) & 1 == 1
+
+    def _swept(self, session_id: str) -> Swept:
+        try:
+            return Swept(session_id, self.reclaim_session(self.wallet_address, session=session_id))
+        except ValetkeyError as error:
+            # One wallet that cannot be emptied must not save the others.
+            return Swept(session_id, None, str(error))
+
+    def _kept_network(self) -> NetworkView:
+        if self._served is None:
+            kept = self._state.read(NETWORK, NETWORK)
+            if kept is None:
+                raise NotConfigured("this state folder never met a platform: its network is not known here")
+            try:
+                self._served = msgspec.json.decode(kept, type=NetworkView)
+            except msgspec.MsgspecError:
+                raise NotConfigured("the network in the state folder cannot be read") from None
+        return self._served

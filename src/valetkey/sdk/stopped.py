@@ -1,0 +1,25 @@
+"""What came of stopping everything."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """A session's wallet. `tx_hash` is of the last transfer of money, None for none; `problem` says why not."""
+
+    session_id: str
+    tx_hash: str | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """`frozen` is the hash of the transaction that froze the grants; None when they were, or the network has none."""
+
+    frozen: str | None
+    swept: tuple[Swept, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every wallet could be swept."""
+        return all(one.problem is None for one in self.swept)
