@@ -13,7 +13,7 @@ from tests.integration.evm.conftest import OWNER, OwnWallets
 from tests.integration.evm.nodes import Node
 from tests.integration.platform.onchain import Chain, calldata
 from valetkey.chains.devchain import DevChain, dev_private_key
-from valetkey.chains.evm import contracts
+from valetkey.chains.evm import contracts, create2
 from valetkey.chains.evm.contracts import event_topic
 from valetkey.chains.evm.deploy import DEVELOPMENT_TREASURY, Deployed, DeploymentFailed, deploy
 from valetkey.chains.evm.networks import KNOWN_ADDRESSES
@@ -22,6 +22,8 @@ from valetkey.core.errors import ChainUnavailable
 from valetkey.crypto.keys import PrivateKey, checksum_address, keccak256
 
 KNOWN = KNOWN_ADDRESSES[84532]
+ALLOWANCE = create2.address_of(contracts.bytecode("SessionAllowance"))
+"""Wherever it is deployed."""
 SIGNER = LocalSigner(OWNER)
 ANOTHER = LocalSigner(PrivateKey(dev_private_key(2)))
 
@@ -60,12 +62,14 @@ def configured(chain: ChainRpc, made: Deployed, owner: str, treasury: str) -> No
     assert address(look(chain, made.score, "owner()")) == owner
     assert any(look(chain, made.escrow, "isTokenSupported(address)", made.usdc))
     assert any(look(chain, made.score, "isRecorder(address)", made.escrow))
+    assert address(look(chain, made.escrow, "allowance()")) == made.allowance == ALLOWANCE
+    assert code(chain, made.allowance) == contracts.runtime_code("SessionAllowance")
     assert not any(look(chain, made.escrow, "paused()"))
     assert int.from_bytes(look(chain, made.usdc, "decimals()"), "big") == 6
 
 
 def test_they_stand_where_clients_know_them(deployed: Deployed, chain: ChainRpc) -> None:
-    assert deployed == Deployed(KNOWN.escrow, KNOWN.score, KNOWN.usdc)
+    assert deployed == Deployed(KNOWN.escrow, KNOWN.score, KNOWN.usdc, ALLOWANCE)
     configured(chain, deployed, OWNER.address, DEVELOPMENT_TREASURY)
     assert DEVELOPMENT_TREASURY not in ACCOUNTS
 
@@ -106,13 +110,13 @@ def test_deploying_again_changes_nothing(onchain: Chain, chain: ChainRpc, view: 
     onchain.supply(ACCOUNTS[6], 7)
     before = head(chain)
     for _ in range(2):
-        assert deploy(chain.rpc_url, SIGNER) == Deployed(KNOWN.escrow, KNOWN.score, KNOWN.usdc)
+        assert deploy(chain.rpc_url, SIGNER) == Deployed(KNOWN.escrow, KNOWN.score, KNOWN.usdc, ALLOWANCE)
     assert head(chain) == before
     assert int.from_bytes(view(onchain.usdc, "balanceOf(address)", ACCOUNTS[6]), "big") == 7
 
 
 def test_what_an_interrupted_deployment_left_is_completed(onchain: OwnWallets, chain: ChainRpc) -> None:
-    made = Deployed(KNOWN.escrow, KNOWN.score, KNOWN.usdc)
+    made = Deployed(KNOWN.escrow, KNOWN.score, KNOWN.usdc, ALLOWANCE)
     onchain.supply(ACCOUNTS[6], 7)
     # Between the steps of placing Score: it has its creation code, and nobody may record.
     argument = bytes(12) + bytes.fromhex(OWNER.address[2:])

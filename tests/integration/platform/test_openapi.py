@@ -24,6 +24,10 @@ post /spends/{id}/void | post /spends/{id}/refund | get /approvals | post /appro
 post /approvals/{id}/reject | put /agents/webhook | get /audit | get /audit/key | get /events | post /agents/keys
 get /agents/keys | get /agents/keys/{id} | delete /agents/keys/{id}
 post /agents/session/{id}/replay | post /policies/diff
+post /agents/session/{id}/grant | get /agents/session/{id}/grant | get /agents/grants
+get /agents/session/{id}/exposure | post /transactions/{id}/relay | post /transactions/{id}/step
+post /spends/{id}/relay | get /relays/{id} | get /operator/transactions/{id}/dispute
+post /operator/transactions/{id}/dispute/resolve | get /operator/relays/{id}
 """
 
 
