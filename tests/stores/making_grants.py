@@ -56,7 +56,7 @@ def a_grant(owner: Agent, record: SessionRecord, /, **fields: Any) -> SignedGran
 
 def a_relay(purpose: str | None = None, cost_max: int = 100, **fields: Any) -> Relay:
     """A transaction that the relayer shall send."""
-    relay_id = an_id(Kind.RELAY)
+    relay_id = fields.pop("id", None) or an_id(Kind.RELAY)
     plain: dict[str, Any] = {
         "chain_id": CHAIN,
         "sender": SENDER,
