@@ -17,12 +17,22 @@ NAMES = {
     "stack_owner_key",
     "webhook_secret",
     "master_secret",
+    "operator_token",
+    "relayer_key",
     "owner_key",
     "owner_api_key",
     "seller_key",
     "seller_api_key",
     *(f"{s}_{part}" for s in ("main", "short") for part in ("bundle", "token", "wallet_key", "e2e_key")),
 }
+
+
+@pytest.fixture(params=["wallet", "grant"])
+def demo_run(request: pytest.FixtureRequest) -> DemoRun:
+    """Both stories leave nothing."""
+    played = "played_demo" if request.param == "wallet" else "played_demo_of_grants"
+    found: DemoRun = request.getfixturevalue(played)
+    return found
 
 
 def test_SECRETS_STAY_SECRET_in_everything_the_demo_leaves(demo_run: DemoRun) -> None:
