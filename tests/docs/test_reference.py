@@ -241,7 +241,7 @@ def options_of(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     name = ""
     for line in text.splitlines():
-        if option := re.match(r"[\s│|]*(?:-\w, )?(--[a-z][a-z-]*)\b", line):
+        if option := re.match(r"[\s│|*]*(?:-\w, )?(--[a-z][a-z-]*)\b", line):
             name = option[1]
             found[name] = ""
         if name and (default := re.search(r"\[default: ([^\]]+)\]", line)):

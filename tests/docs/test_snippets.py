@@ -16,6 +16,7 @@ from valetkey.cli.run import app
 ROOT = Path(__file__).parents[2]
 PAGES = [page for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")) if page.name != "CHANGELOG.md"]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SETTINGS = ROOT / "docs" / "reference" / "settings.md"
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,13 @@ def test_python_of_a_page_runs_from_top_to_bottom(page: Path, documented_world: 
 
 @pytest.mark.parametrize("snippet", snippets("sh"), ids=str)
 def test_shell_lines_name_things_that_exist(snippet: Snippet) -> None:
-    for line in snippet.text.splitlines():
+    for line in snippet.text.replace("\\\n", " ").splitlines():
         command = line.partition("#")[0].split()
         if not command:
+            continue
+        if command[0] == "export":
+            name = command[1].partition("=")[0]
+            assert f"`{name}`" in SETTINGS.read_text(encoding="utf-8"), f"{snippet}: {name} is no setting"
             continue
         if command[0] == "make":
             ran = subprocess.run(
