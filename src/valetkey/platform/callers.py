@@ -148,6 +148,12 @@ class Recent:
             return None
         return known[0]
 
+    def forget_session(self, session_id: str) -> None:
+        """Look a session up the next time: something about it changed that the gate does not look at."""
+        for token_hash, (caller, _, _) in list(self._known.items()):
+            if caller.session is not None and caller.session.session.id == session_id:
+                del self._known[token_hash]
+
     def forget(self, token_hash: bytes) -> None:
         """Look it up the next time."""
         self._known.pop(token_hash, None)

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from valetkey.core.policy import Policy
 from valetkey.crypto.secret import Secret
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.attenuating import Narrower, attenuated
+from valetkey.sdk.errors import NotConfigured
 from valetkey.sdk.limits import Windows
 from valetkey.wire.bundle import Bundle
 from valetkey.wire.child_bundle import Narrowings, serialize_child
@@ -18,7 +20,8 @@ class SessionInfo:
     """A new session. `serialize()` gives the bundle, which is all that a delegate needs and receives.
 
     `budget_usdc` is USDC, None = unlimited; `expiry` is unix seconds; `e2e_public_key` is 66 hex digits.
-    `policy` is what is known here of its rules, for narrowing it; `narrowings` register a child session.
+    `policy` is what is known here of its rules, for narrowing it; `narrowings` register a child session; `owner` is the
+    agent that made it here.
     """
 
     session_id: str
@@ -31,6 +34,17 @@ class SessionInfo:
     bundle: Bundle = field(repr=False)
     policy: Policy | None = field(default=None, repr=False, compare=False)
     narrowings: Narrowings = field(default=(), repr=False, compare=False)
+    owner: Any = field(default=None, repr=False, compare=False)
+
+    def grant(self, *, approve: bool = True) -> Any:
+        """Let the session pay out of its owner's own balance: `grant_session` of the owner that made it here.
+
+        Gives what that gives: a GrantView, or, of an async agent, what is awaited for one. Raises NotConfigured for a
+        session that was not made by an owner here; name it to `grant_session` then.
+        """
+        if self.owner is None:
+            raise NotConfigured("no owner made this session here: call grant_session of its owner")
+        return self.owner.grant_session(self, approve=approve)
 
     def serialize(self) -> str:
         """The bundle as text: `abba_session_bundle_...`. Treat it like a private key.

@@ -19,13 +19,14 @@ from valetkey.sdk._sync.desk import Desk
 from valetkey.sdk.errors import (
     BudgetExceeded,
     Conflict,
+    FundingMismatch,
     GrantExists,
     GrantMismatch,
     GrantNeeded,
     NotFound,
     RelayRefused,
 )
-from valetkey.wire import grant_calls
+from valetkey.wire import calls, grant_calls
 from valetkey.wire.calls import get_escrow
 from valetkey.wire.escrow import read_escrow
 from valetkey.wire.granting import GiveGrantRequest, GrantView, RelayView, grant_body, grant_of
@@ -279,6 +280,49 @@ def test_without_a_relayer_the_sessions_wallet_pays_the_gas(world: World, owner:
     assert hold.state == "captured"
     assert world.stack.units(session.wallet_address) == 0
     assert owner.get_session(session.session_id).spent_usdc == "12.2"
+
+
+def test_a_session_gets_its_grant_later_and_then_pays_from_it(
+    world: World, owner: BuyerAgent, key: PrivateKey
+) -> None:
+    shop = world.shop()
+    session = owner.create_session(50, 3_600)
+    delegate = world.delegate(session)
+    before = delegate.purchase(shop.service_id)
+    given_now = session.grant()
+    assert given_now.status == "signed"
+    assert owner.get_session(session.session_id).funding_mode == "grant"
+    again = world.delegate(session)
+    after = again.purchase(shop.service_id)
+    assert owner.get_transaction(before.id).buyer_address == session.wallet_address
+    assert owner.get_transaction(after.id).buyer_address == key.address
+    assert again.fund_and_verify(after).status == "escrowed"
+
+
+def test_what_the_owner_pays_itself_is_not_the_sessions(world: World, owner: BuyerAgent) -> None:
+    """The buyer of record is the owner in both cases; whose key acted tells them apart."""
+    shop = world.shop()
+    session = granted(owner)
+    delegate = world.delegate(session)
+    checkout = delegate.purchase(shop.service_id)
+    contracts = owner.network().contracts
+    desk = own_desk(owner)
+    desk.perform("approve", calls.approve(contracts.usdc, contracts.escrow, TOTAL_UNITS))
+    paid = desk.perform(
+        "pay",
+        calls.create_escrow(
+            contracts.escrow,
+            checkout.id,
+            seller=shop.key.address,
+            units=TOTAL_UNITS,
+            token=contracts.usdc,
+            deadline=desk.wallet.block_time() + 3_600,
+        ),
+    )
+    with pytest.raises(FundingMismatch) as refused:
+        delegate.verify_funding(checkout.id, paid.tx_hash)
+    assert refused.value.rule == "session_key"
+    assert owner.get_session(session.session_id).spent_usdc == "0"
 
 
 def test_a_rotated_session_inherits_what_was_spent_on_chain(world: World, owner: BuyerAgent) -> None:

@@ -47,6 +47,8 @@ async def give(platform: Platform, caller: Caller, session_id: str, asked: GiveG
     )
     if isinstance(kept, Refused):
         raise RefusedRequest(kept)
+    # What it buys from now on is paid by its owner. Other replicas know within a minute: hand it over after it has one.
+    platform.recent.forget_session(session_id)
     return await grant_view(platform, kept)
 
 

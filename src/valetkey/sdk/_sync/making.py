@@ -80,7 +80,7 @@ class SessionMaker(Fleet):
         policy = policy_of(before, unix_seconds(made.expires_at))
         if not isinstance(wanted, msgspec.UnsetType):
             policy = replace(policy, budget=None if wanted is None else usdc_units(wanted))
-        rotated = _info(made, before.agent_id, policy, wallet, e2e)
+        rotated = replace(_info(made, before.agent_id, policy, wallet, e2e), owner=self)
         if self._signer is not None:
             self.keep_recovery(rotated)
         return rotated
@@ -159,7 +159,7 @@ class SessionMaker(Fleet):
         if self.agent_id is None:
             self.agent_id = (self.get_session(made.session_id)).agent_id
         policy = policy_of(asked, unix_seconds(made.expires_at))
-        return _info(made, self.agent_id, policy, wallet, e2e)
+        return replace(_info(made, self.agent_id, policy, wallet, e2e), owner=self)
 
     def _make(self, path: str, asked: CreateSessionRequest | RotateSessionRequest) -> CreatedSession:
         # The platform keeps the answer sealed under this key: one that was lost on the way is asked for again.
