@@ -1,0 +1,63 @@
+"""An older database becomes a newer one with everything that is in it."""
+
+import asyncio
+
+from tests.cluster import Cluster
+from tests.stores.conftest import Market
+from tests.stores.making import a_purchase, a_session, allowed, digest
+from tests.stores.making_grants import a_grant
+from tests.stores.postgres.conftest import Open
+from tests.stores.postgres.standing import assert_sums_agree, make_market, run
+from valetkey.core.commands import MarkUnknown
+from valetkey.ports.accounts import Funding
+from valetkey.ports.ledger import Payment
+from valetkey.stores.postgres import migrate_database
+from valetkey.stores.postgres.schema import MIGRATIONS
+
+_AS_VERSION_1 = (
+    "DROP TABLE grants, relays, relayers, counted, followed",
+    "DROP INDEX holds_reference",
+    "DROP INDEX transactions_unnamed",
+    "ALTER TABLE sessions DROP COLUMN funding",
+    "ALTER TABLE transactions DROP COLUMN session_key",
+    "DELETE FROM valetkey_versions WHERE version > 1",
+)
+_COLUMNS = (
+    "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns"
+    " WHERE table_schema = 'public' ORDER BY 1, 2"
+)
+_INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1"
+
+
+def test_sessions_and_purchases_of_an_older_database_go_on(open_again: Open, url: str) -> None:
+    """Version 1 knew no grants: its sessions pay with their wallets, and may be given one."""
+    market: Market = make_market(url)
+    store = open_again()
+    record = a_session(market.owner)
+    store.add_session(record, digest("token"))
+    purchase = allowed(store.place(a_purchase(market.service, market.owner, record, 7_000), None))
+    store.settle(purchase.hold_id, MarkUnknown(), by="owner", payment=Payment(b"signed", "0x12"))
+    store.close()
+    before = run(url, (_COLUMNS,), (_INDEXES,))
+    run(url, *((one,) for one in _AS_VERSION_1))
+    assert asyncio.run(migrate_database(url)) == (1, len(MIGRATIONS))
+    assert asyncio.run(migrate_database(url)) == (len(MIGRATIONS), len(MIGRATIONS))
+    assert run(url, (_COLUMNS,), (_INDEXES,)) == before
+    again = open_again()
+    assert again.authenticate(digest("token")).funding is Funding.WALLET
+    assert again.transaction(purchase.id) == purchase
+    assert again.spend_of_reference(record.session.id, "0x12").hold.id == purchase.hold_id
+    assert [one.id for one in again.unnamed_purchases(record.session.id, 10)] == [purchase.id]
+    assert again.add_grant(a_grant(market.owner, record), "owner").session_id == record.session.id
+    assert again.session(record.session.id).funding is Funding.GRANT
+    assert assert_sums_agree(url) == 1
+
+
+def test_two_that_migrate_at_once_do_it_once(cluster: Cluster, url: str) -> None:
+    run(url, *((one,) for one in _AS_VERSION_1))
+
+    async def both() -> list[tuple[int, int]]:
+        return list(await asyncio.gather(*(migrate_database(url) for _ in range(4))))
+
+    newest = len(MIGRATIONS)
+    assert sorted(asyncio.run(both())) == [(1, newest)] + [(newest, newest)] * 3
