@@ -28,9 +28,11 @@ from valetkey.sdk.errors import (
 )
 from valetkey.wire import calls, grant_calls
 from valetkey.wire.calls import get_escrow
+from valetkey.wire.draws import DrawPayload, reference_of
 from valetkey.wire.escrow import read_escrow
 from valetkey.wire.granting import GiveGrantRequest, GrantView, RelayView, grant_body, grant_of
 from valetkey.wire.grants import Domain, grant_hash, grant_message, revoke_message
+from valetkey.wire.http import encode
 
 EMPTY = (0, 0)
 
@@ -323,6 +325,36 @@ def test_what_the_owner_pays_itself_is_not_the_sessions(world: World, owner: Buy
         delegate.verify_funding(checkout.id, paid.tx_hash)
     assert refused.value.rule == "session_key"
     assert owner.get_session(session.session_id).spent_usdc == "0"
+
+
+@pytest.mark.parametrize("funding", ["wallet", "grant"])
+def test_UNKNOWN_STAYS_HELD_a_payment_that_was_never_signed_is_none(
+    world: World, owner: BuyerAgent, funding: Any
+) -> None:
+    """A delegate that calls something a draw, whose deadline is over, would get its money back for its word."""
+    session = owner.create_session(50, 3_600, funding=funding)
+    delegate = world.delegate(session)
+    hold = delegate.spend("3", payee=world.stack.wallet().address)
+    reference = keccak256(hold.id.encode())
+    for signature in ("0x" + "11" * 64 + "1b", "nothing"):
+        payload = encode(
+            DrawPayload(
+                chain_id=84532,
+                grant="0x" + "00" * 32,
+                payee=hold.view.payee or "",
+                amount=str(hold.units),
+                reference="0x" + reference.hex(),
+                executor=OTHER,
+                nonce="1",
+                until=1,
+                signature=signature,
+            )
+        )
+        with pytest.raises((InvalidInput, GrantNeeded)):
+            hold.mark_signed(payload, reference_of(reference))
+    with pytest.raises(InvalidInput):
+        hold.mark_signed(b"nonsense", reference_of(reference))
+    assert delegate.get_spend(hold.id).state == "held"
 
 
 def test_a_rotated_session_inherits_what_was_spent_on_chain(world: World, owner: BuyerAgent) -> None:
