@@ -90,14 +90,11 @@ def test_UNKNOWN_STAYS_HELD_a_platform_that_is_killed_while_it_relays(
     delegate = agent("delegate")
     delegate.init_with_session(session.serialize())
     payee = PrivateKey.generate().address
-    balance = lambda: int(
-        onchain.rpc(
-            "eth_call",
-            {"to": onchain.usdc, "data": "0x70a08231" + payee[2:].lower().rjust(64, "0")},
-            "latest",
-        ),
-        16,
-    )
+
+    def balance() -> int:
+        data = "0x70a08231" + payee[2:].lower().rjust(64, "0")
+        return int(onchain.rpc("eth_call", {"to": onchain.usdc, "data": data}, "latest"), 16)
+
     for pause in PAUSES[:ROUNDS]:
         hold = persistently(lambda: delegate.spend("1", payee=payee, seconds=900))
         import threading
