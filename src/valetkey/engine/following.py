@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from valetkey.core.commands import Capture
+from valetkey.core.commands import Capture, Void
 from valetkey.core.errors import EnvironmentFailure
 from valetkey.core.ids import Kind, make_id
 from valetkey.core.money import CURRENCY_DECIMALS, Asset, Money, rescale
@@ -24,8 +24,9 @@ from valetkey.ports.accounts import AccountStore
 from valetkey.ports.chain import ChainReader, Log
 from valetkey.ports.following import FollowingStore, Place
 from valetkey.ports.grants import GrantStore, SignedGrant
-from valetkey.ports.ledger import LedgerStore, Spend
-from valetkey.wire.draws import reference_of
+from valetkey.ports.ledger import LedgerStore, Spend, SpendQuery
+from valetkey.wire import grant_calls
+from valetkey.wire.draws import read_promise, reference_of, voucher_reference
 from valetkey.wire.grant_events import AllRevoked, GrantEnded, GrantKnown, Spent, read_event
 
 BLOCKS_MAX = 1_000
@@ -33,12 +34,13 @@ STEP_BACK = 64
 """Blocks that are told again when one that counted as final is not on the chain any more."""
 
 PURCHASES_MAX = 1_000
-DRAW = "draw"
-"""The operation of money that a key moved out of a grant without the gate."""
+PROMISES_MAX = 10_000
+DRAW, SETTLEMENT = "draw", "settlement"
+"""The operation of money that a key moved out of a grant without the gate; and of what a payee's voucher paid."""
 
 Observer = Callable[[str, str], None]
 """Told what happened and to what: `captured` and `unasked` (a hold), `funded` (a purchase), `reorganised` (a block),
-`unavailable` (the contract) when no node answered."""
+`settled` (a hold) for what a voucher paid, `unavailable` (the contract) when no node answered."""
 
 
 class FollowedStores(LedgerStore, AccountStore, GrantStore, FollowingStore, Protocol):
@@ -53,6 +55,7 @@ class _Payment:
     spent: Spent
     tx_hash: str
     ordinal: int
+    block: int
 
     @property
     def event(self) -> str:
@@ -134,7 +137,7 @@ class Follower:
                 ordinal, payments[log.tx_hash] = payments[log.tx_hash], payments[log.tx_hash] + 1
                 signed = await self._store.grant(self._asset.chain_id, event.grant)
                 if signed is not None:
-                    await self._spent(_Payment(signed, event, log.tx_hash, ordinal))
+                    await self._spent(_Payment(signed, event, log.tx_hash, ordinal, log.block))
             elif event is not None:
                 await self._changed(event, await self._time(log.block, times))
 
@@ -157,16 +160,46 @@ class Follower:
     async def _spent(self, payment: _Payment) -> None:
         if await self._is_asked_for(payment) or await self._is_purchase(payment):
             return
+        settled = await self._settled(payment)
         hold_id = observed_id(self._asset.chain_id, self._contract, payment.tx_hash, payment.ordinal)
         known = await self._store.spend_record(hold_id)
         asset = Asset(
             self._asset.currency, self._asset.chain_id, payment.signed.grant.token, self._asset.decimals
         )
-        request = SpendRequest(Money(payment.spent.amount, asset), None, payment.spent.payee.lower(), DRAW)
+        request = SpendRequest(
+            Money(payment.spent.amount, asset),
+            None,
+            payment.spent.payee.lower(),
+            DRAW if settled is None else SETTLEMENT,
+        )
         spend = Spend(payment.signed.session_id, hold_id, request, 0, payment.tx_hash)
         await self._store.observe(spend, by=str(Party.PLATFORM))
+        if settled is not None:
+            await self._kept_promises(payment, settled)
         if known is None:
-            self._observer("unasked", hold_id)
+            self._observer("unasked" if settled is None else "settled", hold_id)
+
+    async def _settled(self, payment: _Payment) -> int | None:
+        """All that the payee's vouchers were paid by then, when this event is a settlement; None when it is none."""
+        call = grant_calls.settled(self._contract, payment.signed.id, payment.spent.payee)
+        after = grant_calls.number(await self._reader.view(call, at_block=payment.block))
+        if after == 0:
+            return None
+        before = grant_calls.number(await self._reader.view(call, at_block=payment.block - 1))
+        return after if after - before >= payment.spent.amount else None
+
+    async def _kept_promises(self, payment: _Payment, settled: int) -> None:
+        """What was held for promises that are paid by now is held no more: the settlements are debited themselves."""
+        wanted = voucher_reference(payment.signed.id, payment.spent.payee)
+        query = SpendQuery(
+            payment.signed.owner_id, payment.signed.session_id, HoldState.UNKNOWN, PROMISES_MAX
+        )
+        found, _ = await self._store.spends(query)
+        for one in found:
+            if one.payment is None or one.payment.reference != wanted:
+                continue
+            if int(read_promise(one.payment.payload).total) <= settled:
+                await self._store.settle(one.hold.id, Void(proven=True), by=str(Party.PLATFORM))
 
     async def _is_asked_for(self, payment: _Payment) -> bool:
         """Whether it pays for a hold, which is captured then."""

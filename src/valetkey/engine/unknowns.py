@@ -19,7 +19,14 @@ from valetkey.ports.accounts import AccountStore
 from valetkey.ports.chain import Block, ChainReader, Execution
 from valetkey.ports.following import FollowingStore
 from valetkey.ports.ledger import LedgerStore, SpendRecord
-from valetkey.wire.draws import DRAW, read_draw
+from valetkey.wire.draws import (
+    DRAW,
+    VOUCHER,
+    DrawPayload,
+    VoucherPayload,
+    read_draw,
+    read_promise,
+)
 
 BATCH = 50
 LEASE_SECONDS = 30
@@ -81,14 +88,18 @@ class Unknowns:
         return len(due) == BATCH
 
     async def _end_draw(self, record: SpendRecord) -> None:
-        """Void a payment out of a grant that nobody submitted in time: told blocks reach past its last moment.
+        """Void a payment, or a promise, out of a grant that nobody submitted in time: told blocks reach past its end.
 
         What was submitted is in one of them, and was captured when it was told.
         """
         payment = record.payment
-        if payment is None or not (payment.reference or "").startswith(DRAW) or self._following is None:
+        reference = (payment and payment.reference) or ""
+        if payment is None or not reference.startswith((DRAW, VOUCHER)) or self._following is None:
             return
-        draw = read_draw(payment.payload)
+        read: Callable[[bytes], DrawPayload | VoucherPayload] = (
+            read_draw if reference.startswith(DRAW) else read_promise
+        )
+        draw = read(payment.payload)
         contract = self._contracts.get(draw.chain_id)
         if contract is None:
             return

@@ -108,8 +108,11 @@ class ChainReader(Protocol):
         """What a contract told from one block to another, both included, in order."""
         ...
 
-    async def view(self, call: Call) -> bytes:
-        """What a contract answers to a call now; nothing for one that refuses, and for an account without code."""
+    async def view(self, call: Call, *, at_block: int | None = None) -> bytes:
+        """What a contract answers to a call at a block (None = newest).
+
+        Nothing for one that refuses, and for an account without code.
+        """
         ...
 
     async def token_allowance(self, token: str, owner: str, spender: str) -> int:

@@ -4,6 +4,7 @@ import msgspec
 
 from valetkey.core.errors import InvalidInput
 from valetkey.ports.grants import SignedGrant
+from valetkey.wire.granting import GrantBody
 from valetkey.wire.grants import GrantSpend
 
 DRAW = "draw:"
@@ -37,6 +38,64 @@ class DrawPayload(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
             until=spend.deadline,
             signature="0x" + signature.hex(),
         )
+
+
+VOUCHER = "voucher:"
+"""What the reference of a promise to a payee begins with; the grant's id and the payee follow."""
+
+
+class VoucherPayload(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """JSON of a promise as the ledger keeps it: the one hold's share of `total` is what the hold says."""
+
+    chain_id: int
+    grant: str
+    payee: str
+    total: str
+    executor: str
+    until: int
+    signature: str
+
+
+class SignedVoucher(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """What a payee gets, and settles: JSON. `total` is all that it was ever promised, what was settled included.
+
+    `grant` and `grant_signature` make the grant known, when it is not; `proof` shows that the payee is in its tree.
+    """
+
+    chain_id: int
+    contract: str
+    grant: GrantBody
+    grant_signature: str
+    payee: str
+    total: str
+    until: int
+    signature: str
+    proof: list[str] = msgspec.field(default_factory=list)
+
+    def serialize(self) -> str:
+        """The voucher as text."""
+        return msgspec.json.encode(self).decode("ascii")
+
+
+def voucher_reference(grant_id: bytes, payee: str) -> str:
+    """What the ledger calls promises of a grant to a payee, all of them."""
+    return f"{VOUCHER}0x{grant_id.hex()}:{payee.lower()}"
+
+
+def read_promise(payload: bytes) -> VoucherPayload:
+    """Raises InvalidInput for bytes that are no such promise."""
+    try:
+        return msgspec.json.decode(payload, type=VoucherPayload)
+    except msgspec.MsgspecError:
+        raise InvalidInput("this is no promise to a payee") from None
+
+
+def read_voucher(text: str) -> SignedVoucher:
+    """Raises InvalidInput for a text that is no voucher."""
+    try:
+        return msgspec.json.decode(text, type=SignedVoucher)
+    except msgspec.MsgspecError:
+        raise InvalidInput("this is no voucher") from None
 
 
 def reference_of(reference: bytes) -> str:

@@ -11,9 +11,10 @@ from valetkey.core.grant import NOBODY, Grant
 from valetkey.crypto.keys import checksum_address, keccak256
 from valetkey.ports.wallet import Call
 from valetkey.wire.calls import WORD_BYTES
-from valetkey.wire.grants import GrantSpend, compact, grant_terms
+from valetkey.wire.grants import GrantSpend, Voucher, compact, grant_terms
 
 TERMS = "(address,address,address,address,uint256,uint256,uint256,bytes32,bytes32,bytes32,bytes32)"
+VOUCHER = "(address,uint256,bool,uint256)"
 SPEND = "(address,uint256,bytes32,bool,uint256,uint256)"
 ERC1271_VALID = bytes.fromhex("1626ba7e")
 
@@ -73,6 +74,26 @@ def spend_signed_with_proof(
         "spendSignedWithProof",
         kinds,
         *(grant_terms(grant), above, spend, *compact(signature), list(proof)),
+    )
+
+
+def settle(
+    contract: str,
+    grant: Grant,
+    voucher: Voucher,
+    amount: int,
+    reference: bytes,
+    signature: bytes,
+    proof: Proof,
+) -> Call:
+    """Pay what a voucher promises beyond what was settled, or a part of it; by its payee, or as the key said."""
+    kinds = (TERMS, VOUCHER, "uint256", "bytes32", "bytes32", "bytes32", "bytes32[]")
+    promised = (voucher.payee, voucher.total, int(voucher.executor, 16) != 0, voucher.deadline)
+    return _call(
+        contract,
+        "settle",
+        kinds,
+        *(grant_terms(grant), promised, amount, reference, *compact(signature), list(proof)),
     )
 
 
@@ -183,6 +204,11 @@ def session_key(escrow: str, escrow_id: bytes) -> Call:
 def words(contract: str, grant_id: bytes) -> Call:
     """Ask for what was spent of a grant: the word of contracts/modules/grant_words.vy."""
     return _call(contract, "words", ("bytes32",), grant_id)
+
+
+def settled(contract: str, grant_id: bytes, payee: str) -> Call:
+    """Ask how much of its vouchers a payee was paid, base units."""
+    return _call(contract, "settled", ("bytes32", "address"), grant_id, payee)
 
 
 def standings(contract: str, owner: str) -> Call:

@@ -88,7 +88,7 @@ def test_a_purchase_through_the_relayer_moves_only_the_owners_money(
     assert done.status == "completed"
     assert world.stack.units(shop.key.address) == int(PRICE) * USDC
     assert world.has(session.wallet_address) == EMPTY, "a session wallet that never holds a cent"
-    wait_until(lambda: owner.get_grant(session).status == "known", 20)
+    wait_until(lambda: owner.get_grant(session).status == "known", "the chain")
     assert owner.get_session(session.session_id).spent_usdc == "10.2", "followed, and counted once"
     # Doing it again is doing nothing.
     assert delegate.fund_and_verify(checkout.id).status in ("escrowed", "completed")
@@ -174,7 +174,7 @@ def test_a_key_that_goes_around_the_gate_is_debited_and_stopped(world: World, ow
     thief = world.stack.wallet().address
     around_the_gate(world, delegate, owner.get_grant(session), thief, 5 * USDC)
     assert world.stack.units(thief) == 5 * USDC
-    wait_until(lambda: owner.get_session(session.session_id).status == "exhausted", 20)
+    wait_until(lambda: owner.get_session(session.session_id).status == "exhausted", "the chain")
     view = owner.get_session(session.session_id)
     assert (view.spent_usdc, view.remaining_usdc) == ("5", "0")
     (spend,) = owner.list_spends(session=session.session_id).spends
@@ -199,7 +199,7 @@ def test_the_same_reference_twice_is_two_payments(world: World, owner: BuyerAgen
             grant.contract, grant_of(grant.grant), [], payee, units, reference, []
         )
         own_desk(delegate).perform(f"again {units}", call)
-    wait_until(lambda: owner.get_session(session.session_id).spent_usdc == "12", 20)
+    wait_until(lambda: owner.get_session(session.session_id).spent_usdc == "12", "the chain")
     assert len(owner.list_spends(session=session.session_id).spends) == 3
 
 
@@ -214,7 +214,7 @@ def test_revoked_at_once_and_then_on_chain(world: World, owner: BuyerAgent) -> N
     with pytest.raises(SessionRevoked):
         delegate.spend("1", payee=payee)
     assert owner.get_grant(session).status in ("revoking", "revoked")
-    wait_until(lambda: owner.get_grant(session).status == "revoked", 20)
+    wait_until(lambda: owner.get_grant(session).status == "revoked", "the chain")
     assert owner.get_grant(session).revocation_tx_hash is not None
     assert owner.exposure(session).worst_case_usdc == "0"
     call = grant_calls.spend_with_proof(grant.contract, grant_of(grant.grant), [], payee, USDC, bytes(32), [])
@@ -236,14 +236,14 @@ def test_revoked_at_once_and_then_on_chain(world: World, owner: BuyerAgent) -> N
 def test_revoked_before_anybody_used_it(world: World, owner: BuyerAgent) -> None:
     session = granted(owner)
     owner.revoke_session(session)
-    wait_until(lambda: owner.get_grant(session).status == "revoked", 20)
+    wait_until(lambda: owner.get_grant(session).status == "revoked", "the chain")
     assert owner.exposure(session).grant_usdc == "0"
 
 
 def test_the_owner_revokes_by_itself(world: World, owner: BuyerAgent) -> None:
     session = granted(owner)
     assert owner.revoke_grant(session).startswith("0x")
-    wait_until(lambda: owner.get_grant(session).status == "revoked", 20)
+    wait_until(lambda: owner.get_grant(session).status == "revoked", "the chain")
     delegate = world.delegate(session)
     hold = delegate.spend("1", payee=world.stack.wallet().address)
     with pytest.raises(GrantNeeded):
@@ -261,7 +261,7 @@ def test_all_are_revoked_and_frozen_by_one_transaction(world: World, owner: Buye
     owner.thaw_on_chain()
     assert delegate.draw(delegate.spend("1", payee=payee)).state == "captured"
     owner.revoke_all_on_chain()
-    wait_until(lambda: {owner.get_grant(one).status for one in (first, second)} == {"revoked"}, 20)
+    wait_until(lambda: {owner.get_grant(one).status for one in (first, second)} == {"revoked"}, "the chain")
     # A new one is of the next epoch.
     assert grant_of(owner.get_grant(granted(owner, 7)).grant).epoch == 1
 
@@ -368,7 +368,7 @@ def test_a_rotated_session_inherits_what_was_spent_on_chain(world: World, owner:
     assert successor.grant.predecessor == owner.get_grant(session).hash
     taken_over = world.delegate(rotated)
     assert taken_over.draw(taken_over.spend("5", payee=payee)).state == "captured"
-    wait_until(lambda: owner.get_grant(session).status == "revoked", 20)
+    wait_until(lambda: owner.get_grant(session).status == "revoked", "the chain")
     assert owner.exposure(rotated).worst_case_usdc == "1"
 
 
@@ -456,7 +456,7 @@ def test_a_session_has_one_living_grant(world: World, owner: BuyerAgent, key: Pr
     with pytest.raises(GrantExists):
         owner._client.send("POST", path, GrantView, given(owner, key, session, salt=b"\1" * 32))
     owner.revoke_grant(session)
-    wait_until(lambda: owner.get_grant(session).status == "revoked", 20)
+    wait_until(lambda: owner.get_grant(session).status == "revoked", "the chain")
     again = owner._client.send("POST", path, GrantView, given(owner, key, session, salt=b"\2" * 32))
     assert again.status == "signed"
 
@@ -533,7 +533,7 @@ def test_the_operator_resolves_a_dispute(world: World, owner: BuyerAgent, key: P
         wait_until(
             lambda: http.get(f"/api/v1/operator/relays/{relay['id']}").json()["data"]["state"] == "done", 20
         )
-    wait_until(lambda: owner.get_transaction(checkout.id).status == "completed", 20)
+    wait_until(lambda: owner.get_transaction(checkout.id).status == "completed", "the chain")
     assert world.stack.units(key.address) == before + 2_500_000, "to the owner"
     assert world.stack.units(shop.key.address) == 7_500_000
 

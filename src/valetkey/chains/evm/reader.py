@@ -143,13 +143,13 @@ class EvmReader:
         asked = {"address": contract, "fromBlock": hex(first), "toBlock": hex(last)}
         return read_logs(await self._ask("eth_getLogs", asked), contract, first, last)
 
-    async def view(self, call: Call) -> bytes:
-        """What a contract answers to a call now; nothing for one that refuses, and for an account without code.
+    async def view(self, call: Call, *, at_block: int | None = None) -> bytes:
+        """What a contract answers to a call at a block; nothing for one that refuses, and for an account without code.
 
-        Raises ChainUnavailable.
+        Raises ChainUnavailable, also when the node does not remember that block.
         """
         try:
-            return await self._view(call, None)
+            return await self._view(call, at_block)
         except NodeRefused as refused:
             if is_revert(refused):
                 return b""

@@ -1,4 +1,4 @@
-"""Payments out of grants that a session's own wallet sends: what it says that it signed has to be that."""
+"""Payments and promises out of grants that others submit: what a session says that it signed has to be that."""
 
 from valetkey.core.errors import InvalidInput
 from valetkey.core.refusal import Code
@@ -7,11 +7,19 @@ from valetkey.engine.funding import same_address
 from valetkey.engine.granting import is_signed
 from valetkey.platform.context import Platform
 from valetkey.platform.refusing import refused
-from valetkey.ports.grants import GrantStatus
+from valetkey.ports.grants import GrantStatus, SignedGrant
 from valetkey.ports.ledger import SpendRecord
-from valetkey.wire.draws import read_draw, reference_of
+from valetkey.wire.draws import read_draw, read_promise, reference_of, voucher_reference
 from valetkey.wire.granting import signature_bytes
-from valetkey.wire.grants import Domain, GrantSpend, grant_hash, spend_message, struct_hash
+from valetkey.wire.grants import (
+    Domain,
+    GrantSpend,
+    Voucher,
+    grant_hash,
+    spend_message,
+    struct_hash,
+    voucher_message,
+)
 
 
 async def check_draw(platform: Platform, record: SpendRecord, payload: bytes, reference: str) -> None:
@@ -20,9 +28,7 @@ async def check_draw(platform: Platform, record: SpendRecord, payload: bytes, re
     A payment that counts as over when its deadline is, on somebody's mere word, would give money back without proof.
     """
     hold, draw = record.hold, read_draw(payload)
-    signed = await platform.store.grant_of_session(hold.session_id, draw.chain_id)
-    if signed is None or signed.status in (GrantStatus.REVOKING, GrantStatus.REVOKED):
-        raise refused(Code.GRANT_NEEDED, "grant", "the session has no living grant on this chain")
+    signed = await _living(platform, hold.session_id, draw.chain_id)
     asset, grant = hold.request.amount.asset, signed.grant
     payees = [one for one in (hold.request.payee, grant.key) if one is not None]
     try:
@@ -53,3 +59,42 @@ async def check_draw(platform: Platform, record: SpendRecord, payload: bytes, re
             code="invalid_signature",
             field="payload",
         )
+
+
+async def check_promise(platform: Platform, record: SpendRecord, payload: bytes, reference: str) -> None:
+    """As check_draw, of a voucher: the hold is one payee's, and the voucher promises at least that."""
+    hold, promise = record.hold, read_promise(payload)
+    signed = await _living(platform, hold.session_id, promise.chain_id)
+    asset, grant = hold.request.amount.asset, signed.grant
+    try:
+        voucher = Voucher(
+            payee=checksum_address(promise.payee),
+            total=int(promise.total),
+            deadline=promise.until,
+            executor=checksum_address(promise.executor),
+        )
+        struct = struct_hash("Voucher", voucher_message(grant_hash(grant), voucher))
+        signature = signature_bytes(promise.signature)
+    except ValueError:
+        raise InvalidInput("this is no promise to a payee", field="payload") from None
+    fits = (
+        promise.grant.lower() == "0x" + signed.id.hex()
+        and reference == voucher_reference(signed.id, voucher.payee)
+        and asset.chain_id == promise.chain_id
+        and voucher.total >= hold.request.amount.units
+        and same_address(asset.address, grant.token)
+        and same_address(voucher.payee, hold.request.payee or "")
+    )
+    if not fits or not is_signed(
+        Domain(signed.chain_id, signed.contract).digest(struct), signature, grant.key
+    ):
+        raise InvalidInput(
+            "this is not what the session's key promised", code="invalid_signature", field="payload"
+        )
+
+
+async def _living(platform: Platform, session_id: str, chain_id: int) -> SignedGrant:
+    signed = await platform.store.grant_of_session(session_id, chain_id)
+    if signed is None or signed.status in (GrantStatus.REVOKING, GrantStatus.REVOKED):
+        raise refused(Code.GRANT_NEEDED, "grant", "the session has no living grant on this chain")
+    return signed

@@ -17,14 +17,14 @@ from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.platform.approvals.asking import asking
 from valetkey.platform.callers import Caller
 from valetkey.platform.context import Platform
-from valetkey.platform.grants.drawing import check_draw
+from valetkey.platform.grants.drawing import check_draw, check_promise
 from valetkey.platform.idempotency import check_key
 from valetkey.platform.paging import page_limit
 from valetkey.platform.refusing import NotFound, RefusedRequest, refused
 from valetkey.platform.spends.views import spend_view
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.ledger import Idempotency, Payment, Spend, SpendQuery, SpendRecord
-from valetkey.wire.draws import DRAW
+from valetkey.wire.draws import DRAW, VOUCHER
 from valetkey.wire.errors import reasons_body
 from valetkey.wire.http import encode
 from valetkey.wire.spends import SignedBody, SpendBody, SpendListQuery, SpendPage, SpendView, Verdict
@@ -101,7 +101,9 @@ async def signed(platform: Platform, caller: Caller, spend_id: str, body: Signed
     """Keep what was signed, before it is sent. From here on the money counts as gone until proof."""
     record = await _own(platform, caller, spend_id)
     payment = Payment(base64.b64decode(body.payload), body.reference)
-    if body.reference is not None and body.reference.startswith(DRAW):
+    if body.reference is not None and body.reference.startswith(VOUCHER):
+        await check_promise(platform, record, payment.payload, body.reference)
+    elif body.reference is not None and body.reference.startswith(DRAW):
         await check_draw(platform, record, payment.payload, body.reference)
     return await _settle(platform, caller, spend_id, MarkUnknown(), payment)
 

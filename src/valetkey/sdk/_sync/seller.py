@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+from valetkey.sdk._sync.vouchers import Settlements
 
 from valetkey.core.errors import EnvironmentFailure, InvalidInput
 from valetkey.core.escrow import EscrowStatus
@@ -34,7 +35,7 @@ SERVER_ERROR = 500
 SESSION_SECONDS = 3_600
 
 
-class SellerAgent(Directory, Owner):
+class SellerAgent(Directory, Owner, Settlements):
     """An owner that sells, or a process that delivers for it (`init_with_session`)."""
 
     _stopped = False
