@@ -119,8 +119,12 @@ def test_one_spend_gate() -> None:
         # place and hold_spend: the gate, and a store's own plumbing
         "place": {"engine/gate.py"},
         "hold_spend": {"engine/gate.py", "platform/spends/service.py"},
-        # spend: whoever may ask for money
-        "spend": {"platform/checkout/service.py"},
+        # spend: whoever may ask for money; an agent's promise asks over HTTP, like any spend of the SDK
+        "spend": {
+            "platform/checkout/service.py",
+            "sdk/_async/vouchers.py",
+            "sdk/_sync/vouchers.py",
+        },
     }
     found: dict[str, set[str]] = {name: set() for name in allowed}
     for path in sources():
