@@ -3,13 +3,29 @@
 from collections.abc import Callable
 from typing import Any
 
+import boa
 from eth_abi import encode
 
 from contracts.tests.purse import USDC, Purse, key, spend_values
+from contracts.tests.stall import Stall
 from contracts.tests.world import DAY, World, names, now
 from valetkey.core.grant import NOBODY, Grant
 from valetkey.crypto.keys import keccak256
-from valetkey.wire.grants import FIRST, GrantSpend, PayeeTree, Voucher, compact, grant_hash, grant_terms
+from valetkey.crypto.signatures import sign_digest
+from valetkey.wire.grants import (
+    ACCEPT,
+    ESCROW_NAME,
+    FIRST,
+    Domain,
+    GrantSpend,
+    PayeeTree,
+    Voucher,
+    compact,
+    grant_hash,
+    grant_terms,
+    step_message,
+    struct_hash,
+)
 
 AMOUNT = 3 * USDC // 2
 MANY, PAYEES = 100, 20
@@ -124,14 +140,37 @@ def first(daily: Daily, function: str) -> Step:
     return daily.relayed(function, grant, FIRST, *signed)
 
 
+def stall(daily: Daily) -> Stall:
+    """An escrow that takes the purse's money; escrow and treasury have held some before."""
+    market = World()
+    market.must(market.owner, market.escrow, "setTokenSupported", daily.usdc.address, True)
+    market.must(market.owner, market.escrow, "setAllowance", daily.allowance.address)
+    for holder in (str(market.escrow.address), market.treasury):
+        daily.must(daily.stranger, daily.usdc, "mint", holder, 1)
+    return Stall(market, daily)
+
+
+def signed_accept(daily: Daily) -> Step:
+    """accept as a session key signed it, by whoever submits it; owner and seller have traded before."""
+    here = stall(daily)
+    market, escrow = here.world, here.world.escrow
+    _, earlier = here.funded()
+    market.must(market.seller, escrow, "submitDelivery", earlier, keccak256(b"proof"))
+    market.must(daily.owner.address, escrow, "accept", earlier)
+    grant, deal = here.grant(), here.deal(escrow_id=keccak256(b"purchase"))
+    assert here.create(here.arguments(grant, deal)).ok
+    market.must(market.seller, escrow, "submitDelivery", deal["escrow_id"], keccak256(b"proof"))
+    until = now() + 300
+    domain = Domain(boa.env.evm.patch.chain_id, str(escrow.address), ESCROW_NAME)
+    digest = domain.digest(struct_hash("BuyerStep", step_message(deal["escrow_id"], ACCEPT, until)))
+    signed = compact(sign_digest(daily.key, digest))
+    return str(daily.relayer), escrow, "stepSigned", (deal["escrow_id"], ACCEPT, until, *signed)
+
+
 def from_grant(daily: Daily) -> Step:
     """An escrow that a session makes with its owner's money, by whoever submits it."""
-    market = World()
+    market = stall(daily).world
     escrow = market.escrow
-    market.must(market.owner, escrow, "setTokenSupported", daily.usdc.address, True)
-    market.must(market.owner, escrow, "setAllowance", daily.allowance.address)
-    for holder in (str(escrow.address), market.treasury):
-        daily.must(daily.stranger, daily.usdc, "mint", holder, 1)
     grant = daily.spent(escrow=str(escrow.address), payees=bytes(32))
     fields = (keccak256(b"purchase"), str(market.seller), AMOUNT, now() + DAY, 0, 0, bytes(32))
     kinds = ["bytes32", "address", "uint256", "address", *["uint256"] * 3, "bytes32"]
@@ -161,6 +200,7 @@ CASES: dict[str, Callable[[Daily], Step]] = {
     "voucher_100_each, later": lambda d: d.voucher(later=True),
     "registerSuccessor": Daily.rotation,
     "createEscrowWithSession": from_grant,
+    "stepSigned, accept": signed_accept,
     "revoke": lambda d: d.ending(d.spent()),
     "revoke, unused": lambda d: d.ending(d.grant()),
 }

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import boa
 import pytest
+from eth_account import Account
+from eth_account.messages import encode_typed_data
 
 from contracts.tests.purse import key
 from contracts.tests.stall import LOCKED, Stall
@@ -77,8 +79,34 @@ def test_a_key_without_a_coin_takes_every_step(stall: Stall, bought: bytes) -> N
     assert stall.owned() == before + LOCKED, "to the owner, whoever asked"
 
 
+def test_an_independent_encoder_agrees_on_what_is_signed(stall: Stall, bought: bytes) -> None:
+    """eth_account's EIP-712, from the typed data that a wallet is shown; the contract takes it."""
+    domain = Domain(boa.env.evm.patch.chain_id, str(stall.world.escrow.address), ESCROW_NAME)
+    until = now() + 300
+    shown = domain.typed_data("BuyerStep", step_message(bought, ACCEPT, until))
+    signature = Account.sign_message(
+        encode_typed_data(full_message=shown), stall.purse.key.to_hex()
+    ).signature
+    assert submit(stall, bought, ACCEPT, until, compact(bytes(signature))).ok
+
+
 def test_the_owner_signs_as_well(stall: Stall, bought: bytes) -> None:
     assert take(stall, bought, ACCEPT, stall.purse.owner).ok
+
+
+@pytest.mark.parametrize("step", [ACCEPT, DISPUTE, CLAIM])
+def test_replayed_it_does_nothing_whatever_the_step(stall: Stall, step: int) -> None:
+    _, escrow_id = stall.funded()
+    if step == CLAIM:
+        at(now() + 10 * DAY)
+    else:
+        stall.world.must(stall.world.seller, stall.world.escrow, "submitDelivery", escrow_id, b"\1" * 32)
+    until = now() + 300
+    signature = signed(stall, escrow_id, step, stall.purse.key, until)
+    assert submit(stall, escrow_id, step, until, signature).ok
+    state = stall.world.escrow.getEscrow(escrow_id), stall.owned()
+    assert not submit(stall, escrow_id, step, until, signature).ok
+    assert (stall.world.escrow.getEscrow(escrow_id), stall.owned()) == state
 
 
 def test_replayed_it_does_nothing(stall: Stall, bought: bytes) -> None:
@@ -133,14 +161,14 @@ def test_strangers_and_forgers(stall: Stall, bought: bytes) -> None:
     for stranger in (stall.purse.other_key, key(77)):
         assert take(stall, bought, ACCEPT, stranger).reason == "not the buyer"
     until = now() + 300
-    r, vs = signed(stall, bought, ACCEPT, stall.purse.key, until)
-    word = int.from_bytes(vs)
-    parity, s = word >> 255, word & (2**255 - 1)
-    high = (parity ^ 1) << 255 | (ORDER - s)
-    assert submit(stall, bought, ACCEPT, until, (r, high.to_bytes(32))).reason in (
-        "malleable signature",
-        "not the buyer",
-    )
+    r, _ = signed(stall, bought, ACCEPT, stall.purse.key, until)
+    for parity in (0, 1):
+        # The most that the compact form can say, and the least that has a smaller twin.
+        for s in (2**255 - 1, ORDER // 2 + 1):
+            forged = (r, (parity << 255 | s).to_bytes(32))
+            assert submit(stall, bought, ACCEPT, until, forged).reason == "malleable signature"
+        least = (r, (parity << 255 | ORDER // 2).to_bytes(32))
+        assert submit(stall, bought, ACCEPT, until, least).reason in ("not the buyer", "not signed")
     assert submit(stall, bought, ACCEPT, until, (bytes(32), bytes(32))).reason == "not signed"
     # Nobody's signature is not the key of an escrow that has none.
     own = stall.world.delivered()
