@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures_chain import ACCOUNTS, PRIVATE_KEYS, ChainRpc
-from valetkey.chains.evm.create2 import PROXY
+from valetkey.chains.devchain import DevChain
 from valetkey.platform.settings import Settings
 from valetkey.wire.errors import Exit
 
@@ -25,7 +25,8 @@ Run = Callable[..., Ran]
 
 @pytest.fixture
 def run(chain: ChainRpc) -> Run:
-    """The command, with the key of a rich account in the environment."""
+    """The command, with the key of a rich account in the environment, on a chain that has the token."""
+    chain("anvil_setCode", TOKEN, "0x00")
 
     def command(*arguments: str, **environ: str) -> Ran:
         known = {name: value for name, value in os.environ.items() if not name.startswith("VALETKEY_")}
@@ -93,17 +94,73 @@ def test_deployed_once_written_down_and_checked(run: Run, chain: ChainRpc, tmp_p
     assert settings.networks[0].allowance == entry["allowance"]
 
 
-def test_what_is_missing_is_gone_on_with(run: Run, chain: ChainRpc) -> None:
-    """As a run that was killed between any two transactions leaves it: some are there, some are not."""
-    told = data_of(run(*deploying("--dry-run", "--json")))
-    run(*deploying())
-    for name in ("Score", "SessionAllowance", "Escrow"):
-        chain("anvil_setCode", told["contracts"][name]["address"], "0x")
-        missing = data_of(run(*deploying("--dry-run", "--json")))
-        assert not missing["contracts"][name]["there"]
-    chain("anvil_setCode", PROXY, "0x")
-    # An address that was created at once cannot be again: that is this chain's memory, not ours.
-    assert run(*deploying("--dry-run")).returncode == 0
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "cannot be read as JSON"),
+        ("{}", "is no list of networks"),
+        ('["base"]', "is no list of networks"),
+    ],
+)
+def test_a_configuration_that_is_none_is_said_before_anything_is_paid_for(
+    run: Run, chain: ChainRpc, tmp_path: Path, text: str, words: str
+) -> None:
+    config = tmp_path / "networks.json"
+    config.write_text(text)
+    before = chain("eth_blockNumber")
+    ran = run(*deploying("--config", str(config)))
+    assert (ran.returncode, words in ran.stderr) == (Exit.INPUT, True), ran.stderr
+    assert chain("eth_blockNumber") == before
+    assert config.read_text() == text
+
+
+def test_a_chain_that_the_platform_does_not_serve_is_said_before_anything_is_paid_for(
+    chain: ChainRpc, run: Run, tmp_path: Path
+) -> None:
+    config = tmp_path / "networks.json"
+    with DevChain.start(engine="py-evm", chain_id=31337) as other:
+        rpc = ChainRpc(other)
+        rpc("anvil_setCode", TOKEN, "0x00")
+        before = rpc("eth_blockNumber")
+        ran = run(*deploying("--config", str(config)), VALETKEY_RPC_URL=other.rpc_url)
+        assert rpc("eth_blockNumber") == before
+        rpc.close()
+    assert ran.returncode == Exit.INPUT
+    assert "serves no chain 31337" in ran.stderr
+    assert not config.exists()
+
+
+def test_the_wrong_chain_is_said(run: Run, chain: ChainRpc, tmp_path: Path) -> None:
+    """Its tokens are not here, and a configuration of another chain has no entry for this one."""
+    chain("anvil_setCode", TOKEN, "0x")
+    before = chain("eth_blockNumber")
+    for more in ([], ["--dry-run"]):
+        ran = run(*deploying(*more))
+        assert (ran.returncode, f"there is no token {TOKEN} on chain 84532" in ran.stderr) == (
+            Exit.INPUT,
+            True,
+        )
+    assert chain("eth_blockNumber") == before
+    config = tmp_path / "networks.json"
+    config.write_text(json.dumps([{"network": "base", "escrow": TOKEN}]))
+    ran = run("verify", "--config", str(config))
+    assert (ran.returncode, "no entry for chain 84532" in ran.stderr) == (Exit.NOT_FOUND, True)
+
+
+def test_a_key_file_is_as_good_as_the_environment_and_is_not_shown(
+    run: Run, chain: ChainRpc, tmp_path: Path
+) -> None:
+    secret = tmp_path / "key"
+    secret.write_text(PRIVATE_KEYS[2] + "\n")
+    told = data_of(
+        run(*deploying("--dry-run", "--json", "--key-file", str(secret)), VALETKEY_DEPLOYER_KEY="")
+    )
+    assert told["deployer"] == ACCOUNTS[2]
+    for spoiled in (PRIVATE_KEYS[2] + "7", "0x" + "zz" * 32):
+        secret.write_text(spoiled)
+        ran = run(*deploying("--key-file", str(secret)))
+        assert (ran.returncode, "Traceback" in ran.stderr) == (Exit.INPUT, False), ran.stderr
+        assert spoiled[4:40] not in ran.stderr + ran.stdout
 
 
 def test_what_only_another_owner_may_do_is_told(run: Run, chain: ChainRpc) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.fixtures_stack import RunningStack
@@ -69,6 +70,30 @@ def test_OWNER_CAN_ALWAYS_RECLAIM_with_the_platform_gone(world: World) -> None:
     assert freeze("--direct", "--thaw", **secret).returncode == 0
     assert "none was frozen" in freeze("--direct", "--thaw", **secret).stdout
     assert delegate.draw(delegate.spend("1", payee=payee)).state == "captured"
+
+
+def test_OWNER_CAN_ALWAYS_RECLAIM_without_a_coin_to_freeze_with(world: World) -> None:
+    """Grants stay as they are, and it says so; what is in wallets comes home all the same, which they pay for."""
+    home = world.folder()
+    key = world.stack.wallet(1_000 * USDC)
+    owner = world.owner(key, state_dir=home)
+    funded = owner.create_session(5, 3_600)
+    owner.fund_session(funded)
+    before = world.stack.units(key.address)
+    with httpx.Client(trust_env=False) as http:
+        empty = {"method": "anvil_setBalance", "params": [key.address, "0x0"], "jsonrpc": "2.0", "id": 1}
+        assert "error" not in http.post(world.stack.rpc_url, json=empty).json()
+    secret = {"VALETKEY_OWNER_KEY": key.to_hex(), "VALETKEY_HOME": str(home), "VALETKEY_BASE_URL": NOBODY}
+    ran = freeze("--direct", "--json", **secret)
+    told = json.loads(ran.stdout)
+    assert (ran.returncode, told["frozen"]) == (Exit.ENVIRONMENT, None)
+    assert told["problem"]
+    assert [one["problem"] for one in told["swept"]] == [None]
+    assert world.stack.units(key.address) == before + 5 * USDC
+    # What was swept is gas money as well: the second time it can be frozen.
+    again = json.loads(freeze("--direct", "--json", **secret).stdout)
+    assert again["problem"] is None
+    assert again["frozen"].startswith("0x")
 
 
 def test_by_the_platform_with_the_api_key(world: World) -> None:

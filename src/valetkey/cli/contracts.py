@@ -61,6 +61,9 @@ def run_deploy(
 
     async def work(public: PublicChain) -> tuple[Any, Any]:
         before = await public.survey()
+        if config is not None:
+            # Whatever is wrong with it is said before anything is paid for.
+            _with_entry(config, entry(before))
         if not as_json:
             _show(before)
         if dry_run or before.is_done:
@@ -113,10 +116,7 @@ def read_entry(config: Path, chain_id: int, chain_ids: dict[str, int]) -> dict[s
 
 def keep_entry(config: Path, entry: dict[str, Any]) -> None:
     """Write a chain's entry into the configuration of VALETKEY_NETWORKS_FILE, whole or not at all; others stay."""
-    known = _entries(config) if config.exists() else []
-    before = next((one for one in known if one.get("network") == entry["network"]), {})
-    others = [one for one in known if one.get("network") != entry["network"]]
-    text = json.dumps([*others, before | entry], indent=2) + "\n"
+    text = json.dumps(_with_entry(config, entry), indent=2) + "\n"
     half = config.with_name(config.name + ".new")
     try:
         descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -135,6 +135,13 @@ def network_name(chain_id: int, chain_ids: dict[str, int]) -> str:
         if known == chain_id and name in CHAIN_NAMES:
             return name
     raise InvalidInput(f"the platform serves no chain {chain_id}: leave --config out", field="config")
+
+
+def _with_entry(config: Path, entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """The configuration with this entry, which keeps what else was said of its network."""
+    known = _entries(config) if config.exists() else []
+    before = next((one for one in known if one.get("network") == entry["network"]), {})
+    return [*(one for one in known if one.get("network") != entry["network"]), before | entry]
 
 
 def _entries(config: Path) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ def run_direct(
     _say(
         {
             "frozen": done.frozen,
+            "problem": done.problem,
             "swept": [
                 {"session_id": one.session_id, "tx_hash": one.tx_hash, "problem": one.problem}
                 for one in done.swept
@@ -49,7 +50,8 @@ def run_by_platform(*, thaw: bool, as_json: bool) -> int:
 
 
 def _told(done: Stopped) -> str:
-    lines = [f"grants: frozen by {done.frozen}" if done.frozen else "grants: nothing to freeze"]
+    grants = f"frozen by {done.frozen}" if done.frozen else "nothing to freeze"
+    lines = [f"grants: {'NOT FROZEN, ' + done.problem if done.problem else grants}"]
     for one in done.swept:
         what = one.problem or (f"swept by {one.tx_hash}" if one.tx_hash else "nothing in its wallet")
         lines.append(f"{one.session_id}: {what}")

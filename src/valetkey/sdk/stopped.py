@@ -14,12 +14,14 @@ class Swept:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """`frozen` is the hash of the transaction that froze the grants; None when they were, or the network has none."""
+    """`frozen` is the hash of the transaction that froze the grants; None when they were, or the network has none.
+    `problem` says why they could not be frozen."""
 
     frozen: str | None
     swept: tuple[Swept, ...]
+    problem: str | None = None
 
     @property
     def is_whole(self) -> bool:
-        """Whether every wallet could be swept."""
-        return all(one.problem is None for one in self.swept)
+        """Whether the grants stand still and every wallet could be swept."""
+        return self.problem is None and all(one.problem is None for one in self.swept)

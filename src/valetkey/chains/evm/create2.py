@@ -22,6 +22,7 @@ PROXY_TRANSACTION = bytes.fromhex(
 )
 """Signed for no chain in particular (before EIP-155): 100,000 gas at 100 gwei."""
 
+PROXY_TRANSACTION_HASH = "0x" + keccak256(PROXY_TRANSACTION).hex()
 PROXY_WEI = 100_000 * 100 * 10**9
 SALT = bytes(32)
 

@@ -21,6 +21,10 @@ CALL_SECONDS = 60.0
 PRIORITY_FEE_WEI = 1_000_000
 """What is offered to a block's maker when the node suggests nothing."""
 
+UNPROTECTED_WORDS = ("eip-155", "eip155", "replay-protected")
+"""Of nodes that refuse a transaction that is signed for no chain in particular: geth's "only replay-protected (EIP-155)
+transactions allowed over RPC". One that says it otherwise is noticed once the proxy's maker was paid."""
+
 
 class DeploymentFailed(EnvironmentFailure):
     """The contracts could not be put on the chain; what was put there before stays."""
@@ -60,9 +64,19 @@ class Deployer:
                     return method
         return None
 
+    async def has_proxy(self) -> bool:
+        """Whether the deployment proxy is on the chain. Raises DeploymentFailed for anything else in its place."""
+        code = await self.code(create2.PROXY)
+        if code not in (b"", create2.PROXY_CODE):
+            raise DeploymentFailed(f"at {create2.PROXY} is another contract than the deployment proxy")
+        return code == create2.PROXY_CODE
+
     async def bring_proxy(self) -> None:
-        """Put the deterministic deployment proxy on the chain when it is not there. Its maker is paid by us."""
-        if await self.code(create2.PROXY):
+        """Put the deterministic deployment proxy on the chain when it is not there. Its maker is paid by us.
+
+        Raises DeploymentFailed, with nothing paid, for a chain that takes no transaction of before EIP-155.
+        """
+        if await self.has_proxy():
             return
         set_code = await self.code_setter()
         if set_code is not None:
@@ -70,8 +84,45 @@ class Deployer:
             return
         has = int(await self.ask("eth_getBalance", create2.PROXY_MAKER, "latest"), 16)
         if has < create2.PROXY_WEI:
+            # Offered before it is paid for: what its maker gets, nobody ever gets back.
+            await self._offer_proxy(is_paid=False)
             await self.send(create2.PROXY_MAKER, b"", value=create2.PROXY_WEI - has)
-        await self._mined(await self.ask("eth_sendRawTransaction", "0x" + create2.PROXY_TRANSACTION.hex()))
+        await self._offer_proxy(is_paid=True)
+        await self._mined(create2.PROXY_TRANSACTION_HASH)
+
+    async def _offer_proxy(self, *, is_paid: bool) -> None:
+        """Send the proxy's own transaction; one that is not paid for yet is refused, and that is well."""
+        try:
+            await self._node.call("eth_sendRawTransaction", "0x" + create2.PROXY_TRANSACTION.hex())
+            return
+        except NodeRefused as refused:
+            said, reason = refused.said.lower(), _reason(refused)
+        if any(word in said for word in UNPROTECTED_WORDS):
+            raise DeploymentFailed(
+                f"the deployment proxy {create2.PROXY} is missing, and this node takes no transaction without a chain "
+                "id (EIP-155), which is the only way to bring it: use a node that does, or ask who runs the chain"
+            )
+        # A node that has it already, from an earlier run or from anybody, refuses it as well.
+        if is_paid and await self.ask("eth_getTransactionByHash", create2.PROXY_TRANSACTION_HASH) is None:
+            raise DeploymentFailed(f"the node refused the transaction of the deployment proxy: {reason}")
+
+    async def settled(self) -> bool:
+        """Wait until nothing that the account sent before is still on its way; whether anything was.
+
+        Raises DeploymentFailed when that takes too long.
+        """
+        deadline = time.monotonic() + RECEIPT_SECONDS
+        pause = 0.02
+        waited = False
+        while (left := await self._nonce("pending") - await self._nonce("latest")) > 0:
+            if time.monotonic() > deadline:
+                raise DeploymentFailed(
+                    f"{left} transactions of {self.address} are in no block yet: try again later"
+                )
+            waited = True
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 1.0)
+        return waited
 
     async def code(self, address: str) -> bytes:
         return _bytes(await self.ask("eth_getCode", address, "latest"))
@@ -111,14 +162,14 @@ class Deployer:
         request = {"from": self.address, "data": "0x" + data.hex(), "value": hex(value)}
         request |= {} if to is None else {"to": to}
         gas = await self.ask("eth_estimateGas", request)
-        nonce = await self.ask("eth_getTransactionCount", self.address, "pending")
+        nonce = await self._nonce("pending")
         block = await self.ask("eth_getBlockByNumber", "latest", False)
         tip = await self._tip()
         raw = self._signer.sign_transaction(
             {
                 "type": 2,
                 "chainId": self._chain_id,
-                "nonce": int(nonce, 16),
+                "nonce": nonce,
                 "to": to or b"",
                 "value": value,
                 "data": data,
@@ -129,6 +180,9 @@ class Deployer:
         )
         tx_hash = await self.ask("eth_sendRawTransaction", "0x" + raw.hex())
         return await self._mined(tx_hash)
+
+    async def _nonce(self, block: str) -> int:
+        return int(await self.ask("eth_getTransactionCount", self.address, block), 16)
 
     async def _tip(self) -> int:
         try:

@@ -117,7 +117,13 @@ class Check:
 
 
 async def survey(deployer: Deployer, chain_id: int, roles: Roles) -> Survey:
-    """Look at everything; nothing is sent. Raises ChainUnavailable, DeploymentFailed."""
+    """Look at everything; nothing is sent.
+
+    Raises InvalidInput for a token that is not on this chain, ChainUnavailable, DeploymentFailed.
+    """
+    for token in roles.tokens:
+        if not await deployer.code(token):
+            raise InvalidInput(f"there is no token {token} on chain {chain_id}", field="tokens")
     pieces = []
     for name, creation in _creations(roles).items():
         address = create2.address_of(creation)
@@ -137,7 +143,7 @@ async def survey(deployer: Deployer, chain_id: int, roles: Roles) -> Survey:
         roles=roles,
         pieces=tuple(pieces),
         settings=tuple(settings),
-        has_proxy=bool(await deployer.code(create2.PROXY)),
+        has_proxy=await deployer.has_proxy(),
     )
 
 
@@ -145,8 +151,10 @@ async def carry_out(deployer: Deployer, found: Survey, said: Callable[[str], Non
     """Send what is missing, one after the other; what only another owner may do stays to be done.
 
     Raises InvalidInput when the balance is less than it takes about, ChainUnavailable, DeploymentFailed. Doing it again
-    goes on where it ended.
+    goes on where it ended, also when what was sent before is not in a block yet.
     """
+    if await deployer.settled():
+        found = await survey(deployer, found.chain_id, found.roles)
     if found.is_done:
         return
     if found.balance < found.cost:
@@ -181,6 +189,8 @@ async def verify(
         code = await deployer.code(address)
         is_ours = code == contracts.runtime_code(name)  # type: ignore[arg-type]
         checks.append(Check(f"{name}: code", "ours", "ours" if is_ours else "another" if code else "none"))
+    token = await deployer.code(at.usdc)
+    checks.append(Check("token: code", "a contract", "a contract" if token else "none"))
     if any(not one.holds for one in checks[:2]):
         # What another contract answers says nothing.
         return checks

@@ -18,14 +18,14 @@ class AsyncStopping(AsyncOwner):
     async def stop_directly(self) -> Stopped:
         """Freeze every grant of the wallet, and sweep the wallets of all sessions whose recovery copies are kept here.
 
-        Asks no platform: the network is the one that was met last from this state folder. What cannot be swept is told,
-        and keeps nothing else from being swept. Doing it again does what is left. `thaw_on_chain` lets grants go on.
-        Raises NotConfigured when this folder never met a platform, or without a wallet; ChainUnavailable.
+        Asks no platform: the network is the one that was met last from this state folder. What cannot be frozen or
+        swept is told, and keeps nothing else from being swept. Doing it again does what is left. `thaw_on_chain` lets
+        grants go on. Raises NotConfigured when this folder never met a platform, or without a wallet.
         """
-        network = self._kept_network()
-        frozen = await self._freeze_grants(network)
-        swept = [await self._swept(name) for name in self._state.names(recovery.ROOM)]
-        return Stopped(frozen, tuple(swept))
+        network, home = self._kept_network(), self.wallet_address
+        frozen, problem = await self._frozen(network)
+        swept = [await self._swept(home, name) for name in self._state.names(recovery.ROOM)]
+        return Stopped(frozen, tuple(swept), problem)
 
     async def thaw_directly(self) -> str | None:
         """Let every grant of the wallet go on, without a platform; the hash, None when none was frozen."""
@@ -33,6 +33,13 @@ class AsyncStopping(AsyncOwner):
         if network.contracts.allowance is None or not await self._is_frozen(network.contracts.allowance):
             return None
         return await self.thaw_on_chain()
+
+    async def _frozen(self, network: NetworkView) -> tuple[str | None, str | None]:
+        try:
+            return await self._freeze_grants(network), None
+        except ValetkeyError as error:
+            # An owner without a coin for gas cannot freeze; its sessions' wallets pay for their own sweeping.
+            return None, str(error)
 
     async def _freeze_grants(self, network: NetworkView) -> str | None:
         contract = network.contracts.allowance
@@ -45,9 +52,9 @@ class AsyncStopping(AsyncOwner):
         call = grant_calls.standings(contract, desk.wallet.address)
         return grant_calls.number(await desk.wallet.view(call)) & 1 == 1
 
-    async def _swept(self, session_id: str) -> Swept:
+    async def _swept(self, home: str, session_id: str) -> Swept:
         try:
-            return Swept(session_id, await self.reclaim_session(self.wallet_address, session=session_id))
+            return Swept(session_id, await self.reclaim_session(home, session=session_id))
         except ValetkeyError as error:
             # One wallet that cannot be emptied must not save the others.
             return Swept(session_id, None, str(error))
