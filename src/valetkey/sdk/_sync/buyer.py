@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
-from valetkey.sdk._sync.vouchers import Promises
 
 from valetkey.core.errors import InvalidInput
 from valetkey.sdk._sync.directory import Directory
@@ -15,6 +14,7 @@ from valetkey.sdk._sync.escrows import CHECKOUTS, Escrows
 from valetkey.sdk._sync.grants import allowance_of
 from valetkey.sdk._sync.making import Session
 from valetkey.sdk._sync.stopping import Stopping
+from valetkey.sdk._sync.vouchers import Promises
 from valetkey.sdk.amounts import Amount, usdc_of, usdc_units
 from valetkey.sdk.checkout import Checkout, checkout_of
 from valetkey.sdk.limits import Limit, Rules, Windows

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-from valetkey.sdk._sync.vouchers import Settlements
 
 from valetkey.core.errors import EnvironmentFailure, InvalidInput
 from valetkey.core.escrow import EscrowStatus
@@ -14,6 +13,7 @@ from valetkey.sdk._sync.agent import segment
 from valetkey.sdk._sync.directory import Directory
 from valetkey.sdk._sync.making import Session
 from valetkey.sdk._sync.owner import Owner
+from valetkey.sdk._sync.vouchers import Settlements
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.errors import PlatformError, RateLimited
 from valetkey.sdk.limits import Rules
