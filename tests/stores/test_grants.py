@@ -19,7 +19,7 @@ from valetkey.core.grant import AMOUNT_MAX, NOTHING, unit_for
 from valetkey.core.ids import Kind
 from valetkey.ports.accounts import Funding, SessionRecord
 from valetkey.ports.grants import GrantStatus, SignedGrant
-from valetkey.ports.relays import RelayState
+from valetkey.ports.relays import REVOKED_AGAIN_SECONDS, RelayState
 from valetkey.wire.grants import grant_hash
 
 
@@ -380,6 +380,7 @@ def test_a_session_in_its_grace_stops_with_the_one_that_took_its_place(
 def test_a_revocation_is_asked_for_until_somebody_queued_it(
     store: Blocking,
     market: Market,
+    time: SystemTime,
     record: SessionRecord,
     state: RelayState,
     fields: dict[str, Any],
@@ -395,6 +396,10 @@ def test_a_revocation_is_asked_for_until_somebody_queued_it(
     elif state is not RelayState.QUEUED:
         store.end_relay(relay.id, state)
     assert store.relay(relay.id).state is state
+    here = relay.chain_id == CHAIN
+    time.seconds += REVOKED_AGAIN_SECONDS - 1
+    assert due(store) == ([] if here else [one.id]), "one that came to nothing keeps no other one waiting"
+    time.seconds += 1
     assert due(store) == ([] if hides else [one.id])
 
 

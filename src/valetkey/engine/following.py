@@ -161,23 +161,22 @@ class Follower:
         if await self._is_asked_for(payment) or await self._is_purchase(payment):
             return
         settled = await self._settled(payment)
+        await self._moved(payment, payment.spent.amount, DRAW if settled is None else SETTLEMENT)
+        if settled is not None:
+            await self._kept_promises(payment, settled)
+
+    async def _moved(self, payment: _Payment, amount: int, operation: str) -> None:
+        """Debit base units that no hold of the gate stands for."""
         hold_id = observed_id(self._asset.chain_id, self._contract, payment.tx_hash, payment.ordinal)
         known = await self._store.spend_record(hold_id)
         asset = Asset(
             self._asset.currency, self._asset.chain_id, payment.signed.grant.token, self._asset.decimals
         )
-        request = SpendRequest(
-            Money(payment.spent.amount, asset),
-            None,
-            payment.spent.payee.lower(),
-            DRAW if settled is None else SETTLEMENT,
-        )
+        request = SpendRequest(Money(amount, asset), None, payment.spent.payee.lower(), operation)
         spend = Spend(payment.signed.session_id, hold_id, request, 0, payment.tx_hash)
         await self._store.observe(spend, by=str(Party.PLATFORM))
-        if settled is not None:
-            await self._kept_promises(payment, settled)
         if known is None:
-            self._observer("unasked" if settled is None else "settled", hold_id)
+            self._observer("settled" if operation == SETTLEMENT else "unasked", hold_id)
 
     async def _settled(self, payment: _Payment) -> int | None:
         """All that the payee's vouchers were paid by then, when this event is a settlement; None when it is none."""
@@ -206,7 +205,10 @@ class Follower:
         record = await self._store.spend_of_reference(
             payment.signed.session_id, reference_of(payment.spent.reference)
         )
-        if record is None or not await self._store.counts(record.hold.id, payment.event):
+        # A reference is whatever the key signed: of another asset's hold it proves nothing.
+        if record is None or not self._is_followed(record.hold.request.amount.asset):
+            return False
+        if not await self._store.counts(record.hold.id, payment.event):
             return False
         hold = record.hold
         if hold.state is not HoldState.CAPTURED:
@@ -214,7 +216,19 @@ class Follower:
             done = await self._store.settle(hold.id, Capture(units), by=str(Party.PLATFORM))
             if not isinstance(done, Refused):
                 self._observer("captured", hold.id)
+            return True
+        # Somebody may have said before the chain did that less moved.
+        decimals = CURRENCY_DECIMALS[self._asset.currency]
+        beyond = rescale(payment.spent.amount, self._asset.decimals, decimals, up=True) - hold.captured
+        if beyond > 0:
+            await self._moved(payment, rescale(beyond, decimals, self._asset.decimals, up=True), DRAW)
         return True
+
+    def _is_followed(self, asset: Asset) -> bool:
+        return (asset.currency, asset.chain_id) == (
+            self._asset.currency,
+            self._asset.chain_id,
+        ) and same_address(asset.address, self._asset.address)
 
     async def _units(self, payment: _Payment) -> int:
         """What it counts for: in the currency's decimals, and rounded up to the policy's unit as core does."""

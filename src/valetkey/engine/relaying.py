@@ -77,6 +77,9 @@ class Relayer:
             if not await self._may_begin(relay):
                 return
             relay = await self._store.give_nonce(relay.id, await self._sender.nonce())
+            if relay.nonce is None:
+                # Another replica ended it meanwhile.
+                return
         if relay.raw is None:
             relay = await self._signed(relay, least=0)
         elif await self._mined(relay):
@@ -94,9 +97,17 @@ class Relayer:
             return False
         problem = ""
         try:
-            await self._sender.estimate(_call(relay))
+            gas = await self._sender.estimate(_call(relay))
+            if gas > relay.gas:
+                problem = f"it takes {gas} gas, and {relay.gas} were wanted"
         except CallReverts as error:
-            problem = str(error)
+            problem = str(error) or "the contract refuses it"
+        except NotAccepted:
+            # One that no node can try holds up no other one, and not for ever.
+            if not self._is_late(relay):
+                self._observer("refused", relay)
+                return False
+            problem = "the node did not try it"
         if problem:
             await self._drop(relay, problem)
         return not problem
@@ -138,8 +149,9 @@ class Relayer:
 
     async def _mined(self, relay: Relay) -> bool:
         """Whether one with its nonce is in a block; its end is written when that block is final."""
-        found = await self._found(relay)
+        # What is final is asked first: a block that is found afterwards, below it, has its confirmations.
         final = await self._reader.final()
+        found = await self._found(relay)
         if found is not None:
             if found.block <= final.number:
                 state = RelayState.DONE if found.succeeded else RelayState.FAILED

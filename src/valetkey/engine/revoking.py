@@ -11,11 +11,15 @@ from valetkey.ports.clock import Clock
 from valetkey.ports.grants import GrantStore, SignedGrant
 from valetkey.ports.relays import Relay, RelayLimits, RelayStore
 from valetkey.ports.sender import ChainSender
+from valetkey.ports.wallet import Call, CallReverts, NotAccepted
 from valetkey.wire import grant_calls
 from valetkey.wire.grants import grant_hash
 
 BATCH = 50
-REVOKE_GAS = 120_000
+REVOKE_GAS, REVOKE_GAS_MAX = 120_000, 1_000_000
+"""Enough where the owner is a key; and the most, for one that is a contract and looks at its signature itself."""
+
+MARGIN_PERCENT = 130
 UNLIMITED = RelayLimits(None, None)
 """A revocation is safety: no limit of what the relayer may spend stands in its way."""
 
@@ -56,14 +60,15 @@ class Revoking:
             return False
         fee, _ = await self._sender.fees()
         for signed in due:
-            done = await self._store.queue_relay(self._relay(signed, fee), UNLIMITED)
+            done = await self._store.queue_relay(await self._relay(signed, fee), UNLIMITED)
             if not isinstance(done, Refused):
                 self._observer(signed.session_id)
         return len(due) == BATCH
 
-    def _relay(self, signed: SignedGrant, fee: int) -> Relay:
+    async def _relay(self, signed: SignedGrant, fee: int) -> Relay:
         grant = signed.grant
         call = grant_calls.revoke_signed(signed.contract, grant.owner, grant_hash(grant), signed.revocation)
+        gas = await self._gas(call)
         return Relay(
             id=new_id(Kind.RELAY),
             chain_id=self._chain_id,
@@ -73,7 +78,15 @@ class Revoking:
             session_id=signed.session_id,
             to=call.to,
             data=call.data,
-            gas=REVOKE_GAS,
-            cost_max=REVOKE_GAS * fee,
+            gas=gas,
+            cost_max=gas * fee,
             made_at=self._clock.now(),
         )
+
+    async def _gas(self, call: Call) -> int:
+        try:
+            needed = await self._sender.estimate(call) * MARGIN_PERCENT // 100
+        except (CallReverts, NotAccepted):
+            # Queued nevertheless: the relayer tries it when it is its turn, and says what came of it.
+            needed = 0
+        return min(max(needed, REVOKE_GAS), REVOKE_GAS_MAX)

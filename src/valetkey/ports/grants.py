@@ -78,7 +78,11 @@ class GrantStore(Protocol):
         ...
 
     async def grants_to_revoke(self, chain_id: int, limit: int) -> list[SignedGrant]:
-        """Those that are `revoking`, oldest revocation first, and whose revocation nobody queued (see RelayStore)."""
+        """Those that are `revoking`, oldest revocation first, and whose revocation nobody queued (see RelayStore).
+
+        One that came to nothing is wanted again REVOKED_AGAIN_SECONDS after it was queued, so that it keeps no other
+        one waiting.
+        """
         ...
 
     async def grant_known(self, chain_id: int, grant_id: bytes, at: int) -> None:

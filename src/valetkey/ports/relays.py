@@ -78,6 +78,8 @@ class RelayLimits:
 
 
 DAY_SECONDS = 86_400
+REVOKED_AGAIN_SECONDS = 600
+"""After a revocation that came to nothing: an owner that is a contract may say yes when it is asked, and no later."""
 
 
 class RelayStore(Protocol):

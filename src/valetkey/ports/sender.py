@@ -25,7 +25,10 @@ class ChainSender(Protocol):
         ...
 
     async def estimate(self, call: Call) -> int:
-        """Gas that a call takes now. Raises CallReverts with the contract's reason when it would be refused."""
+        """Gas that a call takes now. Raises CallReverts with the contract's reason when it would be refused.
+
+        Raises NotAccepted when the node answers that it could not try it, and no reason of the contract.
+        """
         ...
 
     async def fees(self) -> tuple[int, int]:

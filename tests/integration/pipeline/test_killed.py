@@ -64,5 +64,6 @@ def test_kill_9_at_every_seventh_step(plant: Plant, again: Callable[[], None]) -
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 def test_kill_9_at_every_step(plant: Plant, again: Callable[[], None]) -> None:
     assert killed(plant, again, 1) >= 40

@@ -138,7 +138,15 @@ def test_IDEMPOTENT_what_was_told_too_early_is_debited_once_when_it_comes_again(
     play(plant, story)
 
 
-async def wanted(plant: Plant, store: SqliteStore, call: Call, purpose: str = "a", **fields: Any) -> Relay:
+async def wanted(
+    plant: Plant,
+    store: SqliteStore,
+    call: Call,
+    purpose: str = "a",
+    *,
+    gas_limit: int = 100_000,
+    **fields: Any,
+) -> Relay:
     queued = await store.queue_relay(
         Relay(
             id=f"rly_{purpose:0>24}",
@@ -148,7 +156,7 @@ async def wanted(plant: Plant, store: SqliteStore, call: Call, purpose: str = "a
             owner_id="agt",
             to=call.to,
             data=call.data,
-            gas=100_000,
+            gas=gas_limit,
             cost_max=10**14,
             made_at=store.clock.now(),
             **fields,

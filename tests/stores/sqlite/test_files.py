@@ -279,7 +279,7 @@ def test_queues_are_read_through_their_index(open_again: Open, path: Path, look:
         "ended": (queue._DUE_ENDED, (0, 0, 50)),
         "over": (queue._ANY_OVER, (0,)),
         "due": (outbox._DUE, (0, 50)),
-        "to revoke": (grants._TO_REVOKE, (1, 50)),
+        "to revoke": (grants._TO_REVOKE, (1, 0, 50)),
         "last grant": (grant_book._LAST, ("ses_1", 1)),
         "stopping": (grant_book._STOP, ("ses_1",)),
         "reference": (ledger._OF_REFERENCE, ("ses_1", "0x1")),

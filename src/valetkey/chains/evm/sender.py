@@ -37,21 +37,20 @@ class EvmSender:
         return self._signer.address
 
     async def estimate(self, call: Call) -> int:
-        """Gas that a call takes now. Raises CallReverts with the contract's reason, and ChainUnavailable."""
+        """Gas that a call takes now. Raises CallReverts with the contract's reason, NotAccepted, ChainUnavailable."""
         request = {
             "from": self.address,
             "to": call.to,
             "data": "0x" + call.data.hex(),
             "value": hex(call.value),
         }
-        problem = ""
+        problem, reverts = "", False
         try:
             return quantity(await self._ask("eth_estimateGas", request))
         except NodeRefused as refused:
-            if not is_revert(refused):
-                raise
-            problem = _reason(refused.said)
-        raise CallReverts(problem)
+            problem, reverts = _reason(refused.said), is_revert(refused)
+        # Out of gas, or out of the node's time: the contract said nothing.
+        raise CallReverts(problem) if reverts else NotAccepted(problem)
 
     async def fees(self) -> tuple[int, int]:
         """Wei per gas: the most that is offered now, and what of it goes to the block's maker."""

@@ -267,7 +267,9 @@ async def _queue(
     needs = None
     if not known and signed.status is GrantStatus.SIGNED:
         needs = f"register {signed.id.hex()}"
-        await _put(platform, draw, needs, await _registration(platform, signed), REGISTER_GAS, None, None)
+        registration = await _registration(platform, signed)
+        gas_of_it = await _gas_of_registration(desk, registration)
+        await _put(platform, draw, needs, registration, gas_of_it, None, None)
     else:
         gas = await _tried(desk, call)
     return relay_view(await _put(platform, draw, purpose, call, gas, until, needs))
@@ -281,6 +283,14 @@ async def _tried(desk: RelayDesk, call: Call) -> int:
     except CallReverts as error:
         problem = str(error)
     raise refused(Code.RELAY_REFUSED, "contract", f"the contract would refuse it: {problem}")
+
+
+async def _gas_of_registration(desk: RelayDesk, call: Call) -> int:
+    """An owner that is a contract looks at its signature itself, which may take more."""
+    try:
+        return max(REGISTER_GAS, await desk.sender.estimate(call) * MARGIN_PERCENT // 100)
+    except CallReverts:
+        return REGISTER_GAS
 
 
 async def _registration(platform: Platform, signed: SignedGrant) -> Call:

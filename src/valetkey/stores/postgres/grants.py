@@ -6,6 +6,7 @@ from valetkey.core.errors import Contradiction
 from valetkey.core.refusal import Refused
 from valetkey.ports.following import Place
 from valetkey.ports.grants import SignedGrant
+from valetkey.ports.relays import REVOKED_AGAIN_SECONDS
 from valetkey.stores.book import granting
 from valetkey.stores.grant_rows import GRANT, STANDING_STATES, grant_of
 from valetkey.stores.postgres.book import PostgresBook
@@ -19,8 +20,8 @@ _LAST = f"{_GRANTS}WHERE session_id = $1 AND chain_id = $2 ORDER BY seq DESC LIM
 _TO_REVOKE = (
     f"{_GRANTS}AS g WHERE chain_id = $1 AND stopped_at IS NOT NULL AND revoked_at IS NULL"  # noqa: S608
     " AND NOT EXISTS (SELECT 1 FROM relays r WHERE r.chain_id = g.chain_id"
-    f" AND r.purpose = 'revoke ' || encode(g.id, 'hex') AND r.state IN {STANDING_STATES})"
-    " ORDER BY stopped_at, seq LIMIT $2"
+    f" AND r.purpose = 'revoke ' || encode(g.id, 'hex') AND (r.state IN {STANDING_STATES} OR r.made_at > $2))"
+    " ORDER BY stopped_at, seq LIMIT $3"
 )
 _OF_ACCOUNT = f"{_GRANTS}WHERE chain_id = $1 AND account = $2 AND revoked_at IS NULL"
 _FOLLOWED = "SELECT number, hash, at FROM followed WHERE chain_id = $1 AND contract = $2"
@@ -68,7 +69,8 @@ class PostgresGrants(Tables):
 
     async def grants_to_revoke(self, chain_id: int, limit: int) -> list[SignedGrant]:
         """See ports/grants.py."""
-        return [grant_of(one) for one in await self._database.rows(_TO_REVOKE, chain_id, limit)]
+        since = self._database.clock.now() - REVOKED_AGAIN_SECONDS
+        return [grant_of(one) for one in await self._database.rows(_TO_REVOKE, chain_id, since, limit)]
 
     async def grant_known(self, chain_id: int, grant_id: bytes, at: int) -> None:
         """See ports/grants.py."""

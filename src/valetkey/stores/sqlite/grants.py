@@ -5,6 +5,7 @@ import apsw
 from valetkey.core.refusal import Refused
 from valetkey.ports.following import Place
 from valetkey.ports.grants import SignedGrant
+from valetkey.ports.relays import REVOKED_AGAIN_SECONDS
 from valetkey.stores.book import granting
 from valetkey.stores.grant_rows import GRANT, STANDING_STATES, grant_of
 from valetkey.stores.rows import Value
@@ -18,7 +19,7 @@ _GRANTS = f"SELECT {GRANT} FROM grants "  # noqa: S608
 _TO_REVOKE = (
     f"{_GRANTS}AS g WHERE chain_id = ? AND stopped_at IS NOT NULL AND revoked_at IS NULL"  # noqa: S608
     " AND NOT EXISTS (SELECT 1 FROM relays r WHERE r.chain_id = g.chain_id"
-    f" AND r.purpose = 'revoke ' || lower(hex(g.id)) AND r.state IN {STANDING_STATES})"
+    f" AND r.purpose = 'revoke ' || lower(hex(g.id)) AND (r.state IN {STANDING_STATES} OR r.made_at > ?))"
     " ORDER BY stopped_at, seq LIMIT ?"
 )
 _OF_ACCOUNT = f"{_GRANTS}WHERE chain_id = ? AND account = ? AND revoked_at IS NULL"
@@ -50,10 +51,9 @@ class SqliteGrants(Tables):
 
     async def grants_to_revoke(self, chain_id: int, limit: int) -> list[SignedGrant]:
         """See ports/grants.py."""
-        return [
-            grant_of(one)
-            for one in await self._database.read(lambda db: rows(db, _TO_REVOKE, chain_id, limit))
-        ]
+        since = self._database.clock.now() - REVOKED_AGAIN_SECONDS
+        found = await self._database.read(lambda db: rows(db, _TO_REVOKE, chain_id, since, limit))
+        return [grant_of(one) for one in found]
 
     async def grant_known(self, chain_id: int, grant_id: bytes, at: int) -> None:
         """See ports/grants.py."""
