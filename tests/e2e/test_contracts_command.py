@@ -114,6 +114,15 @@ def test_a_configuration_that_is_none_is_said_before_anything_is_paid_for(
     assert config.read_text() == text
 
 
+def test_a_configuration_that_cannot_be_written_is_said_before_anything_is_paid_for(
+    run: Run, chain: ChainRpc, tmp_path: Path
+) -> None:
+    before = chain("eth_blockNumber")
+    ran = run(*deploying("--config", str(tmp_path / "nowhere" / "networks.json")))
+    assert (ran.returncode, "cannot write" in ran.stderr) == (Exit.ENVIRONMENT, True), ran.stderr
+    assert chain("eth_blockNumber") == before
+
+
 def test_a_chain_that_the_platform_does_not_serve_is_said_before_anything_is_paid_for(
     chain: ChainRpc, run: Run, tmp_path: Path
 ) -> None:

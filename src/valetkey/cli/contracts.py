@@ -64,6 +64,9 @@ def run_deploy(
         if config is not None:
             # Whatever is wrong with it is said before anything is paid for.
             _with_entry(config, entry(before))
+            if not dry_run:
+                _write(_half_of(config), "")
+                _half_of(config).unlink()
         if not as_json:
             _show(before)
         if dry_run or before.is_done:
@@ -117,16 +120,28 @@ def read_entry(config: Path, chain_id: int, chain_ids: dict[str, int]) -> dict[s
 def keep_entry(config: Path, entry: dict[str, Any]) -> None:
     """Write a chain's entry into the configuration of VALETKEY_NETWORKS_FILE, whole or not at all; others stay."""
     text = json.dumps(_with_entry(config, entry), indent=2) + "\n"
-    half = config.with_name(config.name + ".new")
+    half = _half_of(config)
+    _write(half, text)
     try:
-        descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        half.replace(config)
+    except OSError as error:
+        raise Complaint(f"cannot write {config}: {error.strerror}", Exit.ENVIRONMENT) from None
+
+
+def _half_of(config: Path) -> Path:
+    """What is written first, and then takes its place."""
+    return config.with_name(config.name + ".new")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        half.replace(config)
     except OSError as error:
-        raise Complaint(f"cannot write {config}: {error.strerror}", Exit.ENVIRONMENT) from None
+        raise Complaint(f"cannot write {path}: {error.strerror}", Exit.ENVIRONMENT) from None
 
 
 def network_name(chain_id: int, chain_ids: dict[str, int]) -> str:
