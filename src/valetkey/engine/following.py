@@ -18,6 +18,7 @@ from valetkey.core.refusal import Refused
 from valetkey.core.spend import HoldState, SpendRequest
 from valetkey.core.transaction import Party, PaymentStatus, Transaction
 from valetkey.crypto.keys import keccak256
+from valetkey.engine.children import Children
 from valetkey.engine.funding import same_address, unlike
 from valetkey.engine.settlement import Settlement
 from valetkey.ports.accounts import AccountStore
@@ -49,7 +50,10 @@ class FollowedStores(LedgerStore, AccountStore, GrantStore, FollowingStore, Prot
 
 @dataclass(frozen=True, slots=True)
 class _Payment:
-    """One event: what went out of a grant of ours. `ordinal` counts the payments of its transaction."""
+    """One event: what went out of a grant of ours, or of a child of it.
+
+    `ordinal` counts the payments of its transaction.
+    """
 
     signed: SignedGrant
     spent: Spent
@@ -83,6 +87,7 @@ class Follower:
         self._asset = asset
         self._contract = contract
         self._blocks_max = blocks_max
+        self._children = Children(store, reader, asset, contract)
         self._observer = observer
 
     async def run(self, interval_seconds: float) -> None:
@@ -138,6 +143,10 @@ class Follower:
                 signed = await self._store.grant(self._asset.chain_id, event.grant)
                 if signed is not None:
                     await self._spent(_Payment(signed, event, log.tx_hash, ordinal, log.block))
+                    continue
+                for above in await self._children.above(event, log, logs):
+                    payment = _Payment(above, event, log.tx_hash, ordinal, log.block)
+                    await self._moved(payment, event.amount, DRAW)
             elif event is not None:
                 await self._changed(event, await self._time(log.block, times))
 
@@ -167,7 +176,10 @@ class Follower:
 
     async def _moved(self, payment: _Payment, amount: int, operation: str) -> None:
         """Debit base units that no hold of the gate stands for."""
-        hold_id = observed_id(self._asset.chain_id, self._contract, payment.tx_hash, payment.ordinal)
+        below = payment.signed.id if payment.spent.grant != payment.signed.id else b""
+        hold_id = observed_id(
+            self._asset.chain_id, self._contract, payment.tx_hash, payment.ordinal, below=below
+        )
         known = await self._store.spend_record(hold_id)
         asset = Asset(
             self._asset.currency, self._asset.chain_id, payment.signed.grant.token, self._asset.decimals
@@ -274,7 +286,10 @@ class Follower:
         return True
 
 
-def observed_id(chain_id: int, contract: str, tx_hash: str, ordinal: int) -> str:
-    """The hold of money that nobody asked for: the same for the same transaction, in whatever block it is."""
-    named = f"{chain_id} {contract.lower()} {tx_hash.lower()} {ordinal}"
+def observed_id(chain_id: int, contract: str, tx_hash: str, ordinal: int, *, below: bytes = b"") -> str:
+    """The hold of money that nobody asked for: the same for the same transaction, in whatever block it is.
+
+    `below`: the id of the grant that it went out of, when the event names a child of it.
+    """
+    named = f"{chain_id} {contract.lower()} {tx_hash.lower()} {ordinal} {below.hex()}".rstrip()
     return make_id(Kind.HOLD, keccak256(named.encode("ascii")).hex()[:32])

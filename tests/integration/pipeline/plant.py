@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.fixtures_chain import CHAIN_ID, ChainRpc
 from tests.stores.making import an_agent, an_api_key, an_id, digest
-from valetkey.chains.evm.deploy import Deployed
+from valetkey.chains.evm.deploy import DEVELOPMENT_TREASURY, Deployed
 from valetkey.chains.evm.networks import Network as EvmNetwork
 from valetkey.chains.evm.reader import EvmReader
 from valetkey.chains.evm.sender import EvmSender
@@ -21,6 +21,7 @@ from valetkey.core.money import Asset, Money
 from valetkey.core.policy import Policy
 from valetkey.core.session import Role, Session, Usage
 from valetkey.core.spend import Hold, SpendRequest
+from valetkey.core.transaction import Transaction
 from valetkey.crypto.keys import PrivateKey, keccak256
 from valetkey.engine.following import Follower
 from valetkey.engine.gate import SpendGate
@@ -39,17 +40,19 @@ from valetkey.ports.ledger import Spend, SpendRecord
 from valetkey.ports.relays import RelayLimits
 from valetkey.ports.wallet import Call
 from valetkey.stores.sqlite import SqliteStore, open_store
-from valetkey.wire import calls
-from valetkey.wire.granting import RelaySpendRequest
+from valetkey.wire import calls, grant_calls
+from valetkey.wire.granting import RelayFundingRequest, RelaySpendRequest
 from valetkey.wire.grants import (
     Domain,
     GrantSpend,
+    funding_message,
     grant_hash,
     grant_id,
     grant_message,
     revoke_message,
     spend_message,
 )
+from valetkey.wire.proofs import escrow_id
 
 USDC = 10**6
 MONEY = 1_000 * USDC
@@ -249,6 +252,35 @@ class Plant:
             signed_until=until,
             signature="0x" + LocalSigner(self.session_key).sign_typed_data(data).hex(),
         )
+
+    def asked_for_escrow(
+        self, signed: SignedGrant, bought: Transaction, nonce: int, deadline: int
+    ) -> RelayFundingRequest:
+        """What the session key signs for the escrow of a purchase that is to be delivered by the deadline."""
+        reference = grant_calls.escrow_reference(
+            *(escrow_id(bought.id), bought.seller_address, bought.total.units, signed.grant.token),
+            *(deadline, bought.dispute_window, bought.abandonment_grace, bytes(32)),
+        )
+        spend = GrantSpend(
+            payee=bought.seller_address,
+            amount=bought.total.units,
+            reference=reference,
+            nonce=nonce,
+            deadline=bought.checkout_ends_at,
+            executor=self.at.escrow,
+        )
+        message = funding_message(grant_hash(signed.grant), spend)
+        data = self.domain.typed_data("EscrowFunding", message)
+        return RelayFundingRequest(
+            deadline=deadline,
+            nonce=str(nonce),
+            signed_until=bought.checkout_ends_at,
+            signature="0x" + LocalSigner(self.session_key).sign_typed_data(data).hex(),
+        )
+
+    def escrowed(self) -> int:
+        """What the escrow contract holds for sellers, and the fee that it passed on."""
+        return self.units(self.at.escrow) + self.units(DEVELOPMENT_TREASURY)
 
     def works(self, store: Any, fate: Fate | None = None, **rules: Any) -> "Works":
         return Works(self, store, fate or Fate(), **rules)

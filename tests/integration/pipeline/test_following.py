@@ -15,7 +15,7 @@ from valetkey.core.grant import Grant
 from valetkey.core.money import CURRENCY_DECIMALS, Asset, Money
 from valetkey.core.session import remaining
 from valetkey.core.spend import Hold, HoldState, SpendRequest
-from valetkey.crypto.keys import keccak256
+from valetkey.crypto.keys import PrivateKey, keccak256
 from valetkey.platform.grants import relaying
 from valetkey.ports.grants import GrantStatus, SignedGrant
 from valetkey.ports.ledger import Payment, Spend, SpendQuery, SpendRecord
@@ -262,6 +262,56 @@ def resigned(plant: Plant, like: SignedGrant, grant: Grant) -> SignedGrant:
         signature=signer.sign_typed_data(plant.domain.typed_data("Grant", grant_message(grant))),
         revocation=signer.sign_typed_data(plant.domain.typed_data("Revoke", revoke_message(hashed))),
     )
+
+
+def a_child(plant: Plant, parent: Grant, parent_key: PrivateKey, key: PrivateKey, cap: int) -> Grant:
+    """A grant that the parent's key signs, and registers: the platform hears nothing of it."""
+    child = replace(
+        parent,
+        key=key.address,
+        cap=cap,
+        per_spend=cap,
+        parent=grant_hash(parent),
+        salt=bytes([cap % 251]) * 32,
+    )
+    data = plant.domain.typed_data("Grant", grant_message(child))
+    kinds = (grant_calls.TERMS, grant_calls.TERMS, "bytes32", "bytes32")
+    words = compact(LocalSigner(parent_key).sign_typed_data(data))
+    selector = keccak256(f"registerChild({','.join(kinds)})".encode())[:4]
+    values = (grant_terms(child), grant_terms(parent), *words)
+    plant.send(plant.relayer_key, Call(plant.at.allowance, selector + encode(kinds, values)))
+    return child
+
+
+def test_NO_OVERSPEND_what_children_move_that_a_key_made_by_itself_is_debited(plant: Plant) -> None:
+    """A leaked key signs a child on the chain alone, and that one another: their events name none of ours."""
+
+    async def story(store: SqliteStore, works: Works) -> None:
+        signed, hold = await payment(plant, works, store, USDC)
+        await works.until(lambda: captured(store, hold.id))
+        thief, heir = PrivateKey.generate(), PrivateKey.generate()
+        for key in (thief, heir):
+            plant.give(key.address, 10**18)
+        child = a_child(plant, signed.grant, plant.session_key, thief, 30 * USDC)
+        grandchild = a_child(plant, child, thief, heir, 7 * USDC)
+        spend = grant_calls.spend_with_proof
+        reason = bytes(32)
+        plant.send(thief, spend(plant.at.allowance, child, [signed.grant], PAYEE, 20 * USDC, reason, []))
+        plant.send(
+            heir, spend(plant.at.allowance, grandchild, [child, signed.grant], PAYEE, 7 * USDC, reason, [])
+        )
+        own(plant, signed, 2 * USDC)
+        await followed(works)
+        assert await left(store, signed) == BUDGET - 30 * USDC == BUDGET - plant.units(PAYEE)
+        assert told(plant).count("unasked") == 3
+        fresh = plant.works(store)
+        place = await store.followed(84532, plant.at.allowance)
+        assert await store.follow(84532, plant.at.allowance, place, await fresh.reader.place(0))
+        await followed(fresh)
+        assert await left(store, signed) == BUDGET - 30 * USDC, "once"
+        await fresh.close()
+
+    play(plant, story)
 
 
 def test_nothing_of_strangers_is_told(plant: Plant) -> None:
