@@ -49,7 +49,7 @@ def killed_everywhere(
     where: Callable[[], int] | None = None,
     every: int = 1,
 ) -> int:
-    """Kill the story after each n-th of its calls, let another process finish it, and look; how many calls there are."""
+    """Kill a story after each n-th call, let another process finish it, and look; how many calls there are."""
     counted = Fate()
     database = plant.folder / "valetkey.db"
     original = database.read_bytes()
