@@ -115,8 +115,9 @@ def made(plant: Plant) -> tuple[SignedGrant, Hold, RelaySpendRequest]:
     return asyncio.run(make())
 
 
+@pytest.mark.parametrize("every", [2, pytest.param(1, marks=pytest.mark.slow)])
 def test_UNKNOWN_STAYS_HELD_a_payment_settles_once_wherever_it_is_killed(
-    plant: Plant, again: Callable[[], None]
+    plant: Plant, again: Callable[[], None], every: int
 ) -> None:
     """Asked for, written down, registered, signed, sent, mined, followed, captured."""
     signed, hold, asked = made(plant)
@@ -131,7 +132,7 @@ def test_UNKNOWN_STAYS_HELD_a_payment_settles_once_wherever_it_is_killed(
 
         await works.until(settled)
 
-    steps = killed_everywhere(plant, again, story)
+    steps = killed_everywhere(plant, again, story, every=every)
     print(f"killed after each of {steps} calls")
     assert steps >= 2 * STEPS_LEAST
 

@@ -13,7 +13,7 @@ import pytest
 from tests.integration.pipeline.plant import Plant
 from tests.integration.pipeline.test_every_step import agree, made
 
-EVERY = 7
+EVERY = 17
 """In the fast tier; the numbers of the steps differ from run to run by none."""
 
 
@@ -57,10 +57,10 @@ def killed(plant: Plant, again: Callable[[], None], every: int) -> int:
     return count
 
 
-def test_kill_9_at_every_seventh_step(plant: Plant, again: Callable[[], None]) -> None:
+def test_kill_9_at_steps_all_over(plant: Plant, again: Callable[[], None]) -> None:
     count = killed(plant, again, EVERY)
     print(f"{count} processes were killed")
-    assert count >= 6
+    assert count >= 3
 
 
 @pytest.mark.slow
