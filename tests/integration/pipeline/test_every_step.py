@@ -115,9 +115,8 @@ def made(plant: Plant) -> tuple[SignedGrant, Hold, RelaySpendRequest]:
     return asyncio.run(make())
 
 
-@pytest.mark.parametrize("every", [2, pytest.param(1, marks=pytest.mark.slow)])
 def test_UNKNOWN_STAYS_HELD_a_payment_settles_once_wherever_it_is_killed(
-    plant: Plant, again: Callable[[], None], every: int
+    plant: Plant, again: Callable[[], None]
 ) -> None:
     """Asked for, written down, registered, signed, sent, mined, followed, captured."""
     signed, hold, asked = made(plant)
@@ -132,7 +131,7 @@ def test_UNKNOWN_STAYS_HELD_a_payment_settles_once_wherever_it_is_killed(
 
         await works.until(settled)
 
-    steps = killed_everywhere(plant, again, story, every=every)
+    steps = killed_everywhere(plant, again, story)
     print(f"killed after each of {steps} calls")
     assert steps >= 2 * STEPS_LEAST
 

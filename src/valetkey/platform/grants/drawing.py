@@ -95,6 +95,11 @@ async def check_promise(platform: Platform, record: SpendRecord, payload: bytes,
 
 async def _living(platform: Platform, session_id: str, chain_id: int) -> SignedGrant:
     signed = await platform.store.grant_of_session(session_id, chain_id)
-    if signed is None or signed.status in (GrantStatus.REVOKING, GrantStatus.REVOKED):
+    served = [
+        one.view.contracts.allowance for one in platform.networks.values() if one.asset.chain_id == chain_id
+    ]
+    # One of a contract that was served before is followed no more.
+    is_followed = signed is not None and signed.contract in served
+    if signed is None or not is_followed or signed.status in (GrantStatus.REVOKING, GrantStatus.REVOKED):
         raise refused(Code.GRANT_NEEDED, "grant", "the session has no living grant on this chain")
     return signed

@@ -199,7 +199,8 @@ async def _draw(platform: Platform, caller: Caller, network: Network, *, alive: 
     chain_id = network.asset.chain_id
     signed = await platform.store.grant_of_session(caller.session.session.id, chain_id)
     dead = signed is not None and signed.status in (GrantStatus.REVOKING, GrantStatus.REVOKED)
-    if signed is None or (alive and dead):
+    # One of a contract that was served before is followed no more, and so must not be drawn on.
+    if signed is None or (alive and (dead or signed.contract != network.view.contracts.allowance)):
         raise refused(
             Code.GRANT_NEEDED,
             "grant",
