@@ -120,6 +120,8 @@ class TreeMachine(HoldRules):
         place.versions += 1
         for spend in self.model.of(old) if carry else ():
             spend.counts_in.add(new)
+            if old in spend.uncounted:
+                spend.uncounted.add(new)
             spend.restored[new] = spend.restored[old]
         self.model.tell(new, 2)
         return new
@@ -248,9 +250,12 @@ class TreeMachine(HoldRules):
         assert (seen.state, seen.amount, seen.captured, seen.was_asked) == ("captured", moved, moved, False)
         self.model.tell(session)
         names, terms = set(self.model.lineage(session)), self.model.terms(session)
-        self.model.spends[hold_id] = Spend(
+        spend = Spend(
             hold_id, session, request, moved, now, "captured", names, terms, [Entry(now, moved)], moved
         )
+        lineage = self.driver.lineage(session)
+        spend.uncounted = {one.id for one in lineage if one.policy.limits(spend.currency) is None}
+        self.model.spends[hold_id] = spend
         return hold_id
 
     def place(self, session: str, shape: Shape) -> list[str]:

@@ -21,7 +21,10 @@ class Entry:
 
 @dataclass
 class Spend:
-    """One hold. `counts_in`: the sessions whose limits it counts against; `restored`: what came back to each."""
+    """One hold. `counts_in`: the sessions whose limits it counts against; `restored`: what came back to each.
+
+    `uncounted`: those among them that have it as a spend alone: it moved in a currency that they have no limits for.
+    """
 
     id: str
     session_id: str
@@ -36,6 +39,7 @@ class Spend:
     refunded: int = 0
     signed: bool = False
     restored: Counter[str] = field(default_factory=Counter)
+    uncounted: set[str] = field(default_factory=set)
 
     @property
     def currency(self) -> str:
@@ -119,7 +123,8 @@ class Model:
         return [
             one
             for one in self.spends.values()
-            if session_id in one.counts_in and currency in (None, one.currency)
+            if session_id in one.counts_in
+            and (currency is None or (currency == one.currency and session_id not in one.uncounted))
         ]
 
     def tell(self, session_id: str, times: int = 1) -> None:

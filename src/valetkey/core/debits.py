@@ -52,15 +52,20 @@ def concerned(hold: Hold, lineage: Lineage) -> tuple[bool, ...]:
     """Which sessions of the spender's lineage a hold was debited from, in its order.
 
     A rotation may have put a session between them since: one that took its predecessor's usage over has the
-    hold in it too, and one that began at zero has not.
+    hold in it too, and one that began at zero has not. What moved without having been asked for is in no figures of a
+    session without limits for its currency, so that nobody takes it over from there.
     """
     names = hold.debits or (hold.session_id,)
     found: list[bool] = []
     for index, one in enumerate(lineage):
         before = lineage[index - 1] if index else None
-        took_over = before is not None and before.carried and before.successor_id == one.id and found[-1]
-        found.append(one.id in names or took_over)
+        found.append(one.id in names or (before is not None and found[-1] and _took_over(before, one, hold)))
     return tuple(found)
+
+
+def _took_over(before: Session, one: Session, hold: Hold) -> bool:
+    counted = hold.was_asked or before.policy.limits(hold.currency) is not None
+    return counted and before.carried and before.successor_id == one.id
 
 
 def every(lineage: Lineage, which: tuple[bool, ...], currency: str, **change: int) -> Lineage:

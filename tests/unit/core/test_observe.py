@@ -19,10 +19,12 @@ from tests.unit.core.build import (
 from valetkey.core.commands import Capture, Command, Expire, MarkUnknown, Observe, PlaceHold, Refund, Void
 from valetkey.core.errors import Contradiction, InvalidAmount
 from valetkey.core.ledger import State, apply
+from valetkey.core.limits import Limits
 from valetkey.core.money import Asset
 from valetkey.core.refusal import Code, Refused
-from valetkey.core.session import Session, Status, Usage, remaining, status
+from valetkey.core.session import Session, Status, Usage, remaining, spent_of, status
 from valetkey.core.spend import HoldState
+from valetkey.core.tree import rotate
 from valetkey.core.windows import Window, counted
 
 
@@ -121,3 +123,19 @@ def test_what_the_payee_gives_back_is_a_refund() -> None:
     after = applied(observed(session(), 10), Refund(4), NOW)
     assert after.hold is not None
     assert (after.hold.captured, after.hold.refunded, after.session.usage.captured) == (10, 4, 10)
+
+
+def test_a_successor_with_limits_for_it_takes_over_the_spend_and_not_what_nobody_counted() -> None:
+    """What moved in a currency without limits is in no figures; so its refund takes nothing off any."""
+    before = observed(session(), 3, asset=ETH)
+    policy = replace(before.session.policy, others=(Limits("ETH", 5),), refunds_restore=True)
+    made = rotate(before.session, "ses_new", policy, 60, NOW, carry=True, tree_sessions=1, rotated=0)
+    assert not isinstance(made, Refused)
+    new, old = made
+    assert (spent_of(new, "ETH").usage, new.pace.spends) == (Usage(), 1)
+    after = applied(State(old, before.hold, (new,)), Refund(2), NOW)
+    assert after.hold is not None
+    assert after.hold.refunded == 2
+    assert spent_of(after.ancestors[0], "ETH").usage == Usage()
+    allowed = apply(State(new), PlaceHold("hld_next", spend(5, ETH), ENDS), NOW)
+    assert isinstance(allowed, State)
