@@ -124,13 +124,12 @@ def spend(
     @param amount Base units, not zero.
     @param reference What the payment is for.
     """
-    known: grant_terms.Terms = terms
-    assert msg.sender == known.key, "not the session key"
-    assert known.parent == empty(bytes32), "a child spends with its parents"
-    id: bytes32 = grant_terms._id(known.owner, grant_terms._hash(known))
-    assert known.payees == empty(bytes32) or known.payees == convert(payee, bytes32), "payee not allowed"
-    grant_words._debit(id, known.owner, known.amounts, known.window, known.times, amount)
-    self._pay(id, known.token, known.owner, payee, payee, amount, reference)
+    assert msg.sender == terms.key, "not the session key"
+    assert terms.parent == empty(bytes32), "a child spends with its parents"
+    id: bytes32 = grant_terms._id(terms.owner, grant_terms._hash(terms))
+    assert terms.payees == empty(bytes32) or terms.payees == convert(payee, bytes32), "payee not allowed"
+    grant_words._debit(id, terms.owner, terms.amounts, terms.window, terms.times, amount)
+    self._pay(id, terms.token, terms.owner, payee, payee, amount, reference)
 
 
 @external
@@ -152,14 +151,13 @@ def spendFirst(
     @param amount Base units, not zero.
     @param reference What the payment is for.
     """
-    known: grant_terms.Terms = terms
-    assert msg.sender == known.key, "not the session key"
-    hashed: bytes32 = grant_terms._hash(known)
-    id: bytes32 = grant_terms._id(known.owner, hashed)
-    grant_registering._open(known, hashed, id, r, vs)
-    assert known.payees == empty(bytes32) or known.payees == convert(payee, bytes32), "payee not allowed"
-    grant_words._debit(id, known.owner, known.amounts, known.window, known.times, amount)
-    self._pay(id, known.token, known.owner, payee, payee, amount, reference)
+    assert msg.sender == terms.key, "not the session key"
+    hashed: bytes32 = grant_terms._hash(terms)
+    id: bytes32 = grant_terms._id(terms.owner, hashed)
+    grant_registering._open(terms, hashed, id, r, vs)
+    assert terms.payees == empty(bytes32) or terms.payees == convert(payee, bytes32), "payee not allowed"
+    grant_words._debit(id, terms.owner, terms.amounts, terms.window, terms.times, amount)
+    self._pay(id, terms.token, terms.owner, payee, payee, amount, reference)
 
 
 @external
@@ -177,16 +175,14 @@ def spendSigned(
     @param r The key's signature, and
     @param vs its second half (EIP-2098).
     """
-    known: grant_terms.Terms = terms
-    asked: Spend = wanted
-    assert known.parent == empty(bytes32), "a child spends with its parents"
-    hashed: bytes32 = grant_terms._hash(known)
-    id: bytes32 = grant_terms._id(known.owner, hashed)
-    self._check_spend(known.key, SPEND_TYPEHASH, hashed, asked, r, vs)
-    grant_nonces._use(id, asked.nonce)
-    assert known.payees == empty(bytes32) or known.payees == convert(asked.payee, bytes32), "payee not allowed"
-    grant_words._debit(id, known.owner, known.amounts, known.window, known.times, asked.amount)
-    self._pay(id, known.token, known.owner, asked.payee, asked.payee, asked.amount, asked.reference)
+    assert terms.parent == empty(bytes32), "a child spends with its parents"
+    hashed: bytes32 = grant_terms._hash(terms)
+    id: bytes32 = grant_terms._id(terms.owner, hashed)
+    self._check_spend(terms.key, SPEND_TYPEHASH, hashed, wanted, r, vs)
+    grant_nonces._use(id, wanted.nonce)
+    assert terms.payees == empty(bytes32) or terms.payees == convert(wanted.payee, bytes32), "payee not allowed"
+    grant_words._debit(id, terms.owner, terms.amounts, terms.window, terms.times, wanted.amount)
+    self._pay(id, terms.token, terms.owner, wanted.payee, wanted.payee, wanted.amount, wanted.reference)
 
 
 @external
@@ -208,16 +204,14 @@ def spendSignedFirst(
     @param r The key's signature, and
     @param vs its second half.
     """
-    known: grant_terms.Terms = terms
-    asked: Spend = wanted
-    assert asked.nonce == grant_nonces.FIRST, "not a first spend"
-    hashed: bytes32 = grant_terms._hash(known)
-    id: bytes32 = grant_terms._id(known.owner, hashed)
-    grant_registering._open(known, hashed, id, ownerR, ownerVs)
-    self._check_spend(known.key, SPEND_TYPEHASH, hashed, asked, r, vs)
-    assert known.payees == empty(bytes32) or known.payees == convert(asked.payee, bytes32), "payee not allowed"
-    grant_words._debit(id, known.owner, known.amounts, known.window, known.times, asked.amount)
-    self._pay(id, known.token, known.owner, asked.payee, asked.payee, asked.amount, asked.reference)
+    assert wanted.nonce == grant_nonces.FIRST, "not a first spend"
+    hashed: bytes32 = grant_terms._hash(terms)
+    id: bytes32 = grant_terms._id(terms.owner, hashed)
+    grant_registering._open(terms, hashed, id, ownerR, ownerVs)
+    self._check_spend(terms.key, SPEND_TYPEHASH, hashed, wanted, r, vs)
+    assert terms.payees == empty(bytes32) or terms.payees == convert(wanted.payee, bytes32), "payee not allowed"
+    grant_words._debit(id, terms.owner, terms.amounts, terms.window, terms.times, wanted.amount)
+    self._pay(id, terms.token, terms.owner, wanted.payee, wanted.payee, wanted.amount, wanted.reference)
 
 
 @external
@@ -235,20 +229,19 @@ def spendMany(
     @param bound Whether every one of them names the caller as its executor, or none of them anybody.
     """
     executor: address = msg.sender if bound else NOBODY
-    known: grant_terms.Terms = terms
-    assert known.parent == empty(bytes32), "a child spends with its parents"
-    hashed: bytes32 = grant_terms._hash(known)
-    id: bytes32 = grant_terms._id(known.owner, hashed)
+    assert terms.parent == empty(bytes32), "a child spends with its parents"
+    hashed: bytes32 = grant_terms._hash(terms)
+    id: bytes32 = grant_terms._id(terms.owner, hashed)
     allowed: DynArray[address, BATCH_MAX] = []
     for one: Payee in payees:
-        if known.payees != empty(bytes32) and known.payees != convert(one.payee, bytes32):
-            grant_terms._check_tree(known.payees, one.payee, one.proof)
+        if terms.payees != empty(bytes32) and terms.payees != convert(one.payee, bytes32):
+            grant_terms._check_tree(terms.payees, one.payee, one.proof)
         allowed.append(one.payee)
     for one: BatchSpend in spends:
         payee: address = allowed[one.payee]
         assert block.timestamp < one.deadline, "past its deadline"
         grant_signatures._check_key(
-            known.key,
+            terms.key,
             grant_signatures._digest(
                 keccak256(
                     abi_encode(
@@ -267,8 +260,8 @@ def spendMany(
             one.vs,
         )
         grant_nonces._use(id, one.nonce)
-        grant_words._debit(id, known.owner, known.amounts, known.window, known.times, one.amount)
-        self._pay(id, known.token, known.owner, payee, payee, one.amount, one.reference)
+        grant_words._debit(id, terms.owner, terms.amounts, terms.window, terms.times, one.amount)
+        self._pay(id, terms.token, terms.owner, payee, payee, one.amount, one.reference)
 
 
 # Vouchers
@@ -295,14 +288,13 @@ def settle(
     @param vs its second half (EIP-2098).
     @param proof That the payee is in the grant's tree, if it has one.
     """
-    known: grant_terms.Terms = terms
-    assert known.parent == empty(bytes32), "a child spends with its parents"
-    hashed: bytes32 = grant_terms._hash(known)
-    id: bytes32 = grant_terms._id(known.owner, hashed)
+    assert terms.parent == empty(bytes32), "a child spends with its parents"
+    hashed: bytes32 = grant_terms._hash(terms)
+    id: bytes32 = grant_terms._id(terms.owner, hashed)
     assert block.timestamp < voucher.deadline, "past its deadline"
     executor: address = msg.sender if voucher.bound else NOBODY
     grant_signatures._check_key(
-        known.key,
+        terms.key,
         grant_signatures._digest(
             keccak256(
                 abi_encode(
@@ -319,12 +311,12 @@ def settle(
     assert amount <= left, "more than is left"
     # Every settlement rounds up to a unit: a stranger must not cut one into crumbs.
     if amount < left and not voucher.bound:
-        assert msg.sender in [voucher.payee, known.key], "only all of it"
+        assert msg.sender in [voucher.payee, terms.key], "only all of it"
     self.settled[id][voucher.payee] = unsafe_add(paid, amount)
-    if known.payees != empty(bytes32) and known.payees != convert(voucher.payee, bytes32):
-        grant_terms._check_tree(known.payees, voucher.payee, proof)
-    grant_words._debit(id, known.owner, known.amounts, known.window, known.times, amount)
-    self._pay(id, known.token, known.owner, voucher.payee, voucher.payee, amount, reference)
+    if terms.payees != empty(bytes32) and terms.payees != convert(voucher.payee, bytes32):
+        grant_terms._check_tree(terms.payees, voucher.payee, proof)
+    grant_words._debit(id, terms.owner, terms.amounts, terms.window, terms.times, amount)
+    self._pay(id, terms.token, terms.owner, voucher.payee, voucher.payee, amount, reference)
 
 
 # Spending with proof: children, and trees of payees
@@ -350,14 +342,13 @@ def spendWithProof(
     @param reference What the payment is for.
     @param proof That the payee is in the tree of the grants that have one.
     """
-    known: grant_terms.Terms = terms
-    assert msg.sender == known.key, "not the session key"
-    id: bytes32 = grant_terms._id(known.owner, grant_terms._hash(known))
-    self._debit_parents(known.parent, parents, payee, amount, proof)
-    if known.payees != empty(bytes32) and known.payees != convert(payee, bytes32):
-        grant_terms._check_tree(known.payees, payee, proof)
-    grant_words._debit(id, known.owner, known.amounts, known.window, known.times, amount)
-    self._pay(id, known.token, known.owner, payee, payee, amount, reference)
+    assert msg.sender == terms.key, "not the session key"
+    id: bytes32 = grant_terms._id(terms.owner, grant_terms._hash(terms))
+    self._debit_parents(terms.parent, parents, payee, amount, proof)
+    if terms.payees != empty(bytes32) and terms.payees != convert(payee, bytes32):
+        grant_terms._check_tree(terms.payees, payee, proof)
+    grant_words._debit(id, terms.owner, terms.amounts, terms.window, terms.times, amount)
+    self._pay(id, terms.token, terms.owner, payee, payee, amount, reference)
 
 
 @external

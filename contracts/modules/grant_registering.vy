@@ -20,18 +20,17 @@ def register(terms: grant_terms.Terms, signature: Bytes[grant_signatures.SIGNATU
     @param terms What the owner signed. Not revoked, without a predecessor.
     @param signature The owner's: 65 bytes of its key, or what its contract accepts (ERC-1271).
     """
-    known: grant_terms.Terms = terms
-    hashed: bytes32 = grant_terms._hash(known)
-    id: bytes32 = grant_terms._id(known.owner, hashed)
+    hashed: bytes32 = grant_terms._hash(terms)
+    id: bytes32 = grant_terms._id(terms.owner, hashed)
     if grant_words._is_known(id):
         return
-    assert known.predecessor == empty(bytes32), "show its predecessor"
-    assert known.parent == empty(bytes32), "a child is signed by its parent"
-    grant_terms._check(known)
+    assert terms.predecessor == empty(bytes32), "show its predecessor"
+    assert terms.parent == empty(bytes32), "a child is signed by its parent"
+    grant_terms._check(terms)
     grant_signatures._check_owner(
-        known.owner, grant_signatures._digest(hashed), signature
+        terms.owner, grant_signatures._digest(hashed), signature
     )
-    grant_words._open(id, known.owner, known.times)
+    grant_words._open(id, terms.owner, terms.times)
 
 
 @external
@@ -48,27 +47,25 @@ def registerSuccessor(
            another one.
     @param signature The owner's; see register.
     """
-    known: grant_terms.Terms = terms
-    hashed: bytes32 = grant_terms._hash(known)
-    id: bytes32 = grant_terms._id(known.owner, hashed)
+    hashed: bytes32 = grant_terms._hash(terms)
+    id: bytes32 = grant_terms._id(terms.owner, hashed)
     if grant_words._is_known(id):
         return
-    old: grant_terms.Terms = predecessor
-    before: bytes32 = grant_terms._hash(old)
-    assert known.predecessor == before, "another predecessor"
-    assert known.parent == empty(bytes32) and old.parent == empty(bytes32), "children are not succeeded"
-    assert old.owner == known.owner and old.token == known.token, "another owner or token"
-    assert old.window & grant_terms.HALF_MAX == known.window & grant_terms.HALF_MAX, "another unit"
+    before: bytes32 = grant_terms._hash(predecessor)
+    assert terms.predecessor == before, "another predecessor"
+    assert terms.parent == empty(bytes32) and predecessor.parent == empty(bytes32), "children are not succeeded"
+    assert predecessor.owner == terms.owner and predecessor.token == terms.token, "another owner or token"
+    assert predecessor.window & grant_terms.HALF_MAX == terms.window & grant_terms.HALF_MAX, "another unit"
     assert (
-        (old.times >> grant_terms.SECONDS_SHIFT) & grant_terms.TIME_MAX
-        == (known.times >> grant_terms.SECONDS_SHIFT) & grant_terms.TIME_MAX
+        (predecessor.times >> grant_terms.SECONDS_SHIFT) & grant_terms.TIME_MAX
+        == (terms.times >> grant_terms.SECONDS_SHIFT) & grant_terms.TIME_MAX
     ), "another window length"
-    grant_terms._check(known)
+    grant_terms._check(terms)
     grant_signatures._check_owner(
-        known.owner, grant_signatures._digest(hashed), signature
+        terms.owner, grant_signatures._digest(hashed), signature
     )
-    grant_words._open(id, known.owner, known.times)
-    grant_words._succeed(id, grant_terms._id(known.owner, before))
+    grant_words._open(id, terms.owner, terms.times)
+    grant_words._succeed(id, grant_terms._id(terms.owner, before))
 
 
 @external
@@ -81,19 +78,17 @@ def registerChild(terms: grant_terms.Terms, parent: grant_terms.Terms, r: bytes3
     @param r The signature of the parent's key, and
     @param vs its second half (EIP-2098).
     """
-    known: grant_terms.Terms = terms
-    hashed: bytes32 = grant_terms._hash(known)
-    id: bytes32 = grant_terms._id(known.owner, hashed)
+    hashed: bytes32 = grant_terms._hash(terms)
+    id: bytes32 = grant_terms._id(terms.owner, hashed)
     if grant_words._is_known(id):
         return
-    above: grant_terms.Terms = parent
-    assert known.parent == grant_terms._hash(above), "another parent"
-    grant_terms._check(known)
-    grant_terms._check_child(known, above)
+    assert terms.parent == grant_terms._hash(parent), "another parent"
+    grant_terms._check(terms)
+    grant_terms._check_child(terms, parent)
     grant_signatures._check_key(
-        above.key, grant_signatures._digest(hashed), r, vs
+        parent.key, grant_signatures._digest(hashed), r, vs
     )
-    grant_words._open(id, known.owner, known.times)
+    grant_words._open(id, terms.owner, terms.times)
 
 
 @internal

@@ -19,6 +19,7 @@ DOMAIN_TYPEHASH: constant(bytes32) = keccak256(
 )
 NAME_HASH: constant(bytes32) = keccak256("Valetkey SessionAllowance")
 VERSION_HASH: constant(bytes32) = keccak256("1")
+PREFIX: constant(bytes2) = 0x1901
 
 # Fifteen signers of a multisignature account.
 SIGNATURE_BYTES_MAX: constant(uint256) = 1_024
@@ -30,14 +31,9 @@ PARITY_SHIFT: constant(uint256) = 255
 
 @internal
 @view
-def _domain() -> bytes32:
-    return keccak256(abi_encode(DOMAIN_TYPEHASH, NAME_HASH, VERSION_HASH, chain.id, self))
-
-
-@internal
-@view
 def _digest(hashed: bytes32) -> bytes32:
-    return keccak256(concat(b"\x19\x01", self._domain(), hashed))
+    domain: bytes32 = keccak256(abi_encode(DOMAIN_TYPEHASH, NAME_HASH, VERSION_HASH, chain.id, self))
+    return keccak256(concat(PREFIX, domain, hashed))
 
 
 @internal

@@ -302,4 +302,5 @@ def test_what_a_hook_gets_is_enough_for_our_score(snapshot: Costs) -> None:
 
 @pytest.mark.parametrize("name", sorted(allowance_cases.MOST))
 def test_a_session_allowance_is_cheaper_than_its_peers(snapshot: Costs, name: str) -> None:
-    assert snapshot[name]["used"] <= allowance_cases.MOST[name]
+    """Theirs were measured with a token that is dearer than ours."""
+    assert snapshot[name]["used"] + allowance_cases.OPENZEPPELIN_MORE[name] <= allowance_cases.MOST[name]
