@@ -117,7 +117,7 @@ def test_mistakes_quote_no_secret(
     buyer: BuyerAgent, mistake: Callable[[BuyerAgent], object], caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("valetkey.sdk._sync.client.sleep", lambda seconds: None)
+    monkeypatch.setattr("valetkey.sdk._sync.connection.sleep", lambda seconds: None)
     with caplog.at_level(logging.INFO), pytest.raises(ValetkeyError) as caught:
         mistake(buyer)
     assert not parts_told(caught.value, *SECRETS)

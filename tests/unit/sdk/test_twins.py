@@ -10,9 +10,9 @@ import pytest
 from valetkey import AsyncBuyerAgent, AsyncSellerAgent, BuyerAgent, SellerAgent
 from valetkey.chains.evm._async.wallet import AsyncEvmWallet
 from valetkey.chains.evm._sync.wallet import EvmWallet
-from valetkey.sdk._async.client import AsyncClient
+from valetkey.sdk._async.connection import AsyncConnection
 from valetkey.sdk._async.desk import AsyncDesk
-from valetkey.sdk._sync.client import Client
+from valetkey.sdk._sync.connection import Connection
 from valetkey.sdk._sync.desk import Desk
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -21,7 +21,7 @@ SCRIPT = ROOT / "scripts" / "generate_sync.py"
 TWINS: list[tuple[type, type]] = [
     (AsyncBuyerAgent, BuyerAgent),
     (AsyncSellerAgent, SellerAgent),
-    (AsyncClient, Client),
+    (AsyncConnection, Connection),
     (AsyncDesk, Desk),
     (AsyncEvmWallet, EvmWallet),
 ]

@@ -12,8 +12,8 @@ from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.ports.signer import Signer
 from valetkey.sdk import config
-from valetkey.sdk._async.client import AsyncClient
 from valetkey.sdk._async.connect import async_open_signer, async_open_wallet
+from valetkey.sdk._async.connection import AsyncConnection
 from valetkey.sdk._async.desk import AsyncDesk
 from valetkey.sdk._async.wallet import AsyncWallet
 from valetkey.sdk.errors import Conflict, InstructionsDiffer, NotConfigured
@@ -61,7 +61,7 @@ class AsyncAgent:
         self._held: Bundle | None = None
         self._rpc_url = rpc_url
         self._state = StateFolder(config.home_of(state_dir))
-        self._client = AsyncClient(config.base_url_of(base_url), self.api_key, version("valetkey"))
+        self._client = AsyncConnection(config.base_url_of(base_url), self.api_key, version("valetkey"))
         self._signer: Signer | None = None
         self._crypto: PrivateKey | None = None
         self._served: NetworkView | None = None

@@ -9,7 +9,7 @@ from typing import Self
 from valetkey.core.policy import PURCHASE
 from valetkey.core.spend import HoldState
 from valetkey.sdk._async.agent import segment
-from valetkey.sdk._async.client import AsyncClient
+from valetkey.sdk._async.connection import AsyncConnection
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.limits import amount_of, units_of
 from valetkey.sdk.spending import approval_required, hold_ended
@@ -29,7 +29,7 @@ class AsyncHold:
     signed. Every step is safe to repeat. Raises HoldEnded, Conflict, and what a dead session raises.
     """
 
-    def __init__(self, client: AsyncClient, view: SpendView) -> None:
+    def __init__(self, client: AsyncConnection, view: SpendView) -> None:
         self._client = client
         self.view = view
 

@@ -8,12 +8,13 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
+from valetkey.sdk._sync.connection import Connection
+
 from valetkey.core.errors import InvalidInput
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.ports.signer import Signer
 from valetkey.sdk import config
-from valetkey.sdk._sync.client import Client
 from valetkey.sdk._sync.connect import open_signer, open_wallet
 from valetkey.sdk._sync.desk import Desk
 from valetkey.sdk._sync.wallet import Wallet
@@ -62,7 +63,7 @@ class Agent:
         self._held: Bundle | None = None
         self._rpc_url = rpc_url
         self._state = StateFolder(config.home_of(state_dir))
-        self._client = Client(config.base_url_of(base_url), self.api_key, version("valetkey"))
+        self._client = Connection(config.base_url_of(base_url), self.api_key, version("valetkey"))
         self._signer: Signer | None = None
         self._crypto: PrivateKey | None = None
         self._served: NetworkView | None = None

@@ -7,10 +7,11 @@ import time
 from decimal import Decimal
 from typing import Self
 
+from valetkey.sdk._sync.connection import Connection
+
 from valetkey.core.policy import PURCHASE
 from valetkey.core.spend import HoldState
 from valetkey.sdk._sync.agent import segment
-from valetkey.sdk._sync.client import Client
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.limits import amount_of, units_of
 from valetkey.sdk.spending import approval_required, hold_ended
@@ -30,7 +31,7 @@ class Hold:
     signed. Every step is safe to repeat. Raises HoldEnded, Conflict, and what a dead session raises.
     """
 
-    def __init__(self, client: Client, view: SpendView) -> None:
+    def __init__(self, client: Connection, view: SpendView) -> None:
         self._client = client
         self.view = view
 

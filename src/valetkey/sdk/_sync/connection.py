@@ -1,4 +1,4 @@
-# Generated from src/valetkey/sdk/_async/client.py by scripts/generate_sync.py: edit that file instead.
+# Generated from src/valetkey/sdk/_async/connection.py by scripts/generate_sync.py: edit that file instead.
 """HTTP to the platform: one credential, typed answers, typed errors, and retries of what is safe to repeat."""
 
 import secrets
@@ -38,7 +38,7 @@ RETRY_AFTER_SECONDS_MAX = 30
 RETRY_AFTER_DIGITS_MAX = 6
 
 
-class Client:
+class Connection:
     """One connection to a platform. `credential` is an API key or a session token, and may change."""
 
     def __init__(self, base_url: str, credential: Secret | None, version: str) -> None:

@@ -9,7 +9,7 @@ from tests.unit.sdk.canned import Canned, Reply
 from tests.vectors.leaks import parts_told
 from valetkey.core.errors import InvalidInput
 from valetkey.crypto.secret import Secret
-from valetkey.sdk._sync.client import Client
+from valetkey.sdk._sync.connection import Connection
 from valetkey.sdk.errors import Conflict, NetworkError, NotConfigured, NotFound, PlatformAnswer, RateLimited
 from valetkey.wire.http import encode
 
@@ -21,25 +21,25 @@ class Figure(msgspec.Struct):
 
 
 GOOD = Reply(b'{"success":true,"data":{"number":5}}')
-Opened = Callable[..., tuple[Canned, Client]]
+Opened = Callable[..., tuple[Canned, Connection]]
 
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the client would have waited; it does not."""
     found: list[float] = []
-    monkeypatch.setattr("valetkey.sdk._sync.client.sleep", found.append)
+    monkeypatch.setattr("valetkey.sdk._sync.connection.sleep", found.append)
     return found
 
 
 @pytest.fixture
 def opened(pauses: list[float]) -> Iterator[Opened]:
     """A client and the platform that it talks to."""
-    things: list[tuple[Canned, Client]] = []
+    things: list[tuple[Canned, Connection]] = []
 
-    def begin(*replies: Reply) -> tuple[Canned, Client]:
+    def begin(*replies: Reply) -> tuple[Canned, Connection]:
         platform = Canned(*replies)
-        things.append((platform, Client(platform.url, Secret(KEY), "1")))
+        things.append((platform, Connection(platform.url, Secret(KEY), "1")))
         return things[-1]
 
     yield begin
@@ -173,16 +173,16 @@ def test_a_credential_that_no_header_carries_is_refused_and_not_quoted(opened: O
 
 @pytest.mark.parametrize("host", ["a" * 70 + ".org", "a..b", "xn--a"])
 def test_a_host_that_cannot_be(pauses: list[float], host: str) -> None:
-    client = Client(f"https://{host}", Secret(KEY), "1")
+    client = Connection(f"https://{host}", Secret(KEY), "1")
     with pytest.raises(NetworkError):
         client.get("/figure", Figure)
     client.close()
     with pytest.raises(NotConfigured):
-        Client("https://\u2024.org", None, "1")
+        Connection("https://\u2024.org", None, "1")
 
 
 def test_nobody_listens() -> None:
-    client = Client("http://127.0.0.1:1", Secret(KEY), "1")
+    client = Connection("http://127.0.0.1:1", Secret(KEY), "1")
     with pytest.raises(NetworkError) as caught:
         client.send("POST", "/figure", Figure, {})
     assert not parts_told(caught.value, KEY)

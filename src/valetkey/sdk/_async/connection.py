@@ -37,7 +37,7 @@ RETRY_AFTER_SECONDS_MAX = 30
 RETRY_AFTER_DIGITS_MAX = 6
 
 
-class AsyncClient:
+class AsyncConnection:
     """One connection to a platform. `credential` is an API key or a session token, and may change."""
 
     def __init__(self, base_url: str, credential: Secret | None, version: str) -> None:
