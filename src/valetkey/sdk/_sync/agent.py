@@ -8,14 +8,13 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from valetkey.sdk._sync.connection import Connection
-
 from valetkey.core.errors import InvalidInput
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.ports.signer import Signer
 from valetkey.sdk import config
 from valetkey.sdk._sync.connect import open_signer, open_wallet
+from valetkey.sdk._sync.connection import Connection
 from valetkey.sdk._sync.desk import Desk
 from valetkey.sdk._sync.wallet import Wallet
 from valetkey.sdk.errors import Conflict, InstructionsDiffer, NotConfigured

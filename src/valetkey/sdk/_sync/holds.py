@@ -7,11 +7,10 @@ import time
 from decimal import Decimal
 from typing import Self
 
-from valetkey.sdk._sync.connection import Connection
-
 from valetkey.core.policy import PURCHASE
 from valetkey.core.spend import HoldState
 from valetkey.sdk._sync.agent import segment
+from valetkey.sdk._sync.connection import Connection
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.limits import amount_of, units_of
 from valetkey.sdk.spending import approval_required, hold_ended
