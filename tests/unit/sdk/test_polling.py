@@ -39,7 +39,7 @@ def no(status: int, code: str) -> Reply:
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     found: list[float] = []
-    for module in ("client", "seller"):
+    for module in ("connection", "seller"):
         monkeypatch.setattr(f"valetkey.sdk._sync.{module}.sleep", found.append)
     return found
 
