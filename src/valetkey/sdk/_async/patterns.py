@@ -13,11 +13,8 @@ from typing import Any, Protocol, TypeVar
 from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.days import day_at
-from valetkey.sdk.errors import LabelTaken
+from valetkey.sdk.errors import Conflict
 from valetkey.sdk.session_config import Moment, SessionConfig, config_of
-
-LIVING = ("active", "pending", "exhausted", "paused")
-
 
 class ManagedSession(Protocol):
     """What a pattern asks of a session."""
@@ -63,10 +60,11 @@ async def async_refresh_daily_budget(
 
     It begins and ends with the day in the time zone `tz`, so yesterday's is over when today's begins, and there are
     never two active ones. Any number of schedulers may call it at once: the first makes the session, the others find
-    it. `rules` are further members of SessionConfig; they count when the session is made. `at` is the moment that is
-    meant, unix seconds, now unless given: in the evening before, tomorrow's can be made with it. What yesterday's
-    session did not spend is not carried over. Raises LabelTaken while a session of another kind has this label, and
-    InvalidInput in the last minute of a day that has none yet.
+    it. One that was revoked is found too, and not made anew: a stop stays a stop until tomorrow. `rules` are further
+    members of SessionConfig; they count when the session is made. `at` is the moment that is meant, unix seconds, now
+    unless given: in the evening before, tomorrow's can be made with it. What yesterday's session did not spend is not
+    carried over. Raises LabelTaken while a session of another kind has this label, and InvalidInput in the last
+    minute of a day that has none yet.
     """
     day = day_at(time.time() if at is None else at, tz)
     config = config_of(
@@ -78,15 +76,17 @@ async def async_refresh_daily_budget(
             "not_before": day.begins,
             "valid_until": day.ends,
             "sole_label": True,
+            "idempotency_key": f"daily {day.begins} {day.ends} {label}",
         },
     )
     found = await _of_day(host, label, day.begins, day.ends)
     if found is not None:
         return found
-    taken: LabelTaken | None = None
+    taken: Conflict | None = None
     try:
         return await host.create_session(config)
-    except LabelTaken as error:
+    except Conflict as error:
+        # Somebody else was first: its label is taken, or its key was used with keys of another keystore.
         taken = error
     found = await _of_day(host, label, day.begins, day.ends)
     if found is None:
@@ -197,9 +197,9 @@ async def _all_or_none(
 
 
 async def _of_day(host: AsyncSessionHost[S], label: str, begins: int, ends: int) -> S | None:
-    """The living session of a label that has exactly this day's life."""
+    """The session of a label that has exactly this day's life, whatever became of it."""
     first, last = datetime.fromtimestamp(begins, UTC), datetime.fromtimestamp(ends, UTC)
     for one in await host.list_sessions(label=label):
-        if one.status in LIVING and one.not_before == first and one.expires_at == last:
+        if one.not_before == first and one.expires_at == last:
             return one
     return None
