@@ -1,0 +1,259 @@
+"""Sessions and their keys: made, found, listed, restored.
+
+Keys are kept before anything names them, and the session is kept before its owner signs for it. So whatever ends a
+process, what is there is either no session, or one that the next call finishes.
+"""
+
+import secrets
+from dataclasses import replace
+
+from valetkey.core.errors import Contradiction, InvalidInput
+from valetkey.core.grant import NOTHING, granted
+from valetkey.core.ids import Kind, make_id
+from valetkey.core.policy import Policy
+from valetkey.core.refusal import Refused
+from valetkey.core.session import Role, Session, Status, Usage, status
+from valetkey.crypto.credentials import credential_hash, new_id, new_session_token
+from valetkey.crypto.keys import PrivateKey, session_key_hash
+from valetkey.engine.granting import signed_by
+from valetkey.ports.accounts import Funding, SessionQuery, SessionRecord
+from valetkey.ports.grants import SignedGrant
+from valetkey.ports.keystore import DamagedRecord
+from valetkey.ports.ledger import Idempotency
+from valetkey.sdk.errors import NotFound, refused_error
+from valetkey.sdk.manager.local import BY_OWNER, Local
+from valetkey.sdk.manager.rules import check_idempotency, fingerprint, policy_of
+from valetkey.sdk.manager.standing import written_down
+from valetkey.sdk.session_config import SessionConfig
+from valetkey.wire import grant_calls
+from valetkey.wire.grants import grant_hash, grant_id, payees_of
+
+KEY_HASH_BYTES = 32
+DEAD = frozenset({Status.REVOKED, Status.EXPIRED})
+
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
+"""What reading a damaged row may raise."""
+
+KeyHash = str | bytes
+"""A session by its key's hash: 0x and 64 hex digits, the digits alone, or 32 bytes."""
+
+
+class Sessions:
+    """The sessions of one owner in one file."""
+
+    def __init__(self, local: Local) -> None:
+        self._local = local
+
+    async def create(self, config: SessionConfig) -> SessionRecord:
+        """A session with its grant signed. The same idempotency key and config answer the same, and finish it."""
+        local = self._local
+        check_idempotency(config.idempotency_key)
+        policy = policy_of(config, local.chain, local.asset, local.lifetimes, local.clock.now())
+        _check_grantable(policy)
+        await local.ensure_owner()
+        idempotency = None
+        if config.idempotency_key is not None:
+            scope = f"manager create {local.owner_id}"
+            idempotency = Idempotency(scope, config.idempotency_key, fingerprint(config))
+        key = PrivateKey.generate()
+        record = await self.add(key, self.new_record(key, policy, config), idempotency)
+        await self.ensure_grant(record)
+        return record
+
+    async def record(self, key_hash: KeyHash) -> SessionRecord:
+        """A session as the file has it. Raises NotFound, DamagedRecord."""
+        found = await self._read(id_of(key_hash))
+        if found is None or found.session.owner_id != self._local.owner_id:
+            raise NotFound("this file has no session of this key", code="not_found", status=404)
+        return found
+
+    async def restore(self, key_hash: KeyHash) -> SessionRecord:
+        """A session as file and chain have it; one that lives has its key and its grant. Raises DamagedRecord."""
+        record = await self.record(key_hash)
+        signed = await self.grant(record)
+        if signed is not None:
+            record = await written_down(self._local, record, signed)
+        if not self._is_dead(record):
+            self.key(record)
+            await self.ensure_grant(record)
+        return record
+
+    async def grant(self, record: SessionRecord) -> SignedGrant | None:
+        """The grant that a session was given last under the manager's contract."""
+        local = self._local
+        found = await local.store.grant_of_session(record.session.id, local.chain.chain_id)
+        return found if found is not None and found.contract == local.contract else None
+
+    async def ensure_grant(self, record: SessionRecord, predecessor: bytes = NOTHING) -> SignedGrant | None:
+        """The session's grant, signed now when there is none; None for a session that has ended."""
+        found = await self.grant(record)
+        if found is not None or self._is_dead(record):
+            return found
+        local = self._local
+        await local.check_chain()
+        answer = await local.reader.view(grant_calls.standings(local.contract, local.owner))
+        policy = record.session.policy
+        assert record.wallet_address is not None
+        grant = granted(
+            policy,
+            local.asset,
+            owner=local.owner,
+            key=record.wallet_address,
+            escrow="0x" + "0" * 40,
+            payees=payees_of(policy.allowed_payees),
+            epoch=grant_calls.number(answer) >> 1,
+            salt=secrets.token_bytes(32),
+            predecessor=predecessor,
+        )
+        signature, revocation = signed_by(local.signer, local.domain, grant)
+        kept = await local.store.add_grant(
+            SignedGrant(
+                id=grant_id(grant.owner, grant_hash(grant)),
+                chain_id=local.chain.chain_id,
+                contract=local.contract,
+                session_id=record.session.id,
+                owner_id=local.owner_id,
+                grant=grant,
+                signature=signature,
+                revocation=revocation,
+                made_at=local.clock.now(),
+            ),
+            BY_OWNER,
+        )
+        if isinstance(kept, Refused):
+            # Another process signed one meanwhile, or ended the session.
+            raced = await self.grant(record)
+            if raced is None:
+                raise refused_error(kept)
+            return raced
+        return kept
+
+    def key(self, record: SessionRecord) -> PrivateKey:
+        """A session's key. Raises DamagedRecord, also for one that is not there: nothing can be signed then."""
+        name = hash_in(record)
+        kept = self._local.keystore.get(name)
+        if kept is None:
+            raise DamagedRecord(f"the key of session {record.session.id} is not in the keystore")
+        try:
+            key = PrivateKey(bytes(kept))
+        finally:
+            kept[:] = bytes(len(kept))
+        if "0x" + session_key_hash(key.public_key).hex() != name:
+            raise DamagedRecord(f"what the keystore has for session {record.session.id} is another key")
+        return key
+
+    async def listed(self, query: SessionQuery) -> list[SessionRecord]:
+        """One page. A row that cannot be read is left out: it says nothing about the others."""
+        try:
+            return (await self._local.store.sessions(query))[0]
+        except UNREADABLE:
+            if query.limit == 1:
+                self._local.observer("damaged", f"session {query.offset} of a list")
+                return []
+        half = query.limit // 2
+        first = await self.listed(replace(query, limit=half))
+        return first + await self.listed(
+            replace(query, limit=query.limit - half, offset=query.offset + half)
+        )
+
+    async def sweep(self) -> int:
+        """Forget keys that no session names, of processes that ended in between; how many those were."""
+        local, swept = self._local, 0
+        with local.turn("keys").tried() as ours:
+            for name in local.keystore.names() if ours else ():
+                if await local.store.session(id_of(name)) is None:
+                    swept += local.keystore.remove(name)
+        return swept
+
+    async def add(
+        self, key: PrivateKey, record: SessionRecord, idempotency: Idempotency | None = None
+    ) -> SessionRecord:
+        """Keep a key, and then the session that names it; whoever comes second with an idempotency key gets the first.
+
+        Raises refusals, such as LabelTaken, and nothing is kept then.
+        """
+        local, name = self._local, hash_of(key)
+        is_kept = False
+        async with local.turn("keys").together():
+            local.keystore.put(name, key.secret())
+            try:
+                done = await local.store.add_session(
+                    record,
+                    credential_hash(new_session_token().reveal()),
+                    by=BY_OWNER,
+                    idempotency=idempotency,
+                )
+                is_kept = not isinstance(done, Refused) and done.session.id == record.session.id
+            finally:
+                if not is_kept:
+                    local.keystore.remove(name)
+        if isinstance(done, Refused):
+            raise refused_error(done)
+        return done
+
+    def new_record(self, key: PrivateKey, policy: Policy, config: SessionConfig) -> SessionRecord:
+        """A session that is in no store yet."""
+        name = hash_of(key)
+        return SessionRecord(
+            session=Session(
+                id=id_of(name),
+                owner_id=self._local.owner_id,
+                role=Role.BUYER,
+                policy=policy,
+                usage=Usage(),
+                created_at=self._local.clock.now(),
+            ),
+            alias=new_id(Kind.BUYER_ALIAS),
+            wallet_address=key.address,
+            e2e_public_key=None,
+            label=config.label,
+            delegate=config.delegate,
+            funding=Funding.GRANT,
+            key_hash=bytes.fromhex(name[2:]),
+            sole=config.sole_label,
+        )
+
+    async def _read(self, session_id: str) -> SessionRecord | None:
+        problem = False
+        try:
+            return await self._local.store.session(session_id)
+        except UNREADABLE:
+            problem = True
+        assert problem
+        raise DamagedRecord(f"the row of session {session_id} cannot be read")
+
+    def _is_dead(self, record: SessionRecord) -> bool:
+        return status(record.session, self._local.clock.now(), record.ancestors) in DEAD
+
+
+def hash_of(key: PrivateKey) -> str:
+    """What a session is called: 0x and 64 hex digits."""
+    return "0x" + session_key_hash(key.public_key).hex()
+
+
+def normal_hash(key_hash: KeyHash) -> str:
+    """A hash as it is written here. Raises InvalidInput."""
+    digits = key_hash.hex() if isinstance(key_hash, (bytes, bytearray)) else key_hash
+    if isinstance(digits, str):
+        digits = digits.removeprefix("0x").lower()
+        if len(digits) == 2 * KEY_HASH_BYTES and all(one in "0123456789abcdef" for one in digits):
+            return "0x" + digits
+    raise InvalidInput("a session is named by its key's hash: 0x and 64 hex digits", field="key_hash")
+
+
+def id_of(key_hash: KeyHash) -> str:
+    """The id of the session of a key: it comes from the hash, so it is the same in every file."""
+    return make_id(Kind.SESSION, normal_hash(key_hash)[2:42])
+
+
+def hash_in(record: SessionRecord) -> str:
+    """What the session of a record is called."""
+    assert record.key_hash is not None, "a manager's sessions have keys"
+    return "0x" + record.key_hash.hex()
+
+
+def _check_grantable(policy: Policy) -> None:
+    if policy.budget is None:
+        raise InvalidInput(
+            "a manager's session has a spending_limit: the chain enforces it", field="spending_limit"
+        )
