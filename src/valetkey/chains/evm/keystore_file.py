@@ -32,7 +32,7 @@ def read_key(content: bytes, passphrase: str) -> PrivateKey:
         problem = (
             WrongSecret("the passphrase is not that of the Ethereum keystore file") if wrong else _no_file()
         )
-    except (TypeError, LookupError, AttributeError, NotImplementedError, RecursionError):
+    except (TypeError, LookupError, AttributeError, RuntimeError):
         problem = _no_file()
     if problem is not None:
         raise problem

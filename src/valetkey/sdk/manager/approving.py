@@ -19,6 +19,7 @@ LIVING = ("active", "pending", "paused")
 PAGE = 1_000
 WAIT_SECONDS = 120.0
 APPROVE_GAS_MARGIN_PERCENT = 130
+TRIES_MAX = 5
 
 
 class Approving:
@@ -40,9 +41,12 @@ class Approving:
             return None
         # One process at a time: an approval sets what it was before, and would undo another one's.
         async with local.turn("approve").alone():
-            while (needed := await self.needed()) > await self._allowed():
+            for _ in range(TRIES_MAX):
+                needed = await self.needed()
+                if await self._allowed() >= needed:
+                    return tx_hash
                 tx_hash = await self._approve(needed)
-        return tx_hash
+        raise TransactionReverted("what is approved does not become what was asked for", tx_hash or "")
 
     async def needed(self) -> int:
         """Base units that the grants of living sessions may still take, as the ledger knows it."""

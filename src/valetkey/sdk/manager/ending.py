@@ -39,6 +39,14 @@ class Ending:
             )
         return await self._view(record)
 
+    async def waits(self) -> bool:
+        """Whether a revocation is wanted on chain, or a payment is not proven."""
+        local = self._local
+        if await local.store.grants_to_revoke(local.chain.chain_id, 1):
+            return True
+        _, count = await local.store.spends(SpendQuery(local.owner_id, None, HoldState.UNKNOWN, 1, 0))
+        return count > 0
+
     async def _is_ended(self, record: SessionRecord) -> bool:
         """Whether the chain will let nothing more out of the session's grant; one without a grant has nothing."""
         signed = await self._sessions.grant(record)

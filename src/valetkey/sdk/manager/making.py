@@ -11,7 +11,7 @@ from valetkey.core.errors import Contradiction, InvalidInput
 from valetkey.core.grant import NOTHING, granted
 from valetkey.core.ids import Kind, make_id
 from valetkey.core.policy import Policy
-from valetkey.core.refusal import Refused
+from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.core.session import Role, Session, Status, Usage, status
 from valetkey.crypto.credentials import credential_hash, new_id, new_session_token
 from valetkey.crypto.keys import PrivateKey, session_key_hash
@@ -30,6 +30,14 @@ from valetkey.wire.grants import grant_hash, grant_id, payees_of
 
 KEY_HASH_BYTES = 32
 DEAD = frozenset({Status.REVOKED, Status.EXPIRED})
+
+_STOPPED = {
+    Status.REVOKED: (Code.SESSION_REVOKED, "revoked", "the session was revoked"),
+    Status.EXPIRED: (Code.SESSION_EXPIRED, "expires_at", "the session has expired"),
+    Status.PAUSED: (Code.SESSION_PAUSED, "paused", "the session stands still, or every session of its owner does"),
+    Status.PENDING: (Code.SESSION_PENDING, "not_before", "the session has not begun"),
+}
+"""A session that has spent all that it may still signs."""
 
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 """What reading a damaged row may raise."""
@@ -127,6 +135,12 @@ class Sessions:
                 raise refused_error(kept)
             return raced
         return kept
+
+    def check_living(self, record: SessionRecord) -> None:
+        """Raise SessionRevoked, SessionExpired, SessionPaused or SessionPending for a session that may do nothing now."""
+        reason = _STOPPED.get(status(record.session, self._local.clock.now(), record.ancestors))
+        if reason is not None:
+            raise refused_error(refuse(*reason))
 
     def key(self, record: SessionRecord) -> PrivateKey:
         """A session's key. Raises DamagedRecord, also for one that is not there: nothing can be signed then."""
