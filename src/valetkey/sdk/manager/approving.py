@@ -33,7 +33,8 @@ class Approving:
     async def ensure(self, *, at_least: int | None = None) -> str | None:
         """Approve what living grants may take, unless that is approved; the hash, None when nothing was needed.
 
-        `at_least`: nothing is done where so many base units are approved. Raises InsufficientFunds, TransactionReverted.
+        `at_least`: nothing is done where so many base units are approved. Raises InsufficientFunds and
+        TransactionReverted.
         """
         local, tx_hash = self._local, None
         await local.check_chain()

@@ -1,4 +1,4 @@
-"""What goes on by itself: transactions sent, blocks followed, what is unknown proven. Here it goes on while somebody waits.
+"""What goes on by itself: transactions sent, blocks followed, what is unknown proven. Here, while somebody waits.
 
 Any number of processes may drive one file; one at a time does, and the others wait for what it brings about.
 """

@@ -1,4 +1,4 @@
-"""Sessions are taken back: in the ledger first, for every process, and then on chain by what the owner signed for that."""
+"""Sessions are taken back: in the ledger first, for every process, then on chain by what the owner signed for that."""
 
 from dataclasses import replace
 

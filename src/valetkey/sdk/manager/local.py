@@ -97,7 +97,10 @@ class Local:
         return Turn(self.path.with_name(f"{self.path.name}.{name}.lock"))
 
     async def check_chain(self) -> None:
-        """Once: that node, contract and token are those that were meant. Raises NotConfigured, TokenMismatch, WrongChain."""
+        """Once: that node, contract and token are those that were meant.
+
+        Raises NotConfigured, TokenMismatch and ChainUnavailable.
+        """
         if self.known.is_set():
             return
         await self.reader.head()

@@ -43,7 +43,8 @@ class Turn:
     async def _held(self, kind: int) -> AsyncIterator[None]:
         descriptor = self._open()
         try:
-            while not _taken(descriptor, kind):
+            # The kernel tells nobody when a lock is free, but who waits in a thread of its own.
+            while not _taken(descriptor, kind):  # noqa: ASYNC110
                 await asyncio.sleep(PAUSE_SECONDS)
             yield
         finally:

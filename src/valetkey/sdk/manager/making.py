@@ -7,7 +7,7 @@ process, what is there is either no session, or one that the next call finishes.
 import secrets
 from dataclasses import replace
 
-from valetkey.core.errors import Contradiction, InvalidInput
+from valetkey.core.errors import InvalidInput
 from valetkey.core.grant import NOTHING, granted
 from valetkey.core.ids import Kind, make_id
 from valetkey.core.policy import Policy
@@ -34,7 +34,11 @@ DEAD = frozenset({Status.REVOKED, Status.EXPIRED})
 _STOPPED = {
     Status.REVOKED: (Code.SESSION_REVOKED, "revoked", "the session was revoked"),
     Status.EXPIRED: (Code.SESSION_EXPIRED, "expires_at", "the session has expired"),
-    Status.PAUSED: (Code.SESSION_PAUSED, "paused", "the session stands still, or every session of its owner does"),
+    Status.PAUSED: (
+        Code.SESSION_PAUSED,
+        "paused",
+        "the session stands still, or every session of its owner does",
+    ),
     Status.PENDING: (Code.SESSION_PENDING, "not_before", "the session has not begun"),
 }
 """A session that has spent all that it may still signs."""
@@ -137,7 +141,7 @@ class Sessions:
         return kept
 
     def check_living(self, record: SessionRecord) -> None:
-        """Raise SessionRevoked, SessionExpired, SessionPaused or SessionPending for a session that may do nothing now."""
+        """Raise SessionRevoked, SessionExpired, SessionPaused or SessionPending for one that may do nothing now."""
         reason = _STOPPED.get(status(record.session, self._local.clock.now(), record.ancestors))
         if reason is not None:
             raise refused_error(refuse(*reason))
@@ -166,9 +170,7 @@ class Sessions:
                 return []
         half = query.limit // 2
         first = await self.listed(replace(query, limit=half))
-        return first + await self.listed(
-            replace(query, limit=query.limit - half, offset=query.offset + half)
-        )
+        return first + await self.listed(replace(query, limit=query.limit - half, offset=query.offset + half))
 
     async def sweep(self) -> int:
         """Forget keys that no session names, of processes that ended in between; how many those were."""

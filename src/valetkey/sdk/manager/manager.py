@@ -1,4 +1,4 @@
-"""The manager of an owner's sessions that needs no platform. The sync one in blocking.py is generated from this file."""
+"""The manager of an owner's sessions that needs no platform. The sync one in blocking.py is generated from this."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,6 +27,7 @@ from valetkey.sdk.manager.signing import check_typed_data, message_bytes
 from valetkey.sdk.manager.views import ManagedSession, Revoked, Spent, session_view
 from valetkey.sdk.session_config import SessionConfig, config_of
 
+USDC = "USDC"
 PAGE = 100
 PAGE_MAX = 1_000
 WAIT_SECONDS = 120.0
@@ -47,7 +48,7 @@ class AsyncSessionKeyManager:
         lock: Lock | Secret | str | None = None,
         keystore: Keystore | None = None,
         signer_passphrase: Secret | str | None = None,
-        token: str = "USDC",
+        token: str = USDC,
         confirmations: int | None = None,
         gas_payer: SignerLike | None = None,
         gas_wei_day: int | None = None,
@@ -61,9 +62,9 @@ class AsyncSessionKeyManager:
         """Open the file of an owner, a chain and a token; no node is asked yet.
 
         signer: the owner's private key in hex, the path of an Ethereum keystore file with its `signer_passphrase`, or
-        whatever can sign (ports/signer.py). contract_address: SessionAllowance on that chain. chain: a name, a number or
-        a ChainConfig. rpc_url: its node, VALETKEY_RPC_URL unless given. path: the SQLite file, in VALETKEY_HOME unless
-        given; any number of processes may open it. lock: what session keys are encrypted with, a passphrase or a lock;
+        whatever can sign (ports/signer.py). contract_address: SessionAllowance on that chain. chain: a name, a number
+        or a ChainConfig. rpc_url: its node, VALETKEY_RPC_URL unless given. path: the SQLite file, in VALETKEY_HOME
+        unless given; any number of processes may open it. lock: what session keys are encrypted with, a passphrase or a lock;
         VALETKEY_PASSPHRASE unless given. confirmations: blocks until something counts. gas_payer: another account that
         pays the gas of payments and revocations. gas_wei_day: wei that are spent on gas in any 24 hours at most,
         fee_wei_max: wei per gas at most. lifetime_min, lifetime_max: seconds. wait_seconds: how long a call waits for
@@ -114,9 +115,10 @@ class AsyncSessionKeyManager:
     ) -> ManagedSession:
         """A new session with its key, its grant and, on chain, the owner's approval for what it may spend.
 
-        A SessionConfig, or its fields as keywords: label, spending_limit, valid_until, and so on. `approve=False` leaves
-        the approval to the first payment or to `approve_contract`. The same `idempotency_key` and rules answer the same
-        session and finish what was interrupted. Raises InvalidInput, InvalidAmount, LabelTaken, InsufficientFunds.
+        A SessionConfig, or its fields as keywords: label, spending_limit, valid_until, and so on. `approve=False`
+        leaves the approval to the first payment or to `approve_contract`. The same `idempotency_key` and rules answer
+        the same session and finish what was interrupted. Raises InvalidInput, InvalidAmount, LabelTaken and
+        InsufficientFunds.
         """
         record = await self._sessions.create(config_of(config, rules))
         if approve:
@@ -138,9 +140,7 @@ class AsyncSessionKeyManager:
         if not 1 <= limit <= PAGE_MAX or offset < 0:
             raise InvalidInput(f"a page has 1 to {PAGE_MAX} sessions, from 0 on", field="limit")
         check_chain(chain, self._local.chain)
-        query = SessionQuery(
-            self._local.owner_id, label=label, status=status, limit=limit, offset=offset
-        )
+        query = SessionQuery(self._local.owner_id, label=label, status=status, limit=limit, offset=offset)
         return [self._view(one) for one in await self._sessions.listed(query)]
 
     async def restore_session(self, key_hash: KeyHash) -> ManagedSession:
@@ -186,7 +186,7 @@ class AsyncSessionKeyManager:
         memo: str | None = None,
         wait: bool = True,
     ) -> Spent:
-        """Pay out of the owner's balance what a session may: held by the gate, signed by its key, checked by the contract.
+        """Pay out of the owner's balance: held by the gate, signed by the session's key, checked by the contract.
 
         The same `idempotency_key` and payment answer the first one, from any process and after any crash; another
         payment with it is refused. `wait=False`: it is signed and queued, and goes on with the next call or `step`.
@@ -200,7 +200,7 @@ class AsyncSessionKeyManager:
         return await self._paying.view(held)
 
     async def get_spend(self, hold_id: str, *, wait: bool = False) -> Spent:
-        """A payment by its hold_id; `wait`: until the chain shows what became of it. Raises NotFound, and as `spend`."""
+        """A payment by its hold_id; `wait`: until the chain shows what became of it. Raises NotFound."""
         held = await self._paying.find(hold_id)
         if wait:
             held = await self._paying.wait(await self._paying.further(held), self._wait_seconds)
@@ -223,11 +223,11 @@ class AsyncSessionKeyManager:
         return await self._ending.revoke(key_hash, self._wait_seconds if wait else None)
 
     async def approve_contract(self) -> str | None:
-        """Approve the contract for what living sessions may still spend, on chain; the hash, None when it is approved."""
+        """Approve the contract for what living sessions may still spend; the hash, None when it is approved already."""
         return await self._approving.ensure()
 
     async def step(self) -> int:
-        """Bring everything that is under way a step further; how many transactions are open. Raises ChainUnavailable."""
+        """Bring everything that is under way a step further; how many transactions are open then."""
         await self._driver.step()
         return await self._driver.open()
 

@@ -4,10 +4,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-
 from valetkey.core.chains import is_solana
 from valetkey.core.errors import InvalidInput
-
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.ports.keystore import Keystore, KeystoreUnusable
@@ -103,7 +101,7 @@ def open_local(
         lifetimes=Lifetimes(lifetime_min, lifetime_max),
         limits=RelayLimits(gas_wei_day, None),
         fee_wei_max=fee_wei_max,
-        observer=on_event or (lambda what, whom: None),
+        observer=on_event or _unheard,
     )
 
 
@@ -139,6 +137,10 @@ def _of_file(path: Path, passphrase: Secret | str | None) -> PrivateKey:
     return read_key(content, text)
 
 
+def _unheard(what: str, whom: str) -> None:
+    """For who wants to be told nothing."""
+
+
 def _file(path: Path | str | None, chain: ChainConfig, owner: str, currency: str) -> Path:
     """The database's path, in a folder that exists and is its owner's alone."""
     name = f"{chain.name}-{owner.lower()}-{currency}.db"
@@ -150,5 +152,3 @@ def _file(path: Path | str | None, chain: ChainConfig, owner: str, currency: str
     else:
         return chosen
     raise KeystoreUnusable(f"the folder cannot be made: {problem}")
-
-

@@ -1,4 +1,4 @@
-"""Payments: held by the gate, signed by the session's key, written down, queued, and followed until the chain shows them.
+"""Payments: held by the gate, signed by the session's key, written down, queued, followed until the chain shows them.
 
 Each step is durable before the next, and doing the same again goes on from the last one: in any process.
 """
@@ -8,7 +8,7 @@ from hashlib import sha256
 from valetkey.core.commands import Approve, Execute, Reject
 from valetkey.core.errors import Contradiction, InvalidInput
 from valetkey.core.ids import Kind, make_id
-from valetkey.core.money import Asset, Money, format_units
+from valetkey.core.money import Money, format_units
 from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.core.session import remaining, status
 from valetkey.core.spend import HoldState, SpendRequest
@@ -320,8 +320,6 @@ class Paying:
             if found is not None:
                 return Receipt(tx_hash, found.block)
         return Receipt(relay.hashes[-1], None)
-
-
 
 
 def _hold_id(session_id: str, idempotency_key: str | None) -> str:

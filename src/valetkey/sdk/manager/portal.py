@@ -28,10 +28,23 @@ class Portal:
         self._thread = threading.Thread(target=self._run, name="valetkey-portal", daemon=True)
         self._thread.start()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be called here."""
+        return not self._closed and os.getpid() == self._process
+
+    def make(self, making: Callable[[], T]) -> T:
+        """Make something in the thread. Raises PortalClosed, and what making it raises."""
+
+        async def make() -> T:
+            return making()
+
+        return self.call(make)
+
     def call(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine to its end. One that is interrupted here (Ctrl-C) is cancelled there. Raises PortalClosed."""
         with self._lock:
-            if self._closed or os.getpid() != self._process:
+            if not self.is_open:
                 raise PortalClosed("this manager is closed here: open another one")
             done = asyncio.run_coroutine_threadsafe(begin(), self._loop)
         try:
@@ -43,7 +56,7 @@ class Portal:
     def close(self) -> None:
         """End the thread. Closing twice is closing once."""
         with self._lock:
-            if self._closed or os.getpid() != self._process:
+            if not self.is_open:
                 return
             self._closed = True
         self._loop.call_soon_threadsafe(self._loop.stop)

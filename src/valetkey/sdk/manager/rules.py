@@ -171,7 +171,9 @@ def _windows(config: SessionConfig, asset: Asset) -> tuple[Window, ...]:
     wanted = dict(config.windows)
     if config.daily_limit is not None:
         if DAY_SECONDS in wanted:
-            raise InvalidInput("daily_limit is the window of 86400 seconds: give one of them", field="windows")
+            raise InvalidInput(
+                "daily_limit is the window of 86400 seconds: give one of them", field="windows"
+            )
         wanted[DAY_SECONDS] = config.daily_limit
     return tuple(
         sorted(

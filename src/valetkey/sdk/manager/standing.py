@@ -13,7 +13,7 @@ from valetkey.wire import grant_calls
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whether a grant is revoked for ever, by itself or with all of its owner's, and whether all of them stand still."""
+    """Whether a grant is revoked for ever, by itself or with all of its owner's; and whether they all stand still."""
 
     revoked: bool
     frozen: bool

@@ -74,7 +74,9 @@ class Revoked:
     signed_until: int | None
 
 
-def session_view(record: SessionRecord, key_hash: str, chain: Chain, asset: Asset, now: int) -> ManagedSession:
+def session_view(
+    record: SessionRecord, key_hash: str, chain: Chain, asset: Asset, now: int
+) -> ManagedSession:
     """A session at `now`, unix seconds."""
     session = record.session
     lefts = [left for one in (session, *record.ancestors) if (left := remaining(one)) is not None]
