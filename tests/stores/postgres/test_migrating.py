@@ -14,7 +14,14 @@ from valetkey.ports.ledger import Payment
 from valetkey.stores.postgres import migrate_database
 from valetkey.stores.postgres.schema import MIGRATIONS
 
+_AS_VERSION_2 = (
+    "ALTER TABLE agents DROP COLUMN unique_labels",
+    "DROP INDEX sessions_label",
+    "ALTER TABLE sessions DROP COLUMN key_hash, DROP COLUMN sole",
+    "DELETE FROM valetkey_versions WHERE version > 2",
+)
 _AS_VERSION_1 = (
+    *_AS_VERSION_2,
     "DROP TABLE grants, relays, relayers, counted, followed",
     "DROP INDEX holds_reference",
     "DROP INDEX transactions_unnamed",

@@ -102,8 +102,17 @@ def test_keys_of_an_older_file_go_on_and_have_a_name_and_an_id(open_again: Open,
     assert status(revoked, NOW) is KeyStatus.REVOKED
 
 
-_AS_VERSION_2 = """
+_AS_VERSION_3 = """
 PRAGMA foreign_keys = OFF;
+DROP INDEX sessions_key;
+DROP INDEX sessions_label;
+DROP INDEX sessions_sole;
+ALTER TABLE agents DROP COLUMN unique_labels;
+ALTER TABLE sessions DROP COLUMN key_hash;
+ALTER TABLE sessions DROP COLUMN sole;
+PRAGMA user_version = 3;
+"""
+_AS_VERSION_2 = f"""{_AS_VERSION_3}
 DROP TABLE grants;
 DROP TABLE relays;
 DROP TABLE relayers;

@@ -117,6 +117,9 @@ def _conditions(query: SessionQuery, now: int) -> tuple[str, list[Any]]:
         if value is not None:
             values.append(value)
             where.append(f"s.{name} = ${len(values)}")
+    if query.key_hash is not None:
+        values.append(query.key_hash)
+        where.append(f"s.key_hash = ${len(values)}")
     if query.chain_id is not None:
         values.append(query.chain_id)
         chains = "s.policy::jsonb -> 'allowed_chains'"

@@ -44,6 +44,9 @@ def list_sessions(db: apsw.Connection, query: SessionQuery, now: int) -> tuple[l
         if value is not None:
             where.append(f"s.{name} = :{name}")
             values[name] = value
+    if query.key_hash is not None:
+        where.append("s.key_hash = :key_hash")
+        values["key_hash"] = query.key_hash
     if query.chain_id is not None:
         where.append(
             "(json_type(s.policy, '$.allowed_chains') IS NULL"
