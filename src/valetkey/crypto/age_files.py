@@ -1,4 +1,4 @@
-"""age files (https://age-encryption.org/v1): bytes for one recipient, or under a passphrase. The usual tool opens them."""
+"""age files (age-encryption.org/v1): bytes for one recipient, or under a passphrase. The usual tool opens them."""
 
 import pyrage
 

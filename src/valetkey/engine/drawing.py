@@ -82,21 +82,23 @@ class Drawing:
             return before
         needs = None
         if not known and signed.status is GrantStatus.SIGNED:
-            needs = register_purpose(signed)
-            registration = await self._registration(signed)
-            if isinstance(registration, Refused):
-                return registration
-            wanted = await self.want(
-                signed, needs, registration, await self._gas_of_registration(registration)
-            )
-            if isinstance(wanted, Refused):
-                return wanted
+            registered = await self.register(signed)
+            if isinstance(registered, Refused):
+                return registered
+            needs = registered.purpose
         else:
             tried = await self._tried(call)
             if isinstance(tried, Refused):
                 return tried
             gas = tried
         return await self.want(signed, purpose, call, gas, until=until, needs=needs)
+
+    async def register(self, signed: SignedGrant) -> Relay | Refused:
+        """Want a grant to be made known; where it takes another one's place, that one ends by it."""
+        call = await self._registration(signed)
+        if isinstance(call, Refused):
+            return call
+        return await self.want(signed, register_purpose(signed), call, await self._gas_of_registration(call))
 
     async def want(
         self,

@@ -150,7 +150,16 @@ def _policy_body(policy: Policy) -> PolicyBody:
 
 
 _TOLD = {
-    *("currency", "budget", "per_spend", "windows", "spends_max", "approval_above", "not_before", "expires_at"),
+    *(
+        "currency",
+        "budget",
+        "per_spend",
+        "windows",
+        "spends_max",
+        "approval_above",
+        "not_before",
+        "expires_at",
+    ),
     *("allowed_assets", "allowed_chains", "allowed_payees", "main", "asks", "names_nothing"),
 }
 

@@ -18,7 +18,7 @@ from valetkey.wire import calls
 USDC = 10**6
 MONEY = 1_000 * USDC
 HOUR = timedelta(hours=1)
-PASSPHRASE = "correct horse battery staple"  # noqa: S105 - of these tests
+PASSPHRASE = "correct horse battery staple"
 PAYEE = "0x" + "5e" * 20
 
 

@@ -14,11 +14,17 @@ from valetkey.sdk.chain_config import ChainConfig
 from valetkey.sdk.keys_at_rest import Lock
 from valetkey.sdk.manager.local import Observer
 from valetkey.sdk.manager.making import KeyHash
-from valetkey.sdk.manager.manager import PAGE, USDC, WAIT_SECONDS, AsyncSessionKeyManager
+from valetkey.sdk.manager.manager import (
+    GRACE_SECONDS,
+    PAGE,
+    USDC,
+    WAIT_SECONDS,
+    AsyncSessionKeyManager,
+)
 from valetkey.sdk.manager.opening import FEE_WEI_MAX, SignerLike
 from valetkey.sdk.manager.portal import Portal
 from valetkey.sdk.manager.views import ManagedSession, Revoked, Spent
-from valetkey.sdk.session_config import SessionConfig
+from valetkey.sdk.session_config import Moment, SessionConfig
 
 
 class SessionKeyManager:
@@ -51,9 +57,9 @@ class SessionKeyManager:
         signer: the owner's private key in hex, the path of an Ethereum keystore file with its `signer_passphrase`, or
         whatever can sign (ports/signer.py). contract_address: SessionAllowance on that chain. chain: a name, a number
         or a ChainConfig. rpc_url: its node, VALETKEY_RPC_URL unless given. path: the SQLite file, in VALETKEY_HOME
-        unless given; any number of processes may open it. lock: what session keys are encrypted with, a passphrase or a lock;
-        VALETKEY_PASSPHRASE unless given. confirmations: blocks until something counts. gas_payer: another account that
-        pays the gas of payments and revocations. gas_wei_day: wei that are spent on gas in any 24 hours at most,
+        unless given; any number of processes may open it. lock: what session keys are encrypted with, a passphrase or a
+        lock; VALETKEY_PASSPHRASE unless given. confirmations: blocks until something counts. gas_payer: another account
+        that pays the gas of payments and revocations. gas_wei_day: wei that are spent on gas in any 24 hours at most,
         fee_wei_max: wei per gas at most. lifetime_min, lifetime_max: seconds. wait_seconds: how long a call waits for
         the chain. on_event: told what happens beside what was asked for. Raises InvalidInput, NotConfigured,
         StoreUnreadable, KeystoreUnusable.
@@ -199,6 +205,79 @@ class SessionKeyManager:
         what somebody sent to it; see `forget_key`. Raises NotFound, Unfinished when the chain takes longer.
         """
         return self._portal.call(lambda: self._manager.revoke_session(key_hash, wait=wait))
+
+    def rotate(
+        self,
+        key_hash: KeyHash,
+        *,
+        grace_seconds: int = GRACE_SECONDS,
+        valid_until: Moment | None = None,
+        spending_limit: Amount | None = None,
+        label: str | None = None,
+    ) -> ManagedSession:
+        """A session with a new key in the place of one, under the same rules unless others are named; the new one.
+
+        The old one goes on for `grace_seconds` (3600 at most), or until the new one pays for the first time; what both
+        spend counts in the new one, here and on chain. Of a session that was rotated already it answers that successor,
+        and finishes what was interrupted. Raises SessionRevoked, SessionExpired and InvalidInput.
+        """
+        return self._portal.call(
+            lambda: self._manager.rotate(
+                key_hash,
+                grace_seconds=grace_seconds,
+                valid_until=valid_until,
+                spending_limit=spending_limit,
+                label=label,
+            )
+        )
+
+    def pause_session(self, key_hash: KeyHash) -> ManagedSession:
+        """Let a session stand still: it neither pays nor signs in any process. On chain its grant is as it was."""
+        return self._portal.call(lambda: self._manager.pause_session(key_hash))
+
+    def resume_session(self, key_hash: KeyHash) -> ManagedSession:
+        """Let a paused session go on."""
+        return self._portal.call(lambda: self._manager.resume_session(key_hash))
+
+    def freeze(self) -> str | None:
+        """Stop every session of the owner, here at once and then on chain; the transaction's hash, None when it was."""
+        return self._portal.call(lambda: self._manager.freeze())
+
+    def thaw(self) -> str | None:
+        """Let every session of the owner go on, on chain and then here; the hash, None when it was not frozen."""
+        return self._portal.call(lambda: self._manager.thaw())
+
+    def export_session(
+        self, key_hash: KeyHash, *, recipient: str | None = None, passphrase: Secret | str | None = None
+    ) -> bytes:
+        """A session with its key, rules, grant and figures as an age file: to a recipient, age1..., or a passphrase.
+
+        Two files that both pay out of one session know of each other by the chain alone: move it, and go on with one.
+        Raises Unfinished while a payment is under way.
+        """
+        return self._portal.call(
+            lambda: self._manager.export_session(key_hash, recipient=recipient, passphrase=passphrase)
+        )
+
+    def import_session(
+        self, content: bytes, *, identity: Secret | str | None = None, passphrase: Secret | str | None = None
+    ) -> ManagedSession:
+        """The session of an exported file, of the same owner, chain and contract; the same again is the same session.
+
+        What it spent counts: by the file's figures, and beyond them by what the chain counted. Raises DecryptionFailed,
+        InvalidInput for what is no such file or another chain's, GrantMismatch for another owner's.
+        """
+        return self._portal.call(
+            lambda: self._manager.import_session(content, identity=identity, passphrase=passphrase)
+        )
+
+    def forget_key(self, key_hash: KeyHash) -> bool:
+        """Remove an ended session's key for ever; False when it was not there.
+
+        Raises WrongStatus for a session that has not ended or has a payment under way, and while the key's own address
+        has money, which nobody could get any more.
+        """
+        return self._portal.call(lambda: self._manager.forget_key(key_hash))
 
     def approve_contract(self) -> str | None:
         """Approve the contract for what living sessions may still spend; the hash, None when it is approved already."""

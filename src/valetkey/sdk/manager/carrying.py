@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from valetkey.core.errors import InvalidInput
+from valetkey.core.ids import Kind
 from valetkey.core.money import Money
 from valetkey.core.refusal import Refused
 from valetkey.core.spend import SpendRequest
@@ -12,7 +13,6 @@ from valetkey.crypto.errors import InvalidKey
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.crypto.wiping import wipe
-from valetkey.core.ids import Kind
 from valetkey.engine.granting import SPENT_BITS, SPENT_SHIFT, Expected, unfit, unsigned
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.grants import SignedGrant
@@ -58,7 +58,9 @@ class Carrying:
         if session.usage.held:
             raise Unfinished("something of this session is under way: settle first")
         if record.ancestors:
-            raise InvalidInput("a session that was rotated is not exported, its successor is", field="key_hash")
+            raise InvalidInput(
+                "a session that was rotated is not exported, its successor is", field="key_hash"
+            )
         content = session_file(
             signed,
             self._sessions.key(record).to_hex(prefix=False),
@@ -79,7 +81,7 @@ class Carrying:
     async def bring(
         self, content: bytes, identity: Secret | None, passphrase: Secret | None
     ) -> SessionRecord:
-        """The session of an age file, with what was spent by its figures and by the chain; the same again is the same."""
+        """The session of an age file, with what was spent by its figures and by the chain. Again, it is the same."""
         opened = open_age(content, identity=identity, passphrase=passphrase)
         try:
             told = read_session_file(opened)

@@ -73,6 +73,8 @@ class Local:
     tokens: TokenChecks = field(default_factory=TokenChecks)
     known: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when chain, contract and token are what they should be."""
+    unlocked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the keystore has its key."""
 
     @property
     def clock(self) -> Clock:
@@ -95,6 +97,12 @@ class Local:
     def turn(self, name: str) -> Turn:
         """A lock that the processes of this file share."""
         return Turn(self.path.with_name(f"{self.path.name}.{name}.lock"))
+
+    async def unlock(self) -> None:
+        """Have the keystore derive its key, once; that takes a while, beside everything else. Raises WrongSecret."""
+        if not self.unlocked.is_set():
+            await asyncio.to_thread(self.keystore.get, "-")
+            self.unlocked.set()
 
     async def check_chain(self) -> None:
         """Once: that node, contract and token are those that were meant.

@@ -7,7 +7,9 @@ process, what is there is either no session, or one that the next call finishes.
 import secrets
 from dataclasses import replace
 
-from valetkey.core.errors import InvalidInput
+import msgspec
+
+from valetkey.core.errors import Contradiction, InvalidInput
 from valetkey.core.grant import NOTHING, granted
 from valetkey.core.ids import Kind, make_id
 from valetkey.core.policy import Policy
@@ -16,19 +18,22 @@ from valetkey.core.session import Role, Session, Status, Usage, status
 from valetkey.crypto.credentials import credential_hash, new_id, new_session_token
 from valetkey.crypto.keys import PrivateKey, session_key_hash
 from valetkey.engine.granting import signed_by
-from valetkey.ports.accounts import Funding, SessionQuery, SessionRecord
+from valetkey.ports.accounts import Answer, Funding, SessionQuery, SessionRecord
 from valetkey.ports.grants import SignedGrant
 from valetkey.ports.keystore import DamagedRecord
 from valetkey.ports.ledger import Idempotency
 from valetkey.sdk.errors import NotFound, refused_error
 from valetkey.sdk.manager.local import BY_OWNER, Local
-from valetkey.sdk.manager.rules import check_idempotency, fingerprint, policy_of
+from valetkey.sdk.manager.rules import check_chain, check_idempotency, fingerprint, policy_of
 from valetkey.sdk.manager.standing import written_down
 from valetkey.sdk.session_config import SessionConfig
 from valetkey.wire import grant_calls
 from valetkey.wire.grants import grant_hash, grant_id, payees_of
+from valetkey.wire.http import encode
 
 KEY_HASH_BYTES = 32
+CREATED = 201
+PLACES_MAX = 200
 DEAD = frozenset({Status.REVOKED, Status.EXPIRED})
 
 _STOPPED = {
@@ -59,16 +64,15 @@ class Sessions:
     async def create(self, config: SessionConfig) -> SessionRecord:
         """A session with its grant signed. The same idempotency key and config answer the same, and finish it."""
         local = self._local
+        check_chain(config.chain, local.chain)
         check_idempotency(config.idempotency_key)
-        policy = policy_of(config, local.chain, local.asset, local.lifetimes, local.clock.now())
-        _check_grantable(policy)
-        await local.ensure_owner()
         idempotency = None
         if config.idempotency_key is not None:
             scope = f"manager create {local.owner_id}"
             idempotency = Idempotency(scope, config.idempotency_key, fingerprint(config))
-        key = PrivateKey.generate()
-        record = await self.add(key, self.new_record(key, policy, config), idempotency)
+        record = await self._known(idempotency)
+        if record is None:
+            record = await self._made(config, idempotency)
         await self.ensure_grant(record)
         return record
 
@@ -96,8 +100,11 @@ class Sessions:
         found = await local.store.grant_of_session(record.session.id, local.chain.chain_id)
         return found if found is not None and found.contract == local.contract else None
 
-    async def ensure_grant(self, record: SessionRecord, predecessor: bytes = NOTHING) -> SignedGrant | None:
-        """The session's grant, signed now when there is none; None for a session that has ended."""
+    async def ensure_grant(self, record: SessionRecord) -> SignedGrant | None:
+        """The session's grant, signed now when there is none; None for a session that has ended.
+
+        One that took the place of another session takes over what was spent from that one's grant.
+        """
         found = await self.grant(record)
         if found is not None or self._is_dead(record):
             return found
@@ -106,6 +113,10 @@ class Sessions:
         answer = await local.reader.view(grant_calls.standings(local.contract, local.owner))
         policy = record.session.policy
         assert record.wallet_address is not None
+        predecessor = await self._predecessor(record)
+        if predecessor == NOTHING and policy.budget is not None:
+            # What was spent before counts on chain, too.
+            policy = replace(policy, budget=max(policy.budget - record.session.usage.committed, 0))
         grant = granted(
             policy,
             local.asset,
@@ -139,6 +150,11 @@ class Sessions:
                 raise refused_error(kept)
             return raced
         return kept
+
+    def check_not_revoked(self, record: SessionRecord) -> None:
+        """Raise SessionRevoked for a session that was taken back, whatever else it is."""
+        if status(record.session, self._local.clock.now(), record.ancestors) is Status.REVOKED:
+            raise refused_error(refuse(*_STOPPED[Status.REVOKED]))
 
     def check_living(self, record: SessionRecord) -> None:
         """Raise SessionRevoked, SessionExpired, SessionPaused or SessionPending for one that may do nothing now."""
@@ -182,24 +198,21 @@ class Sessions:
         return swept
 
     async def add(
-        self, key: PrivateKey, record: SessionRecord, idempotency: Idempotency | None = None
+        self, key: PrivateKey, record: SessionRecord, answer: Answer | None = None
     ) -> SessionRecord:
-        """Keep a key, and then the session that names it; whoever comes second with an idempotency key gets the first.
+        """Keep a key, and then the session that names it.
 
-        Raises refusals, such as LabelTaken, and nothing is kept then.
+        Raises refusals, such as LabelTaken, and Contradiction when the answer's idempotency key is taken: nothing is
+        kept then.
         """
         local, name = self._local, hash_of(key)
         is_kept = False
         async with local.turn("keys").together():
             local.keystore.put(name, key.secret())
             try:
-                done = await local.store.add_session(
-                    record,
-                    credential_hash(new_session_token().reveal()),
-                    by=BY_OWNER,
-                    idempotency=idempotency,
-                )
-                is_kept = not isinstance(done, Refused) and done.session.id == record.session.id
+                token_hash = credential_hash(new_session_token().reveal())
+                done = await local.store.add_session(record, token_hash, answer, BY_OWNER)
+                is_kept = not isinstance(done, Refused)
             finally:
                 if not is_kept:
                     local.keystore.remove(name)
@@ -207,7 +220,9 @@ class Sessions:
             raise refused_error(done)
         return done
 
-    def new_record(self, key: PrivateKey, policy: Policy, config: SessionConfig) -> SessionRecord:
+    def new_record(
+        self, key: PrivateKey, policy: Policy, label: str | None, delegate: str | None
+    ) -> SessionRecord:
         """A session that is in no store yet."""
         name = hash_of(key)
         return SessionRecord(
@@ -222,12 +237,50 @@ class Sessions:
             alias=new_id(Kind.BUYER_ALIAS),
             wallet_address=key.address,
             e2e_public_key=None,
-            label=config.label,
-            delegate=config.delegate,
+            label=label,
+            delegate=delegate,
             funding=Funding.GRANT,
             key_hash=bytes.fromhex(name[2:]),
-            sole=config.sole_label,
         )
+
+    async def _made(self, config: SessionConfig, idempotency: Idempotency | None) -> SessionRecord:
+        local = self._local
+        policy = policy_of(config, local.chain, local.asset, local.lifetimes, local.clock.now())
+        _check_grantable(policy)
+        await local.ensure_owner()
+        key = PrivateKey.generate()
+        record = self.new_record(key, policy, config.label, config.delegate)
+        answer = None
+        if idempotency is not None:
+            answer = Answer(idempotency, CREATED, encode({"keyHash": hash_of(key)}))
+        try:
+            return await self.add(key, replace(record, sole=config.sole_label), answer)
+        except Contradiction:
+            # Another process made it with this key meanwhile.
+            found = await self._known(idempotency)
+            if found is None:
+                raise
+            return found
+
+    async def _known(self, idempotency: Idempotency | None) -> SessionRecord | None:
+        """What an idempotency key made before, whenever that was."""
+        answered = None if idempotency is None else await self._local.store.answered(idempotency)
+        if answered is None:
+            return None
+        if isinstance(answered, Refused):
+            raise refused_error(answered)
+        return await self.record(msgspec.json.decode(answered.body)["keyHash"])
+
+    async def _predecessor(self, record: SessionRecord) -> bytes:
+        """The struct hash of the grant of the session whose place this one took; NOTHING for a new one."""
+        session = record.session
+        query = SessionQuery(session.owner_id, parent_id=session.id, limit=PLACES_MAX)
+        for one in (await self._local.store.sessions(query))[0]:
+            if one.session.successor_id == session.id:
+                before = await self.grant(one)
+                if before is not None and before.revoked_at is None:
+                    return grant_hash(before.grant)
+        return NOTHING
 
     async def _read(self, session_id: str) -> SessionRecord | None:
         problem = False

@@ -1,4 +1,4 @@
-"""The owner's own transactions: what nobody else may send. They wait in the same queue as everything that is relayed."""
+"""The owner's own transactions: what nobody else may send. They wait in the same queue as what is relayed."""
 
 from valetkey.core.ids import Kind
 from valetkey.core.refusal import Refused

@@ -46,9 +46,7 @@ class Rotating:
     ) -> SessionRecord:
         """The session that takes the place of one; of one that was rotated before, the one that did, finished."""
         if type(grace_seconds) is not int or not 0 <= grace_seconds <= GRACE_SECONDS_MAX:
-            raise InvalidInput(
-                f"a grace period is 0 to {GRACE_SECONDS_MAX} seconds", field="grace_seconds"
-            )
+            raise InvalidInput(f"a grace period is 0 to {GRACE_SECONDS_MAX} seconds", field="grace_seconds")
         if label is not None:
             check_label(label)
         before = await self._sessions.record(key_hash)
@@ -62,16 +60,16 @@ class Rotating:
         return successor
 
     async def end_old(self) -> int:
-        """Make successors known on chain whose predecessor's time is over, which ends that there; how many were queued."""
-        query = SessionQuery(self._local.owner_id, status="expired", sort="oldest", limit=PAGE)
+        """Make successors known on chain whose predecessor's time is over, which ends that; how many were queued."""
+        # The newest: older ones were looked at when they were.
+        query = SessionQuery(self._local.owner_id, status="expired", limit=PAGE)
         count = 0
-        while page := await self._sessions.listed(query):
-            for one in page:
-                if one.session.successor_id is not None:
-                    signed = await self._sessions.grant(one)
-                    if signed is not None and signed.revoked_at is None:
-                        count += await self._register(await self._successor(one))
-            query = replace(query, offset=query.offset + PAGE)
+        for one in await self._sessions.listed(query):
+            if one.session.successor_id is None:
+                continue
+            signed = await self._sessions.grant(one)
+            if signed is not None and signed.revoked_at is None:
+                count += await self._register(await self._successor(one))
         return count
 
     async def _rotate(
@@ -143,5 +141,3 @@ class Rotating:
         if isinstance(done, Refused):
             raise refused_error(done)
         return done.is_open
-
-

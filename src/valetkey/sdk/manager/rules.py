@@ -80,18 +80,20 @@ def fingerprint(config: SessionConfig) -> bytes:
 
 def check_chain(given: str | int | None, chain: Chain) -> None:
     """Raise InvalidInput with the code `wrong_chain` for another chain: a session is for one, and so is a manager."""
-    if given is None:
-        return
-    named = given if isinstance(given, int) and not isinstance(given, bool) else None
-    if named is None and given != chain.name:
-        named = chain_of(given).chain_id
-    if named not in (None, chain.chain_id):
+    if given is not None and not is_chain(given, chain):
         raise InvalidInput(
             f"this manager is for chain {chain.name} ({chain.chain_id}): one session per chain,"
             " and a manager for each chain",
             code="wrong_chain",
             field="chain_id",
         )
+
+
+def is_chain(given: str | int, chain: Chain) -> bool:
+    """Whether a name or number is a chain's. Raises InvalidInput for a name that no chain has."""
+    if isinstance(given, int) and not isinstance(given, bool):
+        return given == chain.chain_id
+    return given == chain.name or chain_of(given).chain_id == chain.chain_id
 
 
 def check_token(token: str, asset: Asset) -> None:
@@ -141,6 +143,11 @@ def check_idempotency(key: str | None) -> None:
         )
 
 
+def policy_units(amount: Amount, asset: Asset) -> int:
+    """Base units of a limit. Raises InvalidAmount."""
+    return parse_units(decimal_of(amount), asset.decimals)
+
+
 def decimal_units(units: int, asset: Asset) -> Decimal:
     """Base units as the decimal that people read, negative where more moved than was granted."""
     places = CURRENCY_DECIMALS[asset.currency]
@@ -164,7 +171,7 @@ def _check_possible(config: SessionConfig) -> None:
 
 
 def _units(amount: Amount | None, asset: Asset) -> int | None:
-    return None if amount is None else parse_units(decimal_of(amount), asset.decimals)
+    return None if amount is None else policy_units(amount, asset)
 
 
 def _windows(config: SessionConfig, asset: Asset) -> tuple[Window, ...]:
@@ -175,12 +182,7 @@ def _windows(config: SessionConfig, asset: Asset) -> tuple[Window, ...]:
                 "daily_limit is the window of 86400 seconds: give one of them", field="windows"
             )
         wanted[DAY_SECONDS] = config.daily_limit
-    return tuple(
-        sorted(
-            Window(seconds, parse_units(decimal_of(limit), asset.decimals))
-            for seconds, limit in wanted.items()
-        )
-    )
+    return tuple(sorted(Window(seconds, policy_units(limit, asset)) for seconds, limit in wanted.items()))
 
 
 def _payees(given: Iterable[str] | None) -> frozenset[str] | None:
