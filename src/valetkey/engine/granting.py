@@ -11,8 +11,17 @@ from valetkey.crypto.keys import address_of
 from valetkey.crypto.signatures import recover_digest
 from valetkey.engine.funding import same_address
 from valetkey.ports.chain import ChainReader
+from valetkey.ports.signer import Signer
 from valetkey.wire import grant_calls
-from valetkey.wire.grants import Domain, grant_hash, grant_id, payees_of, revoke_message, struct_hash
+from valetkey.wire.grants import (
+    Domain,
+    grant_hash,
+    grant_id,
+    grant_message,
+    payees_of,
+    revoke_message,
+    struct_hash,
+)
 
 REVOKED_BIT = 254
 SPENT_SHIFT, SPENT_BITS = 180, 42
@@ -85,6 +94,15 @@ async def unusable(reader: ChainReader, domain: Domain, grant: Grant) -> Refused
             "epoch", f"the owner's epoch on chain is {standing >> 1}", hint="sign it with that epoch"
         )
     return None
+
+
+def signed_by(signer: Signer, domain: Domain, grant: Grant) -> tuple[bytes, bytes]:
+    """The owner's signatures of a grant and of its revocation, which anybody may submit later."""
+    revoke = revoke_message(grant_hash(grant))
+    return (
+        signer.sign_typed_data(domain.typed_data("Grant", grant_message(grant))),
+        signer.sign_typed_data(domain.typed_data("Revoke", revoke)),
+    )
 
 
 def is_signed(digest: bytes, signature: bytes, by: str) -> bool:

@@ -24,6 +24,7 @@ CLIENT_SIDE = (
     "ANVIL",
     "DEMO_",
     "RPC_URL",
+    "CHAINS_FILE",
     "DEPLOYER_KEY",
     "OWNER_KEY",
     "PASSPHRASE",

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from valetkey.core import errors as core
+from valetkey.core import refusal as core_refusal
 from valetkey.sdk.answers import Forbidden as Forbidden
 from valetkey.sdk.answers import PlatformAnswer as PlatformAnswer
 from valetkey.sdk.answers import ReasonView as ReasonView
@@ -15,8 +16,8 @@ from valetkey.sdk.answers import Refused as Refused
 from valetkey.sdk.answers import TryLater as TryLater
 from valetkey.sdk.answers import Unauthenticated as Unauthenticated
 from valetkey.sdk.refusals import *  # noqa: F403 - the classes of all refusals are errors of this module too
-from valetkey.wire.errors import CODES
-from valetkey.wire.http import Answer
+from valetkey.wire.errors import CODES, refusal_body, refusal_status
+from valetkey.wire.http import Answer, encode
 
 # What was sent
 
@@ -142,6 +143,14 @@ def error_of(status: int, answer: Answer | None, retry_after: int | None) -> Pla
         details=_details(answer),
         retry_after=retry_after,
     )
+
+
+def refused_error(refused: core_refusal.Refused, *, decimals: int = 6) -> PlatformAnswer:
+    """The exception for a refusal that was decided in this process: the same that its HTTP answer would become."""
+    body = encode(refusal_body(refused, "", decimals=decimals))
+    answer = msgspec.json.decode(body, type=Answer)
+    answer.request_id = None
+    return error_of(refusal_status(refused), answer, None)
 
 
 def _details(answer: Answer) -> Any:

@@ -268,6 +268,14 @@ def payees_of(allowed: Collection[str] | None) -> bytes:
     return only(next(iter(allowed))) if len(allowed) == 1 else PayeeTree(sorted(allowed)).root
 
 
+def proof_of(payees: bytes, allowed: Collection[str] | None, payee: str) -> list[bytes]:
+    """What shows that a payee is among those that a grant names; nothing where they are no tree.
+
+    `payees` is the grant's word, `allowed` the addresses that it stands for. Raises InvalidInput for another payee.
+    """
+    return PayeeTree(sorted(allowed or ())).proof(payee) if any(payees[:12]) else []
+
+
 def only(payee: str) -> bytes:
     """What a grant says that may pay one address alone."""
     return _word(payee, "address")

@@ -5,14 +5,12 @@ Nothing is sent from here. What may move money is written to the ledger before i
 
 from dataclasses import dataclass
 
-from valetkey.core.commands import MarkUnknown
 from valetkey.core.errors import InvalidInput
-from valetkey.core.ids import Kind
 from valetkey.core.refusal import Code, Refused
 from valetkey.core.spend import HoldState
 from valetkey.core.transaction import Party, Transaction, TransactionStatus
-from valetkey.crypto.credentials import new_id
 from valetkey.crypto.keys import keccak256
+from valetkey.engine.drawing import Drawing
 from valetkey.engine.funding import same_address
 from valetkey.engine.granting import is_signed
 from valetkey.platform.callers import Caller
@@ -23,11 +21,9 @@ from valetkey.platform.refusing import NotFound, RefusedRequest, refused
 from valetkey.platform.spends.service import seen as seen_spend
 from valetkey.platform.transactions.sight import seen_as
 from valetkey.ports.grants import GrantStatus, SignedGrant
-from valetkey.ports.ledger import Payment
-from valetkey.ports.relays import Relay, RelayState
-from valetkey.ports.wallet import Call, CallReverts
+from valetkey.ports.relays import Relay
+from valetkey.ports.wallet import Call
 from valetkey.wire import grant_calls
-from valetkey.wire.draws import DrawPayload, reference_of
 from valetkey.wire.granting import (
     RelayFundingRequest,
     RelaySpendRequest,
@@ -39,22 +35,18 @@ from valetkey.wire.grants import (
     ESCROW_NAME,
     Domain,
     GrantSpend,
-    PayeeTree,
     funding_message,
     grant_hash,
+    proof_of,
     spend_message,
     step_message,
     struct_hash,
 )
-from valetkey.wire.http import encode
 from valetkey.wire.proofs import escrow_id
 
-REGISTER_GAS = 150_000
 FUND_GAS = 450_000
-SPEND_GAS = 200_000
-"""Limits where the call cannot be tried yet, because its grant is not known on chain."""
+"""The limit where the call cannot be tried yet, because its grant is not known on chain."""
 
-MARGIN_PERCENT = 130
 DELIVERY_SECONDS_MAX = 10 * 365 * 86_400
 """The escrow contract takes no deadline later than this."""
 
@@ -74,12 +66,14 @@ class _Draw:
 
     def proof(self, payee: str) -> list[bytes]:
         """What shows that a payee is in the grant's tree; nothing when it has none."""
-        grant = self.signed.grant
-        if not any(grant.payees[:12]):
-            return []
         assert self.caller.session is not None
-        allowed = self.caller.session.session.policy.allowed_payees or frozenset()
-        return PayeeTree(sorted(allowed)).proof(payee)
+        return proof_of(self.signed.grant.payees, self.caller.session.session.policy.allowed_payees, payee)
+
+    def drawing(self, platform: Platform) -> Drawing:
+        """What writes and queues."""
+        return Drawing(
+            platform.store, self.desk.sender, self.desk.limits, platform.clock, self.desk.wanted.set
+        )
 
 
 async def fund(
@@ -149,15 +143,9 @@ async def pay(platform: Platform, caller: Caller, spend_id: str, asked: RelaySpe
     _check_key(draw, struct_hash("Spend", spend_message(grant_hash(draw.signed.grant), wanted)), signature)
     if hold.state is HoldState.HELD:
         _check_time(platform, asked.signed_until, None)
-    payload = DrawPayload.of(draw.signed, wanted, signature)
-    payment = Payment(encode(payload), reference_of(wanted.reference))
-    marked = await platform.store.settle(hold.id, MarkUnknown(), by=caller.actor, payment=payment)
-    if isinstance(marked, Refused):
-        raise RefusedRequest(marked)
-    call = grant_calls.spend_signed_with_proof(
-        draw.signed.contract, draw.signed.grant, [], wanted, signature, proof=draw.proof(asked.payee)
-    )
-    return await _queue(platform, draw, f"pay {hold.id}", call, SPEND_GAS, asked.signed_until)
+    proof = draw.proof(asked.payee)
+    done = await draw.drawing(platform).pay(hold.id, draw.signed, wanted, signature, proof, by=caller.actor)
+    return _seen(done)
 
 
 async def step(platform: Platform, caller: Caller, transaction_id: str, asked: RelayStepRequest) -> RelayView:
@@ -261,80 +249,11 @@ def _check_time(platform: Platform, until: int, latest: int | None) -> None:
 async def _queue(
     platform: Platform, draw: _Draw, purpose: str, call: Call, gas: int, until: int, *, known: bool = False
 ) -> RelayView:
-    signed, desk = draw.signed, draw.desk
-    before = await platform.store.relay_of_purpose(signed.chain_id, desk.sender.address, purpose)
-    if before is not None and (before.is_open or before.state is RelayState.DONE):
-        return relay_view(before)
-    needs = None
-    if not known and signed.status is GrantStatus.SIGNED:
-        needs = f"register {signed.id.hex()}"
-        registration = await _registration(platform, signed)
-        gas_of_it = await _gas_of_registration(desk, registration)
-        await _put(platform, draw, needs, registration, gas_of_it, None, None)
-    else:
-        gas = await _tried(desk, call)
-    return relay_view(await _put(platform, draw, purpose, call, gas, until, needs))
+    done = await draw.drawing(platform).queue(draw.signed, purpose, call, gas, until, known=known)
+    return _seen(done)
 
 
-async def _tried(desk: RelayDesk, call: Call) -> int:
-    """The gas of a call that the contract would take now. Raises a refusal with its reason when it would not."""
-    problem = ""
-    try:
-        return await desk.sender.estimate(call) * MARGIN_PERCENT // 100
-    except CallReverts as error:
-        problem = str(error)
-    raise refused(Code.RELAY_REFUSED, "contract", f"the contract would refuse it: {problem}")
-
-
-async def _gas_of_registration(desk: RelayDesk, call: Call) -> int:
-    """An owner that is a contract looks at its signature itself, which may take more."""
-    try:
-        return max(REGISTER_GAS, await desk.sender.estimate(call) * MARGIN_PERCENT // 100)
-    except CallReverts:
-        return REGISTER_GAS
-
-
-async def _registration(platform: Platform, signed: SignedGrant) -> Call:
-    before = signed.grant.predecessor
-    if not any(before):
-        return grant_calls.register(signed.contract, signed.grant, signed.signature)
-    page, _ = await platform.store.grants_of_owner(signed.owner_id, 1_000, 0)
-    for one in page:
-        if one.chain_id == signed.chain_id and grant_hash(one.grant) == before:
-            return grant_calls.register_successor(signed.contract, signed.grant, one.grant, signed.signature)
-    raise refused(Code.GRANT_NEEDED, "predecessor", "the grant's predecessor is not known here")
-
-
-async def _put(
-    platform: Platform,
-    draw: _Draw,
-    purpose: str,
-    call: Call,
-    gas: int,
-    until: int | None,
-    needs: str | None,
-) -> Relay:
-    desk, signed = draw.desk, draw.signed
-    fee, _ = await desk.sender.fees()
-    queued = await platform.store.queue_relay(
-        Relay(
-            id=new_id(Kind.RELAY),
-            chain_id=signed.chain_id,
-            sender=desk.sender.address,
-            purpose=purpose,
-            owner_id=signed.owner_id,
-            session_id=signed.session_id,
-            to=call.to,
-            data=call.data,
-            gas=gas,
-            cost_max=gas * fee,
-            made_at=platform.clock.now(),
-            until=until,
-            needs=needs,
-        ),
-        desk.limits,
-    )
-    if isinstance(queued, Refused):
-        raise RefusedRequest(queued)
-    desk.wanted.set()
-    return queued
+def _seen(done: Relay | Refused) -> RelayView:
+    if isinstance(done, Refused):
+        raise RefusedRequest(done)
+    return relay_view(done)

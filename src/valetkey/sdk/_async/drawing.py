@@ -3,7 +3,6 @@
 What is signed is in the state folder before anybody is told of it, and a retry tells the same bytes.
 """
 
-import secrets
 import time
 from collections.abc import Iterator
 from typing import TypeVar
@@ -19,6 +18,7 @@ from valetkey.sdk._async.holds import AsyncHold
 from valetkey.sdk._async.owner import AsyncOwner
 from valetkey.sdk.checkout import Payment
 from valetkey.sdk.errors import CheckoutEnded, GrantNeeded, NotConfigured, TransactionReverted
+from valetkey.sdk.nonces import nonces
 from valetkey.sdk.state import StateUnusable
 from valetkey.seam import async_sleep
 from valetkey.wire import grant_calls
@@ -35,9 +35,9 @@ from valetkey.wire.grants import (
     ESCROW_NAME,
     Domain,
     GrantSpend,
-    PayeeTree,
     funding_message,
     grant_hash,
+    proof_of,
     spend_message,
     step_message,
 )
@@ -53,9 +53,6 @@ DRAWS = "draws"
 STEP_SECONDS = 600
 """How long a signed step, or payment, may be submitted."""
 
-NONCES = 256
-"""Nonces that share a word of the contract: the first of a word costs 17,100 gas more."""
-
 POLL_SECONDS = 0.25
 LIVING = ("signed", "known")
 
@@ -63,7 +60,7 @@ LIVING = ("signed", "known")
 class AsyncDraws(AsyncOwner):
     """The part of a delegate that pays out of its owner's balance."""
 
-    _nonces: Iterator[int] = iter(())
+    _nonces: Iterator[int] | None = None
 
     async def draw(self, hold: AsyncHold, *, to_wallet: bool = False) -> AsyncHold:
         """Pay what a spend holds, out of the session's grant, to its payee; it is captured when the chain shows that.
@@ -304,10 +301,7 @@ class AsyncDraws(AsyncOwner):
 
     def _proof(self, grant: GrantView, payee: str) -> list[bytes]:
         assert self.session is not None
-        root = bytes.fromhex(grant.grant.payees[2:])
-        if not any(root[:12]):
-            return []
-        return PayeeTree(sorted(self.session.allowed_payees or ())).proof(payee)
+        return proof_of(bytes.fromhex(grant.grant.payees[2:]), self.session.allowed_payees, payee)
 
     async def _captured(self, hold: AsyncHold) -> AsyncHold:
         """Wait until the platform has read the payment from the chain."""
@@ -317,13 +311,9 @@ class AsyncDraws(AsyncOwner):
         return hold
 
     def _nonce(self) -> int:
-        """One that no other process uses: a word of the contract's of its own, drawn at random, and a place in it."""
-        number = next(self._nonces, None)
-        if number is None:
-            first = secrets.randbits(247) * NONCES
-            self._nonces = iter(range(first, first + NONCES))
-            number = next(self._nonces)
-        return number
+        if self._nonces is None:
+            self._nonces = nonces()
+        return next(self._nonces)
 
 
 def _read(kept: bytes, kind: type[T]) -> T:

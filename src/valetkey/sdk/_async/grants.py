@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from valetkey.core.errors import InvalidInput
 from valetkey.core.grant import NOTHING, Grant, granted
 from valetkey.core.money import CURRENCY_DECIMALS, Asset
+from valetkey.engine.granting import signed_by
 from valetkey.sdk._async.agent import segment
 from valetkey.sdk._async.desk import AsyncDesk
 from valetkey.sdk._async.fleet import id_of
@@ -15,13 +16,7 @@ from valetkey.sdk.limits import policy_of
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.wire import calls, grant_calls
 from valetkey.wire.granting import ExposureView, GiveGrantRequest, GrantPage, GrantView, grant_body, grant_of
-from valetkey.wire.grants import (
-    Domain,
-    grant_hash,
-    grant_message,
-    payees_of,
-    revoke_message,
-)
+from valetkey.wire.grants import Domain, payees_of
 from valetkey.wire.network import NetworkView
 from valetkey.wire.sessions import SessionView
 
@@ -157,9 +152,7 @@ class AsyncGrants(AsyncSessionMaker):
             salt=secrets.token_bytes(32),
             predecessor=await self._predecessor(view, network.chain_id),
         )
-        domain, hashed = Domain(network.chain_id, contract), grant_hash(grant)
-        signature = signer.sign_typed_data(domain.typed_data("Grant", grant_message(grant)))
-        revocation = signer.sign_typed_data(domain.typed_data("Revoke", revoke_message(hashed)))
+        signature, revocation = signed_by(signer, Domain(network.chain_id, contract), grant)
         asked = GiveGrantRequest(
             chain_id=network.chain_id,
             contract=contract,

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from valetkey.core.errors import InvalidInput
 from valetkey.core.grant import NOTHING, Grant, granted
 from valetkey.core.money import CURRENCY_DECIMALS, Asset
+from valetkey.engine.granting import signed_by
 from valetkey.sdk._sync.agent import segment
 from valetkey.sdk._sync.desk import Desk
 from valetkey.sdk._sync.fleet import id_of
@@ -16,13 +17,7 @@ from valetkey.sdk.limits import policy_of
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.wire import calls, grant_calls
 from valetkey.wire.granting import ExposureView, GiveGrantRequest, GrantPage, GrantView, grant_body, grant_of
-from valetkey.wire.grants import (
-    Domain,
-    grant_hash,
-    grant_message,
-    payees_of,
-    revoke_message,
-)
+from valetkey.wire.grants import Domain, payees_of
 from valetkey.wire.network import NetworkView
 from valetkey.wire.sessions import SessionView
 
@@ -158,9 +153,7 @@ class Grants(SessionMaker):
             salt=secrets.token_bytes(32),
             predecessor=self._predecessor(view, network.chain_id),
         )
-        domain, hashed = Domain(network.chain_id, contract), grant_hash(grant)
-        signature = signer.sign_typed_data(domain.typed_data("Grant", grant_message(grant)))
-        revocation = signer.sign_typed_data(domain.typed_data("Revoke", revoke_message(hashed)))
+        signature, revocation = signed_by(signer, Domain(network.chain_id, contract), grant)
         asked = GiveGrantRequest(
             chain_id=network.chain_id,
             contract=contract,

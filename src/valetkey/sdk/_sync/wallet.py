@@ -4,6 +4,7 @@
 from typing import Protocol
 
 from valetkey.core.escrow import Escrow
+from valetkey.core.money import Asset
 from valetkey.ports.wallet import Call, Mined, SignedTransaction
 
 
@@ -20,6 +21,8 @@ class Wallet(Protocol):
     def token_balance(self, token: str, address: str) -> int: ...
 
     def allowance(self, token: str, owner: str, spender: str) -> int: ...
+
+    def checked(self, asset: Asset) -> Asset: ...
 
     def escrow(self, transaction_id: str) -> Escrow | None: ...
 

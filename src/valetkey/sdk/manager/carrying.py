@@ -1,0 +1,180 @@
+"""Sessions are carried from one file to another of the same owner: key, rules, grant and what was spent, inside age."""
+
+from dataclasses import replace
+
+from valetkey.core.errors import InvalidInput
+from valetkey.core.ids import Kind
+from valetkey.core.money import Money
+from valetkey.core.refusal import Refused
+from valetkey.core.spend import SpendRequest
+from valetkey.crypto.age_files import open_age, seal_to, seal_under
+from valetkey.crypto.credentials import new_id
+from valetkey.crypto.errors import InvalidKey
+from valetkey.crypto.keys import PrivateKey
+from valetkey.crypto.secret import Secret
+from valetkey.crypto.wiping import wipe
+from valetkey.engine.granting import SPENT_BITS, SPENT_SHIFT, Expected, unfit, unsigned
+from valetkey.ports.accounts import SessionRecord
+from valetkey.ports.grants import SignedGrant
+from valetkey.ports.ledger import Spend
+from valetkey.sdk.errors import NotFound, Unfinished, refused_error
+from valetkey.sdk.manager.driving import Driver
+from valetkey.sdk.manager.local import BY_CHAIN, BY_OWNER, Local
+from valetkey.sdk.manager.making import KeyHash, Sessions, hash_of, id_of
+from valetkey.sdk.manager.rules import ZERO_ADDRESS
+from valetkey.sdk.manager.standing import written_down
+from valetkey.wire import grant_calls
+from valetkey.wire.granting import grant_of, signature_bytes
+from valetkey.wire.grants import grant_hash, grant_id
+from valetkey.wire.session_file import (
+    SessionFile,
+    figures_in,
+    policy_in,
+    read_session_file,
+    session_file,
+)
+
+IMPORTED = "imported"
+"""The operation of money that the chain had counted and the exporting file had not."""
+
+
+class Carrying:
+    """The part of a manager that exports and imports."""
+
+    def __init__(self, local: Local, driver: Driver, sessions: Sessions) -> None:
+        self._local = local
+        self._driver = driver
+        self._sessions = sessions
+
+    async def export(self, key_hash: KeyHash, recipient: str | None, passphrase: Secret | None) -> bytes:
+        """An age file. Raises Unfinished while something is held: that belongs to this file until it is over."""
+        if (recipient is None) == (passphrase is None):
+            raise InvalidInput("export to a recipient or under a passphrase", field="recipient")
+        record = await self._sessions.restore(key_hash)
+        session = record.session
+        signed = await self._sessions.grant(record)
+        if signed is None:
+            raise NotFound("this session never had a grant: make a new one", code="not_found", status=404)
+        if session.usage.held:
+            raise Unfinished("something of this session is under way: settle first")
+        if record.ancestors:
+            raise InvalidInput(
+                "a session that was rotated is not exported, its successor is", field="key_hash"
+            )
+        content = session_file(
+            signed,
+            self._sessions.key(record).to_hex(prefix=False),
+            session.policy,
+            session.usage,
+            session.pace,
+            label=record.label,
+            delegate=record.delegate,
+            sole=record.sole,
+            created_at=session.created_at,
+            revoked=session.revoked_at is not None,
+        )
+        if recipient is not None:
+            return seal_to(content, recipient)
+        assert passphrase is not None
+        return seal_under(content, passphrase)
+
+    async def bring(
+        self, content: bytes, identity: Secret | None, passphrase: Secret | None
+    ) -> SessionRecord:
+        """The session of an age file, with what was spent by its figures and by the chain. Again, it is the same."""
+        opened = open_age(content, identity=identity, passphrase=passphrase)
+        try:
+            told = read_session_file(opened)
+        finally:
+            wipe(opened)
+        key = _key(told)
+        await self._local.check_chain()
+        await self._local.ensure_owner()
+        known = await self._local.store.session(id_of(hash_of(key)))
+        signed = await self._checked(told, key)
+        # Nobody follows the chain meanwhile: what it tells is in the figures, or is told after them, and never both.
+        async with self._driver.alone():
+            await self._driver.round()
+            record = await self._kept(told, key, signed, known)
+        return await written_down(self._local, record, signed)
+
+    async def _kept(
+        self, told: SessionFile, key: PrivateKey, signed: SignedGrant, known: SessionRecord | None
+    ) -> SessionRecord:
+        local = self._local
+        if known is None:
+            usage, pace = figures_in(told)
+            new = self._sessions.new_record(key, policy_in(told), told.label, told.delegate)
+            session = replace(new.session, usage=usage, pace=pace)
+            known = await self._sessions.add(key, replace(new, session=session, sole=told.sole))
+        elif local.keystore.get(hash_of(key)) is None:
+            local.keystore.put(hash_of(key), key.secret())
+        kept = await local.store.add_grant(signed, BY_OWNER)
+        if isinstance(kept, Refused):
+            raise refused_error(kept)
+        await self._caught_up(known, kept)
+        if told.revoked:
+            await local.store.revoke_session(known.session.id, by=BY_OWNER)
+        after = await local.store.session(known.session.id)
+        assert after is not None, "sessions are never deleted"
+        return after
+
+    async def _caught_up(self, record: SessionRecord, signed: SignedGrant) -> None:
+        """Debit what the chain counted and the file did not, up to the block that events are told from on."""
+        local = self._local
+        place = await local.store.followed(local.chain.chain_id, local.contract)
+        call = grant_calls.words(local.contract, signed.id)
+        answer = await local.reader.view(call, at_block=None if place is None else place.number)
+        spent = (grant_calls.number(answer) >> SPENT_SHIFT & (1 << SPENT_BITS) - 1) * signed.grant.unit
+        session = record.session
+        beyond = spent - session.usage.captured - session.usage.restored - session.usage.held
+        if beyond <= 0:
+            return
+        hold_id = new_id(Kind.HOLD)
+        request = SpendRequest(Money(beyond, local.asset), None, None, IMPORTED)
+        await local.store.observe(Spend(session.id, hold_id, request, 0), by=BY_CHAIN)
+        local.observer("unasked", hold_id)
+
+    async def _checked(self, told: SessionFile, key: PrivateKey) -> SignedGrant:
+        """The grant of an exported session, which is this owner's, of this chain and contract, and of its key."""
+        local = self._local
+        try:
+            grant = grant_of(told.grant)
+            signature, revocation = signature_bytes(told.signature), signature_bytes(told.revocation)
+            policy = policy_in(told)
+        except ValueError:
+            raise InvalidInput("this is no exported session", field="content") from None
+        if told.chain_id != local.chain.chain_id:
+            raise InvalidInput(
+                f"this session is one of chain {told.chain_id}", code="wrong_chain", field="content"
+            )
+        expected = Expected(
+            owner=local.owner,
+            key=key.address,
+            asset=local.asset,
+            escrow=ZERO_ADDRESS,
+            contract=local.contract,
+            policy=policy,
+        )
+        problem = unfit(grant, told.contract, expected)
+        problem = problem or await unsigned(local.reader, local.domain, grant, signature, revocation)
+        if problem is not None:
+            raise refused_error(problem)
+        return SignedGrant(
+            id=grant_id(grant.owner, grant_hash(grant)),
+            chain_id=told.chain_id,
+            contract=local.contract,
+            session_id=id_of(hash_of(key)),
+            owner_id=local.owner_id,
+            grant=grant,
+            signature=signature,
+            revocation=revocation,
+            made_at=local.clock.now(),
+        )
+
+
+def _key(told: SessionFile) -> PrivateKey:
+    try:
+        return PrivateKey.from_hex(told.key)
+    except InvalidKey:
+        raise InvalidInput("this is no exported session: its key is none", field="content") from None

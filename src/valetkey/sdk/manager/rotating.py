@@ -1,0 +1,143 @@
+"""A session with new keys in the place of one. Both together never exceed the limits of one, here and on chain.
+
+In the ledger what the old one still spends is debited from the new one, too. On chain the new grant takes over what was
+spent from the old one and ends it, where it becomes known: with the first payment of the new key, or when the old one's
+time is over.
+"""
+
+from dataclasses import replace
+
+from valetkey.core.errors import Contradiction, InvalidInput
+from valetkey.core.policy import Policy, check_lifetime
+from valetkey.core.refusal import Refused
+from valetkey.core.session import Status, status
+from valetkey.core.tree import GRACE_SECONDS_MAX
+from valetkey.crypto.credentials import credential_hash, new_session_token
+from valetkey.crypto.keys import PrivateKey
+from valetkey.ports.accounts import SessionQuery, SessionRecord
+from valetkey.ports.grants import GrantStatus
+from valetkey.sdk.amounts import Amount
+from valetkey.sdk.errors import refused_error
+from valetkey.sdk.manager.driving import Driver
+from valetkey.sdk.manager.local import BY_OWNER, Local
+from valetkey.sdk.manager.making import KeyHash, Sessions, hash_of
+from valetkey.sdk.manager.rules import policy_units
+from valetkey.sdk.session_config import Moment, check_label, unix_seconds_of
+
+PAGE = 1_000
+
+
+class Rotating:
+    """The part of a manager that rotates."""
+
+    def __init__(self, local: Local, driver: Driver, sessions: Sessions) -> None:
+        self._local = local
+        self._driver = driver
+        self._sessions = sessions
+
+    async def rotate(
+        self,
+        key_hash: KeyHash,
+        *,
+        grace_seconds: int,
+        valid_until: Moment | None,
+        spending_limit: Amount | None,
+        label: str | None,
+    ) -> SessionRecord:
+        """The session that takes the place of one; of one that was rotated before, the one that did, finished."""
+        if type(grace_seconds) is not int or not 0 <= grace_seconds <= GRACE_SECONDS_MAX:
+            raise InvalidInput(f"a grace period is 0 to {GRACE_SECONDS_MAX} seconds", field="grace_seconds")
+        if label is not None:
+            check_label(label)
+        before = await self._sessions.record(key_hash)
+        if before.session.successor_id is None:
+            self._sessions.check_living(before)
+            before = await self._rotate(before, grace_seconds, valid_until, spending_limit, label)
+        successor = await self._successor(before)
+        await self._sessions.ensure_grant(successor)
+        if grace_seconds == 0:
+            await self._register(successor)
+        return successor
+
+    async def end_old(self) -> int:
+        """Make successors known on chain whose predecessor's time is over, which ends that; how many were queued."""
+        # The newest: older ones were looked at when they were.
+        query = SessionQuery(self._local.owner_id, status="expired", limit=PAGE)
+        count = 0
+        for one in await self._sessions.listed(query):
+            if one.session.successor_id is None:
+                continue
+            signed = await self._sessions.grant(one)
+            if signed is not None and signed.revoked_at is None:
+                count += await self._register(await self._successor(one))
+        return count
+
+    async def _rotate(
+        self,
+        before: SessionRecord,
+        grace_seconds: int,
+        valid_until: Moment | None,
+        spending_limit: Amount | None,
+        label: str | None,
+    ) -> SessionRecord:
+        local, key = self._local, PrivateKey.generate()
+        policy = self._policy(before.session.policy, valid_until, spending_limit)
+        record = replace(
+            self._sessions.new_record(key, policy, before.label if label is None else label, before.delegate),
+            sole=before.sole,
+        )
+        raced = is_kept = False
+        async with local.turn("keys").together():
+            local.keystore.put(hash_of(key), key.secret())
+            try:
+                done = await local.store.rotate_session(
+                    before.session.id,
+                    record,
+                    credential_hash(new_session_token().reveal()),
+                    grace_seconds=grace_seconds,
+                    carry=True,
+                    by=BY_OWNER,
+                )
+                is_kept = not isinstance(done, Refused)
+            except Contradiction:
+                # Another process was first, or revoked it.
+                raced = True
+            finally:
+                if not is_kept:
+                    local.keystore.remove(hash_of(key))
+        if not raced and isinstance(done, Refused):
+            raise refused_error(done)
+        after = await local.store.session(before.session.id)
+        assert after is not None, "sessions are never deleted"
+        self._sessions.check_not_revoked(after)
+        return after
+
+    def _policy(self, policy: Policy, valid_until: Moment | None, spending_limit: Amount | None) -> Policy:
+        local = self._local
+        if valid_until is not None:
+            now = local.clock.now()
+            ends = unix_seconds_of(valid_until, now)
+            check_lifetime(ends - now, seconds_min=local.lifetimes.least, seconds_max=local.lifetimes.most)
+            policy = replace(policy, expires_at=ends)
+        if spending_limit is not None:
+            policy = replace(policy, budget=policy_units(spending_limit, local.asset))
+        return policy
+
+    async def _successor(self, before: SessionRecord) -> SessionRecord:
+        assert before.session.successor_id is not None
+        found = await self._local.store.session(before.session.successor_id)
+        assert found is not None, "sessions are never deleted"
+        return found
+
+    async def _register(self, record: SessionRecord) -> bool:
+        """Queue what makes a session's grant known; whether that was needed."""
+        local = self._local
+        if status(record.session, local.clock.now(), record.ancestors) is Status.REVOKED:
+            return False
+        signed = await self._sessions.ensure_grant(record)
+        if signed is None or signed.status is not GrantStatus.SIGNED:
+            return False
+        done = await self._driver.drawing.register(signed)
+        if isinstance(done, Refused):
+            raise refused_error(done)
+        return done.is_open

@@ -1,0 +1,32 @@
+"""The contracts on the chain of this worker, once; what a test does to it is undone."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures_chain import PRIVATE_KEYS, ChainRpc
+from tests.integration.manager.world import World
+from valetkey.chains.evm.deploy import Deployed, deploy
+from valetkey.chains.evm.signer import LocalSigner
+from valetkey.crypto.keys import PrivateKey
+from valetkey.sdk.manager.blocking import SessionKeyManager
+
+
+@pytest.fixture(scope="session")
+def deployed(devchain: Any) -> Deployed:
+    return deploy(devchain.rpc_url, LocalSigner(PrivateKey.from_hex(PRIVATE_KEYS[0])))
+
+
+@pytest.fixture
+def world(deployed: Deployed, chain: ChainRpc, tmp_path: Path) -> World:
+    made = World(chain, deployed, tmp_path)
+    made.furnish()
+    return made
+
+
+@pytest.fixture
+def manager(world: World) -> Iterator[SessionKeyManager]:
+    with world.manager() as opened:
+        yield opened
