@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from valetkey.core.escrow import Escrow
+from valetkey.ports.outcome import Outcome
 from valetkey.ports.wallet import Call, Mined, SignedTransaction
 
 
@@ -39,5 +40,9 @@ class AsyncWallet(Protocol):
     async def send(self, signed: SignedTransaction) -> None: ...
 
     async def mined(self, tx_hash: str) -> Mined | None: ...
+
+    async def outcome(self, tx_hash: str) -> Outcome | None: ...
+
+    async def left(self, token: str, payer: str, first: int, last: int) -> int: ...
 
     async def wait(self, tx_hash: str, seconds: float) -> Mined: ...

@@ -5,11 +5,13 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from valetkey.chains.evm.answers import TRANSFER_TOPIC, read_logged, read_outcome
 from valetkey.chains.evm.connection import async_close_web3, async_open_web3, no_answer
 from valetkey.chains.evm.errors import CallReverts, NotAccepted, StillPending, WrongChain
 from valetkey.core.errors import ChainUnavailable, InvalidInput
 from valetkey.core.escrow import Escrow
 from valetkey.crypto.keys import checksum_address, keccak256
+from valetkey.ports.outcome import Outcome
 from valetkey.ports.signer import Signer
 from valetkey.ports.wallet import Call, Mined, SignedTransaction
 from valetkey.seam import async_sleep
@@ -151,6 +153,31 @@ class AsyncEvmWallet:
         except TransactionNotFound:
             return None
         return Mined(tx_hash, int(receipt["status"]) == 1, int(receipt["blockNumber"]))
+
+    async def outcome(self, tx_hash: str) -> Outcome | None:
+        """What a transaction did, as its receipt says; None while it is in no block."""
+        web3 = await self._connected()
+        from web3.exceptions import TransactionNotFound
+
+        try:
+            receipt = await self._ask(
+                lambda: web3.eth.get_transaction_receipt(tx_hash), let=TransactionNotFound
+            )
+        except TransactionNotFound:
+            return None
+        return read_outcome(tx_hash, receipt)
+
+    async def left(self, token: str, payer: str, first: int, last: int) -> int:
+        """Base units of a token that an account paid to others in these blocks, both included."""
+        web3 = await self._connected()
+        asked = {
+            "fromBlock": first,
+            "toBlock": last,
+            "address": checksum_address(token),
+            "topics": ["0x" + TRANSFER_TOPIC.hex(), "0x" + payer[2:].lower().rjust(64, "0")],
+        }
+        logs = await self._ask(lambda: web3.eth.get_logs(asked))
+        return sum(one.units for one in read_logged(logs) if one.payee.lower() != payer.lower())
 
     async def wait(self, tx_hash: str, seconds: float) -> Mined:
         """Wait until a transaction is in a block. Raises StillPending when it takes longer."""
