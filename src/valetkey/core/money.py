@@ -13,8 +13,20 @@ from valetkey.core.value import value
 DIGITS_MAX = 30
 """More digits than any real amount has; longer input is an attack on arithmetic, not money."""
 
-CURRENCY_DECIMALS = {"USDC": 6, "ETH": 18}
+CURRENCY_DECIMALS = {
+    "USDC": 6,
+    "ETH": 18,
+    "USDT": 6,
+    "EURC": 6,
+    "DAI": 18,
+    "WETH": 18,
+    "POL": 18,
+    "SOL": 9,
+}
 """Decimals in which the limits of a currency are written, the same on every chain."""
+
+COIN_TYPES = {"ETH": 60, "POL": 966, "SOL": 501}
+"""SLIP-44: how an asset id names a chain's own coin. Another coin of an EVM chain is named as Ether is."""
 
 NATIVE = "0x" + "0" * 40
 """Stands for a chain's own coin where a token's address would be."""
@@ -35,9 +47,12 @@ class Asset:
 
     @property
     def id(self) -> str:
-        """CAIP-19 asset id, the address in lower case; a chain's own coin has the zero address and is `slip44:60`."""
+        """CAIP-19 asset id, the address in lower case; a chain's own coin has the zero address and is `slip44:60`.
+
+        The coin of Polygon is `slip44:966`.
+        """
         if self.address == NATIVE:
-            return f"eip155:{self.chain_id}/slip44:60"
+            return f"eip155:{self.chain_id}/slip44:{COIN_TYPES.get(self.currency, COIN_TYPES['ETH'])}"
         return f"eip155:{self.chain_id}/erc20:{self.address.lower()}"
 
 

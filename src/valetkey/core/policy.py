@@ -26,7 +26,7 @@ SERVICE_ID_CHARS_MAX = 200
 PURCHASE = "purchase"
 """The operation of buying a service through an escrow."""
 
-_ASSET = re.compile(r"eip155:[0-9]{1,18}/(erc20:0x[0-9a-f]{40}|slip44:60)", re.ASCII)
+_ASSET = re.compile(r"eip155:[0-9]{1,18}/(erc20:0x[0-9a-f]{40}|slip44:(60|966))", re.ASCII)
 _PAYEE = re.compile(r"0x[0-9a-f]{40}", re.ASCII)
 _OPERATION = re.compile(r"[a-z][a-z0-9_.-]{0,63}", re.ASCII)
 

@@ -48,7 +48,8 @@ class Execution:
 
 
 class Progress(msgspec.Struct):
-    """How far the action of one hold is. `steps` are hashes by their names, in order; amounts are base units.
+    """How far the action of one hold is. `steps` are hashes by their names, in order; amounts are base units, `received` of a
+    token of `decimals`.
 
     since: the block from which on an allowance stood, so that what it let out can be read. failure: why it came to
     nothing, with the hold settled.
@@ -59,6 +60,7 @@ class Progress(msgspec.Struct):
     done: bool = False
     spent: int = 0
     received: int = 0
+    decimals: int = 0
     failure: str = ""
 
 

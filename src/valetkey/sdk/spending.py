@@ -10,7 +10,7 @@ from valetkey.sdk.limits import amount_of
 from valetkey.wire.errors import CODES
 from valetkey.wire.spends import SpendBody, SpendView
 
-_ASSET = re.compile(r"eip155:([0-9]{1,18})/(?:erc20:(0x[0-9a-fA-F]{40})|slip44:60)", re.ASCII)
+_ASSET = re.compile(r"eip155:([0-9]{1,18})/(?:erc20:(0x[0-9a-fA-F]{40})|slip44:(?:60|966))", re.ASCII)
 
 
 def spend_body(

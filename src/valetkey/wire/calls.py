@@ -121,6 +121,11 @@ def swap_exact_tokens(
     )
 
 
+def decimals(token: str) -> Call:
+    """Ask in how many decimals a token counts (ERC-20)."""
+    return _call(token, "decimals()")
+
+
 def get_escrow(escrow: str, transaction_id: str) -> Call:
     """Ask for the escrow of a marketplace transaction."""
     return _call(escrow, "getEscrow(bytes32)", escrow_id(transaction_id))

@@ -11,6 +11,7 @@ from valetkey.core.errors import InvalidAmount
 from valetkey.core.money import (
     CURRENCY_DECIMALS,
     DIGITS_MAX,
+    NATIVE,
     Asset,
     Money,
     format_units,
@@ -243,7 +244,13 @@ def test_rounding_never_favours_the_spender(units: int, decimals: int, wanted: i
 
 def test_assets_are_named_by_chain_and_contract() -> None:
     assert USDC.id == "eip155:84532/erc20:0x036cbd53842c5426634e7929541ec2318f3dcf7e"
-    assert CURRENCY_DECIMALS == {"USDC": 6, "ETH": 18}
+    assert Asset("ETH", 8453, NATIVE, 18).id == "eip155:8453/slip44:60"
+    assert Asset("POL", 137, NATIVE, 18).id == "eip155:137/slip44:966"
+
+
+def test_the_currencies_in_which_limits_are_written() -> None:
+    six, eighteen = ("USDC", "USDT", "EURC"), ("ETH", "DAI", "WETH", "POL")
+    assert {**dict.fromkeys(six, 6), **dict.fromkeys(eighteen, 18), "SOL": 9} == CURRENCY_DECIMALS
 
 
 def test_money_of_one_asset_adds_up() -> None:

@@ -167,12 +167,11 @@ class AsyncEvmWallet:
             return None
         return read_outcome(tx_hash, receipt)
 
-    async def left(self, token: str, payer: str, first: int, last: int) -> int:
-        """Base units of a token that an account paid to others in these blocks, both included."""
+    async def left(self, token: str, payer: str, first: int) -> int:
+        """Base units of a token that an account paid to others since a block, that one included."""
         web3 = await self._connected()
         asked = {
             "fromBlock": first,
-            "toBlock": last,
             "address": checksum_address(token),
             "topics": ["0x" + TRANSFER_TOPIC.hex(), "0x" + payer[2:].lower().rjust(64, "0")],
         }
