@@ -7,7 +7,7 @@ from valetkey.ports.chain import Transfer
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A transaction in a block. `gas_used` is gas, `fee_wei` what it cost; `transfers` are what tokens said they moved."""
+    """A transaction in a block. `gas_used` is gas, `fee_wei` its cost; `transfers` are what tokens said they moved."""
 
     tx_hash: str
     succeeded: bool

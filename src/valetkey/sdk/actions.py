@@ -7,19 +7,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from decimal import Decimal
 from typing import Any, ClassVar, cast
 
-from valetkey.core.errors import InvalidAmount, InvalidInput
-from valetkey.core.money import NATIVE, parse_units, to_decimal
+from valetkey.core.errors import InvalidInput
 from valetkey.core.operations import TRANSFER, approve_operation, call_operation, swap_operation
-from valetkey.crypto.keys import checksum_address, is_address
-from valetkey.sdk.amounts import Amount, decimal_of
-from valetkey.wire.abi import CALLDATA_BYTES_MAX, Function, decode_call, encode_call, function_of
+from valetkey.crypto.keys import checksum_address
+from valetkey.sdk import action_members as checked
+from valetkey.sdk.amounts import Amount
+from valetkey.wire.abi import Function, decode_call, encode_call, function_of
 
-TOKEN_CHARS_MAX = 42
-DECIMALS = (0, 6, 18)
-PATH_MAX = 8
 DEADLINE_SECONDS_MAX = 86_400
 
 MOVES = function_of("transfer(address,uint256)")
@@ -44,10 +40,15 @@ class Transfer:
     type: ClassVar[str] = "transfer"
     to: str
     amount: Amount
-    token: str = "USDC"
+    token: str = "USDC"  # noqa: S105 - a currency
 
     def __post_init__(self) -> None:
-        _set(self, to=account(self.to, "to"), amount=amount(self.amount), token=token(self.token))
+        _set(
+            self,
+            to=checked.account(self.to, "to"),
+            amount=checked.amount(self.amount),
+            token=checked.token(self.token),
+        )
 
     @property
     def operation(self) -> str:
@@ -66,19 +67,19 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approve:
-    """Let a contract take exactly so much of a token, and no more: it counts as spent, because it may leave any time."""
+    """Let a contract take exactly so much of a token: it counts as spent, because it may leave at any time."""
 
     type: ClassVar[str] = "approve"
     spender: str
     amount: Amount
-    token: str = "USDC"
+    token: str = "USDC"  # noqa: S105 - a currency
 
     def __post_init__(self) -> None:
         _set(
             self,
-            spender=account(self.spender, "spender"),
-            amount=amount(self.amount),
-            token=token(self.token),
+            spender=checked.account(self.spender, "spender"),
+            amount=checked.amount(self.amount),
+            token=checked.token(self.token),
         )
 
     @property
@@ -100,9 +101,9 @@ class Approve:
 class ContractCall:
     """Call one function of a contract: `function` is its name and types, `args` its arguments, a list.
 
-    `data` is the whole calldata instead of `args`, when somebody else made it; it has to be exactly a call of `function`.
-    `max_spend` is all of `token` that the call may take: an allowance of just that lasts for the call alone. `value` is
-    a decimal of the chain's own coin that goes with it. A call has one of the two, or neither.
+    `data` is the whole calldata instead of `args`, when somebody else made it; it has to be exactly a call of
+    `function`. `max_spend` is all of `token` that the call may take: an allowance of just that lasts for the call
+    alone. `value` is a decimal of the chain's own coin that goes with it. A call has one of the two, or neither.
     """
 
     type: ClassVar[str] = "contract_call"
@@ -111,7 +112,7 @@ class ContractCall:
     args: Any = ()
     data: bytes | str | None = None
     max_spend: Amount = 0
-    token: str = "USDC"
+    token: str = "USDC"  # noqa: S105 - a currency
     value: Amount = 0
 
     def __post_init__(self) -> None:
@@ -126,17 +127,17 @@ class ContractCall:
         elif self.args not in ((), []):
             raise InvalidInput("a call has args or data, not both", field="data")
         else:
-            data = _calldata(self.data)
+            data = checked.calldata(self.data)
             decode_call(called, data)
         _set(
             self,
-            to=account(self.to, "to"),
+            to=checked.account(self.to, "to"),
             function=called.signature,
             args=(),
             data=data,
-            max_spend=amount(self.max_spend, "max_spend", least=0),
-            token=token(self.token),
-            value=amount(self.value, "value", least=0),
+            max_spend=checked.amount(self.max_spend, "max_spend", least=0),
+            token=checked.token(self.token),
+            value=checked.amount(self.value, "value", least=0),
         )
         if self.max_spend and self.value:
             raise InvalidInput("a call spends a token or the chain's coin, not both", field="value")
@@ -159,7 +160,7 @@ class ContractCall:
         if self.called.selector != MOVES.selector:
             return None
         to, units = decode_call(MOVES, self.calldata)
-        return account(checksum_address(to), "args"), int(units)
+        return checked.account(checksum_address(to), "args"), int(units)
 
     @property
     def operation(self) -> str:
@@ -203,17 +204,21 @@ class Swap:
     def __post_init__(self) -> None:
         _set(
             self,
-            router=account(self.router, "router"),
-            amount_in=amount(self.amount_in, "amount_in"),
-            token_in=token(self.token_in, "token_in"),
-            token_out=token(self.token_out, "token_out"),
-            min_out=amount(self.min_out, "min_out"),
-            path=_path(self.path),
+            router=checked.account(self.router, "router"),
+            amount_in=checked.amount(self.amount_in, "amount_in"),
+            token_in=checked.token(self.token_in, "token_in"),
+            token_out=checked.token(self.token_out, "token_out"),
+            min_out=checked.amount(self.min_out, "min_out"),
+            path=checked.path(self.path),
         )
         if self.token_in == self.token_out:
             raise InvalidInput("a swap is between two tokens", field="token_out")
         seconds = self.deadline
-        if isinstance(seconds, bool) or not isinstance(seconds, int) or not 1 <= seconds <= DEADLINE_SECONDS_MAX:
+        if (
+            isinstance(seconds, bool)
+            or not isinstance(seconds, int)
+            or not 1 <= seconds <= DEADLINE_SECONDS_MAX
+        ):
             raise InvalidInput(f"a deadline is 1 to {DEADLINE_SECONDS_MAX} seconds", field="deadline")
 
     @property
@@ -240,9 +245,7 @@ class Swap:
 
 
 Action = Transfer | Approve | ContractCall | Swap
-KINDS: dict[str, type[Action]] = {
-    one.type: one for one in (Transfer, Approve, ContractCall, Swap)  # type: ignore[misc]
-}
+KINDS: dict[str, type[Action]] = {one.type: one for one in (Transfer, Approve, ContractCall, Swap)}
 
 
 def action_of(given: Action | Mapping[str, Any]) -> Action:
@@ -270,64 +273,6 @@ def digest_of(action: Action) -> str:
     """32 hex digits of an action: a spend carries them, so that its idempotency key is for this very action."""
     text = json.dumps([action.type, action.members()], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
-
-
-def account(address: object, field: str) -> str:
-    """An address as EIP-55 spells it. Raises InvalidInput for nobody's, and for a checksum that is wrong."""
-    if not isinstance(address, str) or not is_address(address):
-        raise InvalidInput(
-            f"{field} is not an address, or its checksum is wrong", code="invalid_address", field=field
-        )
-    if address.lower() == NATIVE:
-        raise InvalidInput(f"{field} is the zero address, which is nobody's", code="invalid_address", field=field)
-    return checksum_address(address)
-
-
-def amount(given: object, field: str = "amount", *, least: int = 1) -> Decimal:
-    """An exact amount, more than nothing unless `least` is 0. Raises InvalidAmount."""
-    problem = ""
-    # Which decimals a token has is known later; what fits none of these is no amount of a real one.
-    for decimals in DECIMALS:
-        try:
-            units = parse_units(decimal_of(cast(Amount, given)), decimals)
-        except InvalidAmount as error:
-            problem = str(error)
-            continue
-        if units >= least:
-            return to_decimal(units, decimals)
-        problem = "an amount is more than nothing"
-    raise InvalidAmount(f"{field}: {problem}", field=field)
-
-
-def token(given: object, field: str = "token") -> str:
-    """A token by its name, or by its address in EIP-55. Raises InvalidInput."""
-    if isinstance(given, str) and given.startswith("0x"):
-        return account(given, field)
-    if not isinstance(given, str) or not given.isalnum() or not given.isascii() or len(given) > TOKEN_CHARS_MAX:
-        raise InvalidInput(f"{field} is a token's name or address", code="unknown_token", field=field)
-    return given
-
-
-def _path(given: object) -> tuple[str, ...] | None:
-    if given is None:
-        return None
-    if isinstance(given, (str, bytes)) or not isinstance(given, (list, tuple)):
-        raise InvalidInput("a path is a list of addresses", field="path")
-    if not 2 <= len(given) <= PATH_MAX:
-        raise InvalidInput(f"a path has 2 to {PATH_MAX} tokens", field="path")
-    return tuple(account(one, "path") for one in given)
-
-
-def _calldata(given: object) -> bytes:
-    data = given
-    if isinstance(given, str):
-        try:
-            data = bytes.fromhex(given.removeprefix("0x"))
-        except ValueError:
-            data = None
-    if not isinstance(data, bytes) or len(data) > CALLDATA_BYTES_MAX:
-        raise InvalidInput("data is calldata, bytes or their hex", field="data")
-    return data
 
 
 def _set(action: object, **members: object) -> None:

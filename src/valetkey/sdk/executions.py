@@ -26,7 +26,7 @@ class Execution:
     """An action that was carried out.
 
     receipt: of its transaction; None where its hash is not known any more, because its state folder is gone. amount:
-    what left, or may, a decimal of `token`; remaining_limit: what the session may still spend of that, None = unlimited.
+    what left, or may, a decimal of `token`; remaining_limit: what the session may still spend of it, None = unlimited.
     received: of a swap, what came, a decimal of `received_token`. hold_id: the spend in the ledger.
     """
 
@@ -48,8 +48,8 @@ class Execution:
 
 
 class Progress(msgspec.Struct):
-    """How far the action of one hold is. `steps` are hashes by their names, in order; amounts are base units, `received` of a
-    token of `decimals`.
+    """How far the action of one hold is. `steps` are hashes by their names, in order; amounts are base units,
+    `received` of a token of `decimals`.
 
     since: the block from which on an allowance stood, so that what it let out can be read. failure: why it came to
     nothing, with the hold settled.

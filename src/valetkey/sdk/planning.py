@@ -10,7 +10,7 @@ from valetkey.wire.network import NetworkView
 
 
 def asset_of(network: NetworkView, token: str, field: str = "token") -> Asset:
-    """A token of a network by its name or address: its USDC is the one that the platform serves. Raises InvalidInput."""
+    """A token of a network by its name or address; its USDC is the platform's own. Raises InvalidInput."""
     usdc = Asset("USDC", network.chain_id, network.contracts.usdc, CURRENCY_DECIMALS["USDC"])
     problem = None
     try:

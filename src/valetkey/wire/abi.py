@@ -46,7 +46,7 @@ def function_of(text: object) -> Function:
     # Pointers to functions have a name of their own in a signature, which eth_abi does not keep.
     if found is not None and "function" not in found[2]:
         try:
-            parsed = parse(normalize(found[2]))
+            parsed = parse(normalize(found[2]))  # type: ignore[no-untyped-call]
             parsed.validate()
             parsed = parsed if is_encodable_type(parsed.to_type_str()) else None
         except (ABITypeError, ParseError, ValueError):
@@ -60,12 +60,15 @@ def function_of(text: object) -> Function:
     return Function(f"{found[1]}({','.join(types)})", types)
 
 
-def encode_call(function: Function, args: list[Any] | tuple[Any, ...]) -> bytes:
-    """Calldata of a call with these arguments: numbers, texts, bytes or their hex, addresses, lists. Raises InvalidInput."""
-    from eth_abi import encode
+def encode_call(function: Function, args: object) -> bytes:
+    """Calldata of a call with these arguments: numbers, texts, bytes or their hex, addresses, lists.
+
+    Raises InvalidInput.
+    """
+    from eth_abi.abi import encode
     from eth_abi.exceptions import EncodingError
 
-    if isinstance(args, (str, bytes)) or not isinstance(args, (list, tuple)):
+    if not isinstance(args, (list, tuple)):
         raise InvalidInput("the arguments of a function are a list", field="args")
     if len(args) != len(function.types):
         raise InvalidInput(
@@ -91,7 +94,7 @@ def encode_call(function: Function, args: list[Any] | tuple[Any, ...]) -> bytes:
 
 def decode_call(function: Function, data: bytes) -> tuple[Any, ...]:
     """The arguments in calldata that somebody else encoded. Raises InvalidInput unless it is exactly such a call."""
-    from eth_abi import decode, encode
+    from eth_abi.abi import decode, encode
     from eth_abi.exceptions import DecodingError, EncodingError
 
     if data[:SELECTOR_BYTES] != function.selector:
@@ -110,7 +113,7 @@ def decode_call(function: Function, data: bytes) -> tuple[Any, ...]:
 
 def decode_words(types: tuple[str, ...], answer: bytes) -> tuple[Any, ...] | None:
     """What a contract answered; None when it is nothing of these types."""
-    from eth_abi import decode
+    from eth_abi.abi import decode
     from eth_abi.exceptions import DecodingError
 
     try:
@@ -130,11 +133,11 @@ def _value(kind: Any, value: Any) -> Any:
     from eth_abi.grammar import TupleType
 
     if kind.is_array:
-        if isinstance(value, (str, bytes)) or not isinstance(value, (list, tuple)):
+        if not isinstance(value, (list, tuple)):
             raise TypeError("a list is needed")
         return [_value(kind.item_type, one) for one in value]
     if isinstance(kind, TupleType):
-        if isinstance(value, (str, bytes)) or len(value) != len(kind.components):
+        if not isinstance(value, (list, tuple)) or len(value) != len(kind.components):
             raise TypeError("a tuple is needed")
         return tuple(_value(one, part) for one, part in zip(kind.components, value, strict=True))
     if kind.base == "bytes" and isinstance(value, str):

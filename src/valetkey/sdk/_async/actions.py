@@ -1,4 +1,4 @@
-"""What a session is told to do: pay, approve, call, swap. The gate holds the money first, whatever it is paid out of."""
+"""What a session is told to do: pay, approve, call, swap. The gate holds the money first."""
 
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -111,7 +111,7 @@ class AsyncActions(AsyncContractCalls):
         )
         async with job.desk.alone():
             await self._check_has(job, MAIN)
-            await self._step(job, MAIN, call, spends=True)
+            await self._carry(job, MAIN, call, spends=True)
             left = job.units if native else await self._left(job, MAIN)
             await self._settle(job, left)
         if left != job.units:
@@ -126,7 +126,9 @@ class AsyncActions(AsyncContractCalls):
             return False
         if job.draws:
             if hold.state == HoldState.CAPTURED and not isinstance(job.action, Transfer):
-                raise Unfinished("the money of this action was brought, and what it pays is done from elsewhere")
+                raise Unfinished(
+                    "the money of this action was brought, and what it pays is done from elsewhere"
+                )
             return hold.state == HoldState.CAPTURED
         first = f"{MAIN if isinstance(job.action, Transfer) else APPROVE} {hold.id}"
         for purpose in (first, f"{MAIN} {hold.id}"):

@@ -23,7 +23,7 @@ class AsyncContractCalls(AsyncContractSteps):
         try:
             if allowed and moves is None:
                 await self._allow(job, action.to)
-            await self._step(job, MAIN, call, spends=not job.progress.since)
+            await self._carry(job, MAIN, call, spends=not job.progress.since)
         except (CallReverts, TransactionReverted) as error:
             problem = error
         if problem is not None:
@@ -46,7 +46,7 @@ class AsyncContractCalls(AsyncContractSteps):
             await self._allow(job, action.router)
             deadline = await wallet.block_time() + action.deadline
             call = calls.swap_exact_tokens(action.router, job.units, least, path, to, deadline)
-            await self._step(job, MAIN, call)
+            await self._carry(job, MAIN, call)
         except (CallReverts, TransactionReverted) as error:
             problem = error
         if problem is not None:

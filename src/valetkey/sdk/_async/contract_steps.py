@@ -51,7 +51,7 @@ class AsyncContractSteps(AsyncDraws):
     _backer: AsyncOwner | None = None
     """The owner, where it is at hand: lends gas for what a grant pays, and says when less moved than was held."""
 
-    async def _step(self, job: AsyncJob, name: str, call: Call, *, spends: bool = False) -> str:
+    async def _carry(self, job: AsyncJob, name: str, call: Call, *, spends: bool = False) -> str:
         """Carry a step through, once; its hash. What `spends` is told to the platform before it is sent."""
         done = job.progress.steps.get(name)
         if done is not None:
@@ -110,15 +110,15 @@ class AsyncContractSteps(AsyncDraws):
             call = calls.approve(job.token, spender, job.units)
             refused = None
             try:
-                await self._step(job, APPROVE, call, spends=True)
+                await self._carry(job, APPROVE, call, spends=True)
             except CallReverts as error:
                 refused = error
             if refused is not None:
                 if not before or RESET in job.progress.steps:
                     raise refused
                 # Some tokens change an allowance only from or to nothing.
-                await self._step(job, RESET, calls.approve(job.token, spender, 0))
-                await self._step(job, APPROVE, call, spends=True)
+                await self._carry(job, RESET, calls.approve(job.token, spender, 0))
+                await self._carry(job, APPROVE, call, spends=True)
         if not job.progress.since:
             job.progress.since = (await self._outcome(job, APPROVE)).block_number
             self._write(job)
@@ -130,7 +130,7 @@ class AsyncContractSteps(AsyncDraws):
             return
         unfinished = await job.desk.unfinished(f"{CLEAR} {job.hold.id}")
         if unfinished is not None or await wallet.allowance(job.token, wallet.address, spender):
-            await self._step(job, CLEAR, calls.approve(job.token, spender, 0))
+            await self._carry(job, CLEAR, calls.approve(job.token, spender, 0))
 
     async def _left(self, job: AsyncJob, main: str | None) -> int:
         """Base units that left the wallet: in the step that matters, and by the allowance since it stood."""
@@ -196,7 +196,7 @@ class AsyncContractSteps(AsyncDraws):
             return
         assert self.session is not None
         call = calls.transfer(job.token, self.session.owner_wallet, rest)
-        await self._step(job, RETURN, call)
+        await self._carry(job, RETURN, call)
         if self._backer is not None and job.hold.state == HoldState.CAPTURED:
             owned = AsyncHold(self._backer._client, job.hold.view)
             await owned.refund(ledger_amount(rest, job.asset))
