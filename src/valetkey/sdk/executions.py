@@ -5,7 +5,10 @@ from decimal import Decimal
 
 import msgspec
 
+from valetkey.core.errors import ValetkeyError
 from valetkey.ports.outcome import Outcome
+from valetkey.ports.wallet import CallReverts
+from valetkey.sdk.errors import ContractMisbehaved, SlippageExceeded, TransactionReverted
 from valetkey.sdk.state import StateFolder, StateUnusable
 
 ROOM = "executions"
@@ -51,12 +54,14 @@ class Progress(msgspec.Struct):
     """How far the action of one hold is. `steps` are hashes by their names, in order; amounts are base units,
     `received` of a token of `decimals`.
 
-    since: the block from which on an allowance stood, so that what it let out can be read. failure: why it came to
+    since: the block from which on an allowance stood, so that what it let out can be read. allowed: what the
+    contract might take before, by an earlier action. failure: why it came to
     nothing, with the hold settled.
     """
 
     steps: dict[str, str] = msgspec.field(default_factory=dict)
     since: int = 0
+    allowed: int = 0
     done: bool = False
     spent: int = 0
     received: int = 0
@@ -82,6 +87,19 @@ def read_progress(folder: StateFolder, hold_id: str) -> Progress:
 def write_progress(folder: StateFolder, hold_id: str, progress: Progress) -> None:
     """Keep it; on the disk when this returns."""
     folder.write(ROOM, hold_id, msgspec.json.encode(progress))
+
+
+def failure_of(progress: Progress) -> ValetkeyError | None:
+    """What was raised when an action came to nothing; None for one that did not."""
+    if not progress.failure:
+        return None
+    code, _, reason = progress.failure.partition(": ")
+    tx_hash = next(reversed(progress.steps.values()), "")
+    if code == ContractMisbehaved.code:
+        return ContractMisbehaved(reason, tx_hash, progress.spent)
+    if code == TransactionReverted.code:
+        return TransactionReverted(reason, tx_hash)
+    return SlippageExceeded(reason) if code == SlippageExceeded.code else CallReverts(reason)
 
 
 def receipt_of(outcome: Outcome | None) -> Receipt | None:

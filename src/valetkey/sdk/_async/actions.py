@@ -11,11 +11,12 @@ from valetkey.core.money import NATIVE, to_decimal
 from valetkey.core.spend import HoldState
 from valetkey.core.tokens import check_decimals
 from valetkey.crypto.keys import session_key_hash
+from valetkey.ports.wallet import CallReverts
 from valetkey.sdk._async.contract_calls import AsyncContractCalls
 from valetkey.sdk._async.contract_steps import APPROVE, BRING, MAIN, AsyncJob
 from valetkey.sdk.actions import Action, Approve, ContractCall, Swap, Transfer, action_of, digest_of
-from valetkey.sdk.errors import ContractMisbehaved, SlippageExceeded, TransactionReverted, Unfinished
-from valetkey.sdk.executions import ROOM, Execution, read_progress, receipt_of
+from valetkey.sdk.errors import TransactionReverted, Unfinished
+from valetkey.sdk.executions import ROOM, Execution, failure_of, read_progress, receipt_of
 from valetkey.sdk.planning import asset_and_units, ledger_amount
 from valetkey.seam import async_sleep
 from valetkey.wire import calls
@@ -71,10 +72,23 @@ class AsyncActions(AsyncContractCalls):
                 draws=self._draws() and units > 0,
             )
             if not job.progress.done and not await self._was_done_elsewhere(job):
-                await self._carry_out(job)
+                await self._begun(job)
         return await self._told(job)
 
     # Inside
+
+    async def _begun(self, job: AsyncJob) -> None:
+        problem: InvalidInput | CallReverts | None = None
+        try:
+            await self._carry_out(job)
+        except (InvalidInput, CallReverts) as error:
+            problem = error
+        if problem is None:
+            return
+        if job.hold.state == HoldState.HELD and not job.progress.steps:
+            # Nothing was signed, and trying it again would end as now.
+            await job.hold.void()
+        raise problem
 
     async def _carry_out(self, job: AsyncJob) -> None:
         if job.asset.address != NATIVE:
@@ -113,11 +127,8 @@ class AsyncActions(AsyncContractCalls):
             await self._check_has(job, MAIN)
             await self._carry(job, MAIN, call, spends=True)
             left = job.units if native else await self._left(job, MAIN)
-            await self._settle(job, left)
-        if left != job.units:
-            raise ContractMisbehaved(
-                f"the token moved {left} base units instead of {job.units}", job.progress.steps[MAIN], left
-            )
+            failure = "" if left == job.units else f"contract_misbehaved: the token moved {left} base units"
+            await self._settle(job, left, failure=failure)
 
     async def _was_done_elsewhere(self, job: AsyncJob) -> bool:
         """Whether a payment that another state folder began is over; raises Unfinished when it may still be sent."""
@@ -149,11 +160,9 @@ class AsyncActions(AsyncContractCalls):
     async def _told(self, job: AsyncJob) -> Execution:
         """What came of it, and what the session has left."""
         kept, hold = job.progress, job.hold
-        if kept.failure:
-            code, _, reason = kept.failure.partition(": ")
-            if code == ContractMisbehaved.code:
-                raise ContractMisbehaved(reason, kept.steps.get(MAIN, ""), kept.spent)
-            raise SlippageExceeded(reason)
+        failure = failure_of(kept)
+        if failure is not None:
+            raise failure
         step = next((one for one in (MAIN, APPROVE, BRING) if one in kept.steps), None)
         tx_hash = hold.view.reference if step is None else kept.steps[step]
         is_hash = tx_hash is not None and tx_hash.startswith("0x")

@@ -6,7 +6,7 @@ from valetkey.core.spend import HoldState
 from valetkey.ports.wallet import Call, CallReverts
 from valetkey.sdk._async.contract_steps import APPROVE, MAIN, AsyncContractSteps, AsyncJob
 from valetkey.sdk.actions import ContractCall, Swap
-from valetkey.sdk.errors import ContractMisbehaved, SlippageExceeded, TransactionReverted
+from valetkey.sdk.errors import SlippageExceeded, TransactionReverted
 from valetkey.sdk.planning import asset_of, path_of, units_of
 from valetkey.wire import calls
 from valetkey.wire.abi import decode_words
@@ -23,6 +23,8 @@ class AsyncContractCalls(AsyncContractSteps):
         try:
             if allowed and moves is None:
                 await self._allow(job, action.to)
+            elif moves is None:
+                await self._note_allowed(job, action.to)
             await self._carry(job, MAIN, call, spends=not job.progress.since)
         except (CallReverts, TransactionReverted) as error:
             problem = error
@@ -31,9 +33,8 @@ class AsyncContractCalls(AsyncContractSteps):
             raise problem
         await self._disallow(job, action.to)
         left = job.units if job.token == NATIVE else await self._left(job, MAIN)
-        await self._settle(job, left)
-        if left > job.units:
-            raise ContractMisbehaved("the contract took more than was held", job.progress.steps[MAIN], left)
+        over = left > job.units
+        await self._settle(job, left, failure=f"contract_misbehaved: {left} base units left" if over else "")
 
     async def _swap(self, job: AsyncJob, action: Swap) -> None:
         token_out, least = await self._wanted(job, action)
@@ -50,19 +51,28 @@ class AsyncContractCalls(AsyncContractSteps):
         except (CallReverts, TransactionReverted) as error:
             problem = error
         if problem is not None:
-            await self._undo(job, action.router, problem)
-            raise SlippageExceeded(f"the router does not swap for {action.min_out}: {problem}")
+            refused = SlippageExceeded(f"the router does not swap for {action.min_out}: {problem}")
+            await self._undo(job, action.router, refused)
+            raise refused
         await self._disallow(job, action.router)
         came = (await self._outcome(job, MAIN)).came(token_out, to)
         left = await self._left(job, MAIN)
-        short = came < least
-        await self._settle(job, left, came, "contract_misbehaved: less came than was asked" if short else "")
-        if short:
-            raise ContractMisbehaved(
-                f"the router gave {came} base units, less than the {least} that were asked of it",
-                job.progress.steps[MAIN],
-                left,
-            )
+        failure = ""
+        if came < least:
+            failure = f"contract_misbehaved: {came} base units came, and {least} were asked of the router"
+        await self._settle(job, left, came, failure)
+
+    async def _note_allowed(self, job: AsyncJob, contract: str) -> None:
+        """What the contract may take by an earlier action, which was counted then."""
+        wallet = job.desk.wallet
+        if (
+            MAIN in job.progress.steps
+            or job.token == NATIVE
+            or await job.desk.unfinished(f"{MAIN} {job.hold.id}")
+        ):
+            return
+        job.progress.allowed = await wallet.allowance(job.token, wallet.address, contract)
+        self._write(job)
 
     async def _quoted(self, job: AsyncJob, action: Swap) -> None:
         """Ask the router before anything is signed: what would be refused later is refused now."""

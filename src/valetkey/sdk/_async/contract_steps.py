@@ -3,6 +3,7 @@
 An allowance is exact and lasts for one action. What left is read from the chain, and is what the ledger is told.
 """
 
+import time
 from dataclasses import dataclass
 
 from valetkey.core.errors import ValetkeyError
@@ -10,14 +11,15 @@ from valetkey.core.money import NATIVE, Asset, format_units
 from valetkey.core.spend import HoldState
 from valetkey.ports.outcome import Outcome
 from valetkey.ports.wallet import Call, CallReverts, SignedTransaction
-from valetkey.sdk._async.desk import AsyncDesk
-from valetkey.sdk._async.drawing import DRAWS, AsyncDraws
+from valetkey.sdk._async.desk import WAIT_SECONDS, AsyncDesk
+from valetkey.sdk._async.drawing import DRAWS, POLL_SECONDS, AsyncDraws
 from valetkey.sdk._async.holds import AsyncHold
 from valetkey.sdk._async.owner import STEP_GAS, AsyncOwner
 from valetkey.sdk.actions import Action
 from valetkey.sdk.errors import ContractMisbehaved, InsufficientFunds, Unfinished
 from valetkey.sdk.executions import Progress, write_progress
 from valetkey.sdk.planning import ledger_amount
+from valetkey.seam import async_sleep
 from valetkey.wire import calls
 
 MAIN = "main"
@@ -137,7 +139,8 @@ class AsyncContractSteps(AsyncDraws):
         wallet = job.desk.wallet
         itself = 0 if main is None else (await self._outcome(job, main)).left(job.token, wallet.address)
         if not job.progress.since:
-            return itself
+            # What a contract takes by an allowance of before was counted when that was given.
+            return max(0, itself - job.progress.allowed)
         since = await wallet.left(job.token, wallet.address, job.progress.since)
         # Other actions may be in these blocks, when this one was interrupted; an allowance lets out what is held.
         return max(itself, min(since, job.units))
@@ -160,35 +163,40 @@ class AsyncContractSteps(AsyncDraws):
     # Settling
 
     async def _settle(self, job: AsyncJob, spent: int, received: int = 0, failure: str = "") -> None:
-        """Tell the ledger what left. Less than was held is believed of the owner alone."""
+        """Tell the ledger what left. Less than was held is believed of the owner alone, and when it is deep enough."""
         job.progress.spent, job.progress.received, job.progress.failure = spent, received, failure
         self._write(job)
         if job.draws:
             await self._give_back(job, job.units - spent)
-        else:
-            await self._capture(job, spent)
+        elif job.hold.state in (HoldState.HELD, HoldState.UNKNOWN):
+            await self._capture(job, spent, nothing=bool(failure) and not spent)
         job.progress.done = True
         self._write(job)
 
-    async def _capture(self, job: AsyncJob, spent: int) -> None:
+    async def _capture(self, job: AsyncJob, spent: int, *, nothing: bool) -> None:
         hold = job.hold
-        if hold.state == HoldState.CAPTURED:
-            return
-        if spent == job.units:
-            await hold.capture()
-        elif spent > job.units:
-            await hold.capture(ledger_amount(spent, job.asset))
-        elif self._backer is None:
-            if hold.state == HoldState.HELD:
-                await hold.void()
-            # Otherwise it stays as it is: nobody gives money back on the word of who spends it.
-        else:
+        if hold.state == HoldState.HELD and nothing:
+            await hold.void()
+        elif spent >= job.units and not nothing:
+            await hold.capture(None if spent == job.units else ledger_amount(spent, job.asset))
+        elif self._backer is not None and await self._is_deep(job):
             owned = AsyncHold(self._backer._client, hold.view)
-            if spent:
-                await owned.capture(ledger_amount(spent, job.asset))
-            else:
-                await owned.void(proven=True)
+            await (owned.void(proven=True) if nothing else owned.capture(ledger_amount(spent, job.asset)))
             hold.view = owned.view
+        elif not nothing:
+            # Nobody gives money back on the word of who spends it.
+            await hold.capture()
+
+    async def _is_deep(self, job: AsyncJob) -> bool:
+        """Wait until the steps of a job are as deep in the chain as the platform wants; False when that takes long."""
+        wanted = (await self.network()).confirmations
+        newest = max([(await self._outcome(job, one)).block_number for one in job.progress.steps], default=0)
+        deadline = time.monotonic() + WAIT_SECONDS
+        while await job.desk.wallet.block_number() - newest + 1 < wanted:
+            if time.monotonic() >= deadline:
+                return False
+            await async_sleep(POLL_SECONDS)
+        return True
 
     async def _give_back(self, job: AsyncJob, rest: int) -> None:
         """What a grant brought into the wallet and nothing took goes home, and the ledger learns of it."""
@@ -203,14 +211,21 @@ class AsyncContractSteps(AsyncDraws):
 
     async def _undo(self, job: AsyncJob, spender: str, problem: ValetkeyError) -> None:
         """The step that matters came to nothing: no allowance stays, and what did not leave is free again."""
+        if not job.draws and job.hold.state == HoldState.UNKNOWN and not job.progress.steps:
+            # The reverted transaction is the payment that the platform keeps: it proves by itself that nothing moved.
+            return
         await self._disallow(job, spender)
         spent = await self._left(job, None)
+        if spent:
+            hashed = job.progress.steps[APPROVE]
+            problem = ContractMisbehaved(
+                f"the contract took {spent} base units by its allowance, and nothing else came of it",
+                hashed,
+                spent,
+            )
         await self._settle(job, spent, failure=f"{problem.code}: {problem}")
         if spent:
-            hashed = getattr(problem, "tx_hash", "") or job.progress.steps[APPROVE]
-            raise ContractMisbehaved(
-                f"the contract took {spent} base units by its allowance and did nothing", hashed, spent
-            )
+            raise problem
 
     def _write(self, job: AsyncJob) -> None:
         write_progress(self._state, job.hold.id, job.progress)

@@ -89,6 +89,11 @@ class AsyncEvmWallet:
         web3 = await self._connected()
         return int((await self._ask(lambda: web3.eth.get_block("latest")))["timestamp"])
 
+    async def block_number(self) -> int:
+        """The number of the newest block."""
+        web3 = await self._connected()
+        return int(await self._ask(lambda: web3.eth.block_number))
+
     async def nonce(self) -> int:
         """How many transactions of the account are in blocks."""
         web3 = await self._connected()
