@@ -17,7 +17,8 @@ def test_every_token_is_found_by_symbol_and_by_address_in_any_case_without_a_che
     digits = asset.address[2:]
     for spelled in (asset.currency, asset.address, "0x" + digits.lower(), "0x" + digits.upper()):
         assert token_of(asset.chain_id, spelled) is asset
-    assert is_address(asset.address) and asset.address == checksum_address(asset.address)
+    assert is_address(asset.address)
+    assert asset.address == checksum_address(asset.address)
     assert asset.decimals == CURRENCY_DECIMALS[asset.currency]
 
 
@@ -62,7 +63,8 @@ def test_no_asset_is_told_twice():
 def test_what_is_no_token_of_the_chain_is_refused(token):
     with pytest.raises(InvalidInput) as refused:
         token_of(8453, token)
-    assert refused.value.code == "unknown_token" and refused.value.field == "token"
+    assert refused.value.code == "unknown_token"
+    assert refused.value.field == "token"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,8 @@ def test_what_is_no_token_of_the_chain_is_refused(token):
 def test_an_address_that_is_none_or_has_a_wrong_checksum_is_refused(token):
     with pytest.raises(InvalidInput) as refused:
         token_of(8453, token)
-    assert refused.value.code == "invalid_address" and refused.value.field == "token"
+    assert refused.value.code == "invalid_address"
+    assert refused.value.field == "token"
 
 
 def test_a_chain_without_tokens_has_those_of_its_configuration():
@@ -118,4 +121,5 @@ def test_any_other_answer_is_a_mismatch(answer):
     with pytest.raises(TokenMismatch) as refused:
         check_decimals(USDC, answer)
     assert refused.value.code == "token_mismatch"
-    assert USDC.address in str(refused.value) and len(str(refused.value)) < 200
+    assert USDC.address in str(refused.value)
+    assert len(str(refused.value)) < 200

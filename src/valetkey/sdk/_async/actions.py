@@ -9,7 +9,6 @@ from typing import Any
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import NATIVE, to_decimal
 from valetkey.core.spend import HoldState
-from valetkey.core.tokens import check_decimals
 from valetkey.crypto.keys import session_key_hash
 from valetkey.ports.wallet import CallReverts
 from valetkey.sdk._async.contract_calls import AsyncContractCalls
@@ -92,7 +91,7 @@ class AsyncActions(AsyncContractCalls):
 
     async def _carry_out(self, job: AsyncJob) -> None:
         if job.asset.address != NATIVE:
-            check_decimals(job.asset, await job.desk.wallet.view(calls.decimals(job.token)))
+            await job.desk.wallet.checked(job.asset)
         if isinstance(job.action, Transfer):
             await self._transfer(job, job.action)
             return

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from valetkey.core.escrow import Escrow
+from valetkey.core.money import Asset
 from valetkey.ports.outcome import Outcome
 from valetkey.ports.wallet import Call, Mined, SignedTransaction
 
@@ -20,6 +21,8 @@ class AsyncWallet(Protocol):
     async def token_balance(self, token: str, address: str) -> int: ...
 
     async def allowance(self, token: str, owner: str, spender: str) -> int: ...
+
+    async def checked(self, asset: Asset) -> Asset: ...
 
     async def escrow(self, transaction_id: str) -> Escrow | None: ...
 

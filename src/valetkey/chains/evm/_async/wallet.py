@@ -10,6 +10,8 @@ from valetkey.chains.evm.connection import async_close_web3, async_open_web3, no
 from valetkey.chains.evm.errors import CallReverts, NotAccepted, StillPending, WrongChain
 from valetkey.core.errors import ChainUnavailable, InvalidInput
 from valetkey.core.escrow import Escrow
+from valetkey.core.money import NATIVE, Asset
+from valetkey.core.tokens import TokenMismatch, check_decimals
 from valetkey.crypto.keys import checksum_address, keccak256
 from valetkey.ports.outcome import Outcome
 from valetkey.ports.signer import Signer
@@ -41,6 +43,7 @@ class AsyncEvmWallet:
         self._escrow = escrow
         self._signer = signer
         self._web3: Any = None
+        self._sound: set[Asset] = set()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._signer.address if self._signer else 'read only'}>"
@@ -71,6 +74,19 @@ class AsyncEvmWallet:
     async def allowance(self, token: str, owner: str, spender: str) -> int:
         """Base units of a token that a spender may still take."""
         return await self._number(calls.allowance(token, owner, spender))
+
+    async def checked(self, asset: Asset) -> Asset:
+        """The asset, whose decimals its chain told; it is asked once. Raises TokenMismatch when it says otherwise."""
+        if asset.chain_id != self._chain_id:
+            raise TokenMismatch(f"{asset.id} is not of chain {self._chain_id}", field="token")
+        if asset.address != NATIVE and asset not in self._sound:
+            try:
+                answer = await self.view(calls.decimals(asset.address))
+            except CallReverts:
+                answer = b""
+            check_decimals(asset, answer)
+            self._sound.add(asset)
+        return asset
 
     async def escrow(self, transaction_id: str) -> Escrow | None:
         """The escrow of a marketplace transaction as it is now; None when there is none."""
