@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
-from valetkey.sdk._sync.contract_calls import ContractCalls
-from valetkey.sdk._sync.contract_steps import APPROVE, BRING, MAIN, Job
-
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import NATIVE, to_decimal
 from valetkey.core.spend import HoldState
 from valetkey.crypto.keys import session_key_hash
 from valetkey.ports.wallet import CallReverts
+from valetkey.sdk._sync.contract_calls import ContractCalls
+from valetkey.sdk._sync.contract_steps import APPROVE, BRING, MAIN, Job
 from valetkey.sdk.actions import Action, Approve, ContractCall, Swap, Transfer, action_of, digest_of
 from valetkey.sdk.errors import TransactionReverted, Unfinished
 from valetkey.sdk.executions import ROOM, Execution, failure_of, read_progress, receipt_of

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
-from valetkey.sdk._sync.actions import Actions
 
 from valetkey.core.errors import InvalidInput
+from valetkey.sdk._sync.actions import Actions
 from valetkey.sdk._sync.directory import Directory
 from valetkey.sdk._sync.escrows import CHECKOUTS, Escrows
 from valetkey.sdk._sync.grants import allowance_of

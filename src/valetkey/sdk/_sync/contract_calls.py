@@ -1,12 +1,11 @@
 # Generated from src/valetkey/sdk/_async/contract_calls.py by scripts/generate_sync.py: edit that file instead.
 """Calling contracts with a session's money: any function that its policy names, and swaps through routers."""
 
-from valetkey.sdk._sync.contract_steps import APPROVE, MAIN, ContractSteps, Job
-
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import NATIVE
 from valetkey.core.spend import HoldState
 from valetkey.ports.wallet import Call, CallReverts
+from valetkey.sdk._sync.contract_steps import APPROVE, MAIN, ContractSteps, Job
 from valetkey.sdk.actions import ContractCall, Swap
 from valetkey.sdk.errors import SlippageExceeded, TransactionReverted
 from valetkey.sdk.planning import asset_of, path_of, units_of
