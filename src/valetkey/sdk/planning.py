@@ -1,5 +1,6 @@
 """What an action means on a network: which asset, how many base units, along which tokens. Nothing is asked here."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from valetkey.core.errors import InvalidAmount, InvalidInput
@@ -9,27 +10,34 @@ from valetkey.sdk.actions import Action, ContractCall, Swap, Transfer
 from valetkey.wire.network import NetworkView
 
 
-def asset_of(network: NetworkView, token: str, field: str = "token") -> Asset:
-    """A token of a network by its name or address; its USDC is the platform's own. Raises InvalidInput."""
+def asset_of(network: NetworkView, token: str, field: str = "token", extra: Iterable[Asset] = ()) -> Asset:
+    """A token of a network by its name or address; its USDC is the platform's own. Raises InvalidInput.
+
+    `extra`: those of a configuration.
+    """
     usdc = Asset("USDC", network.chain_id, network.contracts.usdc, CURRENCY_DECIMALS["USDC"])
     problem = None
     try:
-        return token_of(network.chain_id, token, (usdc,))
+        return token_of(network.chain_id, token, (*extra, usdc))
     except InvalidInput as error:
         problem = error
     raise InvalidInput(str(problem), code=problem.code, field=field)
 
 
-def asset_and_units(action: Action, network: NetworkView) -> tuple[Asset, int]:
+def asset_and_units(action: Action, network: NetworkView, extra: Iterable[Asset] = ()) -> tuple[Asset, int]:
     """What an action spends: the asset, and base units of it. Raises InvalidInput."""
     if isinstance(action, Swap):
-        asset, given, field = asset_of(network, action.token_in, "token_in"), action.amount_in, "amount_in"
+        asset, given, field = (
+            asset_of(network, action.token_in, "token_in", extra),
+            action.amount_in,
+            "amount_in",
+        )
     elif isinstance(action, ContractCall) and action.value:
         asset, given, field = _coin(network), action.value, "value"
     elif isinstance(action, ContractCall):
-        asset, given, field = asset_of(network, action.token), action.max_spend, "max_spend"
+        asset, given, field = asset_of(network, action.token, extra=extra), action.max_spend, "max_spend"
     else:
-        asset, given, field = asset_of(network, action.token), action.amount, "amount"
+        asset, given, field = asset_of(network, action.token, extra=extra), action.amount, "amount"
     units = units_of(given, asset.decimals, field)
     if asset.address == NATIVE and not isinstance(action, (Transfer, ContractCall)):
         raise InvalidInput(f"a {action.type} is about a token, not the chain's coin", field=field)

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import timedelta
 
 from valetkey.core.errors import InvalidInput
+from valetkey.core.money import Asset
 from valetkey.core.operations import TRANSFER, approve_operation, call_operation, swap_operation
 from valetkey.sdk.action_members import account
 from valetkey.sdk.limits import Rules, names
@@ -16,7 +18,9 @@ from valetkey.wire.network import NetworkView
 DAY_SECONDS = 86_400
 
 
-def rules_of(config: SessionConfig, network: NetworkView, wallet: str | None = None) -> Rules:
+def rules_of(
+    config: SessionConfig, network: NetworkView, wallet: str | None = None, extra: Iterable[Asset] = ()
+) -> Rules:
     """The rules of a session on a network. Raises InvalidInput, InvalidAmount.
 
     `wallet`: of a session that pays out of a grant. Where payees are named it is one of them, because what a contract
@@ -38,7 +42,7 @@ def rules_of(config: SessionConfig, network: NetworkView, wallet: str | None = N
     assets = None
     if config.allowed_tokens is not None:
         tokens = names(config.allowed_tokens, "allowed_tokens")
-        assets = sorted({asset_of(network, one, "allowed_tokens").id for one in tokens})
+        assets = sorted({asset_of(network, one, "allowed_tokens", extra).id for one in tokens})
     return Rules(
         budget=config.spending_limit,
         per_spend=config.per_transaction_limit,

@@ -45,7 +45,7 @@ class AsyncActions(AsyncContractCalls):
         wanted = action_of(action)
         self._held_session()
         network = await self.network()
-        asset, units = asset_and_units(wanted, network)
+        asset, units = asset_and_units(wanted, network, self._assets)
         if self._draws() and asset.address == NATIVE:
             raise InvalidInput("a grant pays no coin of a chain: use a session with a wallet", field="token")
         self._state.check_writable(ROOM)

@@ -102,7 +102,7 @@ class AsyncClient(AsyncClientSessions):
         finally:
             if not ready:
                 await delegate.close()
-        delegate._backer = self.owner
+        delegate._backer, delegate._assets = self.owner, self.chain.assets
         # Another task may have been faster.
         first = self._delegates.setdefault(kept.key_hash, delegate)
         if first is not delegate:

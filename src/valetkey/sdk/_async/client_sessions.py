@@ -137,7 +137,7 @@ class AsyncClientSessions:
         chosen = wanted.idempotency_key or secrets.token_hex(16)
         request = request_name(self._credential, chosen)
         network = await self._network(wanted)
-        terms = terms_of(wanted, rules_of(wanted, network), network.chain_id)
+        terms = terms_of(wanted, rules_of(wanted, network, extra=self.chain.assets), network.chain_id)
         async with self._alone(f"create-{request}"):
             kept = self._keys.begun(request)
             if kept is None:
@@ -249,7 +249,7 @@ class AsyncClientSessions:
         if funding == "grant" and network.contracts.allowance is None:
             raise InvalidInput("the platform serves no grants here", field="funding")
         wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
-        rules = rules_of(wanted, network, wallet.address if funding == "grant" else None)
+        rules = rules_of(wanted, network, wallet.address if funding == "grant" else None, self.chain.assets)
         asked = CreateSessionRequest(
             **rules.members(),
             expiry=until - now,

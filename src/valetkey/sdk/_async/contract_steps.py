@@ -53,6 +53,9 @@ class AsyncContractSteps(AsyncDraws):
     _backer: AsyncOwner | None = None
     """The owner, where it is at hand: lends gas for what a grant pays, and says when less moved than was held."""
 
+    _assets: tuple[Asset, ...] = ()
+    """Tokens of a configuration, beside those that everybody knows."""
+
     async def _carry(self, job: AsyncJob, name: str, call: Call, *, spends: bool = False) -> str:
         """Carry a step through, once; its hash. What `spends` is told to the platform before it is sent."""
         done = job.progress.steps.get(name)

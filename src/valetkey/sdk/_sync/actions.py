@@ -46,7 +46,7 @@ class Actions(ContractCalls):
         wanted = action_of(action)
         self._held_session()
         network = self.network()
-        asset, units = asset_and_units(wanted, network)
+        asset, units = asset_and_units(wanted, network, self._assets)
         if self._draws() and asset.address == NATIVE:
             raise InvalidInput("a grant pays no coin of a chain: use a session with a wallet", field="token")
         self._state.check_writable(ROOM)

@@ -103,7 +103,7 @@ class Client(ClientSessions):
         finally:
             if not ready:
                 delegate.close()
-        delegate._backer = self.owner
+        delegate._backer, delegate._assets = self.owner, self.chain.assets
         # Another task may have been faster.
         first = self._delegates.setdefault(kept.key_hash, delegate)
         if first is not delegate:

@@ -95,7 +95,7 @@ class ContractCalls(ContractSteps):
         network = self.network()
         token = action.token_out
         if not token.startswith("0x"):
-            asset = asset_of(network, token, "token_out")
+            asset = asset_of(network, token, "token_out", self._assets)
             if asset.address == NATIVE:
                 raise InvalidInput("a swap gives a token, not the chain's coin", field="token_out")
             token = asset.address

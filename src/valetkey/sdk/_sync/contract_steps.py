@@ -54,6 +54,9 @@ class ContractSteps(Draws):
     _backer: Owner | None = None
     """The owner, where it is at hand: lends gas for what a grant pays, and says when less moved than was held."""
 
+    _assets: tuple[Asset, ...] = ()
+    """Tokens of a configuration, beside those that everybody knows."""
+
     def _carry(self, job: Job, name: str, call: Call, *, spends: bool = False) -> str:
         """Carry a step through, once; its hash. What `spends` is told to the platform before it is sent."""
         done = job.progress.steps.get(name)
