@@ -21,11 +21,17 @@ if TYPE_CHECKING:
     from valetkey.ports.keystore import KeystoreUnusable as KeystoreUnusable
     from valetkey.ports.keystore import WrongSecret as WrongSecret
     from valetkey.sdk._async.buyer import AsyncBuyerAgent as AsyncBuyerAgent
+    from valetkey.sdk._async.client import AsyncClient as AsyncClient
     from valetkey.sdk._async.holds import AsyncHold as AsyncHold
     from valetkey.sdk._async.seller import AsyncSellerAgent as AsyncSellerAgent
     from valetkey.sdk._sync.buyer import BuyerAgent as BuyerAgent
+    from valetkey.sdk._sync.client import Client as Client
     from valetkey.sdk._sync.holds import Hold as Hold
     from valetkey.sdk._sync.seller import SellerAgent as SellerAgent
+    from valetkey.sdk.actions import Approve as Approve
+    from valetkey.sdk.actions import ContractCall as ContractCall
+    from valetkey.sdk.actions import Swap as Swap
+    from valetkey.sdk.actions import Transfer as Transfer
     from valetkey.sdk.checkout import Checkout as Checkout
     from valetkey.sdk.checkout import Funded as Funded
     from valetkey.sdk.errors import ApprovalRequired as ApprovalRequired
@@ -39,8 +45,10 @@ if TYPE_CHECKING:
     from valetkey.sdk.errors import SessionRevoked as SessionRevoked
     from valetkey.sdk.errors import Unauthenticated as Unauthenticated
     from valetkey.sdk.errors import WindowExceeded as WindowExceeded
+    from valetkey.sdk.executions import Execution as Execution
     from valetkey.sdk.limits import Limit as Limit
     from valetkey.sdk.limits import Rules as Rules
+    from valetkey.sdk.session_config import SessionConfig as SessionConfig
     from valetkey.sdk.session_info import SessionInfo as SessionInfo
     from valetkey.sdk.webhooks import WebhookReceiver as WebhookReceiver
     from valetkey.wire.bundle import BundleError as BundleError
@@ -51,7 +59,9 @@ if TYPE_CHECKING:
 _WHERE = {
     "AgeLock": "valetkey.crypto.locks",
     "ApprovalRequired": "valetkey.sdk.errors",
+    "Approve": "valetkey.sdk.actions",
     "AsyncBuyerAgent": "valetkey.sdk._async.buyer",
+    "AsyncClient": "valetkey.sdk._async.client",
     "AsyncHold": "valetkey.sdk._async.holds",
     "AsyncSellerAgent": "valetkey.sdk._async.seller",
     "BudgetExceeded": "valetkey.sdk.errors",
@@ -60,9 +70,12 @@ _WHERE = {
     "BuyerAgent": "valetkey.sdk._sync.buyer",
     "ChainUnavailable": "valetkey.core.errors",
     "Checkout": "valetkey.sdk.checkout",
+    "Client": "valetkey.sdk._sync.client",
+    "ContractCall": "valetkey.sdk.actions",
     "DamagedRecord": "valetkey.ports.keystore",
     "Decrypted": "valetkey.wire.envelope",
     "EnvironmentFailure": "valetkey.core.errors",
+    "Execution": "valetkey.sdk.executions",
     "Funded": "valetkey.sdk.checkout",
     "Hold": "valetkey.sdk._sync.holds",
     "InvalidAmount": "valetkey.core.errors",
@@ -80,9 +93,12 @@ _WHERE = {
     "Secret": "valetkey.crypto.secret",
     "SellerAgent": "valetkey.sdk._sync.seller",
     "ServiceNotAllowed": "valetkey.sdk.errors",
+    "SessionConfig": "valetkey.sdk.session_config",
     "SessionExpired": "valetkey.sdk.errors",
     "SessionInfo": "valetkey.sdk.session_info",
     "SessionRevoked": "valetkey.sdk.errors",
+    "Swap": "valetkey.sdk.actions",
+    "Transfer": "valetkey.sdk.actions",
     "Unauthenticated": "valetkey.sdk.errors",
     "ValetkeyError": "valetkey.core.errors",
     "WebhookError": "valetkey.wire.webhooks",

@@ -5,12 +5,22 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from valetkey.crypto.secret import Secret
 from valetkey.sdk.errors import NotConfigured
 
+API_KEY = "VALETKEY_API_KEY"
 BASE_URL = "VALETKEY_BASE_URL"
 RPC_URL = "VALETKEY_RPC_URL"
 HOME = "VALETKEY_HOME"
 DEFAULT_HOME = Path("~/.valetkey")
+
+
+def api_key_of(given: Secret | str | None) -> Secret:
+    """An owner's API key. Raises NotConfigured."""
+    found = given or os.environ.get(API_KEY)
+    if not found:
+        raise NotConfigured(f"which owner's sessions? pass api_key, or set {API_KEY}")
+    return found if isinstance(found, Secret) else Secret(found)
 
 
 def base_url_of(given: str | None) -> str:

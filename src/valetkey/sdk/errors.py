@@ -110,6 +110,23 @@ class TransactionReverted(core.ValetkeyError):
         self.tx_hash = tx_hash
 
 
+class SlippageExceeded(core.ValetkeyError):
+    """A swap would give less than its `min_out`: nothing was swapped."""
+
+    code = "slippage_exceeded"
+
+
+class ContractMisbehaved(core.ValetkeyError):
+    """A contract did not keep to what was agreed. What it took is captured: `spent`, base units, and `tx_hash`."""
+
+    code = "contract_misbehaved"
+
+    def __init__(self, message: str, tx_hash: str = "", spent: int = 0) -> None:
+        super().__init__(message)
+        self.tx_hash = tx_hash
+        self.spent = spent
+
+
 class Unfinished(core.ValetkeyError):
     """An earlier transfer of the same kind was signed and is not finished; it differs from this one."""
 

@@ -59,6 +59,17 @@ class SessionConfig:
 
     def __post_init__(self) -> None:
         check_label(self.label)
+        # What can be read once only is read here; a text is no list, and is refused where lists are looked at.
+        for name in ("allowed_tokens", "allowed_payees", "allowed_routers"):
+            given = getattr(self, name)
+            if given is not None and not isinstance(given, (str, bytes)):
+                object.__setattr__(self, name, tuple(given))
+        if isinstance(self.allowed_contracts, Mapping):
+            read = {
+                contract: functions if isinstance(functions, str) else tuple(functions)
+                for contract, functions in self.allowed_contracts.items()
+            }
+            object.__setattr__(self, "allowed_contracts", read)
 
 
 def config_of(config: SessionConfig | None, given: Mapping[str, Any]) -> SessionConfig:

@@ -3,6 +3,8 @@
 Source: the contract ABI specification of Solidity, and the third-party client's calldata in spec/vectors/chain.json.
 """
 
+from collections.abc import Sequence
+
 from valetkey.core.errors import InvalidAmount
 from valetkey.crypto.errors import InvalidAddress
 from valetkey.crypto.keys import checksum_address, is_address, keccak256
@@ -94,6 +96,29 @@ def balance_of(token: str, account: str) -> Call:
 def allowance(token: str, owner: str, spender: str) -> Call:
     """Ask how much a spender may still take (ERC-20)."""
     return _call(token, "allowance(address,address)", _address(owner), _address(spender))
+
+
+def get_amounts_out(router: str, units: int, path: Sequence[str]) -> Call:
+    """Ask what a router of the Uniswap V2 kind would give for so many base units, token by token along the path."""
+    tokens = (_uint(len(path)), *(_address(one) for one in path))
+    return _call(router, "getAmountsOut(uint256,address[])", _uint(units), _uint(2 * WORD_BYTES), *tokens)
+
+
+def swap_exact_tokens(
+    router: str, units: int, units_min: int, path: Sequence[str], to: str, deadline: int
+) -> Call:
+    """Swap so many base units for at least so many, paid to an address, until a time (Uniswap V2)."""
+    return _call(
+        router,
+        "swapExactTokensForTokens(uint256,uint256,address[],address,uint256)",
+        _uint(units),
+        _uint(units_min),
+        _uint(5 * WORD_BYTES),
+        _address(to),
+        _uint(deadline),
+        _uint(len(path)),
+        *(_address(one) for one in path),
+    )
 
 
 def decimals(token: str) -> Call:

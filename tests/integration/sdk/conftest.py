@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures_stack import RunningStack
+from tests.integration.sdk.clients import Desk, new_desk
 from tests.integration.sdk.world import Shop, World
 
 
@@ -22,3 +23,11 @@ def shop(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Itera
     made = World(stack, tmp_path_factory.mktemp("shop"), [])
     yield made.shop()
     made.close()
+
+
+@pytest.fixture
+def desk(world: World) -> Iterator[Desk]:
+    """An owner and its client."""
+    made = new_desk(world)
+    yield made
+    made.client.close()

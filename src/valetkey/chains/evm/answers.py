@@ -6,6 +6,7 @@ from typing import Any
 from valetkey.core.errors import ChainUnavailable
 from valetkey.crypto.keys import checksum_address, keccak256
 from valetkey.ports.chain import Block, Log, Transfer
+from valetkey.ports.outcome import Outcome
 
 WORD_BYTES = 32
 ADDRESS_BYTES = 20
@@ -66,6 +67,34 @@ def read_transfers(logs: Any) -> tuple[Transfer, ...]:
         payer, payee = (checksum_address("0x" + topic[-ADDRESS_BYTES:].hex()) for topic in topics[1:])
         found.append(Transfer(address(member(log, "address")), payer, payee, int.from_bytes(moved, "big")))
     return tuple(found)
+
+
+def read_logged(logs: Any) -> tuple[Transfer, ...]:
+    """The transfers of tokens in logs as web3.py has them."""
+    return read_transfers(
+        [
+            {
+                "address": str(one["address"]),
+                "topics": ["0x" + bytes(topic).hex() for topic in one["topics"]],
+                "data": "0x" + bytes(one["data"]).hex(),
+            }
+            for one in logs
+        ]
+    )
+
+
+def read_outcome(tx_hash: str, receipt: Any) -> Outcome:
+    """What became of a transaction, from a receipt as web3.py has it: numbers, and bytes instead of hex."""
+    succeeded = int(receipt["status"]) == 1
+    gas = int(receipt["gasUsed"])
+    return Outcome(
+        tx_hash=tx_hash,
+        succeeded=succeeded,
+        block_number=int(receipt["blockNumber"]),
+        gas_used=gas,
+        fee_wei=gas * int(receipt.get("effectiveGasPrice", 0)),
+        transfers=read_logged(receipt["logs"]) if succeeded else (),
+    )
 
 
 def read_logs(answer: Any, contract: str, first: int, last: int) -> list[Log]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from valetkey.core.errors import InvalidInput
+from valetkey.sdk._async.actions import AsyncActions
 from valetkey.sdk._async.directory import AsyncDirectory
 from valetkey.sdk._async.escrows import CHECKOUTS, AsyncEscrows
 from valetkey.sdk._async.grants import allowance_of
@@ -30,7 +31,7 @@ from valetkey.wire.transactions import TransactionView
 SESSION_SECONDS = 3_600
 
 
-class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncStopping):
+class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions, AsyncStopping):
     """An owner that buys, or the delegate of one (`init_with_session`)."""
 
     # The owner's side: sessions

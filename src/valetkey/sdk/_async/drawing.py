@@ -69,24 +69,11 @@ class AsyncDraws(AsyncOwner):
         again goes on with the same bytes. Raises GrantNeeded, RelayRefused with the contract's reason,
         TransactionReverted.
         """
-        grant = await self._grant()
         payee = self.wallet_address if to_wallet else hold.view.payee
         if payee is None:
             raise NotConfigured("this spend names no payee: ask for it with one")
-        name = f"pay-{hold.id}"
-        kept = self._state.read(DRAWS, name)
-        network = await self.network()
-        if kept is None:
-            kept = encode(await self._signed_spend(grant, hold, payee, network.relayer or NOBODY))
-            self._state.write(DRAWS, name, kept)
-        asked = _read(kept, RelaySpendRequest)
-        if network.relayer is not None:
-            path = f"/spends/{segment(hold.id)}/relay"
-            relay = await self._client.send("POST", path, RelayView, asked, repeat=True)
-            await self._relayed(relay)
-        else:
-            await self._pay_directly(grant, hold, asked)
-        self._state.remove(DRAWS, name)
+        await self._drawn(hold, payee)
+        self._state.remove(DRAWS, f"pay-{hold.id}")
         return await self._captured(hold)
 
     async def top_up(self, hold: AsyncHold) -> AsyncHold:
@@ -111,6 +98,21 @@ class AsyncDraws(AsyncOwner):
         if found is None or found.status not in LIVING:
             raise GrantNeeded("the session has no living grant: ask its owner for one", code="grant_needed")
         return found
+
+    async def _drawn(self, hold: AsyncHold, payee: str) -> str:
+        """Pay what a spend holds out of the grant; the hash. What was signed is kept until the caller removes it."""
+        grant = await self._grant()
+        name = f"pay-{hold.id}"
+        kept = self._state.read(DRAWS, name)
+        network = await self.network()
+        if kept is None:
+            kept = encode(await self._signed_spend(grant, hold, payee, network.relayer or NOBODY))
+            self._state.write(DRAWS, name, kept)
+        asked = _read(kept, RelaySpendRequest)
+        if network.relayer is None:
+            return await self._pay_directly(grant, hold, asked)
+        path = f"/spends/{segment(hold.id)}/relay"
+        return await self._relayed(await self._client.send("POST", path, RelayView, asked, repeat=True))
 
     async def _draw_escrow(self, payment: Payment, delivery_seconds: int) -> str | None:
         """Pay an escrow out of the grant; the hash, None when the escrow is there by other means."""
@@ -263,7 +265,7 @@ class AsyncDraws(AsyncOwner):
 
         return (await desk.carry_through(f"pay {transaction_id}", call, announce)).tx_hash
 
-    async def _pay_directly(self, grant: GrantView, hold: AsyncHold, asked: RelaySpendRequest) -> None:
+    async def _pay_directly(self, grant: GrantView, hold: AsyncHold, asked: RelaySpendRequest) -> str:
         terms = grant_of(grant.grant)
         reference = keccak256(hold.id.encode("ascii"))
         spend = GrantSpend(
@@ -296,8 +298,9 @@ class AsyncDraws(AsyncOwner):
         )
         async with desk.alone():
             await self._register(desk, grant)
-            await desk.carry_through(f"draw {hold.id}", call)
+            mined = await desk.carry_through(f"draw {hold.id}", call)
             desk.done(f"draw {hold.id}")
+        return mined.tx_hash
 
     def _proof(self, grant: GrantView, payee: str) -> list[bytes]:
         assert self.session is not None

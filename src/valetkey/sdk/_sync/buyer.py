@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from valetkey.core.errors import InvalidInput
+from valetkey.sdk._sync.actions import Actions
 from valetkey.sdk._sync.directory import Directory
 from valetkey.sdk._sync.escrows import CHECKOUTS, Escrows
 from valetkey.sdk._sync.grants import allowance_of
@@ -31,7 +32,7 @@ from valetkey.wire.transactions import TransactionView
 SESSION_SECONDS = 3_600
 
 
-class BuyerAgent(Directory, Escrows, Promises, Stopping):
+class BuyerAgent(Directory, Escrows, Promises, Actions, Stopping):
     """An owner that buys, or the delegate of one (`init_with_session`)."""
 
     # The owner's side: sessions

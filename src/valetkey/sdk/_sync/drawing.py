@@ -70,24 +70,11 @@ class Draws(Owner):
         again goes on with the same bytes. Raises GrantNeeded, RelayRefused with the contract's reason,
         TransactionReverted.
         """
-        grant = self._grant()
         payee = self.wallet_address if to_wallet else hold.view.payee
         if payee is None:
             raise NotConfigured("this spend names no payee: ask for it with one")
-        name = f"pay-{hold.id}"
-        kept = self._state.read(DRAWS, name)
-        network = self.network()
-        if kept is None:
-            kept = encode(self._signed_spend(grant, hold, payee, network.relayer or NOBODY))
-            self._state.write(DRAWS, name, kept)
-        asked = _read(kept, RelaySpendRequest)
-        if network.relayer is not None:
-            path = f"/spends/{segment(hold.id)}/relay"
-            relay = self._client.send("POST", path, RelayView, asked, repeat=True)
-            self._relayed(relay)
-        else:
-            self._pay_directly(grant, hold, asked)
-        self._state.remove(DRAWS, name)
+        self._drawn(hold, payee)
+        self._state.remove(DRAWS, f"pay-{hold.id}")
         return self._captured(hold)
 
     def top_up(self, hold: Hold) -> Hold:
@@ -112,6 +99,21 @@ class Draws(Owner):
         if found is None or found.status not in LIVING:
             raise GrantNeeded("the session has no living grant: ask its owner for one", code="grant_needed")
         return found
+
+    def _drawn(self, hold: Hold, payee: str) -> str:
+        """Pay what a spend holds out of the grant; the hash. What was signed is kept until the caller removes it."""
+        grant = self._grant()
+        name = f"pay-{hold.id}"
+        kept = self._state.read(DRAWS, name)
+        network = self.network()
+        if kept is None:
+            kept = encode(self._signed_spend(grant, hold, payee, network.relayer or NOBODY))
+            self._state.write(DRAWS, name, kept)
+        asked = _read(kept, RelaySpendRequest)
+        if network.relayer is None:
+            return self._pay_directly(grant, hold, asked)
+        path = f"/spends/{segment(hold.id)}/relay"
+        return self._relayed(self._client.send("POST", path, RelayView, asked, repeat=True))
 
     def _draw_escrow(self, payment: Payment, delivery_seconds: int) -> str | None:
         """Pay an escrow out of the grant; the hash, None when the escrow is there by other means."""
@@ -262,7 +264,7 @@ class Draws(Owner):
 
         return (desk.carry_through(f"pay {transaction_id}", call, announce)).tx_hash
 
-    def _pay_directly(self, grant: GrantView, hold: Hold, asked: RelaySpendRequest) -> None:
+    def _pay_directly(self, grant: GrantView, hold: Hold, asked: RelaySpendRequest) -> str:
         terms = grant_of(grant.grant)
         reference = keccak256(hold.id.encode("ascii"))
         spend = GrantSpend(
@@ -295,8 +297,9 @@ class Draws(Owner):
         )
         with desk.alone():
             self._register(desk, grant)
-            desk.carry_through(f"draw {hold.id}", call)
+            mined = desk.carry_through(f"draw {hold.id}", call)
             desk.done(f"draw {hold.id}")
+        return mined.tx_hash
 
     def _proof(self, grant: GrantView, payee: str) -> list[bytes]:
         assert self.session is not None

@@ -82,7 +82,7 @@ class SessionMaker(Fleet):
         policy = policy_of(before, unix_seconds(made.expires_at))
         if not isinstance(wanted, msgspec.UnsetType):
             policy = replace(policy, budget=None if wanted is None else usdc_units(wanted))
-        rotated = replace(_info(made, before.agent_id, policy, wallet, e2e), owner=self)
+        rotated = replace(made_info(made, before.agent_id, policy, wallet, e2e), owner=self)
         if self._signer is not None:
             self.keep_recovery(rotated)
         return rotated
@@ -164,11 +164,16 @@ class SessionMaker(Fleet):
         if self.agent_id is None:
             self.agent_id = (self.get_session(made.session_id)).agent_id
         policy = policy_of(asked, unix_seconds(made.expires_at))
-        return replace(_info(made, self.agent_id, policy, wallet, e2e), owner=self)
+        return replace(made_info(made, self.agent_id, policy, wallet, e2e), owner=self)
 
-    def _make(self, path: str, asked: CreateSessionRequest | RotateSessionRequest) -> CreatedSession:
+    def _make(
+        self,
+        path: str,
+        asked: CreateSessionRequest | RotateSessionRequest | msgspec.Raw,
+        key: str | None = None,
+    ) -> CreatedSession:
         # The platform keeps the answer sealed under this key: one that was lost on the way is asked for again.
-        headers = {IDEMPOTENCY_HEADER: secrets.token_hex(16)}
+        headers = {IDEMPOTENCY_HEADER: key or secrets.token_hex(16)}
         return self._client.send("POST", path, CreatedSession, asked, headers=headers, repeat=True)
 
     def _keys(self, session: Session) -> Bundle:
@@ -196,9 +201,10 @@ class SessionMaker(Fleet):
         return base64.b64decode(kept.recovery)
 
 
-def _info(
+def made_info(
     made: CreatedSession, agent_id: str, policy: Policy, wallet: PrivateKey, e2e: PrivateKey
 ) -> SessionInfo:
+    """A session as its maker holds it, from what the platform answered and what it was never told."""
     bundle = Bundle(
         token=Secret(made.token),
         agent_id=agent_id,

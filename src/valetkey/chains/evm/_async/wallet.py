@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from valetkey.chains.evm.answers import TRANSFER_TOPIC, read_logged, read_outcome
 from valetkey.chains.evm.connection import async_close_web3, async_open_web3, no_answer
 from valetkey.chains.evm.errors import CallReverts, NotAccepted, StillPending, WrongChain
 from valetkey.core.errors import ChainUnavailable, InvalidInput
@@ -12,6 +13,7 @@ from valetkey.core.escrow import Escrow
 from valetkey.core.money import NATIVE, Asset
 from valetkey.core.tokens import TokenMismatch, check_decimals
 from valetkey.crypto.keys import checksum_address, keccak256
+from valetkey.ports.outcome import Outcome
 from valetkey.ports.signer import Signer
 from valetkey.ports.wallet import Call, Mined, SignedTransaction
 from valetkey.seam import async_sleep
@@ -103,6 +105,11 @@ class AsyncEvmWallet:
         web3 = await self._connected()
         return int((await self._ask(lambda: web3.eth.get_block("latest")))["timestamp"])
 
+    async def block_number(self) -> int:
+        """The number of the newest block."""
+        web3 = await self._connected()
+        return int(await self._ask(lambda: web3.eth.block_number))
+
     async def nonce(self) -> int:
         """How many transactions of the account are in blocks."""
         web3 = await self._connected()
@@ -167,6 +174,30 @@ class AsyncEvmWallet:
         except TransactionNotFound:
             return None
         return Mined(tx_hash, int(receipt["status"]) == 1, int(receipt["blockNumber"]))
+
+    async def outcome(self, tx_hash: str) -> Outcome | None:
+        """What a transaction did, as its receipt says; None while it is in no block."""
+        web3 = await self._connected()
+        from web3.exceptions import TransactionNotFound
+
+        try:
+            receipt = await self._ask(
+                lambda: web3.eth.get_transaction_receipt(tx_hash), let=TransactionNotFound
+            )
+        except TransactionNotFound:
+            return None
+        return read_outcome(tx_hash, receipt)
+
+    async def left(self, token: str, payer: str, first: int) -> int:
+        """Base units of a token that an account paid to others since a block, that one included."""
+        web3 = await self._connected()
+        asked = {
+            "fromBlock": first,
+            "address": checksum_address(token),
+            "topics": ["0x" + TRANSFER_TOPIC.hex(), "0x" + payer[2:].lower().rjust(64, "0")],
+        }
+        logs = await self._ask(lambda: web3.eth.get_logs(asked))
+        return sum(one.units for one in read_logged(logs) if one.payee.lower() != payer.lower())
 
     async def wait(self, tx_hash: str, seconds: float) -> Mined:
         """Wait until a transaction is in a block. Raises StillPending when it takes longer."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from valetkey.chains.evm.answers import TRANSFER_TOPIC, read_logged, read_outcome
 from valetkey.chains.evm.connection import close_web3, no_answer, open_web3
 from valetkey.chains.evm.errors import CallReverts, NotAccepted, StillPending, WrongChain
 from valetkey.core.errors import ChainUnavailable, InvalidInput
@@ -13,6 +14,7 @@ from valetkey.core.escrow import Escrow
 from valetkey.core.money import NATIVE, Asset
 from valetkey.core.tokens import TokenMismatch, check_decimals
 from valetkey.crypto.keys import checksum_address, keccak256
+from valetkey.ports.outcome import Outcome
 from valetkey.ports.signer import Signer
 from valetkey.ports.wallet import Call, Mined, SignedTransaction
 from valetkey.seam import sleep
@@ -104,6 +106,11 @@ class EvmWallet:
         web3 = self._connected()
         return int((self._ask(lambda: web3.eth.get_block("latest")))["timestamp"])
 
+    def block_number(self) -> int:
+        """The number of the newest block."""
+        web3 = self._connected()
+        return int(self._ask(lambda: web3.eth.block_number))
+
     def nonce(self) -> int:
         """How many transactions of the account are in blocks."""
         web3 = self._connected()
@@ -164,6 +171,28 @@ class EvmWallet:
         except TransactionNotFound:
             return None
         return Mined(tx_hash, int(receipt["status"]) == 1, int(receipt["blockNumber"]))
+
+    def outcome(self, tx_hash: str) -> Outcome | None:
+        """What a transaction did, as its receipt says; None while it is in no block."""
+        web3 = self._connected()
+        from web3.exceptions import TransactionNotFound
+
+        try:
+            receipt = self._ask(lambda: web3.eth.get_transaction_receipt(tx_hash), let=TransactionNotFound)
+        except TransactionNotFound:
+            return None
+        return read_outcome(tx_hash, receipt)
+
+    def left(self, token: str, payer: str, first: int) -> int:
+        """Base units of a token that an account paid to others since a block, that one included."""
+        web3 = self._connected()
+        asked = {
+            "fromBlock": first,
+            "address": checksum_address(token),
+            "topics": ["0x" + TRANSFER_TOPIC.hex(), "0x" + payer[2:].lower().rjust(64, "0")],
+        }
+        logs = self._ask(lambda: web3.eth.get_logs(asked))
+        return sum(one.units for one in read_logged(logs) if one.payee.lower() != payer.lower())
 
     def wait(self, tx_hash: str, seconds: float) -> Mined:
         """Wait until a transaction is in a block. Raises StillPending when it takes longer."""

@@ -1,0 +1,207 @@
+# Generated from src/valetkey/sdk/_async/actions.py by scripts/generate_sync.py: edit that file instead.
+"""What a session is told to do: pay, approve, call, swap. The gate holds the money first."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+from valetkey.core.errors import InvalidInput
+from valetkey.core.money import NATIVE, to_decimal
+from valetkey.core.spend import HoldState
+from valetkey.crypto.keys import session_key_hash
+from valetkey.ports.wallet import CallReverts
+from valetkey.sdk._sync.contract_calls import ContractCalls
+from valetkey.sdk._sync.contract_steps import APPROVE, BRING, MAIN, Job
+from valetkey.sdk.actions import Action, Approve, ContractCall, Swap, Transfer, action_of, digest_of
+from valetkey.sdk.errors import TransactionReverted, Unfinished
+from valetkey.sdk.executions import ROOM, Execution, failure_of, read_progress, receipt_of
+from valetkey.sdk.planning import asset_and_units, ledger_amount
+from valetkey.seam import sleep
+from valetkey.wire import calls
+from valetkey.wire.sessions import SessionView
+
+LOCK_PAUSE_SECONDS = 0.05
+
+
+class Actions(ContractCalls):
+    """The part of a delegate that does what it is told."""
+
+    def execute(
+        self,
+        action: Action | Mapping[str, Any],
+        *,
+        idempotency_key: str | None = None,
+        wait_approval: float | None = None,
+    ) -> Execution:
+        """Do something with the session's money: a Transfer, Approve, ContractCall or Swap, or a mapping of one.
+
+        The gate decides and holds the money, out of a grant or the session's wallet. The same `idempotency_key` and
+        action answer the same execution and never pay twice, also from another process with the same state folder,
+        after kill -9 anywhere; one is made for each call unless given. What needs the owner's approval raises
+        ApprovalRequired, or is waited for during `wait_approval` seconds. Raises the refusals, InvalidInput,
+        InsufficientFunds, SlippageExceeded, ContractMisbehaved, CallReverts, TransactionReverted.
+        """
+        wanted = action_of(action)
+        self._held_session()
+        network = self.network()
+        asset, units = asset_and_units(wanted, network, self._assets)
+        if self._draws() and asset.address == NATIVE:
+            raise InvalidInput("a grant pays no coin of a chain: use a session with a wallet", field="token")
+        self._state.check_writable(ROOM)
+        hold = self.spend(
+            to_decimal(units, asset.decimals),
+            currency=asset.currency,
+            asset=asset.id,
+            payee=wanted.payee,
+            operation=wanted.operation,
+            note=f"{wanted.type} {digest_of(wanted)}",
+            wait_approval=wait_approval,
+            idempotency_key=idempotency_key or secrets.token_hex(16),
+        )
+        desk = self._desk()
+        with self._alone_with(hold.id):
+            job = Job(
+                wanted,
+                asset,
+                units,
+                hold,
+                read_progress(self._state, hold.id),
+                desk,
+                draws=self._draws() and units > 0,
+            )
+            if not job.progress.done and not self._was_done_elsewhere(job):
+                self._begun(job)
+        return self._told(job)
+
+    # Inside
+
+    def _begun(self, job: Job) -> None:
+        problem: InvalidInput | CallReverts | None = None
+        try:
+            self._carry_out(job)
+        except (InvalidInput, CallReverts) as error:
+            problem = error
+        if problem is None:
+            return
+        if job.hold.state == HoldState.HELD and not job.progress.steps:
+            # Nothing was signed, and trying it again would end as now.
+            job.hold.void()
+        raise problem
+
+    def _carry_out(self, job: Job) -> None:
+        if job.asset.address != NATIVE:
+            job.desk.wallet.checked(job.asset)
+        if isinstance(job.action, Transfer):
+            self._transfer(job, job.action)
+            return
+        if isinstance(job.action, Swap):
+            self._quoted(job, job.action)
+        if job.draws:
+            self._bring(job, self.wallet_address)
+        self._gas(job)
+        with job.desk.alone():
+            if isinstance(job.action, Approve):
+                self._check_has(job, APPROVE)
+                self._allow(job, job.action.spender)
+                # An allowance is money that may leave at any time without another word of this key.
+                self._settle(job, job.units)
+            elif isinstance(job.action, ContractCall):
+                self._call(job, job.action)
+            else:
+                self._swap(job, job.action)
+
+    def _transfer(self, job: Job, action: Transfer) -> None:
+        if job.draws:
+            self._bring(job, action.to)
+            self._settle(job, job.units)
+            return
+        native = job.token == NATIVE
+        call = (
+            calls.transfer_native(action.to, job.units)
+            if native
+            else calls.transfer(job.token, action.to, job.units)
+        )
+        with job.desk.alone():
+            self._check_has(job, MAIN)
+            self._carry(job, MAIN, call, spends=True)
+            left = job.units if native else self._left(job, MAIN)
+            failure = "" if left == job.units else f"contract_misbehaved: the token moved {left} base units"
+            self._settle(job, left, failure=failure)
+
+    def _was_done_elsewhere(self, job: Job) -> bool:
+        """Whether a payment that another state folder began is over; raises Unfinished when it may still be sent."""
+        hold, steps = job.hold, job.progress.steps
+        if hold.state == HoldState.HELD or steps:
+            return False
+        if job.draws:
+            if hold.state == HoldState.CAPTURED and not isinstance(job.action, Transfer):
+                raise Unfinished(
+                    "the money of this action was brought, and what it pays is done from elsewhere"
+                )
+            return hold.state == HoldState.CAPTURED
+        first = f"{MAIN if isinstance(job.action, Transfer) else APPROVE} {hold.id}"
+        for purpose in (first, f"{MAIN} {hold.id}"):
+            if job.desk.unfinished(purpose) is not None:
+                return False
+        if hold.state == HoldState.CAPTURED:
+            return True
+        reference = hold.view.reference
+        found = None if reference is None else job.desk.wallet.outcome(reference)
+        if found is None or not isinstance(job.action, Transfer):
+            raise Unfinished("this action was signed from another state folder: go on with it there")
+        if not found.succeeded:
+            raise TransactionReverted("the payment of this action reverted on chain", found.tx_hash)
+        job.progress.steps[MAIN] = found.tx_hash
+        self._settle(job, job.units)
+        return True
+
+    def _told(self, job: Job) -> Execution:
+        """What came of it, and what the session has left."""
+        kept, hold = job.progress, job.hold
+        failure = failure_of(kept)
+        if failure is not None:
+            raise failure
+        step = next((one for one in (MAIN, APPROVE, BRING) if one in kept.steps), None)
+        tx_hash = hold.view.reference if step is None else kept.steps[step]
+        is_hash = tx_hash is not None and tx_hash.startswith("0x")
+        outcome = job.desk.wallet.outcome(tx_hash) if is_hash and tx_hash is not None else None
+        spent = kept.spent if kept.done else job.units
+        is_swap = isinstance(job.action, Swap) and kept.done
+        return Execution(
+            action=job.action.type,
+            receipt=receipt_of(outcome),
+            hold_id=hold.id,
+            session_id=hold.view.session_id,
+            session_key_hash=self._key_hash(),
+            amount=ledger_amount(spent, job.asset),
+            token=job.asset.currency,
+            remaining_limit=self._remaining(job.asset.currency),
+            received=to_decimal(kept.received, kept.decimals) if is_swap else None,
+            received_token=job.action.token_out if isinstance(job.action, Swap) else None,
+        )
+
+    def _remaining(self, currency: str) -> Decimal | None:
+        """What the session that is held may still spend of a currency; None when unlimited."""
+        view = self.session = self._client.get("/agents/session/self", SessionView)
+        if currency == "USDC":
+            return None if view.remaining_usdc is None else Decimal(view.remaining_usdc)
+        for one in view.limits:
+            if one.currency == currency and one.remaining is not None:
+                return Decimal(one.remaining)
+        return None
+
+    def _key_hash(self) -> str:
+        assert self._held is not None
+        return "0x" + session_key_hash(self._held.wallet_private_key.public_key).hex()
+
+    @contextmanager
+    def _alone_with(self, hold_id: str) -> Iterator[None]:
+        """Nobody else carries this action out meanwhile, in any process that shares the state folder."""
+        while (lock := self._state.try_lock(f"execute-{hold_id}")) is None:
+            sleep(LOCK_PAUSE_SECONDS)
+        try:
+            yield
+        finally:
+            self._state.unlock(lock)
