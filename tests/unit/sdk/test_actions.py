@@ -28,7 +28,13 @@ NETWORK = NetworkView(
 WHOLE: dict[str, dict[str, Any]] = {
     "transfer": {"to": TO, "amount": "5", "token": "USDC"},
     "approve": {"spender": TO, "amount": "5", "token": "USDC"},
-    "contract_call": {"to": TO, "function": "deposit(uint256)", "args": [1], "max_spend": "5", "token": "USDC"},
+    "contract_call": {
+        "to": TO,
+        "function": "deposit(uint256)",
+        "args": [1],
+        "max_spend": "5",
+        "token": "USDC",
+    },
     "swap": {"router": TO, "amount_in": "5", "token_in": "USDC", "token_out": OTHER, "min_out": "1"},
 }
 
@@ -38,7 +44,20 @@ BAD_AMOUNTS = [
     *("0", 0, 0.0, "0.0000000000000000001", "9" * 31),
 ]
 BAD_ADDRESSES = [
-    *("", "0x", TO[:-1], TO + "0", TO[2:], "0x" + "zz" * 20, WRONG, NATIVE, "vitalik.eth", None, 5, TO.encode()),
+    *(
+        "",
+        "0x",
+        TO[:-1],
+        TO + "0",
+        TO[2:],
+        "0x" + "zz" * 20,
+        WRONG,
+        NATIVE,
+        "vitalik.eth",
+        None,
+        5,
+        TO.encode(),
+    ),
 ]
 
 
@@ -86,7 +105,12 @@ def test_a_member_that_nobody_knows_is_named(kind: str, member: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "member"),
-    [(kind, member) for kind, members in WHOLE.items() for member in members if member not in ("token", "args")],
+    [
+        (kind, member)
+        for kind, members in WHOLE.items()
+        for member in members
+        if member not in ("token", "args")
+    ],
 )
 def test_a_member_that_is_missing_is_named(kind: str, member: str) -> None:
     if (kind, member) == ("contract_call", "max_spend"):

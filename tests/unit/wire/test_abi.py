@@ -42,8 +42,26 @@ def test_a_signature_and_its_selector(text: str, signature: str, selector: str) 
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "f", "f(", "f)", "(uint256)", "1f()", "f(uint7)", "f(x)", "f(uint256)[]", "f(uint256,)", "f(,)"),
-        *("f(uint256) returns (bool)", "f(function)", "f()g()", "f(uint256)\n", "f(" + "uint8," * 200 + "uint8)"),
+        *(
+            "",
+            "f",
+            "f(",
+            "f)",
+            "(uint256)",
+            "1f()",
+            "f(uint7)",
+            "f(x)",
+            "f(uint256)[]",
+            "f(uint256,)",
+            "f(,)",
+        ),
+        *(
+            "f(uint256) returns (bool)",
+            "f(function)",
+            "f()g()",
+            "f(uint256)\n",
+            "f(" + "uint8," * 200 + "uint8)",
+        ),
         *(None, 3, b"f()"),
     ],
 )
