@@ -12,7 +12,7 @@ from valetkey.chains.evm.signer import LocalSigner
 from valetkey.cli.complaint import Complaint
 from valetkey.cli.contracts import address_of, read_entry
 from valetkey.crypto.keys import PrivateKey
-from valetkey.platform.settings import CHAIN_IDS
+from valetkey.platform.networks import CHAIN_IDS
 from valetkey.wire.errors import Exit
 
 

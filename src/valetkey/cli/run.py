@@ -199,7 +199,7 @@ def deploy_contracts(
     """Put Escrow, Score and SessionAllowance on a chain, at addresses that follow from their code and the roles."""
     from valetkey.chains.evm.public import Roles
     from valetkey.cli.contracts import address_of, key_of, network_name, run_deploy
-    from valetkey.platform.settings import CHAIN_IDS
+    from valetkey.platform.networks import CHAIN_IDS
 
     roles = Roles(
         owner=address_of(owner, "--owner"),
