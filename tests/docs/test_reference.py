@@ -43,8 +43,6 @@ REQUIRED = {
             {
                 "network": "base-sepolia",
                 "rpcUrl": "http://127.0.0.1:1",
-                "escrow": ADDRESS,
-                "score": ADDRESS,
                 "usdc": ADDRESS,
             }
         ]

@@ -1,5 +1,6 @@
 """Two chains behind one platform: sessions that live on the second pay there, and nowhere else."""
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.fixtures_networks import BASE, ETHEREUM, TwoNetworks
 from valetkey import BuyerAgent, SellerAgent
 from valetkey.chains.evm.errors import WrongChain
 from valetkey.cli.rpc import USDC
-from valetkey.core.errors import InvalidInput
+from valetkey.core.errors import ChainUnavailable, InvalidInput
 from valetkey.core.money import NATIVE
 from valetkey.core.tokens import TOKENS
 from valetkey.crypto.keys import PrivateKey
@@ -84,7 +85,7 @@ def test_what_is_served_is_told(two_networks: TwoNetworks, owner: BuyerAgent) ->
         assert http.get("/api/v1/network", params={"network": said}).json()["data"]["chainId"] == ETHEREUM
     with pytest.raises(WrongNetwork):
         owner.network("polygon")
-    assert http.get("/api/v1/network", params={"network": "polygon"}).status_code == 409
+    assert http.get("/api/v1/network", params={"network": "polygon"}).status_code == 400
     assert http.get("/readyz").status_code == 200
 
 
@@ -254,7 +255,7 @@ def test_a_signature_for_one_chain_is_none_for_another(
         contract=given.contract,
         grant=given.grant,
         signature=given.signature,
-        revocation="0x" + "11" * 65,
+        revocation=given.signature,
     )
     asked.grant.key = twin.wallet_address
     asked.grant.escrow = NATIVE
@@ -273,27 +274,31 @@ def test_a_node_of_another_chain_signs_nothing(
         delegate.draw(hold)
 
 
-def test_an_owners_node_is_that_of_its_own_network_and_others_come_from_the_file(
+def test_an_owners_node_is_one_of_its_own_network_and_others_come_from_the_file(
     two_networks: TwoNetworks, key: PrivateKey, agent: Callable[..., Any], tmp_path: Path, monkeypatch: Any
 ) -> None:
-    owner = BuyerAgent.register(
-        key, f"owner-{uuid.uuid4().hex[:10]}", base_url=two_networks.base_url, state_dir=tmp_path / "named",
-        rpc_url=two_networks.base.rpc_url,
-    )  # fmt: skip
-    with owner:
+    name, file = f"owner-{uuid.uuid4().hex[:10]}", tmp_path / "chains.json"
+    places = {"base_url": two_networks.base_url, "rpc_url": two_networks.base.rpc_url}
+    with BuyerAgent.register(key, name, state_dir=tmp_path / "named", **places) as owner:
         owner.init_eoa_wallet(key)
         session = owner.create_session(10, 3_600, allowed_chains=[ETHEREUM])
-        file = tmp_path / "chains.json"
         monkeypatch.setenv(CHAINS_FILE, str(file))
         file.write_text('[{"name": "ethereum", "chainId": 1, "rpcUrl": "http://127.0.0.1:9"}]')
-        with pytest.raises(Exception, match="no node of the network answered"):
+        with pytest.raises(ChainUnavailable, match="no node of the network answered"):
             owner.fund_session(session, amount=1)
-        assert two_networks.ethereum.units(session.wallet_address) == 0
-        file.unlink()
-        with pytest.raises(NotConfigured, match="No such file"):
-            agent()._rpc_url or owner.fund_session(
-                owner.create_session(1, 60, allowed_chains=[BASE]), amount=1
-            )
+    assert two_networks.ethereum.units(session.wallet_address) == 0
+    entry = {"name": "ethereum", "chainId": 1, "rpcUrl": two_networks.ethereum.rpc_url}
+    file.write_text(json.dumps([entry]))
+    again = agent(state_dir=tmp_path / "named", rpc_url=two_networks.base.rpc_url)
+    again.api_key = again._client.credential = owner.api_key
+    again.init_eoa_wallet(key)
+    again.fund_session(session, amount=1)
+    assert two_networks.ethereum.units(session.wallet_address) == USDC
+    here = again.create_session(10, 3_600)
+    again.fund_session(here, amount=2)
+    assert two_networks.base.units(here.wallet_address) == 2 * USDC, (
+        "by the node that was named for the agent"
+    )
 
 
 def test_every_chain_is_frozen_and_thawed(

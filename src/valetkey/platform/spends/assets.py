@@ -17,9 +17,9 @@ ASSETS_CACHED = 256
 async def asset_of(platform: Platform, record: SessionRecord, asked: SpendBody) -> Asset:
     """The asset that a session asks to spend; on its own network when it names no chain.
 
-    A token is looked up on its chain, where that is served and the token is another than the network's own: amounts of
-    it count in the decimals of its currency. Raises InvalidInput with the codes `invalid_address`, `unknown_token` and `token_mismatch`, and
-    ChainUnavailable.
+    A token other than the network's own is looked up on its chain, where that is served: amounts of it count in the
+    decimals of its currency. Raises InvalidInput with the codes `invalid_address`, `unknown_token` and
+    `token_mismatch`, and ChainUnavailable.
     """
     for address, name in ((asked.token, "token"), (asked.payee, "payee")):
         if address is not None and not is_address(address):
