@@ -1,6 +1,6 @@
 """Networks of the settings: which chain each one is, where its node is, and which contracts are on it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -94,17 +94,28 @@ class NetworkSettings(msgspec.Struct, frozen=True, rename="camel", kw_only=True,
 
 def check_once(networks: Iterable[NetworkSettings]) -> bool:
     """Whether each network and each chain is named once."""
-    seen: set[int] = set()
-    for one in networks:
-        if one.chain.chain_id in seen:
-            return False
-        seen.add(one.chain.chain_id)
-    return True
+    found = list(networks)
+    names, numbers = {one.name.lower() for one in found}, {one.chain.chain_id for one in found}
+    return len(names) == len(numbers) == len(found)
 
 
-def _is_known(chain_id: int) -> bool:
+def entry_for(chain_id: int) -> dict[str, object]:
+    """How an entry of the settings names a chain."""
+    name = _NAMES.get(chain_id) or (chain_of(chain_id).name if _is_known(chain_id) else None)
+    return {"network": name} if name else {"network": f"chain-{chain_id}", "chainId": chain_id}
+
+
+def chain_id_of(entry: Mapping[str, object]) -> int | None:
+    """The number of the chain that an entry of the settings names; None when it names none."""
+    name, number = entry.get("network"), entry.get("chainId")
+    if isinstance(name, str) and (name in CHAIN_IDS or _is_known(name)):
+        return CHAIN_IDS.get(name) or chain_of(name).chain_id
+    return number if type(number) is int else None
+
+
+def _is_known(chain: int | str) -> bool:
     try:
-        chain_of(chain_id)
+        chain_of(chain)
     except InvalidInput:
         return False
     return True

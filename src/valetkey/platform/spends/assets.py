@@ -25,6 +25,8 @@ async def asset_of(platform: Platform, record: SessionRecord, asked: SpendBody) 
         if address is not None and not is_address(address):
             raise InvalidInput("the checksum is wrong", code="invalid_address", field=name)
     own = platform.network_of_session(record.session.policy)
+    if asked.token is None and asked.chain_id is None and asked.currency == own.asset.currency:
+        return own.asset
     chain_id = own.asset.chain_id if asked.chain_id is None else asked.chain_id
     network = platform.network_of_chain(chain_id)
     known = () if network is None else (network.asset, network.coin)
