@@ -26,6 +26,7 @@ CLIENT_SIDE = (
     "CHAINS_FILE",
     "DEPLOYER_KEY",
     "OWNER_KEY",
+    "PASSPHRASE",
 )
 """Names that agents and the command line read; the platform leaves them alone."""
 
