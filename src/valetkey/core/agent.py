@@ -11,7 +11,8 @@ DESCRIPTION_CHARS_MAX = 2_000
 class Agent:
     """`wallet_address` is EIP-55; `public_key` the compressed key that signed its registration, 33 bytes.
 
-    `webhook_url` is where the agent is told, as an owner, of spends that wait for its approval.
+    `webhook_url` is where the agent is told, as an owner, of spends that wait for its approval. `unique_labels`:
+    whether no two of its living sessions may have one label; see core/labels.py.
     """
 
     id: str
@@ -23,3 +24,4 @@ class Agent:
     created_at: int
     last_seen_at: int
     webhook_url: str | None = None
+    unique_labels: bool = False

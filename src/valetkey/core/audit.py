@@ -27,6 +27,7 @@ class Kind(StrEnum):
     """What happened."""
 
     SESSION_CREATED = "session_created"
+    SESSION_REFUSED = "session_refused"
     CHILD_REGISTERED = "child_registered"
     CHILD_REFUSED = "child_refused"
     HOLD_PLACED = "hold_placed"
@@ -51,6 +52,7 @@ class Kind(StrEnum):
     FROZEN = "frozen"
     THAWED = "thawed"
     ALL_REVOKED = "all_revoked"
+    LABELS_SET = "labels_set"
     KEY_CREATED = "key_created"
     KEY_REVOKED = "key_revoked"
     OBSERVED = "observed"

@@ -31,6 +31,9 @@ class Code(StrEnum):
     TREE_TOO_DEEP = "tree_too_deep"
     TREE_FULL = "tree_full"
     OWNER_ONLY = "owner_only"
+    # what a session is known by
+    LABEL_TAKEN = "label_taken"
+    SESSION_KEY_TAKEN = "session_key_taken"
     # its grant, and whoever submits what its key signed
     GRANT_EXISTS = "grant_exists"
     GRANT_MISMATCH = "grant_mismatch"

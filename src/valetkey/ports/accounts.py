@@ -27,7 +27,8 @@ class SessionRecord:
     `alias` is the buyer id that sellers see; `wallet_address` (EIP-55) and `e2e_public_key` (33 bytes) may be
     None for clients that make a session without keys. `recovery` is ciphertext that only the owner opens.
     `delegate` is who holds it, in the owner's words. `ancestors`: the session's parent, and so on up to the root;
-    what stops one of them stops the session.
+    what stops one of them stops the session. `key_hash` is keccak256 of the session's public key, 32 bytes, None where
+    only its address is known. `sole`: no other living session of the owner may have its label.
     """
 
     session: Session
@@ -39,6 +40,8 @@ class SessionRecord:
     delegate: str | None = None
     ancestors: Lineage = ()
     funding: Funding = Funding.WALLET
+    key_hash: bytes | None = None
+    sole: bool = False
 
     @property
     def asks(self) -> bool:
@@ -78,6 +81,7 @@ class Child:
     e2e_public_key: bytes | None
     token_hash: bytes
     label: str | None = None
+    key_hash: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class SessionQuery:
     parent_id: str | None = None
     tree_id: str | None = None
     chain_id: int | None = None
+    key_hash: bytes | None = None
     sort: str = "newest"
     limit: int = 20
     offset: int = 0
@@ -177,23 +182,46 @@ class AccountStore(Protocol):
         """Remember that the agent called; may be coarse (minutes) and lazy."""
         ...
 
+    async def set_unique_labels(self, owner_id: str, *, unique: bool, by: str = "owner") -> None:
+        """Whether an owner's living sessions need labels of their own from now on; those that are there stay.
+
+        Raises Contradiction when there is no such agent.
+        """
+        ...
+
     async def add_session(
-        self, record: SessionRecord, token_hash: bytes, answer: Answer | None = None, by: str = "owner"
-    ) -> None:
+        self,
+        record: SessionRecord,
+        token_hash: bytes,
+        answer: Answer | None = None,
+        by: str = "owner",
+        *,
+        idempotency: Idempotency | None = None,
+    ) -> SessionRecord | Refused:
         """Store a session, the hash of its token and, with an idempotency key, the answer: all or nothing.
 
-        `by` is who asked, here and below: the audit log says so.
+        Answers the session. With `idempotency` whoever comes second gets the first one's, and nothing is stored: not
+        its own id, token or keys, so that keys are kept elsewhere before. Refused with `label_taken`,
+        `session_key_taken`, and with `idempotency_mismatch` where the key was used for another request.
+        `by` is who asked, here and below: the audit log says so. Raises Contradiction when an id, an alias or the
+        answer's idempotency key is taken.
         """
         ...
 
     async def add_children(self, children: list[Child]) -> list[SessionRecord] | Refused:
-        """Register children, a parent before its children, up to the first that is refused. One that is known stays."""
+        """Register children, a parent before its children, up to the first that is refused. One that is known stays.
+
+        Their labels and keys count as those of other sessions; see `add_session`.
+        """
         ...
 
     async def extend_session(
         self, session_id: str, expires_at: int, budget: int | None, by: str
     ) -> SessionRecord | Refused:
-        """Let a session live longer, with a larger budget unless it is None."""
+        """Let a session live longer, with a larger budget unless it is None.
+
+        Refused with `label_taken` where another session needs the label for itself in the time that is added.
+        """
         ...
 
     async def rotate_session(
@@ -207,9 +235,10 @@ class AccountStore(Protocol):
         answer: Answer | None = None,
         by: str = "owner",
     ) -> SessionRecord | Refused:
-        """Put a new session in the place of one; see core/tree.py. `record` brings id, policy and keys of the new.
+        """Put a new session in the place of one; see core/tree.py. `record` brings id, policy, label and keys of it.
 
-        Answers the new session. Raises Contradiction for one that is revoked or was rotated already.
+        Answers the new session, which may share its label with those whose place it takes. Raises Contradiction for
+        one that is revoked or was rotated already.
         """
         ...
 

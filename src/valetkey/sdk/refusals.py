@@ -115,6 +115,14 @@ class OwnerOnly(Refused):
     """Only the owner's API key can do this."""
 
 
+class LabelTaken(Refused):
+    """A living session has the label; `reasons[0].session_id` names it, `limit` is when it ends (unix seconds)."""
+
+
+class SessionKeyTaken(Refused):
+    """Another session of the owner has this session key; `reasons[0].session_id` names it."""
+
+
 class GrantExists(Refused):
     """The session has another grant on this chain: revoke that one, or name it as the predecessor."""
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from valetkey.core.policy import Policy
+from valetkey.crypto.keys import session_key_hash as key_hash
 from valetkey.crypto.secret import Secret
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.attenuating import Narrower, attenuated
@@ -35,6 +36,11 @@ class SessionInfo:
     policy: Policy | None = field(default=None, repr=False, compare=False)
     narrowings: Narrowings = field(default=(), repr=False, compare=False)
     owner: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def session_key_hash(self) -> str:
+        """What identifies the session on a chain: keccak256 of its 65-byte public key, 0x and 64 hex digits."""
+        return f"0x{key_hash(self.bundle.wallet_private_key.public_key).hex()}"
 
     def grant(self, *, approve: bool = True) -> Any:
         """Let the session pay out of its owner's own balance: `grant_session` of the owner that made it here.

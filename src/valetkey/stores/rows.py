@@ -22,7 +22,7 @@ Value = str | int | bytes | None
 
 AGENT = (
     "a.id, a.developer_id, a.name, a.description, a.wallet_address, a.public_key, a.created_at, a.last_seen_at,"
-    " a.webhook_url"
+    " a.webhook_url, a.unique_labels"
 )
 
 KEY = "k.id, k.owner_id, k.name, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.last_used_at"
@@ -32,7 +32,10 @@ SESSION = (
     " (SELECT frozen_at FROM agents WHERE id = s.owner_id), s.tree_id, s.parent_id, s.depth, s.policy_version,"
     " s.successor_id, s.carried, u.figures"
 )
-RECORD = f"{SESSION}, s.alias, s.wallet_address, s.e2e_public_key, s.label, s.recovery, s.delegate, s.funding"
+RECORD = (
+    f"{SESSION}, s.alias, s.wallet_address, s.e2e_public_key, s.label, s.recovery, s.delegate, s.funding, s.key_hash,"
+    " s.sole"
+)
 SESSIONS = "sessions s JOIN spent u ON u.session_id = s.id"
 
 SPEND = (
@@ -73,7 +76,7 @@ TRANSACTION_PLACES = ", ".join(f":{name}" for name in _COLUMNS)
 
 def agent_of(row: Row) -> Agent:
     """An agent from the columns of AGENT."""
-    agent_id, developer_id, name, description, wallet, key, created_at, seen_at, webhook_url = row
+    agent_id, developer_id, name, description, wallet, key, created_at, seen_at, url, unique = row
     return Agent(
         id=agent_id,
         developer_id=developer_id,
@@ -83,7 +86,8 @@ def agent_of(row: Row) -> Agent:
         public_key=key,
         created_at=created_at,
         last_seen_at=seen_at,
-        webhook_url=webhook_url,
+        webhook_url=url,
+        unique_labels=bool(unique),
     )
 
 
@@ -132,9 +136,19 @@ def session_of(row: Row) -> Session:
 
 def record_of(row: Row, ancestors: Lineage = ()) -> SessionRecord:
     """A session and what is kept beside it, from the columns of RECORD."""
-    alias, wallet, key, label, recovery, delegate, funding = row[15:]
+    alias, wallet, key, label, recovery, delegate, funding, key_hash, sole = row[15:]
     return SessionRecord(
-        session_of(row), alias, wallet, key, label, recovery, delegate, ancestors, Funding(funding)
+        session_of(row),
+        alias,
+        wallet,
+        key,
+        label,
+        recovery,
+        delegate,
+        ancestors,
+        Funding(funding),
+        key_hash,
+        bool(sole),
     )
 
 
@@ -171,6 +185,8 @@ def record_values(record: SessionRecord) -> dict[str, Value]:
         "delegate": record.delegate,
         "recovery": record.recovery,
         "funding": str(record.funding),
+        "key_hash": record.key_hash,
+        "sole": int(record.sole),
     }
 
 

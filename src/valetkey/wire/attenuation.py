@@ -9,16 +9,16 @@ import re
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from valetkey.core.errors import InvalidInput
 from valetkey.core.ids import Kind, is_id, make_id
 from valetkey.core.tree import DEPTH_MAX, Narrowing
 from valetkey.core.windows import Window
 from valetkey.crypto.errors import InvalidSignature
-from valetkey.crypto.keys import PrivateKey, is_address, keccak256
-from valetkey.crypto.signatures import recover_message_address, sign_message
-from valetkey.wire.shape import Request
+from valetkey.crypto.keys import PrivateKey, address_of, is_address, keccak256
+from valetkey.crypto.signatures import recover_message, sign_message
+from valetkey.wire.shape import PublicKeyHex, Request
 
 TITLE = "Valetkey attenuation v1"
 MESSAGE_CHARS_MAX = 65_536
@@ -45,9 +45,14 @@ class SignedNarrowing(Request):
 
 
 class AttenuateRequest(Request):
-    """POST /agents/session/attenuate: a child, after those of its ancestors that may not be registered yet."""
+    """POST /agents/session/attenuate: a child, after those of its ancestors that may not be registered yet.
+
+    `session_public_key` is that of the child's wallet (66 hex digits), which the last narrowing names. Those of the
+    others need not be told: each signed the next one.
+    """
 
     narrowings: Annotated[list[SignedNarrowing], Meta(min_length=1, max_length=DEPTH_MAX)]
+    session_public_key: PublicKeyHex | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +96,17 @@ def sign(attenuation: Attenuation, parent_key: PrivateKey) -> SignedNarrowing:
     return SignedNarrowing(message=message, signature="0x" + sign_message(parent_key, message.encode()).hex())
 
 
-def signer(signed: SignedNarrowing) -> str:
-    """The address (EIP-55) that signed. Raises InvalidInput."""
+def signer_key(signed: SignedNarrowing) -> bytes:
+    """The public key (65 bytes) that signed. Raises InvalidInput."""
     try:
-        return recover_message_address(signed.message.encode(), bytes.fromhex(signed.signature[2:]))
+        return recover_message(signed.message.encode(), bytes.fromhex(signed.signature[2:]))
     except InvalidSignature as error:
         raise InvalidInput(f"the narrowing is not signed: {error}", code="invalid_signature") from None
+
+
+def signer(signed: SignedNarrowing) -> str:
+    """The address (EIP-55) that signed. Raises InvalidInput."""
+    return address_of(signer_key(signed))
 
 
 def read(signed: SignedNarrowing) -> Attenuation:

@@ -68,6 +68,9 @@ CODES: dict[str, ErrorRow] = {
     Code.SCOPE_MISSING: _row(403, "ScopeMissing", "forbidden", Exit.REFUSED),
     Code.KEYS_FULL: _row(403, "KeysFull", "forbidden", Exit.REFUSED),
     Code.OWNER_ONLY: _row(403, "OwnerOnly", "forbidden", Exit.REFUSED),
+    # what a session is known by
+    Code.LABEL_TAKEN: _row(409, "LabelTaken", "conflict", Exit.CONFLICT),
+    Code.SESSION_KEY_TAKEN: _row(409, "SessionKeyTaken", "conflict", Exit.CONFLICT),
     # its grant
     Code.GRANT_EXISTS: _row(409, "GrantExists", "conflict", Exit.CONFLICT),
     Code.GRANT_MISMATCH: _row(400, "GrantMismatch", "invalid_input", Exit.INPUT),

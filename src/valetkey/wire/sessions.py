@@ -24,18 +24,29 @@ Recovery = Annotated[
 """A recovery copy: ciphertext for the owner, standard base64."""
 
 
+Label = Annotated[str, Meta(min_length=1, max_length=200)]
+"""What an owner calls a session."""
+
+KeyHash = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{64}" + END)]
+"""The hash of a session key: keccak256 of its 65-byte public key, 0x and 64 hex digits."""
+
+
 class CreateSessionRequest(PolicyRules, kw_only=True):
     """POST /agents/session: the rules of its policy, and what else a session has.
 
     `expiry` is seconds of life from now, `not_before` unix seconds. `delegate` is who holds the session, in the
     owner's words. `funding`: what it pays with, its own wallet or its owner's balance through a grant.
+    `session_public_key` is that of `session_wallet`. `sole_label`: no other living session of the owner may have the
+    label, neither now nor while this one lives.
     """
 
     expiry: int
     session_wallet: Address | None = None
+    session_public_key: PublicKeyHex | None = None
     e2e_public_key: PublicKeyHex | None = None
     role: Literal["buyer", "seller"] = "buyer"
-    label: Annotated[str, Meta(max_length=200)] | None = None
+    label: Label | None = None
+    sole_label: bool = False
     not_before: Annotated[int, Meta(ge=0)] | None = None
     recovery: Recovery | None = None
     delegate: Annotated[str, Meta(max_length=200)] | None = None
@@ -60,16 +71,17 @@ class RotateSessionRequest(Request):
 
     `carry_over`: what was spent counts in the new session too, in all and in its windows. The old one goes on for
     `grace_seconds`, and what it spends meanwhile counts in the new one in any case. `expiry` is seconds of life
-    from now, absent for the end that the old one had.
+    from now, absent for the end that the old one had. `label` is absent for that of the old one.
     """
 
     session_wallet: Address | None = None
+    session_public_key: PublicKeyHex | None = None
     e2e_public_key: PublicKeyHex | None = None
     expiry: Annotated[int, Meta(ge=1)] | None = None
     budget_usdc: Decimal | msgspec.UnsetType | None = msgspec.UNSET
     grace_seconds: Annotated[int, Meta(ge=0, le=GRACE_SECONDS_MAX)] = 60
     carry_over: bool = True
-    label: Annotated[str, Meta(max_length=200)] | None = None
+    label: Label | None = None
     recovery: Recovery | None = None
 
     def __post_init__(self) -> None:
@@ -96,6 +108,7 @@ class SessionView(View, kw_only=True):
     empty for every service; the other lists are None for every one. `expires_at` is ISO-8601, `expiry` and
     `not_before` are unix seconds: the session's own end, its ancestors' may be earlier. `status` is what its
     ancestors leave of it. `worst_case_loss_usdc`: the most that it could still cost if its key leaked now.
+    `session_key_hash` is None where only the key's address is known.
     """
 
     session_id: str
@@ -131,7 +144,11 @@ class SessionView(View, kw_only=True):
     expires_at: str
     expiry: int
     session_wallet: str | None
+    session_key_hash: str | None = field(
+        default_factory=lambda: None
+    )  # a null is told: defaults are left out
     e2e_public_key: str | None
+    sole_label: bool = False
     funding_mode: str
     network: NetworkView
 
@@ -155,6 +172,7 @@ class SessionListQuery(msgspec.Struct, kw_only=True):
     parent: Id | None = None
     tree: Id | None = None
     chain: Annotated[int, Meta(ge=1)] | None = None
+    key_hash: KeyHash | None = field(default=None, name="keyHash")
     sort: Literal["newest", "oldest", "expiry", "label"] = "newest"
     limit: Annotated[int, Meta(ge=1)] = 20
     offset: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
@@ -171,6 +189,12 @@ class FleetView(View):
 
     frozen: bool
     frozen_at: str | None = None
+
+
+class LabelPolicy(Request):
+    """GET and PUT /agents/label-policy: whether no two living sessions of the owner may have one label."""
+
+    unique: bool
 
 
 class RevokedAll(View):

@@ -3,23 +3,24 @@
 from dataclasses import replace
 
 import msgspec
+from msgspec import UNSET
 
 from valetkey.core.errors import InvalidInput
 from valetkey.core.ids import Kind
 from valetkey.core.policy import check_lifetime
 from valetkey.core.refusal import Refused
 from valetkey.crypto.credentials import credential_hash, new_id, new_session_token
-from valetkey.crypto.keys import load_public_key
+from valetkey.crypto.keys import address_of, load_public_key, session_key_hash
 from valetkey.platform.callers import Caller
 from valetkey.platform.context import Platform
 from valetkey.platform.idempotency import Remembering
 from valetkey.platform.limits import Limit
 from valetkey.platform.refusing import NotFound, RefusedRequest, Unauthenticated
-from valetkey.platform.sessions.making import record_of, units
+from valetkey.platform.sessions.making import key_hash_of, record_of, units
 from valetkey.platform.sessions.service import own
 from valetkey.platform.sessions.views import session_view
 from valetkey.ports.accounts import Child, SessionQuery
-from valetkey.wire.attenuation import AttenuateRequest, Attenuation, SignedNarrowing, read, signer
+from valetkey.wire.attenuation import AttenuateRequest, Attenuation, SignedNarrowing, read, signer_key
 from valetkey.wire.sessions import (
     CreatedSession,
     ExtendSessionRequest,
@@ -71,6 +72,7 @@ async def rotate(
         caller,
         now,
         wallet=asked.session_wallet,
+        public_key=asked.session_public_key,
         e2e_public_key=asked.e2e_public_key,
         label=before.label if asked.label is None else asked.label,
         delegate=before.delegate,
@@ -102,9 +104,13 @@ async def attenuate(platform: Platform, asked: AttenuateRequest) -> SessionTree:
     """
     children: list[Child] = []
     wallets: dict[str, str] = {}
+    keys: dict[str, bytes] = {}
+    if asked.session_public_key is not UNSET:
+        last = read(asked.narrowings[-1])
+        keys[last.child_id] = key_hash_of(asked.session_public_key, last.wallet)
     for signed in asked.narrowings:
         told = read(signed)
-        await _check_signature(platform, signed, told, wallets)
+        keys[told.parent_id] = await _check_signature(platform, signed, told, wallets)
         child = Child(
             id=told.child_id,
             parent_id=told.parent_id,
@@ -119,6 +125,8 @@ async def attenuate(platform: Platform, asked: AttenuateRequest) -> SessionTree:
             load_public_key(told.e2e_public_key)
         wallets[child.id] = told.wallet
         children.append(child)
+    # Whoever signed for a child of its own has shown its key.
+    children = [replace(one, key_hash=keys.get(one.id)) for one in children]
     # A refusal is told in the log: whoever has a session's key gets no more of them than with its token.
     signers = sorted({one.parent_id for one in children} - {one.id for one in children})
     for signed_by in signers:
@@ -151,17 +159,20 @@ async def tree(platform: Platform, caller: Caller, session_id: str) -> SessionTr
 
 async def _check_signature(
     platform: Platform, signed: SignedNarrowing, told: Attenuation, wallets: dict[str, str]
-) -> None:
+) -> bytes:
+    """The hash of the key that signed."""
     wallet = wallets.get(told.parent_id)
     if wallet is None:
         parent = await platform.store.session(told.parent_id)
         if parent is None:
             raise NotFound("The session that this one is made of is not known")
         wallet = parent.wallet_address
-    if wallet is None or signer(signed) != wallet:
+    key = signer_key(signed)
+    if wallet is None or address_of(key) != wallet:
         raise Unauthenticated("The narrowing is not signed by the session that it narrows")
     if told.wallet == wallet:
         raise InvalidInput("a child session has a wallet of its own", code="attenuation_malformed")
+    return session_key_hash(key)
 
 
 def _check_lifetime(platform: Platform, seconds: int) -> None:

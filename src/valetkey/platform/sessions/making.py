@@ -11,7 +11,13 @@ from valetkey.core.policy import Policy
 from valetkey.core.session import Role, Session, Usage
 from valetkey.core.windows import Window
 from valetkey.crypto.credentials import new_id
-from valetkey.crypto.keys import checksum_address, is_address, load_public_key
+from valetkey.crypto.keys import (
+    address_of,
+    checksum_address,
+    is_address,
+    load_public_key,
+    session_key_hash,
+)
 from valetkey.platform.callers import Caller
 from valetkey.ports.accounts import Funding, SessionRecord
 from valetkey.wire.limits import LimitRule
@@ -49,13 +55,16 @@ def record_of(
     now: int,
     *,
     wallet: str | None,
+    public_key: str | None,
     e2e_public_key: str | None,
     label: str | None,
     delegate: str | None,
     recovery: str | None,
     funding: Funding = Funding.WALLET,
+    sole: bool = False,
 ) -> SessionRecord:
-    """A new session of the caller. Raises InvalidInput for keys that are none, or the owner's own."""
+    """A new session of the caller. Raises InvalidInput for keys that are none, another wallet's, or the owner's own."""
+    address = _wallet(wallet, caller.agent.wallet_address)
     session = Session(
         id=new_id(Kind.SESSION),
         owner_id=caller.agent.id,
@@ -67,13 +76,25 @@ def record_of(
     return SessionRecord(
         session=session,
         alias=new_id(Kind.BUYER_ALIAS),
-        wallet_address=_wallet(wallet, caller.agent.wallet_address),
+        wallet_address=address,
         e2e_public_key=_public_key(e2e_public_key),
         label=label,
         recovery=base64.b64decode(recovery) if recovery else None,
         delegate=delegate,
         funding=funding,
+        key_hash=None if public_key is None else key_hash_of(public_key, address),
+        sole=sole,
     )
+
+
+def key_hash_of(public_key: str, wallet: str | None) -> bytes:
+    """The hash of a session key, which must be that of the session's wallet. Raises InvalidInput."""
+    key = bytes.fromhex(public_key)
+    if wallet is None or address_of(key) != wallet:
+        raise InvalidInput(
+            "the session's public key is not that of its wallet", code="invalid_key", field="sessionPublicKey"
+        )
+    return session_key_hash(key)
 
 
 def units(amount: Decimal | None, currency: str = "USDC") -> int | None:

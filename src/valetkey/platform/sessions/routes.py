@@ -13,6 +13,7 @@ from valetkey.wire.sessions import (
     CreateSessionRequest,
     ExtendSessionRequest,
     FleetView,
+    LabelPolicy,
     RecoveryBody,
     RevokedAll,
     RotateSessionRequest,
@@ -24,6 +25,7 @@ from valetkey.wire.sessions import (
 
 SESSION = f"{API_PREFIX}/agents/session"
 SESSIONS = f"{API_PREFIX}/agents/sessions"
+LABELS = f"{API_PREFIX}/agents/label-policy"
 
 REVOKED_MESSAGE = (
     "The token is dead. The key of the session wallet can still sign on chain until the wallet is swept:"
@@ -65,6 +67,14 @@ async def freeze(call: Call) -> FleetView:
 
 async def thaw(call: Call) -> FleetView:
     return await service.freeze(call.platform, call.caller, frozen=False)
+
+
+async def label_policy(call: Call) -> LabelPolicy:
+    return await service.label_policy(call.platform, call.caller)
+
+
+async def set_label_policy(call: Call) -> LabelPolicy:
+    return await service.set_label_policy(call.platform, call.caller, call.body(LabelPolicy))
 
 
 async def revoke_all(call: Call) -> Reply:
@@ -284,6 +294,25 @@ ENDPOINTS = [
         handler=revoke_all,
         summary="Revoke every session of the owner",
         gives=RevokedAll,
+        access=Access.OWNER,
+        scope=Scope.SESSIONS_WRITE,
+    ),
+    Endpoint(
+        method="GET",
+        path=LABELS,
+        handler=label_policy,
+        summary="Whether no two living sessions of the owner may have one label",
+        gives=LabelPolicy,
+        access=Access.OWNER,
+        scope=Scope.SESSIONS_READ,
+    ),
+    Endpoint(
+        method="PUT",
+        path=LABELS,
+        handler=set_label_policy,
+        summary="Set whether no two living sessions of the owner may have one label; those that do stay",
+        takes=LabelPolicy,
+        gives=LabelPolicy,
         access=Access.OWNER,
         scope=Scope.SESSIONS_WRITE,
     ),

@@ -4,13 +4,14 @@ import base64
 
 from valetkey.core.errors import InvalidInput
 from valetkey.core.policy import check_lifetime
+from valetkey.core.refusal import Refused
 from valetkey.core.session import Role
 from valetkey.crypto.credentials import credential_hash, new_session_token
 from valetkey.platform.callers import Caller
 from valetkey.platform.context import Platform
 from valetkey.platform.idempotency import Remembering
 from valetkey.platform.paging import page_limit
-from valetkey.platform.refusing import Conflict, NotFound
+from valetkey.platform.refusing import Conflict, NotFound, RefusedRequest
 from valetkey.platform.sessions.making import policy_of, record_of
 from valetkey.platform.sessions.views import session_view
 from valetkey.ports.accounts import Funding, SessionQuery, SessionRecord
@@ -18,6 +19,7 @@ from valetkey.wire.sessions import (
     CreatedSession,
     CreateSessionRequest,
     FleetView,
+    LabelPolicy,
     RevokedAll,
     SessionListQuery,
     SessionPage,
@@ -42,11 +44,13 @@ async def create(
         caller,
         now,
         wallet=asked.session_wallet,
+        public_key=asked.session_public_key,
         e2e_public_key=asked.e2e_public_key,
         label=asked.label,
         delegate=asked.delegate,
         recovery=asked.recovery,
         funding=_funding(asked),
+        sole=_sole(asked),
     )
     token = new_session_token()
     made = CreatedSession(
@@ -55,8 +59,16 @@ async def create(
         expires_at=iso_timestamp(record.session.policy.expires_at),
     )
     answer = remembering.answer(made, 201)
-    await platform.store.add_session(record, credential_hash(token.reveal()), answer, by=caller.actor)
+    done = await platform.store.add_session(record, credential_hash(token.reveal()), answer, by=caller.actor)
+    if isinstance(done, Refused):
+        raise RefusedRequest(done)
     return made
+
+
+def _sole(asked: CreateSessionRequest) -> bool:
+    if asked.sole_label and asked.label is None:
+        raise InvalidInput("there is no label to be the only one that has it", field="label")
+    return asked.sole_label
 
 
 def _funding(asked: CreateSessionRequest) -> Funding:
@@ -97,6 +109,7 @@ async def listed(platform: Platform, caller: Caller, query: SessionListQuery) ->
             parent_id=query.parent,
             tree_id=query.tree,
             chain_id=query.chain,
+            key_hash=None if query.key_hash is None else bytes.fromhex(query.key_hash[2:]),
             sort=query.sort,
             limit=limit,
             offset=query.offset,
@@ -139,6 +152,19 @@ async def freeze(platform: Platform, caller: Caller, *, frozen: bool) -> FleetVi
 async def revoke_all(platform: Platform, caller: Caller) -> RevokedAll:
     """End every session of the owner for ever."""
     return RevokedAll(revoked=await platform.store.revoke_sessions(caller.agent.id, caller.actor))
+
+
+async def label_policy(platform: Platform, caller: Caller) -> LabelPolicy:
+    """Whether the owner's living sessions need labels of their own."""
+    owner = await platform.store.agent(caller.agent.id)
+    assert owner is not None, "who calls is there"
+    return LabelPolicy(unique=owner.unique_labels)
+
+
+async def set_label_policy(platform: Platform, caller: Caller, asked: LabelPolicy) -> LabelPolicy:
+    """Set whether they do, for what is made from now on."""
+    await platform.store.set_unique_labels(caller.agent.id, unique=asked.unique, by=caller.actor)
+    return asked
 
 
 async def keep_recovery(platform: Platform, caller: Caller, session_id: str, copy: str) -> None:

@@ -68,6 +68,8 @@ def session_view(platform: Platform, record: SessionRecord, owner: Agent) -> Ses
         expires_at=iso_timestamp(policy.expires_at),
         expiry=policy.expires_at,
         session_wallet=record.wallet_address,
+        session_key_hash=None if record.key_hash is None else f"0x{record.key_hash.hex()}",
+        sole_label=record.sole,
         e2e_public_key=record.e2e_public_key.hex() if record.e2e_public_key else None,
         funding_mode=str(record.funding),
         network=platform.network_of_session(policy).view,

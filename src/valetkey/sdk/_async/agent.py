@@ -137,7 +137,7 @@ class AsyncAgent:
         if not held.token:
             return None
         if narrowings:
-            await self._register_line(narrowings)
+            await self._register_line(narrowings, held)
         view = await self._client.get("/agents/session/self", SessionView)
         if view.session_wallet is not None and view.session_wallet.lower() != held.wallet_address.lower():
             raise InstructionsDiffer("the platform knows this session with another wallet")
@@ -251,8 +251,10 @@ class AsyncAgent:
             await async_sleep(1.0)
         raise AssertionError("the last try returns or raises")
 
-    async def _register_line(self, narrowings: Narrowings) -> SessionTree:
-        asked = AttenuateRequest(narrowings=list(narrowings))
+    async def _register_line(self, narrowings: Narrowings, bundle: Bundle) -> SessionTree:
+        """`bundle`: that of the session which the last narrowing makes."""
+        key = bundle.wallet_private_key.public_key_compressed.hex()
+        asked = AttenuateRequest(narrowings=list(narrowings), session_public_key=key)
         return await self._client.send("POST", "/agents/session/attenuate", SessionTree, asked, repeat=True)
 
     def _use(self, credential: Secret) -> None:

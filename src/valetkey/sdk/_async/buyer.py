@@ -43,6 +43,7 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions,
         allowed_service_ids: Iterable[str] | None = None,
         *,
         label: str | None = None,
+        sole_label: bool = False,
         delegate: str | None = None,
         per_spend_usdc: Amount | None = None,
         windows: Windows | None = None,
@@ -65,9 +66,10 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions,
         `spends_max` how many spends. What is above `approval_above_usdc` waits for `approve`. `limits` are those of
         other currencies, which it can otherwise not spend: `{"ETH": "0.1"}`, or a `Limit`. The other lists are
         CAIP-19 ids of assets, chain ids, addresses and operations; None is every one, [] none. `refunds_restore`:
-        what a payee gives back may be spent again. `delegate` says who holds it. `funding`: "wallet" has a wallet of
+        what a payee gives back may be spent again. `delegate` says who holds it. `sole_label`: no other
+        living session of this owner may have the label while this one lives. `funding`: "wallet" has a wallet of
         its own, which `fund_session` fills; "grant" pays out of the owner's balance by a grant, which is given at once
-        (see `grant_session`). Raises InvalidAmount, InvalidInput.
+        (see `grant_session`). Raises InvalidAmount, InvalidInput, LabelTaken.
         """
         rules = Rules(
             budget=budget_usdc,
@@ -92,6 +94,7 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions,
             expiry=expiry,
             rules=rules,
             label=label,
+            sole_label=sole_label,
             delegate=delegate,
             not_before=not_before,
             funding=funding,

@@ -63,7 +63,7 @@ class AsyncDelegate(AsyncAgent):
         """
         if not child.narrowings:
             raise NotConfigured("this session was not made out of another one")
-        return (await self._register_line(child.narrowings)).sessions[-1]
+        return (await self._register_line(child.narrowings, child.bundle)).sessions[-1]
 
     async def revoke_self(self) -> SessionView:
         """End the session that is held, and all that were made out of it, for ever. Its wallet can still be swept."""

@@ -181,10 +181,12 @@ class AsyncSellerAgent(AsyncDirectory, AsyncOwner, AsyncSettlements):
         allowed_service_ids: list[str] | None = None,
         *,
         label: str | None = None,
+        sole_label: bool = False,
     ) -> SessionInfo:
         """Make a session whose holder delivers in the owner's name and can do nothing else: it spends nothing.
 
-        `expiry` is seconds from now; `allowed_service_ids` [] is every service of the owner. Its key records
+        `expiry` is seconds from now; `allowed_service_ids` [] is every service of the owner; `sole_label`: no
+        other living session of this owner may have the label while this one lives. Its key records
         deliveries on chain once `authorize_session` was called. Buyers encrypt to the session's key from now on,
         so a recovery copy is stored at once: this needs the owner's wallet.
         """
@@ -194,6 +196,7 @@ class AsyncSellerAgent(AsyncDirectory, AsyncOwner, AsyncSettlements):
             expiry=expiry,
             rules=Rules(budget=0, services=allowed_service_ids or ()),
             label=label,
+            sole_label=sole_label,
         )
         kept = False
         try:

@@ -64,7 +64,7 @@ class Delegate(Agent):
         """
         if not child.narrowings:
             raise NotConfigured("this session was not made out of another one")
-        return (self._register_line(child.narrowings)).sessions[-1]
+        return (self._register_line(child.narrowings, child.bundle)).sessions[-1]
 
     def revoke_self(self) -> SessionView:
         """End the session that is held, and all that were made out of it, for ever. Its wallet can still be swept."""

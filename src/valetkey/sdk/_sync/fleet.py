@@ -10,6 +10,7 @@ from valetkey.sdk.session_info import SessionInfo
 from valetkey.wire.sessions import (
     ExtendSessionRequest,
     FleetView,
+    LabelPolicy,
     RevokedAll,
     SessionPage,
     SessionTree,
@@ -36,6 +37,7 @@ class Fleet(Agent):
         parent: str | None = None,
         tree: str | None = None,
         chain: int | None = None,
+        key_hash: str | None = None,
         sort: str = "newest",
         limit: int = 20,
         offset: int = 0,
@@ -43,8 +45,9 @@ class Fleet(Agent):
         """One page of the owner's sessions, with their number in all.
 
         `status` is active, pending, exhausted, paused, expired or revoked; `role` buyer or seller; `parent` and
-        `tree` are ids of sessions, `chain` is a chain that a session may spend on; `sort` is newest, oldest, expiry or
-        label; `limit` is 100 at most. Raises InvalidInput.
+        `tree` are ids of sessions, `chain` is a chain that a session may spend on; `key_hash` is that of a session key
+        (0x and 64 hex digits), which one session has at most; `sort` is newest, oldest, expiry or label; `limit` is
+        100 at most. Raises InvalidInput.
         """
         query = {
             "status": status,
@@ -54,6 +57,7 @@ class Fleet(Agent):
             "parent": parent,
             "tree": tree,
             "chain": chain,
+            "keyHash": key_hash,
             "sort": sort,
             "limit": limit,
             "offset": offset,
@@ -152,6 +156,21 @@ class Fleet(Agent):
     def thaw(self) -> FleetView:
         """Let the owner's sessions go on; one that was paused by itself stays paused."""
         return self._client.send("POST", "/agents/sessions/thaw", FleetView, repeat=True)
+
+    def unique_labels(self) -> bool:
+        """Whether no two living sessions of the owner may have one label."""
+        return (self._client.get("/agents/label-policy", LabelPolicy)).unique
+
+    def set_unique_labels(self, unique: bool) -> None:
+        """Whether no two living sessions of the owner may have one label, from now on; those that do stay.
+
+        A session has its label until it ends or is revoked, also while it is paused or has spent all. A second one
+        raises LabelTaken, whoever asks for it: this owner, or a delegate that makes a child. One that is rotated
+        shares its label with the one that takes its place. `create_session(sole_label=True)` asks the same of one
+        label alone.
+        """
+        asked = LabelPolicy(unique=unique)
+        self._client.send("PUT", "/agents/label-policy", LabelPolicy, asked, repeat=True)
 
     def revoke_all_sessions(self) -> int:
         """Revoke every session of the owner for ever; how many this call revoked. Then reclaim their money."""

@@ -59,7 +59,8 @@ class SessionMaker(Fleet):
         too. `carry`: what it has spent counts in the new one, in all and in its windows. `expiry` is seconds from
         now, the old end unless given; `budget_usdc` None is unlimited. The new wallet is empty: what is in the old
         one is moved by `reclaim_session(new.wallet_address, session=old)`. An owner with a wallet keeps a recovery
-        copy at once. Raises Conflict for a session that is revoked or was rotated.
+        copy at once. The label is the old one's unless another is given; they may share it. Raises Conflict for a
+        session that is revoked or was rotated, LabelTaken.
         """
         before = self.get_session(id_of(session))
         wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
@@ -71,6 +72,7 @@ class SessionMaker(Fleet):
         )
         asked = RotateSessionRequest(
             session_wallet=wallet.address,
+            session_public_key=wallet.public_key_compressed.hex(),
             e2e_public_key=e2e.public_key_compressed.hex(),
             expiry=expiry,
             budget_usdc=wanted,
@@ -105,7 +107,7 @@ class SessionMaker(Fleet):
         name = session.session_id
         if session.narrowings:
             # A child that nobody used yet is not known to the platform.
-            self._register_line(session.narrowings)
+            self._register_line(session.narrowings, session.bundle)
         sealed = self._state.read(recovery.ROOM, name)
         if sealed is None:
             sealed = recovery.seal_recovery(self._need_signer(), name, session.bundle)
@@ -149,6 +151,7 @@ class SessionMaker(Fleet):
         expiry: int,
         rules: Rules,
         label: str | None = None,
+        sole_label: bool = False,
         delegate: str | None = None,
         not_before: int | None = None,
         funding: Literal["wallet", "grant"] = "wallet",
@@ -158,9 +161,11 @@ class SessionMaker(Fleet):
             **rules.members(),
             expiry=expiry,
             session_wallet=wallet.address,
+            session_public_key=wallet.public_key_compressed.hex(),
             e2e_public_key=e2e.public_key_compressed.hex(),
             role=role,
             label=label,
+            sole_label=sole_label,
             not_before=not_before,
             delegate=delegate,
             funding=funding,

@@ -4,11 +4,12 @@ Everything here is synchronous: SQLite's book reads rows in the writer's transac
 whole batch before. Nothing here decides.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from valetkey.core.api_key import ApiKey
 from valetkey.core.audit import Body, Kind
+from valetkey.core.labels import Labelled
 from valetkey.core.session import Lineage, Session
 from valetkey.core.spend import Hold, SpendRequest
 from valetkey.core.transaction import Transaction
@@ -55,6 +56,25 @@ class Book(Protocol):
         ...
 
     def tree_sessions(self, tree_id: str) -> int: ...
+
+    def unique_labels(self, owner_id: str) -> bool:
+        """Whether an owner's living sessions need labels of their own."""
+        ...
+
+    def set_unique_labels(self, owner_id: str, *, unique: bool) -> None: ...
+
+    def labelled(
+        self, owner_id: str, label: str, begins: int, ends: int, *, sole_only: bool
+    ) -> Iterable[Labelled]:
+        """Sessions of an owner that have a label at some time from `begins` until before `ends`, and maybe others.
+
+        Of those that need it for themselves alone, or of all. Enough of them that one is not in the place of another.
+        """
+        ...
+
+    def session_of_key(self, owner_id: str, key_hash: bytes) -> str | None:
+        """The id of an owner's session that has this key, also when it has ended."""
+        ...
 
     def living(self, owner_id: str) -> list[str]:
         """Ids of an owner's sessions that are not revoked."""
@@ -151,4 +171,5 @@ def child_record(child: Child, session: Session, ancestors: Lineage) -> SessionR
         e2e_public_key=child.e2e_public_key,
         label=child.label,
         ancestors=ancestors,
+        key_hash=child.key_hash,
     )

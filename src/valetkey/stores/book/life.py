@@ -3,21 +3,56 @@
 from dataclasses import replace
 
 from valetkey.core.audit import Kind
+from valetkey.core.errors import Contradiction
 from valetkey.core.refusal import Refused
-from valetkey.core.session import Session
+from valetkey.core.session import Lineage, Session
 from valetkey.core.tree import attenuate, extend, rotate
 from valetkey.ports.accounts import Answer, Child, SessionRecord
+from valetkey.ports.ledger import Idempotency
 from valetkey.stores.book import telling
 from valetkey.stores.book.facts import Book, Value, child_record
+from valetkey.stores.book.naming import name_taken, time_taken
+from valetkey.stores.book.placing import subject
 from valetkey.stores.records import policy_text
 
 
-def add(book: Book, record: SessionRecord, token_hash: bytes, answer: Answer | None, by: str) -> None:
-    """See ports/accounts.py."""
+def add(
+    book: Book,
+    record: SessionRecord,
+    token_hash: bytes,
+    answer: Answer | None,
+    by: str,
+    idempotency: Idempotency | None,
+) -> str | Refused:
+    """See ports/accounts.py; the id of the session, which is the first caller's."""
+    if idempotency is not None:
+        known = subject(book, idempotency)
+        if known is not None:
+            return known
+    if answer is not None and book.remembered(answer.idempotency) is not None:
+        # The same request at the same time: it has the same key, and its answer is not that the key is taken.
+        raise Contradiction("this idempotency key has an answer")
+    session = record.session
+    refused = name_taken(book, record)
+    if refused is not None:
+        facts = telling.unmade_session(record, by, refused)
+        book.append(session.owner_id, session.owner_id, Kind.SESSION_REFUSED, None, facts)
+        return refused
     book.add_session(record, token_hash)
-    _tell(book, record.session, Kind.SESSION_CREATED, telling.made(record, by))
+    _tell(book, session, Kind.SESSION_CREATED, telling.made(record, by))
+    if idempotency is not None:
+        book.remember(idempotency, session.id)
     if answer is not None:
         book.answer(answer)
+    return session.id
+
+
+def set_unique_labels(book: Book, owner_id: str, by: str, *, unique: bool) -> None:
+    """See ports/accounts.py."""
+    if book.unique_labels(owner_id) == unique:
+        return
+    book.set_unique_labels(owner_id, unique=unique)
+    book.append(owner_id, owner_id, Kind.LABELS_SET, None, {"unique": unique, "by": by})
 
 
 def revoke(book: Book, session_id: str, by: str) -> SessionRecord:
@@ -71,7 +106,9 @@ def extend_one(
 ) -> SessionRecord | Refused:
     """See ports/accounts.py."""
     record = book.record(session_id)
-    after = extend(record.session, expires_at, budget, book.now)
+    after: Session | Refused = extend(record.session, expires_at, budget, book.now)
+    if isinstance(after, Session):
+        after = time_taken(book, record, after) or after
     if isinstance(after, Refused):
         _tell(
             book,
@@ -114,11 +151,16 @@ def rotate_one(
         tree_sessions=book.tree_sessions(before.session.tree),
         rotated=rotated,
     )
+    if answer is not None and book.remembered(answer.idempotency) is not None:
+        raise Contradiction("this idempotency key has an answer")
+    if not isinstance(done, Refused):
+        record = replace(record, session=done[0], ancestors=before.ancestors, sole=before.sole)
+        done = name_taken(book, record, before.session.id) or done
     if isinstance(done, Refused):
         _tell(book, before.session, Kind.ROTATION_REFUSED, {"by": by, **telling.why(done)})
         return done
     new, old = done
-    after = replace(record, session=new, ancestors=before.ancestors)
+    after = record
     book.add_session(after, token_hash)
     book.write_spent((new,))
     book.write_session(old)
@@ -145,17 +187,24 @@ def add_children(book: Book, children: list[Child]) -> list[SessionRecord] | Ref
         if known is not None:
             found.append(known)
             continue
-        parent, *ancestors = book.lineage(child.parent_id)
-        count = book.tree_sessions(parent.tree)
-        session = attenuate(parent, tuple(ancestors), child.narrowing, child.id, count, book.now)
-        if isinstance(session, Refused):
-            _tell(book, parent, Kind.CHILD_REFUSED, telling.unmade(child, session))
-            return session
-        record = child_record(child, session, (parent, *ancestors))
+        lineage = book.lineage(child.parent_id)
+        record = _child(book, child, lineage)
+        if isinstance(record, Refused):
+            _tell(book, lineage[0], Kind.CHILD_REFUSED, telling.unmade(child, record))
+            return record
         book.add_session(record, child.token_hash)
-        _tell(book, session, Kind.CHILD_REGISTERED, telling.made(record))
+        _tell(book, record.session, Kind.CHILD_REGISTERED, telling.made(record))
         found.append(record)
     return found
+
+
+def _child(book: Book, child: Child, lineage: Lineage) -> SessionRecord | Refused:
+    count = book.tree_sessions(lineage[0].tree)
+    session = attenuate(lineage[0], lineage[1:], child.narrowing, child.id, count, book.now)
+    if isinstance(session, Refused):
+        return session
+    record = child_record(child, session, lineage)
+    return name_taken(book, record) or record
 
 
 def _written(

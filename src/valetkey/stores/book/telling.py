@@ -120,6 +120,11 @@ def unmade(child: Child, refusal: Refused) -> dict[str, Value]:
     return {"child": child.id, "wallet": child.wallet_address, "by": child.parent_id, **why(refusal)}
 
 
+def unmade_session(record: SessionRecord, by: str, refusal: Refused) -> dict[str, Value]:
+    """A session that was not made."""
+    return {"label": record.label, "wallet": record.wallet_address, "by": by, **why(refusal)}
+
+
 def unextended(expires_at: int, budget: int | None, by: str, refusal: Refused) -> dict[str, Value]:
     """A session that lives no longer, and what was asked for; no budget where it was to stay."""
     return {"ends": expires_at, "budget": None if budget is None else str(budget), "by": by, **why(refusal)}

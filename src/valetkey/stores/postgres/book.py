@@ -18,6 +18,7 @@ from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
 from valetkey.stores.book.facts import Value as Fact
 from valetkey.stores.postgres.crowds import Crowds
 from valetkey.stores.postgres.grant_book import GrantBook
+from valetkey.stores.postgres.name_book import NameBook
 from valetkey.stores.postgres.overlay import Journal, Missing, Rows, Wanted
 from valetkey.stores.records import request_text
 
@@ -44,7 +45,7 @@ class Bought:
 NEW_CHAIN = Chain()
 
 
-class PostgresBook(GrantBook, Crowds):
+class PostgresBook(GrantBook, NameBook, Crowds):
     """See stores/book/facts.py, which documents every method."""
 
     def __init__(self, owner_id: str, now: int) -> None:
@@ -84,6 +85,7 @@ class PostgresBook(GrantBook, Crowds):
         self.entries: Rows[tuple[str, int], tuple[Any, ...]] = rows()
         self.events: Rows[str, Event] = rows()
         GrantBook.__init__(self, rows)
+        NameBook.__init__(self, rows)
         Crowds.__init__(self, rows)
 
     def begin(self, trees: frozenset[str]) -> None:
@@ -150,6 +152,9 @@ class PostgresBook(GrantBook, Crowds):
 
     def remembered(self, idempotency: Idempotency) -> tuple[bytes, str] | None:
         key = (idempotency.scope, idempotency.key)
+        if key in self.answers:
+            # As what has an answer is read: it has no subject, and no fingerprint fits it.
+            return b"", ""
         if key not in self.keys:
             raise Missing(Wanted(keys={key}))
         return self.keys[key]
@@ -197,6 +202,8 @@ class PostgresBook(GrantBook, Crowds):
         self.records.put(session.id, record)
         self.sessions.put(session.id, session)
         self.new_sessions.put(session.id, token_hash)
+        if record.key_hash is not None:
+            self.session_keys.put(record.key_hash, session.id)
         self.spent.mark(session.id, None)
 
     def add_hold(self, hold: Hold, owner_id: str, note: str | None) -> None:

@@ -4,10 +4,13 @@ from valetkey.core.errors import Contradiction
 from valetkey.core.refusal import Refused
 from valetkey.core.tree import rotations
 from valetkey.ports.accounts import Answer, Child, SessionRecord
+from valetkey.ports.ledger import Idempotency
 from valetkey.stores.book import life
 from valetkey.stores.postgres.batch import Work
+from valetkey.stores.postgres.book import PostgresBook
 from valetkey.stores.postgres.database import Place, T, Tables
 from valetkey.stores.postgres.overlay import Wanted
+from valetkey.stores.postgres.sessions import find_record
 
 TREES_MAX = 200
 """So many trees are locked at once, where all of an owner's are stopped."""
@@ -23,19 +26,49 @@ _WAIT = "SELECT 1 FROM chains WHERE owner_id = $1 AND id = ANY($2::text[]) ORDER
 
 
 class PostgresLifecycle(Tables):
-    """The part of the account store that makes and stops sessions."""
+    """The part of the account store that makes and stops sessions.
+
+    What gives a session a label or a key, or lets it keep a label for longer, takes the lock of the owner's own chain.
+    """
+
+    async def set_unique_labels(self, owner_id: str, *, unique: bool, by: str = "owner") -> None:
+        """See ports/accounts.py."""
+        await self._database.batch(
+            owner_id,
+            frozenset({owner_id}),
+            lambda book: life.set_unique_labels(book, owner_id, by, unique=unique),
+        )
 
     async def add_session(
-        self, record: SessionRecord, token_hash: bytes, answer: Answer | None = None, by: str = "owner"
-    ) -> None:
-        """See ports/accounts.py. Raises Contradiction when an id, an alias or an idempotency key is taken."""
+        self,
+        record: SessionRecord,
+        token_hash: bytes,
+        answer: Answer | None = None,
+        by: str = "owner",
+        *,
+        idempotency: Idempotency | None = None,
+    ) -> SessionRecord | Refused:
+        """See ports/accounts.py."""
         session = record.session
-        await self._database.batch(
+
+        def work(book: PostgresBook) -> SessionRecord | Refused | str:
+            done = life.add(book, record, token_hash, answer, by, idempotency)
+            return book.record(done) if done == session.id else done
+
+        done = await self._database.batch(
             session.owner_id,
-            frozenset({session.tree}),
-            lambda book: life.add(book, record, token_hash, answer, by),
+            frozenset({session.tree, session.owner_id}),
+            work,
+            _names(record, answer.idempotency if answer else idempotency),
         )
-        self._database.know(session.id, Place(session.owner_id, session.tree, session.id))
+        if isinstance(done, str):
+            # The first caller's session, whose tree is not locked here; it is there for ever.
+            found = await find_record(self._database, done)
+            assert found is not None
+            return found
+        if isinstance(done, SessionRecord):
+            self._database.know(session.id, Place(session.owner_id, session.tree, session.id))
+        return done
 
     async def add_children(self, children: list[Child]) -> list[SessionRecord] | Refused:
         """See ports/accounts.py. Raises Contradiction when a parent is unknown."""
@@ -54,9 +87,9 @@ class PostgresLifecycle(Tables):
         ids = {one for child in children for one in (child.id, child.parent_id)}
         return await self._database.batch(
             places[0].owner_id,
-            frozenset(place.tree_id for place in places),
+            frozenset(place.tree_id for place in places) | {places[0].owner_id},
             lambda book: life.add_children(book, children),
-            Wanted(sessions=ids),
+            Wanted(sessions=ids, session_keys={one.key_hash for one in children if one.key_hash}),
         )
 
     async def extend_session(
@@ -64,7 +97,9 @@ class PostgresLifecycle(Tables):
     ) -> SessionRecord | Refused:
         """See ports/accounts.py. Raises Contradiction when there is no such session, InvalidInput for less."""
         return await self._of(
-            session_id, lambda book: life.extend_one(book, session_id, expires_at, budget, by)
+            session_id,
+            lambda book: life.extend_one(book, session_id, expires_at, budget, by),
+            names=True,
         )
 
     async def rotate_session(
@@ -97,6 +132,8 @@ class PostgresLifecycle(Tables):
                 carry=carry,
                 rotated=rotated,
             ),
+            _names(record, answer.idempotency if answer else None),
+            names=True,
         )
 
     async def revoke_session(self, session_id: str, by: str = "owner") -> SessionRecord:
@@ -139,10 +176,16 @@ class PostgresLifecycle(Tables):
         )
         return count
 
-    async def _of(self, session_id: str, work: Work[T]) -> T:
+    async def _of(
+        self, session_id: str, work: Work[T], more: Wanted | None = None, *, names: bool = False
+    ) -> T:
+        """`names`: whether labels and keys are looked at."""
         place = await self._database.session_place(session_id)
         wanted = Wanted(sessions={session_id})
-        return await self._database.batch(place.owner_id, frozenset({place.tree_id}), work, wanted)
+        if more is not None:
+            wanted.add(more)
+        trees = frozenset({place.tree_id, place.owner_id} if names else {place.tree_id})
+        return await self._database.batch(place.owner_id, trees, work, wanted)
 
     async def _living(self, owner_id: str, after: str) -> list[str]:
         """Trees of an owner that have a session that is not revoked, by id."""
@@ -156,3 +199,10 @@ class PostgresLifecycle(Tables):
                 await connection.fetch(_WAIT, owner_id, trees)
 
         await self._database.again(wait)
+
+
+def _names(record: SessionRecord, idempotency: Idempotency | None) -> Wanted:
+    return Wanted(
+        session_keys=set() if record.key_hash is None else {record.key_hash},
+        keys=set() if idempotency is None else {(idempotency.scope, idempotency.key)},
+    )

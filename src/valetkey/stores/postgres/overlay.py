@@ -11,6 +11,10 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
+Label = tuple[str, int, int, bool, int]
+"""A label, from when until when (unix seconds), whether only of sessions that need it for themselves, how many."""
+
+
 @dataclass(slots=True)
 class Wanted:
     """Keys of rows that a job will look at. What is left out is read later, for one more round trip."""
@@ -27,6 +31,8 @@ class Wanted:
     api_keys: set[str] = field(default_factory=set)
     grants: set[tuple[int, bytes]] = field(default_factory=set)
     last_grants: set[tuple[str, int]] = field(default_factory=set)
+    labels: set[Label] = field(default_factory=set)
+    session_keys: set[bytes] = field(default_factory=set)
     living_keys: bool = False
     crowds: bool = False
 
@@ -41,7 +47,7 @@ class Wanted:
 
 SETS = (
     "agents", "services", "sessions", "holds", "transactions", "undecided", "keys", "fundings", "living",
-    "api_keys", "grants", "last_grants",
+    "api_keys", "grants", "last_grants", "labels", "session_keys",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from valetkey.stores.postgres.book import NEW_CHAIN, Bought, Chain, PostgresBook
 from valetkey.stores.postgres.columns import BOUGHT, LINEAGES, SPEND
 from valetkey.stores.postgres.crowds import CROWD_MAX, PENDING, SIGNED, UNSETTLED, Place
 from valetkey.stores.postgres.grant_book import read_grants
+from valetkey.stores.postgres.name_book import read_names
 from valetkey.stores.postgres.overlay import Wanted
 from valetkey.stores.postgres.schema import Connection
 from valetkey.stores.rows import KEY, key_of, record_of, spend_of, transaction_of
@@ -30,7 +31,7 @@ _KEYS = (
 # S608: the parts of this statement are constants of ours.
 _READ = (
     "SELECT extract(epoch FROM clock_timestamp())::float8,"  # noqa: S608
-    " ARRAY(SELECT ROW(id, frozen_at) FROM agents WHERE id = ANY($2::text[])),"
+    " ARRAY(SELECT ROW(id, frozen_at, unique_labels) FROM agents WHERE id = ANY($2::text[])),"
     " ARRAY(SELECT id FROM services WHERE id = ANY($3::text[])),"
     f" ARRAY({LINEAGES.format('$4::text[]')}),"
     f" ARRAY(SELECT ROW({SPEND}) FROM holds h WHERE h.owner_id = $1 AND h.id = ANY($5::text[])),"
@@ -141,15 +142,17 @@ async def read(connection: Connection, book: PostgresBook, wanted: Wanted) -> fl
         book.api_keys.load(key_id, None)
     book.knows_living_keys |= wanted.living_keys
     await read_grants(connection, book, wanted)
+    await read_names(connection, book, wanted)
     seconds: float = now
     return seconds
 
 
 def _load_agents(book: PostgresBook, wanted: Wanted, agents: list[Any], services: list[str]) -> None:
-    for agent_id, frozen_at in agents:
+    for agent_id, frozen_at, unique in agents:
         book.agents.load(agent_id, True)
         if agent_id == book.owner_id:
             book.frozen.load(agent_id, frozen_at)
+            book.unique.load(agent_id, unique)
     for agent_id in wanted.agents:
         book.agents.load(agent_id, False)
     book.frozen.load(book.owner_id, None)

@@ -11,6 +11,7 @@ from typing import Any
 
 from valetkey.stores.failures import StoreUnreadable
 from valetkey.stores.postgres.schema_of_grants import GRANTS
+from valetkey.stores.postgres.schema_of_labels import LABELS
 
 Connection = Any
 """A connection of asyncpg, or the proxy of one that its pool lends. asyncpg has no types."""
@@ -344,7 +345,7 @@ CREATE TABLE evidence (
 CREATE INDEX evidence_transaction ON evidence (transaction_id, seq);
 """
 
-MIGRATIONS = (_FIRST, GRANTS)
+MIGRATIONS = (_FIRST, GRANTS, LABELS)
 """The n-th makes version n out of version n - 1."""
 
 

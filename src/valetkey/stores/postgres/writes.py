@@ -57,7 +57,7 @@ _LIFE = {
 _SESSION = {
     **_LIFE, "tree_id": "text", "depth": "int4", "role": "text", "created_at": "int8", "alias": "text",
     "wallet_address": "text", "e2e_public_key": "bytea", "label": "text", "delegate": "text", "recovery": "bytea",
-    "funding": "text",
+    "funding": "text", "key_hash": "bytea", "sole": "bool",
 }  # fmt: skip
 _NUMBERS = {
     "quantity": "int8", "checkout_ends_at": "int8", "created_at": "int8", "updated_at": "int8", "chain_id": "int8",
@@ -153,9 +153,10 @@ _LEFT = Table(
     "DELETE FROM waiting AS t USING unnest({}) AS w (id) WHERE t.buyer_id = $1 AND t.transaction_id = w.id",
     {"id": "text"},
 )
-_FROZEN = Table(
-    "UPDATE agents SET frozen_at = w.since FROM unnest({}) AS w (id, since) WHERE agents.id = w.id",
-    {"id": "text", "since": "int8"},
+_OWNER = Table(
+    "UPDATE agents SET frozen_at = w.since, unique_labels = w.unique_labels"
+    " FROM unnest({}) AS w (id, since, unique_labels) WHERE agents.id = w.id",
+    {"id": "text", "since": "int8", "unique_labels": "bool"},
 )
 _FUNDINGS = Table(
     "INSERT INTO fundings (tx_hash, transaction_id) SELECT * FROM unnest({}) AS w",
@@ -208,7 +209,7 @@ def _changes(book: PostgresBook) -> Changes:
         (_QUEUED, [_event(one, book.batch_now) for _, one in book.events.items()]),
         (_TOLD, [_cells(_NEWS, one) for _, one in book.news.items()]),
         (_FUNDINGS, book.fundings.items()),
-        (_FROZEN, book.frozen.items()),
+        (_OWNER, [(one, book.frozen[one], book.unique[one]) for one in book.owners_changed]),
     ]
 
 
@@ -255,7 +256,9 @@ def _of_sessions(book: PostgresBook) -> Changes:
         session = book.sessions[session_id]
         assert session is not None
         values = record_values(replace(book.records[session_id], session=session))
-        made.append(_named(_SESSION, {**values, "carried": session.carried}))
+        made.append(
+            _named(_SESSION, {**values, "carried": session.carried, "sole": book.records[session_id].sole})
+        )
     hashes: list[Row] = [(token, session_id, None) for session_id, token in book.new_sessions.items()]
     hashes += [(token, None, key_id) for key_id, token in book.new_keys.items()]
     return [

@@ -3,7 +3,9 @@
 from valetkey.core.refusal import Refused
 from valetkey.core.tree import rotations
 from valetkey.ports.accounts import Answer, Child, SessionRecord
+from valetkey.ports.ledger import Idempotency
 from valetkey.stores.book import life
+from valetkey.stores.sqlite.book import SqliteBook
 from valetkey.stores.sqlite.database import Tables
 from valetkey.stores.sqlite.statements import rows
 
@@ -17,11 +19,26 @@ class SqliteLifecycle(Tables):
     """The part of the account store that makes and stops sessions. There is one writer, so what stops them comes in
     between no decision and its hold."""
 
+    async def set_unique_labels(self, owner_id: str, *, unique: bool, by: str = "owner") -> None:
+        """See ports/accounts.py."""
+        await self._database.keep(lambda book: life.set_unique_labels(book, owner_id, by, unique=unique))
+
     async def add_session(
-        self, record: SessionRecord, token_hash: bytes, answer: Answer | None = None, by: str = "owner"
-    ) -> None:
-        """See ports/accounts.py. Raises Contradiction when an id, an alias or an idempotency key is taken."""
-        await self._database.keep(lambda book: life.add(book, record, token_hash, answer, by))
+        self,
+        record: SessionRecord,
+        token_hash: bytes,
+        answer: Answer | None = None,
+        by: str = "owner",
+        *,
+        idempotency: Idempotency | None = None,
+    ) -> SessionRecord | Refused:
+        """See ports/accounts.py."""
+
+        def work(book: SqliteBook) -> SessionRecord | Refused:
+            done = life.add(book, record, token_hash, answer, by, idempotency)
+            return done if isinstance(done, Refused) else book.record(done)
+
+        return await self._database.keep(work)
 
     async def add_children(self, children: list[Child]) -> list[SessionRecord] | Refused:
         """See ports/accounts.py. Raises Contradiction when a parent is unknown."""

@@ -6,6 +6,7 @@ are the last columns there, because SQLite writes whole rows and reads them from
 """
 
 from valetkey.stores.sqlite.schema_of_grants import GRANTS
+from valetkey.stores.sqlite.schema_of_labels import LABELS
 
 _FIRST = """
 CREATE TABLE state (
@@ -333,5 +334,5 @@ DROP TABLE credentials;
 ALTER TABLE credentials_new RENAME TO credentials;
 """
 
-MIGRATIONS = (_FIRST, _KEYS, GRANTS)
+MIGRATIONS = (_FIRST, _KEYS, GRANTS, LABELS)
 """The n-th makes version n out of version n - 1."""
