@@ -7,13 +7,15 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from valetkey.core.addresses import canonical_address
+from valetkey.core.chains import SOLANA_NAMESPACE, chain_of, is_solana
 from valetkey.core.errors import InvalidAmount
 from valetkey.core.value import value
 
 DIGITS_MAX = 30
 """More digits than any real amount has; longer input is an attack on arithmetic, not money."""
 
-CURRENCY_DECIMALS = {"USDC": 6, "ETH": 18}
+CURRENCY_DECIMALS = {"USDC": 6, "ETH": 18, "SOL": 9}
 """Decimals in which the limits of a currency are written, the same on every chain."""
 
 NATIVE = "0x" + "0" * 40
@@ -26,7 +28,7 @@ _SCIENTIFIC = re.compile(r"(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})", re.ASCII)
 @value
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A currency on one chain: `eip155:84532/erc20:0x036c...` has 6 decimals and is USDC."""
+    """A currency on one chain: `eip155:84532/erc20:0x036c...` is USDC with 6 decimals. `address`: on Solana a mint."""
 
     currency: str
     chain_id: int
@@ -35,10 +37,13 @@ class Asset:
 
     @property
     def id(self) -> str:
-        """CAIP-19 asset id, the address in lower case; a chain's own coin has the zero address and is `slip44:60`."""
+        """CAIP-19 asset id, hex in lower case; a chain's own coin has NATIVE for its address and is its `slip44`."""
+        if is_solana(self.chain_id):
+            chain = f"{SOLANA_NAMESPACE}:{chain_of(self.chain_id).reference}"
+            return f"{chain}/slip44:501" if self.address == NATIVE else f"{chain}/token:{self.address}"
         if self.address == NATIVE:
             return f"eip155:{self.chain_id}/slip44:60"
-        return f"eip155:{self.chain_id}/erc20:{self.address.lower()}"
+        return f"eip155:{self.chain_id}/erc20:{canonical_address(self.address)}"
 
 
 @value

@@ -243,7 +243,7 @@ def test_rounding_never_favours_the_spender(units: int, decimals: int, wanted: i
 
 def test_assets_are_named_by_chain_and_contract() -> None:
     assert USDC.id == "eip155:84532/erc20:0x036cbd53842c5426634e7929541ec2318f3dcf7e"
-    assert CURRENCY_DECIMALS == {"USDC": 6, "ETH": 18}
+    assert CURRENCY_DECIMALS == {"USDC": 6, "ETH": 18, "SOL": 9}
 
 
 def test_money_of_one_asset_adds_up() -> None:

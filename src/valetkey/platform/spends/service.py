@@ -7,12 +7,15 @@ from hashlib import sha256
 
 import msgspec
 
+from valetkey.core.addresses import canonical_address
+from valetkey.core.chains import is_solana
 from valetkey.core.commands import Capture, Command, Execute, MarkUnknown, Refund, Void
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, NATIVE, Asset, Money, format_units, parse_units
 from valetkey.core.policy import PURCHASE
 from valetkey.core.refusal import Code, Refused
 from valetkey.core.spend import SpendRequest
+from valetkey.crypto.base58 import is_solana_address
 from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.platform.approvals.asking import asking
 from valetkey.platform.callers import Caller
@@ -28,6 +31,8 @@ from valetkey.wire.draws import DRAW, VOUCHER
 from valetkey.wire.errors import reasons_body
 from valetkey.wire.http import encode
 from valetkey.wire.spends import SignedBody, SpendBody, SpendListQuery, SpendPage, SpendView, Verdict
+
+SOL = "SOL"
 
 ASSETS_CACHED = 256
 """Assets that are kept ready: agents spend few, again and again."""
@@ -202,20 +207,37 @@ def _request(platform: Platform, asked: SpendBody) -> SpendRequest:
     if asked.operation == PURCHASE:
         raise InvalidInput(f"a {PURCHASE} is made at the checkout", field="operation")
     decimals = CURRENCY_DECIMALS[asked.currency]
-    for address, name in ((asked.token, "token"), (asked.payee, "payee")):
-        if address is not None and not is_address(address):
-            raise InvalidInput("the checksum is wrong", code="invalid_address", field=name)
     main = platform.main_network.asset
+    chain_id = asked.chain_id or main.chain_id
+    on_solana = is_solana(chain_id)
+    for address, name in ((asked.token, "token"), (asked.payee, "payee")):
+        if address is not None:
+            _check_address(address, name, on_solana=on_solana)
+    if on_solana and (asked.token is None) is not (asked.currency == SOL):
+        raise InvalidInput(f"on Solana a token is named by its mint, and {SOL} has none", field="token")
     if asked.token is not None:
-        token = checksum_address(asked.token)
+        token = asked.token if on_solana else checksum_address(asked.token)
     elif asked.currency == main.currency and asked.chain_id in (None, main.chain_id):
         token = main.address
     else:
         token = NATIVE
-    asset = _asset(asked.currency, asked.chain_id or main.chain_id, token, decimals)
+    asset = _asset(asked.currency, chain_id, token, decimals)
     amount = Money(parse_units(asked.amount, decimals), asset)
-    payee = asked.payee.lower() if asked.payee else None
+    payee = canonical_address(asked.payee) if asked.payee else None
     return SpendRequest(amount, asked.service_id, payee, asked.operation)
+
+
+def _check_address(address: str, name: str, *, on_solana: bool) -> None:
+    """Raise InvalidInput for an address that is none, or that is one of another kind of chain."""
+    if on_solana and not is_solana_address(address):
+        raise InvalidInput("on Solana this is 32 bytes in base58", code="invalid_address", field=name)
+    if not on_solana and not is_address(address):
+        wrong = (
+            "the checksum is wrong"
+            if address.startswith("0x")
+            else "on this chain it is 0x and 40 hex digits"
+        )
+        raise InvalidInput(wrong, code="invalid_address", field=name)
 
 
 @lru_cache(ASSETS_CACHED)
