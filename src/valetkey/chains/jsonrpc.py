@@ -25,7 +25,9 @@ Method = Callable[..., Any]
 class Rpc:
     """Every method by its name, under one lock."""
 
-    def __init__(self, methods: Mapping[str, Method]) -> None:
+    def __init__(self, methods: Mapping[str, Method], *, before: Callable[[], None] | None = None) -> None:
+        """`before` is done before each call, under its lock."""
+        self._before = before
         self.lock = threading.Lock()
         self._methods = {name: (method, inspect.signature(method)) for name, method in methods.items()}
 
@@ -75,6 +77,8 @@ class Rpc:
         except TypeError as error:
             raise invalid_params(f"{name}: {error}") from error
         with self.lock:
+            if self._before is not None:
+                self._before()
             return method(*params)
 
 
