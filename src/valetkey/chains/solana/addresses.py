@@ -1,4 +1,4 @@
-"""Which accounts belong to a session: they follow from the owner, the session's key and the mint, and from nothing else.
+"""Which accounts belong to a session: they follow from the owner, the session's key and the mint alone.
 
 So they are found again by whoever knows these, after any crash; no key of theirs exists that could be lost.
 """
@@ -41,7 +41,7 @@ def reference_of(name: str) -> Pubkey:
 
 @dataclass(frozen=True, slots=True)
 class SessionAccounts:
-    """The accounts of one session. `account` holds its money, `nonce` is for the revocation that is signed in advance."""
+    """The accounts of one session: `account` holds its money, `nonce` is for the revocation signed in advance."""
 
     owner: Pubkey
     key: Pubkey

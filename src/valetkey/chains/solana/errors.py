@@ -53,7 +53,7 @@ class TransactionRefused(CallReverts):
 
 
 class StillPending(EnvironmentFailure):
-    """A sent transaction is not in a block yet, and still may come. Doing the same again goes on with the same bytes."""
+    """A sent transaction is in no block yet, and may still come. Doing the same again goes on with the same bytes."""
 
     code = "transaction_pending"
 

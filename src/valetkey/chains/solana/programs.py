@@ -46,7 +46,7 @@ def pay(payer: Pubkey, payee: Pubkey, lamports: int) -> Instruction:
 
 
 def allocate(account: Pubkey, base: Pubkey, seed: str, size: int, program: Pubkey) -> Instruction:
-    """Make the account that follows from a base and a seed a program's; it works whatever lamports are there already."""
+    """Make the account that follows from a base and a seed a program's; lamports may be there already."""
     return allocate_with_seed(
         AllocateWithSeedParams(address=account, base=base, seed=seed, space=size, owner=program)
     )
