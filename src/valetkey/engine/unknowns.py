@@ -144,7 +144,7 @@ class Unknowns:
             try:
                 done = await reader.execution(record.payment.reference)
                 if done is None:
-                    if not await _lapsed(record, reader):
+                    if not await _lapsed(record, reader, final):
                         return
                     outcome = await self._void(record)
                 elif done.block.number > final.number:
@@ -176,10 +176,13 @@ class Unknowns:
         return (session.wallet_address if session else None, owner.wallet_address if owner else None)
 
 
-async def _lapsed(record: SpendRecord, reader: PaymentReader) -> bool:
+async def _lapsed(record: SpendRecord, reader: PaymentReader, final: Block) -> bool:
     """Whether the chain proves that what was stored can land no more, and did not; only some chains can."""
     payment = record.payment
     if payment is None or not isinstance(reader, LapsingReader):
+        return False
+    # What is proven is about blocks after the bytes were stored, which was before the hold's end.
+    if final.timestamp < record.hold.expires_at + CLOCKS_DIFFER_SECONDS:
         return False
     # The reference is the spender's word: bytes that it does not name may be on their way, or somebody else's.
     if _stored_name(record) != payment.reference:

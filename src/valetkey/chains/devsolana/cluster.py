@@ -16,7 +16,7 @@ from solders.litesvm import LiteSVM
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
-from solders.transaction_metadata import FailedTransactionMetadata, TransactionMetadata
+from solders.transaction_metadata import FailedTransactionMetadata, InnerInstruction, TransactionMetadata
 
 from valetkey.chains.devsolana.slots import FIRST_SLOT, Slots
 
@@ -40,7 +40,7 @@ class Landed:
     fee: int
     logs: list[str]
     units: int
-    inner: list[list[dict[str, Any]]]
+    inner: list[list[InnerInstruction]]
     before: list[Account | None] = field(repr=False)
     after: list[Account | None] = field(repr=False)
 
@@ -130,7 +130,7 @@ class Cluster:
             self._advance(nonce)
         self._correct_nonces(keys, before)
         after = [self.account(key) for key in keys]
-        inner = json.loads(said.to_json())["inner_instructions"]
+        inner = said.inner_instructions()
         found = Landed(
             *(transaction, self.slots.head, error, said.fee(), said.logs(), said.compute_units_consumed()),
             *(inner, before, after),

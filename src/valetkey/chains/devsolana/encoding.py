@@ -167,10 +167,10 @@ def _inner(landed: Landed) -> list[dict[str, Any]]:
             continue
         instructions = [
             {
-                "programIdIndex": one["instruction"]["program_id_index"],
-                "accounts": one["instruction"]["accounts"],
-                "data": base58_of(bytes(one["instruction"]["data"])),
-                "stackHeight": one["stack_height"],
+                "programIdIndex": one.instruction().program_id_index,
+                "accounts": list(bytes(one.instruction().accounts)),
+                "data": base58_of(bytes(one.instruction().data)),
+                "stackHeight": one.stack_height(),
             }
             for one in called
         ]

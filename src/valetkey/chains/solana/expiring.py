@@ -90,13 +90,10 @@ def read_revocation(payment: SolanaPayment) -> Revocation:
         program = keys[revoke.program_id_index]
     except (IndexError, ValueError) as error:
         raise InvalidInput("this is no signed revocation") from error
-    wanted = (programs.SYSTEM, _ADVANCE, bytes([programs.REVOKE]), owner)
+    wanted = (programs.SYSTEM, programs.ADVANCE_NONCE, bytes([programs.REVOKE]), owner)
     if what != wanted or program not in (programs.TOKEN, programs.TOKEN_2022) or _has_tables(transaction):
         raise InvalidInput("this is no signed revocation")
     return Revocation(payment, owner, account, nonce, bytes(message.recent_blockhash), keys[0])
-
-
-_ADVANCE = (4).to_bytes(4, "little")
 
 
 def _has_tables(transaction: VersionedTransaction) -> bool:

@@ -5,7 +5,6 @@ last height at which their blockhash counts they can land no more, and then thei
 """
 
 import asyncio
-import base64
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -18,13 +17,16 @@ from valetkey.chains.solana.errors import (
     TransactionRefused,
 )
 from valetkey.chains.solana.node import NodeRefused, SolanaNode
+from valetkey.chains.solana.transactions import is_signed, lives_by_nonce, read_transaction
 from valetkey.core.errors import ChainUnavailable
 from valetkey.wire.solana import SolanaPayment
 
 CONFIRMED, FINALIZED = "confirmed", "finalized"
 _RANKS = {"processed": 0, CONFIRMED: 1, FINALIZED: 2}
 
-POLL_SECONDS = 0.4
+PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.1, 0.8
+"""Between two looks: longer from one to the next."""
+
 RESEND_SECONDS = 2.0
 WAIT_SECONDS = 90.0
 """A blockhash counts for about a minute."""
@@ -117,7 +119,6 @@ async def settle(
     *,
     commitment: str = CONFIRMED,
     wait_seconds: float = WAIT_SECONDS,
-    poll_seconds: float = POLL_SECONDS,
 ) -> Landed:
     """Send the bytes until they are in a block of this commitment, and no longer than they can land.
 
@@ -125,6 +126,7 @@ async def settle(
     landed; StillPending after `wait_seconds`; NotAccepted, ChainUnavailable.
     """
     deadline = time.monotonic() + wait_seconds
+    pause = PAUSE_SECONDS
     sent_at: float | None = None
     while True:
         _, found = await status(node, payment.signature)
@@ -146,31 +148,36 @@ async def settle(
             sent_at = now
         if now >= deadline:
             raise StillPending("the transaction is in no final block yet; doing the same again goes on")
-        await asyncio.sleep(poll_seconds)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, PAUSE_SECONDS_MAX)
 
 
 async def lapsed(node: SolanaNode, payment: SolanaPayment) -> bool:
-    """Whether it is proven that the bytes moved nothing and never will: at final blocks past their last height.
+    """Whether it is proven that the bytes moved nothing and never will. False is no proof of anything.
 
-    False is no proof of anything. Of bytes that live by a durable nonce it is always False. The node must have seen the
-    slots in which they could land, and remember them from the first. Raises ChainUnavailable.
+    The proof: at a final block that is newer than the bytes their blockhash does not count any more, so no block after
+    it can take them; and a node that saw this block, and remembers the ones before it from when they were signed,
+    knows no such transaction. Of bytes that live by a durable nonce it is always False. Raises ChainUnavailable.
     """
-    if payment.last_valid_height is None:
+    transaction = read_transaction(payment.raw)
+    if payment.last_valid_height is None or lives_by_nonce(transaction) or not is_signed(transaction):
         return False
-    # The slot first: the height is asked for at this slot or after it.
-    final = await node.ask("getSlot", {"commitment": FINALIZED})
-    height = await node.ask("getBlockHeight", {"commitment": FINALIZED})
-    first = await node.ask("getFirstAvailableBlock")
-    if not all(type(one) is int for one in (final, height, first)):
-        raise ChainUnavailable("the node's answer is no slot")
-    if height <= payment.last_valid_height or first > payment.signed_slot:
+    height = await _number(node, "getBlockHeight", {"commitment": FINALIZED})
+    if height <= payment.last_valid_height:
         return False
-    # Asked after the height, of a node that is past it: one that lags knows nothing about absence.
-    newer = await node.ask("getSlot", {"commitment": FINALIZED, "minContextSlot": final})
+    final, counts = await node.value(
+        "isBlockhashValid", str(transaction.message.recent_blockhash), {"commitment": FINALIZED}
+    )
+    first = await _number(node, "getFirstAvailableBlock")
+    if counts is not False or final <= payment.signed_slot or first > payment.signed_slot:
+        return False
+    # Asked after that, and of a node that is past it: one that lags knows nothing about absence.
     slot, found = await status(node, payment.signature)
-    return found is None and type(newer) is int and slot >= newer >= final
+    return found is None and slot >= final
 
 
-def base64_of(raw: bytes) -> str:
-    """Bytes as the RPC takes them."""
-    return base64.b64encode(raw).decode()
+async def _number(node: SolanaNode, method: str, *params: Any) -> int:
+    found = await node.ask(method, *params)
+    if type(found) is not int:
+        raise ChainUnavailable(f"the node's answer to {method} is no number")
+    return found

@@ -9,6 +9,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
+from valetkey.chains.solana.programs import ADVANCE_NONCE, SYSTEM
 from valetkey.core.errors import InvalidInput
 from valetkey.ports.signer import Ed25519Signer
 from valetkey.wire.solana import TRANSACTION_BYTES_MAX
@@ -62,6 +63,16 @@ def read_transaction(raw: bytes) -> VersionedTransaction:
 def signed_bytes(transaction: VersionedTransaction) -> bytes:
     """What the signatures of a transaction are over."""
     return to_bytes_versioned(transaction.message)
+
+
+def lives_by_nonce(transaction: VersionedTransaction) -> bool:
+    """Whether it names a durable nonce instead of a blockhash, so that it can land at any time until that is used."""
+    message = transaction.message
+    if not message.instructions:
+        return False
+    first = message.instructions[0]
+    program = message.account_keys[first.program_id_index]
+    return program == SYSTEM and bytes(first.data) == ADVANCE_NONCE
 
 
 def is_signed(transaction: VersionedTransaction) -> bool:
