@@ -47,16 +47,19 @@ class ClusterRpc:
         key = SigningKey.generate()
         if lamports:
             self("requestAirdrop", key.address, lamports)
+            self.settle()
         return key
 
     def mint(self, decimals: int = 6, program: str = TOKEN) -> str:
         """A new token."""
         found: str = self("valetkey_makeMint", decimals, program)
+        self.settle()
         return found
 
     def give(self, owner: str, mint: str, units: int) -> str:
         """Tokens for an owner; its associated account."""
         found: str = self("valetkey_giveTokens", owner, mint, units)
+        self.settle()
         return found
 
     def lamports(self, address: str) -> int:

@@ -52,6 +52,10 @@ class TransactionRefused(CallReverts):
         return custom_error(self.error)
 
 
+class TooOld(NotAccepted):
+    """The blockhash of a transaction does not count any more, or its nonce was used. It may have landed before."""
+
+
 class StillPending(EnvironmentFailure):
     """A sent transaction is in no block yet, and may still come. Doing the same again goes on with the same bytes."""
 

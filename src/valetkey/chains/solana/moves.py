@@ -13,7 +13,10 @@ from valetkey.ports.chain import Transfer
 Called = tuple[Pubkey, list[Pubkey], bytes]
 """A program, the accounts that it was given, and the data."""
 
-_SYSTEM_TRANSFER = 2
+_CREATE, _SYSTEM_TRANSFER, _CREATE_WITH_SEED, _TRANSFER_WITH_SEED = 0, 2, 3, 11
+_SEED_AT = 36
+"""Where the length of a seed stands, after the instruction's number and the base."""
+
 _TRANSFER_WITH_FEE = (26, 1)
 INSTRUCTION_CHARS_MAX = 20_000
 
@@ -91,7 +94,15 @@ def _mint_of(accounts: list[Pubkey], kind: int | None) -> str:
 
 
 def _lamports(accounts: list[Pubkey], data: bytes) -> Transfer | None:
-    if len(data) != 12 or int.from_bytes(data[:4], "little") != _SYSTEM_TRANSFER:
+    kind, at = int.from_bytes(data[:4], "little"), 4
+    if kind == _CREATE_WITH_SEED and len(data) >= _SEED_AT + 8:
+        at = _SEED_AT + 8 + int.from_bytes(data[_SEED_AT : _SEED_AT + 8], "little")
+    elif kind not in (_CREATE, _SYSTEM_TRANSFER, _TRANSFER_WITH_SEED):
         return None
-    payer = str(accounts[0])
-    return Transfer(NATIVE, payer, str(accounts[1]), int.from_bytes(data[4:12], "little"), payer)
+    if len(data) < at + 8:
+        return None
+    # With a seed the account between payer and payee is the one that signed.
+    payee = accounts[2] if kind == _TRANSFER_WITH_SEED else accounts[1]
+    authority = accounts[1] if kind == _TRANSFER_WITH_SEED else accounts[0]
+    units = int.from_bytes(data[at : at + 8], "little")
+    return Transfer(NATIVE, str(accounts[0]), str(payee), units, str(authority))

@@ -1,5 +1,7 @@
 """What an owner does: give a session its account and budget, take it back, and sign its end in advance."""
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -9,11 +11,11 @@ from solders.pubkey import Pubkey
 from valetkey.chains.solana import programs
 from valetkey.chains.solana.accounts import NONCE_BYTES, TOKEN_ACCOUNT_BYTES, Mint
 from valetkey.chains.solana.addresses import SessionAccounts, wallet_key
-from valetkey.chains.solana.errors import SessionClosed, TransactionRefused
+from valetkey.chains.solana.errors import SessionClosed, StillPending, TransactionRefused
 from valetkey.chains.solana.expiring import Revocation, presign
 from valetkey.chains.solana.node import SolanaNode
 from valetkey.chains.solana.state import SessionState, mint_of, rent, session_state
-from valetkey.chains.solana.submitting import CONFIRMED, WAIT_SECONDS, blockhash, settle
+from valetkey.chains.solana.submitting import CONFIRMED, PAUSE_SECONDS_MAX, WAIT_SECONDS, blockhash, settle
 from valetkey.chains.solana.transactions import sign
 from valetkey.core.errors import ChainUnavailable, InvalidInput
 from valetkey.ports.signer import Ed25519Signer
@@ -84,7 +86,7 @@ class SolanaOwner:
             raise InvalidInput("a budget is a number of base units above 0", field="budget")
         if type(fee_lamports) is not int or not 0 <= fee_lamports <= LAMPORTS_MAX:
             raise InvalidInput(f"fees are 0 to {LAMPORTS_MAX} lamports", field="fee_lamports")
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             state = await session_state(self._node, session)
             if state.account is not None:
                 return session
@@ -93,9 +95,11 @@ class SolanaOwner:
             try:
                 await self._send(instructions, store)
             except TransactionRefused:
-                # Somebody else who holds the owner's key was faster; or it is refused for its own sake.
-                if (await session_state(self._node, session)).account is None:
+                # Somebody else who holds the owner's key was faster, which may show a slot later; or it is refused for
+                # its own sake.
+                if attempt == ATTEMPTS - 1:
                     raise
+                await asyncio.sleep(PAUSE_SECONDS_MAX)
         raise ChainUnavailable("the session's account does not show")
 
     async def _check_new(self, session: SessionAccounts) -> None:
@@ -153,27 +157,35 @@ class SolanaOwner:
 
     async def revoke(self, session: SessionAccounts, *, commitment: str = CONFIRMED) -> bool:
         """Let the session's key move nothing any more; False when it could not already. Raises ChainUnavailable."""
-        for _ in range(ATTEMPTS):
-            state = await session_state(self._node, session, commitment)
-            if state.account is None or state.account.delegate is None:
+        revoke = programs.revoke(session.program, session.account, session.owner)
+        for attempt in range(ATTEMPTS):
+            if not _has_delegate(await session_state(self._node, session)):
+                await self._wait(session, commitment)
                 return False
             try:
-                await self._send(
-                    [programs.revoke(session.program, session.account, session.owner)], commitment=commitment
-                )
+                await self._send([revoke], commitment=commitment)
             except TransactionRefused:
                 # Closed meanwhile, by another process; otherwise it is refused for its own sake.
-                if (await session_state(self._node, session)).account is not None:
+                if attempt == ATTEMPTS - 1:
                     raise
-                return False
+                await asyncio.sleep(PAUSE_SECONDS_MAX)
+                continue
             return True
-        raise ChainUnavailable("the revocation does not show")
+        raise AssertionError("the last attempt answers or raises")
+
+    async def _wait(self, session: SessionAccounts, commitment: str) -> None:
+        """Until the cluster says at this commitment that the session has no delegate."""
+        deadline = time.monotonic() + self._wait_seconds
+        while _has_delegate(await session_state(self._node, session, commitment)):
+            if time.monotonic() >= deadline:
+                raise StillPending("the revocation is in no final block yet; doing the same again goes on")
+            await asyncio.sleep(PAUSE_SECONDS_MAX)
 
     async def reclaim(self, session: SessionAccounts, *, commitment: str = CONFIRMED) -> Reclaimed:
         """Revoke, bring everything home, and close the session's accounts. What is there meanwhile is brought too."""
         await self.revoke(session, commitment=commitment)
         for attempt in range(ATTEMPTS):
-            state = await session_state(self._node, session, commitment)
+            state = await session_state(self._node, session)
             instructions = _closing(session, state, await self._decimals(session, state))
             if not instructions:
                 return Reclaimed(0, 0)
@@ -187,6 +199,7 @@ class SolanaOwner:
                 # Somebody sent something there since the look: the account was not empty.
                 if attempt == ATTEMPTS - 1:
                     raise
+                await asyncio.sleep(PAUSE_SECONDS_MAX)
                 continue
             return Reclaimed(units, lamports)
         raise AssertionError("the last attempt answers or raises")
@@ -219,6 +232,10 @@ class SolanaOwner:
 
     def _compute(self) -> list[Instruction]:
         return programs.compute(200_000, self._unit_price) if self._unit_price else []
+
+
+def _has_delegate(state: SessionState) -> bool:
+    return state.account is not None and state.account.delegate is not None
 
 
 def _funding(payer: Pubkey, account: Pubkey, lamports: int) -> list[Instruction]:

@@ -14,6 +14,7 @@ from valetkey.chains.solana.errors import (
     Lapsed,
     NotAccepted,
     StillPending,
+    TooOld,
     TransactionRefused,
 )
 from valetkey.chains.solana.node import NodeRefused, SolanaNode
@@ -92,6 +93,8 @@ def _tell(refused: NodeRefused) -> None:
         return
     if isinstance(error, dict) and "InstructionError" in error:
         raise TransactionRefused(f"the programs refuse this: {error}", error, landed=False) from None
+    if error == _TOO_OLD:
+        raise TooOld("the transaction is too old for the cluster, or its nonce was used") from None
     raise NotAccepted(f"the cluster does not take the transaction now: {error}") from None
 
 
@@ -139,8 +142,8 @@ async def settle(
         if found is None and (sent_at is None or now - sent_at >= RESEND_SECONDS):
             try:
                 await send(node, payment)
-            except NotAccepted:
-                # Too old, or the nonce was used: the status may come late, and the height proves the rest.
+            except TooOld:
+                # The status of what landed may come late, and the height proves the rest.
                 if await lapsed(node, payment):
                     raise Lapsed("the transaction was not taken in time: nothing moved") from None
                 if payment.last_valid_height is None:
