@@ -24,10 +24,6 @@ SYSTEM = Pubkey.default()
 NONCE_BYTES = 80
 NONCE_OFFSET = 40
 ADVANCE_NONCE = b"\4\0\0\0"
-NONCE_NOT_ADVANCED = 6
-"""The System program's error for a nonce that was advanced in this slot already."""
-
-NATIVE_LOADER = Pubkey.from_string("NativeLoader1111111111111111111111111111111")
 
 
 @dataclass(frozen=True, slots=True)
