@@ -151,7 +151,7 @@ def test_a_node_cannot_make_up_a_transaction(cluster: ClusterRpc) -> None:
     act(cluster, story)
 
 
-@pytest.mark.parametrize("text", ["", "0" * 88, SIGNATURE[:-5], "0x" + "a" * 64, SIGNATURE + "1"])
+@pytest.mark.parametrize("text", ["", "0" * 88, SIGNATURE[:-5], "0x" + "a" * 64, SIGNATURE + "111"])
 def test_names_that_no_transaction_has(text: str) -> None:
     with lying() as node, pytest.raises(InvalidInput):
         ask(node, lambda reader: reader.execution(text))

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from valetkey.chains.depth import is_shallow
 from valetkey.chains.solana.errors import WrongCluster
 from valetkey.core.chains import chain_of, is_solana
 from valetkey.core.errors import ChainUnavailable, InvalidInput
@@ -148,10 +149,11 @@ async def _bounded(response: httpx.Response) -> bytes:
 
 def _result(body: bytes, number: int, method: str) -> Any:
     answer: Any = None
-    try:
-        answer = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        answer = None
+    if is_shallow(body):
+        try:
+            answer = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            answer = None
     if not isinstance(answer, dict) or ("result" not in answer and "error" not in answer):
         raise ChainUnavailable(f"the node's answer to {method} is no JSON-RPC")
     error = answer.get("error")
