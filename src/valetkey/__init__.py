@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from valetkey.core.errors import InvalidInput as InvalidInput
     from valetkey.core.errors import ValetkeyError as ValetkeyError
     from valetkey.crypto.keys import PrivateKey as PrivateKey
+    from valetkey.crypto.locks import AgeLock as AgeLock
+    from valetkey.crypto.locks import KeyringLock as KeyringLock
+    from valetkey.crypto.locks import PassphraseLock as PassphraseLock
     from valetkey.crypto.secret import Secret as Secret
+    from valetkey.ports.keystore import DamagedRecord as DamagedRecord
+    from valetkey.ports.keystore import KeystoreUnusable as KeystoreUnusable
+    from valetkey.ports.keystore import WrongSecret as WrongSecret
     from valetkey.sdk._async.buyer import AsyncBuyerAgent as AsyncBuyerAgent
     from valetkey.sdk._async.holds import AsyncHold as AsyncHold
     from valetkey.sdk._async.seller import AsyncSellerAgent as AsyncSellerAgent
@@ -43,6 +49,7 @@ if TYPE_CHECKING:
     from valetkey.wire.webhooks import WebhookError as WebhookError
 
 _WHERE = {
+    "AgeLock": "valetkey.crypto.locks",
     "ApprovalRequired": "valetkey.sdk.errors",
     "AsyncBuyerAgent": "valetkey.sdk._async.buyer",
     "AsyncHold": "valetkey.sdk._async.holds",
@@ -53,16 +60,20 @@ _WHERE = {
     "BuyerAgent": "valetkey.sdk._sync.buyer",
     "ChainUnavailable": "valetkey.core.errors",
     "Checkout": "valetkey.sdk.checkout",
+    "DamagedRecord": "valetkey.ports.keystore",
     "Decrypted": "valetkey.wire.envelope",
     "EnvironmentFailure": "valetkey.core.errors",
     "Funded": "valetkey.sdk.checkout",
     "Hold": "valetkey.sdk._sync.holds",
     "InvalidAmount": "valetkey.core.errors",
     "InvalidInput": "valetkey.core.errors",
+    "KeyringLock": "valetkey.crypto.locks",
+    "KeystoreUnusable": "valetkey.ports.keystore",
     "Limit": "valetkey.sdk.limits",
     "NotConfigured": "valetkey.sdk.errors",
     "NotFound": "valetkey.sdk.errors",
     "NotNarrower": "valetkey.sdk.errors",
+    "PassphraseLock": "valetkey.crypto.locks",
     "PrivateKey": "valetkey.crypto.keys",
     "Refused": "valetkey.sdk.errors",
     "Rules": "valetkey.sdk.limits",
@@ -77,6 +88,7 @@ _WHERE = {
     "WebhookError": "valetkey.wire.webhooks",
     "WebhookReceiver": "valetkey.sdk.webhooks",
     "WindowExceeded": "valetkey.sdk.errors",
+    "WrongSecret": "valetkey.ports.keystore",
 }
 
 __all__ = sorted(_WHERE)

@@ -17,7 +17,17 @@ from valetkey.crypto.secret import Secret
 from valetkey.platform.limits import PER_MINUTE, Limit
 
 PREFIX = "VALETKEY_"
-CLIENT_SIDE = ("BASE_URL", "API_KEY", "HOME", "ANVIL", "DEMO_", "RPC_URL", "DEPLOYER_KEY", "OWNER_KEY")
+CLIENT_SIDE = (
+    "BASE_URL",
+    "API_KEY",
+    "HOME",
+    "ANVIL",
+    "DEMO_",
+    "RPC_URL",
+    "DEPLOYER_KEY",
+    "OWNER_KEY",
+    "PASSPHRASE",
+)
 """Names that agents and the command line read; the platform leaves them alone."""
 
 MASTER_SECRET_CHARS_MIN = 32

@@ -25,13 +25,17 @@ class KeystoreUnusable(EnvironmentFailure):
 
 
 class Keystore(Protocol):
-    """Small secrets by name (1 to 200 characters). Any number of processes may use one at a time.
+    """Small secrets by name (1 to 200 printable characters). Any number of processes may use one at a time.
 
-    Every method raises WrongSecret when it is locked with another secret, and KeystoreUnusable.
+    Every method raises WrongSecret when it is locked with another secret, InvalidInput for a bad name, and
+    KeystoreUnusable.
     """
 
-    def put(self, name: str, secret: bytes) -> None:
-        """Keep a secret; durable when it returns. What has this name is replaced at once or not at all."""
+    def put(self, name: str, secret: bytes | bytearray) -> None:
+        """Keep a secret (1 byte to 64 KiB); durable when it returns.
+
+        What has this name is replaced at once or not at all. Raises InvalidInput for no secret, or too long a one.
+        """
         ...
 
     def get(self, name: str) -> bytearray | None:

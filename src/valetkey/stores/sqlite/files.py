@@ -6,8 +6,9 @@ from pathlib import Path
 import apsw
 
 from valetkey.stores.failures import StoreUnreadable
+from valetkey.stores.one_file import APPLICATION_ID, KEYSTORE_TABLE
 from valetkey.stores.sqlite.failures import translated
-from valetkey.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS
+from valetkey.stores.sqlite.schema import MIGRATIONS
 
 MEMORY = Path(":memory:")
 """No file: what is written there ends with the process."""
@@ -81,7 +82,9 @@ def _migrate(db: apsw.Connection) -> int:
             f"the database has version {version} and this software knows {len(MIGRATIONS)}: a newer one used it;"
             " start that one, or restore a copy from before"
         )
-    if owner != APPLICATION_ID and (owner or version or _number(db, "SELECT count(*) FROM sqlite_schema")):
+    # A keystore may have made the file, and left it without a mark.
+    others = f"SELECT count(*) FROM sqlite_schema WHERE tbl_name <> '{KEYSTORE_TABLE}'"  # noqa: S608 - our own word
+    if owner != APPLICATION_ID and (owner or version or _number(db, others)):
         raise StoreUnreadable("the file is the database of another program")
     for number, script in enumerate(MIGRATIONS[version:], version + 1):
         db.execute(script)

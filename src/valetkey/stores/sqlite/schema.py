@@ -7,9 +7,6 @@ are the last columns there, because SQLite writes whole rows and reads them from
 
 from valetkey.stores.sqlite.schema_of_grants import GRANTS
 
-APPLICATION_ID = 0x56414C54
-"""Marks the file as one of ours ("VALT")."""
-
 _FIRST = """
 CREATE TABLE state (
   one INTEGER PRIMARY KEY CHECK (one = 1),
