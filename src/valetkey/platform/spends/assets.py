@@ -2,13 +2,17 @@
 
 from functools import lru_cache
 
+from valetkey.core.chains import is_solana
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, NATIVE, Asset
 from valetkey.core.tokens import COINS, TokenMismatch, token_of
+from valetkey.crypto.base58 import is_solana_address
 from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.platform.context import Platform
 from valetkey.ports.accounts import SessionRecord
 from valetkey.wire.spends import SpendBody
+
+SOL = "SOL"
 
 ASSETS_CACHED = 256
 """Assets that are kept ready: agents spend few, again and again."""
@@ -21,10 +25,13 @@ async def asset_of(platform: Platform, record: SessionRecord, asked: SpendBody) 
     decimals of its currency. Raises InvalidInput with the codes `invalid_address`, `unknown_token` and
     `token_mismatch`, and ChainUnavailable.
     """
-    for address, name in ((asked.token, "token"), (asked.payee, "payee")):
-        if address is not None and not is_address(address):
-            raise InvalidInput("the checksum is wrong", code="invalid_address", field=name)
     own = platform.network_of_session(record.session.policy)
+    on_solana = asked.chain_id is not None and is_solana(asked.chain_id)
+    for address, name in ((asked.token, "token"), (asked.payee, "payee")):
+        if address is not None:
+            _check_address(address, name, on_solana=on_solana)
+    if asked.chain_id is not None and on_solana:
+        return _of_solana(asked.chain_id, asked)
     if asked.token is None and asked.chain_id is None and asked.currency == own.asset.currency:
         return own.asset
     chain_id = own.asset.chain_id if asked.chain_id is None else asked.chain_id
@@ -35,6 +42,26 @@ async def asset_of(platform: Platform, record: SessionRecord, asked: SpendBody) 
     if network is None or asset == network.asset:
         return asset
     return await platform.tokens.checked(asset, network.reader)
+
+
+def _of_solana(chain_id: int, asked: SpendBody) -> Asset:
+    """A mint, or the coin; whoever pays checks the mint's decimals on its cluster."""
+    if (asked.token is None) is not (asked.currency == SOL):
+        raise InvalidInput(f"on Solana a token is named by its mint, and {SOL} has none", field="token")
+    return _asset(asked.currency, chain_id, asked.token or NATIVE)
+
+
+def _check_address(address: str, name: str, *, on_solana: bool) -> None:
+    """Raise InvalidInput for an address that is none, or that is one of another kind of chain."""
+    if on_solana and not is_solana_address(address):
+        raise InvalidInput("on Solana this is 32 bytes in base58", code="invalid_address", field=name)
+    if not on_solana and not is_address(address):
+        wrong = (
+            "the checksum is wrong"
+            if address.startswith("0x")
+            else "on this chain it is 0x and 40 hex digits"
+        )
+        raise InvalidInput(wrong, code="invalid_address", field=name)
 
 
 def _of_address(chain_id: int, asked: SpendBody, known: tuple[Asset, ...]) -> Asset:

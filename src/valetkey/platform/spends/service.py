@@ -6,6 +6,7 @@ from hashlib import sha256
 
 import msgspec
 
+from valetkey.core.addresses import canonical_address
 from valetkey.core.commands import Capture, Command, Execute, MarkUnknown, Refund, Void
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, Money, format_units, parse_units
@@ -199,5 +200,5 @@ async def _request(platform: Platform, record: SessionRecord, asked: SpendBody) 
         raise InvalidInput(f"a {PURCHASE} is made at the checkout", field="operation")
     asset = await asset_of(platform, record, asked)
     amount = Money(parse_units(asked.amount, asset.decimals), asset)
-    payee = asked.payee.lower() if asked.payee else None
+    payee = canonical_address(asked.payee) if asked.payee else None
     return SpendRequest(amount, asked.service_id, payee, asked.operation)
