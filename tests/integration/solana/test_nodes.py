@@ -11,7 +11,7 @@ import pytest
 from tests.fixtures_solana import TOKEN_2022, ClusterRpc
 from tests.integration.evm.nodes import Node
 from tests.integration.solana.acting import BUDGET, Scene, act
-from valetkey.chains.solana.errors import SessionClosed, TokenMismatch, WrongCluster
+from valetkey.chains.solana.errors import SessionClosed, TokenMismatch, WrongChain
 from valetkey.chains.solana.node import NodeRefused, SolanaNode
 from valetkey.chains.solana.reader import SolanaReader
 from valetkey.core.chains import LOCAL_GENESIS_HASH, SOLANA, SOLANA_LOCAL
@@ -95,7 +95,7 @@ def test_a_node_that_is_not_there() -> None:
 
 def test_another_cluster_is_refused_before_anything_else() -> None:
     node = lying(getGenesisHash="5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d", getSlot=5)
-    with node, pytest.raises(WrongCluster):
+    with node, pytest.raises(WrongChain):
         ask(node, lambda reader: reader.head())
     assert [method for method, _ in node.asked] == ["getGenesisHash"]
     with pytest.raises(InvalidInput):

@@ -5,13 +5,8 @@ from typing import Any
 from valetkey.core.errors import EnvironmentFailure, InvalidInput
 from valetkey.ports.wallet import CallReverts
 from valetkey.ports.wallet import NotAccepted as NotAccepted
-
-
-class WrongCluster(EnvironmentFailure):
-    """The node serves another cluster than the one that was meant: nothing was signed."""
-
-    code = "wrong_chain"
-    retryable = False
+from valetkey.ports.wallet import StillPending as StillPending
+from valetkey.ports.wallet import WrongChain as WrongChain
 
 
 class TokenMismatch(InvalidInput):
@@ -54,12 +49,6 @@ class TransactionRefused(CallReverts):
 
 class TooOld(NotAccepted):
     """The blockhash of a transaction does not count any more, or its nonce was used. It may have landed before."""
-
-
-class StillPending(EnvironmentFailure):
-    """A sent transaction is in no block yet, and may still come. Doing the same again goes on with the same bytes."""
-
-    code = "transaction_pending"
 
 
 class Lapsed(EnvironmentFailure):

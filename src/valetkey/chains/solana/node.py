@@ -7,7 +7,7 @@ import httpx
 import msgspec
 
 from valetkey.chains.depth import is_shallow
-from valetkey.chains.solana.errors import WrongCluster
+from valetkey.chains.solana.errors import WrongChain
 from valetkey.core.chains import chain_of, is_solana
 from valetkey.core.errors import ChainUnavailable, InvalidInput
 
@@ -55,7 +55,7 @@ class SolanaNode:
     async def ask(self, method: str, *params: Any) -> Any:
         """The result of one call, after a look whether this is the cluster that is meant. None is a result too.
 
-        Raises WrongCluster, ChainUnavailable when no proper answer comes, and its subclass NodeRefused.
+        Raises WrongChain, ChainUnavailable when no proper answer comes, and its subclass NodeRefused.
         """
         await self.check_cluster()
         return await self._call(method, *params)
@@ -70,12 +70,12 @@ class SolanaNode:
         return slot, answer["value"]
 
     async def check_cluster(self) -> None:
-        """Raise WrongCluster unless the genesis hash is that of the chain; asked once."""
+        """Raise WrongChain unless the genesis hash is that of the chain; asked once."""
         if self._known_cluster:
             return
         genesis = await self._call("getGenesisHash")
         if not isinstance(genesis, str) or genesis[:32] != chain_of(self.chain_id).reference:
-            raise WrongCluster(f"the node serves another cluster than {chain_of(self.chain_id).name}")
+            raise WrongChain(f"the node serves another cluster than {chain_of(self.chain_id).name}")
         self._known_cluster = True
 
     async def close(self) -> None:

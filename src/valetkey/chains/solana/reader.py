@@ -32,11 +32,11 @@ class SolanaReader:
         return f"<SolanaReader of {self.node!r}>"
 
     async def head(self) -> Block:
-        """The newest slot that most of the cluster voted for. Raises ChainUnavailable, WrongCluster."""
+        """The newest slot that most of the cluster voted for. Raises ChainUnavailable, WrongChain."""
         return await self._block(await self._number("getSlot", {"commitment": CONFIRMED}))
 
     async def final(self) -> Block:
-        """The newest slot that counts as proof. Raises ChainUnavailable, WrongCluster."""
+        """The newest slot that counts as proof. Raises ChainUnavailable, WrongChain."""
         return await self._block(await self._number("getSlot", {"commitment": FINALIZED}))
 
     async def execution(self, signature: str) -> Execution | None:
