@@ -51,5 +51,7 @@ def decrypt_aes_gcm_into(key: bytearray, nonce: bytes, ciphertext: bytes, contex
     try:
         AESGCM(key).decrypt_into(nonce, ciphertext, context, plaintext)
     except InvalidTag:
+        # Without its tag it is nobody's text, but it may be like one.
+        plaintext[:] = bytes(len(plaintext))
         raise DecryptionFailed("invalid key or tampered ciphertext") from None
     return plaintext

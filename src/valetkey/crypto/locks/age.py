@@ -75,8 +75,9 @@ def _identity_of(identity: Secret) -> pyrage.x25519.Identity:
     try:
         return pyrage.x25519.Identity.from_str(identity.reveal().strip())
     except (pyrage.IdentityError, ValueError):
-        # Its text could quote what was given.
-        raise InvalidInput("that is no age X25519 identity (AGE-SECRET-KEY-1...)", field="identity") from None
+        pass
+    # Raised out here, or it would carry an error along that could quote what was given.
+    raise InvalidInput("that is no age X25519 identity (AGE-SECRET-KEY-1...)", field="identity")
 
 
 def _recipient_of(recipient: str) -> pyrage.x25519.Recipient:

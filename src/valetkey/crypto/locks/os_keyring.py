@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from valetkey.core.errors import InvalidInput
-from valetkey.crypto.aead import KEY_BYTES, hkdf_sha256
+from valetkey.crypto.aead import KEY_BYTES, hkdf_sha256_into
 from valetkey.crypto.locks.header import Kind
 from valetkey.crypto.locks.lock import Lock
 from valetkey.ports.keystore import DamagedRecord, KeystoreUnusable
@@ -106,9 +106,11 @@ def _name_of(backend: Any) -> str:
 def _asked(call: Any) -> Any:
     try:
         return call()
-    except Exception as error:  # noqa: BLE001 - backends raise what they like, and may quote what they were given
-        raise KeystoreUnusable(f"the keyring does not answer: {type(error).__name__}") from None
+    except Exception as error:  # noqa: BLE001 - backends raise what they like
+        problem = type(error).__name__
+    # Raised out here, or it would carry the backend's own error along, which may quote what it was given.
+    raise KeystoreUnusable(f"the keyring does not answer: {problem}")
 
 
 def _key_of(secret: str, entry: bytes) -> bytearray:
-    return bytearray(hkdf_sha256(secret.encode("utf-8", "surrogatepass"), salt=entry, info=_INFO))
+    return hkdf_sha256_into(secret.encode("utf-8", "surrogatepass"), salt=entry, info=_INFO)

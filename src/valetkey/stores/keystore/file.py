@@ -38,6 +38,9 @@ def open_file(path: Path) -> apsw.Connection:
         db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
             db.set_busy_timeout(BUSY_SECONDS_MAX * 1_000)
+            # Before anything is changed in the file.
+            if not _has_table(db):
+                _check_ours(db)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA trusted_schema = OFF")

@@ -4,6 +4,7 @@ Whether a secret is the right one is told by the headers of all records: it is w
 header it does not open is damaged then. So a damaged record tells nothing about the secret, nor about its neighbours.
 """
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -59,6 +60,7 @@ class SqliteKeystore:
 
     def __init__(self, db: apsw.Connection, lock: Lock) -> None:
         self._db = db
+        self._process = os.getpid()
         self._lock = lock
         self._verdicts: dict[bytes, _Verdict] = {}
         self._made: Header | None = None
@@ -69,7 +71,7 @@ class SqliteKeystore:
         check_name(name)
         if not isinstance(secret, (bytes, bytearray)) or not 1 <= len(secret) <= SECRET_BYTES_MAX:
             raise InvalidInput(f"a secret is 1 to {SECRET_BYTES_MAX} bytes", field="secret")
-        with self._mutex, told_apart():
+        with self._used():
             self._judge()
             header = self._own_header()
             encoded = header.encode()
@@ -81,7 +83,7 @@ class SqliteKeystore:
     def get(self, name: str) -> bytearray | None:
         """As the port says. What was sealed with weaker parameters than today's is sealed again."""
         check_name(name)
-        with self._mutex, told_apart():
+        with self._used():
             self._judge()
             found = self._db.execute(_RECORD, (name,)).fetchall()
             if not found:
@@ -101,14 +103,14 @@ class SqliteKeystore:
 
     def names(self) -> list[str]:
         """As the port says."""
-        with self._mutex, told_apart():
+        with self._used():
             self._judge()
             return [str(name) for (name,) in self._db.execute(_NAMES).fetchall()]
 
     def remove(self, name: str) -> bool:
         """As the port says."""
         check_name(name)
-        with self._mutex, told_apart():
+        with self._used():
             with self._judged_transaction():
                 self._db.execute(_REMOVE, (name,))
                 return self._db.changes() > 0
@@ -119,7 +121,7 @@ class SqliteKeystore:
         Damaged ones stay as they are. Copies of the file, such as backups, still open with the old secret. Raises
         WrongSecret and KeystoreUnusable, and then nothing is changed.
         """
-        with self._mutex, told_apart():
+        with self._used():
             self._judge()
             header = new.new_header()
             with self._judged_transaction():
@@ -139,15 +141,22 @@ class SqliteKeystore:
 
     def close(self) -> None:
         """As the port says. The lock can be used again, and makes its keys anew."""
-        with self._mutex:
+        with self._used():
             self._lock.wipe()
             self._verdicts.clear()
             self._made = None
-            with told_apart():
-                self._db.close()
+            self._db.close()
 
     def __repr__(self) -> str:
         return f"<SqliteKeystore {self._lock!r}>"
+
+    @contextmanager
+    def _used(self) -> Iterator[None]:
+        """One thread at a time, in the process that opened the file: SQLite is not to be used across a fork."""
+        if os.getpid() != self._process:
+            raise KeystoreUnusable("the keystore was opened before this process was forked: open it again")
+        with self._mutex, told_apart():
+            yield
 
     # Is it the right secret?
 
