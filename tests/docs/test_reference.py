@@ -20,7 +20,8 @@ from valetkey.platform import settings
 from valetkey.platform.api import ENDPOINTS
 from valetkey.platform.health.routes import ROUTES
 from valetkey.platform.limits import PER_MINUTE
-from valetkey.platform.settings import CLIENT_SIDE, PREFIX, NetworkSettings, Settings
+from valetkey.platform.networks import NetworkSettings
+from valetkey.platform.settings import CLIENT_SIDE, PREFIX, Settings
 from valetkey.sdk import config, errors
 from valetkey.wire.audit import AuditExportQuery
 from valetkey.wire.audit_file import COLUMNS
@@ -42,8 +43,6 @@ REQUIRED = {
             {
                 "network": "base-sepolia",
                 "rpcUrl": "http://127.0.0.1:1",
-                "escrow": ADDRESS,
-                "score": ADDRESS,
                 "usdc": ADDRESS,
             }
         ]

@@ -65,6 +65,11 @@ def hold_ended(view: SpendView) -> HoldEnded:
     return HoldEnded(message, code=str(code), status=CODES[code].http_status)
 
 
+def chain_of_asset(asset: str) -> int:
+    """The chain of an asset, by its CAIP-19 id."""
+    return _chain_and_token(asset)[0]
+
+
 def _chain_and_token(asset: str) -> tuple[int, str | None]:
     found = _ASSET.fullmatch(asset)
     if found is None:

@@ -13,7 +13,8 @@ get /agents/score | get /agents/{id}/discovery-score | get /agents/{id}/public-k
 post /services | get /services | get /services/{id} | patch /services/{id} | delete /services/{id} | post /checkout
 get /transactions | get /transactions/{id} | post /transactions/{id}/fund | post /transactions/{id}/deliver
 post /transactions/{id}/confirm | post /transactions/{id}/dispute | get /transactions/{id}/dispute
-post /transactions/{id}/dispute/evidence | get /network | get /agents/session/self | get /agents/sessions
+post /transactions/{id}/dispute/evidence | get /network | get /networks
+get /agents/session/self | get /agents/sessions
 get /agents/session/{id} | put /agents/session/{id}/recovery | get /agents/session/{id}/recovery
 post /agents/webhook-secret | post /transactions/{id}/signed | post /agents/session/{id}/pause
 post /agents/session/{id}/resume | post /agents/sessions/freeze | post /agents/sessions/thaw
