@@ -148,6 +148,8 @@ def documented_world(
         "OWNER_API_KEY": api_key.reveal(),
         "SESSION_ID": session.session_id,
         "BASE_URL": stack.base_url,
+        "RPC_URL": stack.rpc_url,
+        "CONTRACT": stack.contracts["allowance"],
         "service": service,
         "seller": seller,
         **contracts,

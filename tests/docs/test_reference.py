@@ -318,6 +318,13 @@ def test_every_method_of_the_client_has_its_line() -> None:
     assert sorted(told) == sorted(spelled(twin, one) for one in public(twin))
 
 
+def test_every_method_of_the_manager_has_its_line() -> None:
+    kind, twin = valetkey.SessionKeyManager, valetkey.AsyncSessionKeyManager
+    told = [plain(call) for call, _ in tables("sdk.md", "call", "SessionKeyManager")]
+    assert sorted(told) == sorted(spelled(kind, one) for one in public(kind))
+    assert sorted(told) == sorted(spelled(twin, one) for one in public(twin))
+
+
 # The audit log
 
 

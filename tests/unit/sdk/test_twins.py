@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from valetkey import AsyncBuyerAgent, AsyncSellerAgent, BuyerAgent, SellerAgent
+from valetkey import (
+    AsyncBuyerAgent,
+    AsyncSellerAgent,
+    AsyncSessionKeyManager,
+    BuyerAgent,
+    SellerAgent,
+    SessionKeyManager,
+)
 from valetkey.chains.evm._async.wallet import AsyncEvmWallet
 from valetkey.chains.evm._sync.wallet import EvmWallet
 from valetkey.sdk._async.connection import AsyncConnection
@@ -24,6 +31,7 @@ TWINS: list[tuple[type, type]] = [
     (AsyncConnection, Connection),
     (AsyncDesk, Desk),
     (AsyncEvmWallet, EvmWallet),
+    (AsyncSessionKeyManager, SessionKeyManager),
 ]
 
 

@@ -263,7 +263,7 @@ class Sessions:
         _check_grantable(policy)
         await local.ensure_owner()
         key = PrivateKey.generate()
-        record = self.new_record(key, policy, config.label, config.delegate)
+        record = self.new_record(key, policy, config.label, config.delegate or config.role)
         answer = None
         if idempotency is not None:
             answer = Answer(idempotency, CREATED, encode({"keyHash": hash_of(key)}))
