@@ -89,6 +89,11 @@ class SessionKeys:
         found = self.store.get(f"request {request}")
         return None if found is None else self.find(bytes(found).decode("ascii"))
 
+    def forget(self, kept: KeptSession, request: str) -> None:
+        """Remove a session that the platform refused to make."""
+        self.store.remove(f"request {request}")
+        self.store.remove(_name(kept.key_hash))
+
 
 def key_hash_of(key: PrivateKey) -> str:
     """The session_key_hash of a session key: 0x and 64 hex digits."""

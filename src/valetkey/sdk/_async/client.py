@@ -104,7 +104,7 @@ class AsyncClient(AsyncClientMaking):
         finally:
             if not ready:
                 await delegate.close()
-        delegate._backer, delegate._assets = self.owner, self.chain.assets
+        delegate._backer, delegate._assets = await self._settled(), self.chain.assets
         # Another task may have been faster.
         first = self._delegates.setdefault(kept.key_hash, delegate)
         if first is not delegate:

@@ -19,6 +19,7 @@ from valetkey.sdk._async.making import GRACE_SECONDS, made_info
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.chain_config import resolve_chain
 from valetkey.sdk.client_session import ClientSession
+from valetkey.sdk.errors import Refused, Unauthenticated
 from valetkey.sdk.kept_sessions import LATE_SECONDS, KeptSession, request_name
 from valetkey.sdk.limits import policy_of
 from valetkey.sdk.session_config import Moment, SessionConfig, check_label, config_of, unix_seconds_of
@@ -59,7 +60,15 @@ class AsyncClientMaking(AsyncClientSessions):
                     code="idempotency_mismatch",
                     field="idempotency_key",
                 )
-            return await self._made(kept)
+            problem: Refused | InvalidInput | None = None
+            try:
+                return await self._made(kept)
+            except (Refused, InvalidInput) as error:
+                problem = error
+            if not kept.bundle and not isinstance(problem, Unauthenticated):
+                # The platform has no such session and will have none: its keys are for nothing.
+                self._keys.forget(kept, request)
+            raise problem
 
     async def rotate_session(
         self,
@@ -120,7 +129,7 @@ class AsyncClientMaking(AsyncClientSessions):
     async def _network(self, wanted: SessionConfig) -> NetworkView:
         """The platform's network of the chain that a session shall be for. Raises WrongNetwork."""
         chain = self.chain if wanted.chain is None else resolve_chain(wanted.chain)
-        return await self.owner.network(chain.chain_id)
+        return await (await self._settled()).network(chain.chain_id)
 
     async def _prepared(
         self, wanted: SessionConfig, network: NetworkView, terms: str, chosen: str
@@ -129,10 +138,8 @@ class AsyncClientMaking(AsyncClientSessions):
         since, until = lifetime_of(wanted, now)
         can = wanted.spending_limit is not None and not wanted.limits and self.owner._signer is not None
         funding = wanted.funding or ("grant" if can and network.contracts.allowance is not None else "wallet")
-        if funding == "grant" and self.owner._signer is None:
-            raise InvalidInput("a grant is signed by the owner: give the client a signer", field="funding")
-        if funding == "grant" and network.contracts.allowance is None:
-            raise InvalidInput("the platform serves no grants here", field="funding")
+        if funding == "grant":
+            self._check_grantable(wanted, network)
         wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
         rules = rules_of(wanted, network, wallet.address if funding == "grant" else None, self.chain.assets)
         asked = CreateSessionRequest(
@@ -160,6 +167,19 @@ class AsyncClientMaking(AsyncClientSessions):
             label=wanted.label,
         )
 
+    def _check_grantable(self, wanted: SessionConfig, network: NetworkView) -> None:
+        """Nobody learns of a session that could not be given what it pays with."""
+        if self.owner._signer is None:
+            raise InvalidInput("a grant is signed by the owner: give the client a signer", field="funding")
+        if network.contracts.allowance is None:
+            raise InvalidInput("the platform serves no grants on this chain", field="funding")
+        if wanted.limits:
+            raise InvalidInput("a grant is about one token: limits of others need a wallet", field="limits")
+        if wanted.spending_limit is None:
+            raise InvalidInput("a grant has a cap: give a spending_limit", field="spending_limit")
+        if wanted.allowed_payees is not None and not wanted.allowed_payees:
+            raise InvalidInput("a session that may pay nobody needs no grant", field="allowed_payees")
+
     async def _made(self, kept: KeptSession) -> ClientSession:
         """Tell the platform, once, and give the grant; what was done already is not done again."""
         if not kept.bundle:
@@ -172,7 +192,7 @@ class AsyncClientMaking(AsyncClientSessions):
             self._keys.keep(kept)
             self.owner._settle_on(info.wallet_address, view.network)
         if kept.funding == "grant" and not kept.granted:
-            await self.owner.grant_session(await self._info(kept.key_hash))
+            await (await self._settled()).grant_session(await self._info(kept.key_hash))
             kept.granted = True
             self._keys.keep(kept)
         return self._shown(await self.owner.get_session(kept.session_id))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from valetkey.sdk._async.buyer import AsyncBuyerAgent
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.chain_config import ChainConfig, resolve_chain
 from valetkey.sdk.client_session import ClientSession, client_session
-from valetkey.sdk.errors import NotFound
+from valetkey.sdk.errors import NotFound, WrongNetwork
 from valetkey.sdk.kept_sessions import KeptSession, SessionKeys
 from valetkey.sdk.keys_at_rest import Lock
 from valetkey.sdk.limits import policy_of
@@ -58,6 +59,7 @@ class AsyncClientSessions:
         self._opened: Keystore | None = None
         self._credential = key
         self.owner = AsyncBuyerAgent(key, **self._places)
+        self._is_settled = False
         if signer is not None:
             self.owner.init_eoa_wallet(signer)
 
@@ -119,12 +121,14 @@ class AsyncClientSessions:
         self, session: ClientSession | str, amount: Amount | None = None, *, gas_wei: int | None = None
     ) -> str:
         """Send USDC and gas to the wallet of a session without a grant; see `fund_session` of BuyerAgent."""
-        return await self.owner.fund_session(await self._info(session), amount=amount, gas_wei=gas_wei)
+        owner = await self._settled()
+        return await owner.fund_session(await self._info(session), amount=amount, gas_wei=gas_wei)
 
     async def reclaim_session(self, session: ClientSession | str, to: str | None = None) -> str | None:
         """Take what is left in a session's wallet back, also after its end, to the owner's wallet unless told."""
         info = await self._info(session)
-        return await self.owner.reclaim_session(to or self.owner.wallet_address, session=info)
+        owner = await self._settled()
+        return await owner.reclaim_session(to or owner.wallet_address, session=info)
 
     # Inside
 
@@ -133,6 +137,14 @@ class AsyncClientSessions:
         if self._opened is None:
             self._opened = self._given_store or open_keystore(self._home / KEYSTORE_FILE, self._lock)
         return SessionKeys(self._opened)
+
+    async def _settled(self) -> AsyncBuyerAgent:
+        """The owner, on the network of the client's chain where that is served: the node that was named is its."""
+        if not self._is_settled:
+            with suppress(WrongNetwork):
+                self.owner._served = await self.owner.network(self.chain.chain_id)
+            self._is_settled = True
+        return self.owner
 
     async def _kept(self, session: ClientSession | str) -> KeptSession:
         """What the keystore has of a session. Raises NotFound."""

@@ -6,13 +6,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from valetkey.sdk._sync.client_making import ClientMaking
-
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.ports.keystore import Keystore
 from valetkey.ports.signer import Signer
 from valetkey.sdk._sync.buyer import BuyerAgent
+from valetkey.sdk._sync.client_making import ClientMaking
 from valetkey.sdk.actions import Action
 from valetkey.sdk.chain_config import ChainConfig
 from valetkey.sdk.client_session import ClientSession
@@ -106,7 +105,7 @@ class Client(ClientMaking):
         finally:
             if not ready:
                 delegate.close()
-        delegate._backer, delegate._assets = self.owner, self.chain.assets
+        delegate._backer, delegate._assets = self._settled(), self.chain.assets
         # Another task may have been faster.
         first = self._delegates.setdefault(kept.key_hash, delegate)
         if first is not delegate:

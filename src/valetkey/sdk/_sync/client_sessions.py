@@ -3,6 +3,7 @@
 
 import re
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from valetkey.sdk._sync.buyer import BuyerAgent
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.chain_config import ChainConfig, resolve_chain
 from valetkey.sdk.client_session import ClientSession, client_session
-from valetkey.sdk.errors import NotFound
+from valetkey.sdk.errors import NotFound, WrongNetwork
 from valetkey.sdk.kept_sessions import KeptSession, SessionKeys
 from valetkey.sdk.keys_at_rest import Lock
 from valetkey.sdk.limits import policy_of
@@ -59,6 +60,7 @@ class ClientSessions:
         self._opened: Keystore | None = None
         self._credential = key
         self.owner = BuyerAgent(key, **self._places)
+        self._is_settled = False
         if signer is not None:
             self.owner.init_eoa_wallet(signer)
 
@@ -118,12 +120,14 @@ class ClientSessions:
         self, session: ClientSession | str, amount: Amount | None = None, *, gas_wei: int | None = None
     ) -> str:
         """Send USDC and gas to the wallet of a session without a grant; see `fund_session` of BuyerAgent."""
-        return self.owner.fund_session(self._info(session), amount=amount, gas_wei=gas_wei)
+        owner = self._settled()
+        return owner.fund_session(self._info(session), amount=amount, gas_wei=gas_wei)
 
     def reclaim_session(self, session: ClientSession | str, to: str | None = None) -> str | None:
         """Take what is left in a session's wallet back, also after its end, to the owner's wallet unless told."""
         info = self._info(session)
-        return self.owner.reclaim_session(to or self.owner.wallet_address, session=info)
+        owner = self._settled()
+        return owner.reclaim_session(to or owner.wallet_address, session=info)
 
     # Inside
 
@@ -132,6 +136,14 @@ class ClientSessions:
         if self._opened is None:
             self._opened = self._given_store or open_keystore(self._home / KEYSTORE_FILE, self._lock)
         return SessionKeys(self._opened)
+
+    def _settled(self) -> BuyerAgent:
+        """The owner, on the network of the client's chain where that is served: the node that was named is its."""
+        if not self._is_settled:
+            with suppress(WrongNetwork):
+                self.owner._served = self.owner.network(self.chain.chain_id)
+            self._is_settled = True
+        return self.owner
 
     def _kept(self, session: ClientSession | str) -> KeptSession:
         """What the keystore has of a session. Raises NotFound."""
