@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from valetkey import AsyncBuyerAgent, AsyncSellerAgent, BuyerAgent, SellerAgent
+from valetkey import AsyncBuyerAgent, AsyncClient, AsyncSellerAgent, BuyerAgent, Client, SellerAgent
 from valetkey.chains.evm._async.wallet import AsyncEvmWallet
 from valetkey.chains.evm._sync.wallet import EvmWallet
 from valetkey.sdk._async.connection import AsyncConnection
@@ -21,6 +21,7 @@ SCRIPT = ROOT / "scripts" / "generate_sync.py"
 TWINS: list[tuple[type, type]] = [
     (AsyncBuyerAgent, BuyerAgent),
     (AsyncSellerAgent, SellerAgent),
+    (AsyncClient, Client),
     (AsyncConnection, Connection),
     (AsyncDesk, Desk),
     (AsyncEvmWallet, EvmWallet),
