@@ -24,7 +24,7 @@ get /spends/{id} | post /spends/{id}/signed | post /spends/{id}/execute | post /
 post /spends/{id}/void | post /spends/{id}/refund | get /approvals | post /approvals/{id}/approve
 post /approvals/{id}/reject | put /agents/webhook | get /audit | get /audit/key | get /events | post /agents/keys
 get /agents/keys | get /agents/keys/{id} | delete /agents/keys/{id}
-post /agents/session/{id}/replay | post /policies/diff
+post /agents/session/{id}/replay | post /policies/diff | get /agents/label-policy | put /agents/label-policy
 post /agents/session/{id}/grant | get /agents/session/{id}/grant | get /agents/grants
 get /agents/session/{id}/exposure | post /transactions/{id}/relay | post /transactions/{id}/step
 post /spends/{id}/relay | get /relays/{id} | get /operator/transactions/{id}/dispute
