@@ -9,9 +9,11 @@ import pytest
 
 from valetkey import (
     AsyncBuyerAgent,
+    AsyncClient,
     AsyncSellerAgent,
     AsyncSessionKeyManager,
     BuyerAgent,
+    Client,
     SellerAgent,
     SessionKeyManager,
 )
@@ -28,6 +30,7 @@ SCRIPT = ROOT / "scripts" / "generate_sync.py"
 TWINS: list[tuple[type, type]] = [
     (AsyncBuyerAgent, BuyerAgent),
     (AsyncSellerAgent, SellerAgent),
+    (AsyncClient, Client),
     (AsyncConnection, Connection),
     (AsyncDesk, Desk),
     (AsyncEvmWallet, EvmWallet),

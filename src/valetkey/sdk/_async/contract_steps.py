@@ -109,7 +109,7 @@ class AsyncContractSteps(AsyncDraws):
                 f"this needs gas in the session's wallet {job.desk.wallet.address}: send it {wanted} wei, or give the "
                 "client its owner's signer, which lends so much"
             )
-        own = await self._backer._desk()
+        own = await self._backer._desk(network=await self.network())
         async with own.alone():
             await self._backer._send_gas(own, job.desk.wallet.address, wanted)
 

@@ -110,7 +110,7 @@ class ContractSteps(Draws):
                 f"this needs gas in the session's wallet {job.desk.wallet.address}: send it {wanted} wei, or give the "
                 "client its owner's signer, which lends so much"
             )
-        own = self._backer._desk()
+        own = self._backer._desk(network=self.network())
         with own.alone():
             self._backer._send_gas(own, job.desk.wallet.address, wanted)
 
