@@ -17,6 +17,12 @@ class NotAccepted(EnvironmentFailure):
     code = "transaction_not_accepted"
 
 
+class StillPending(EnvironmentFailure):
+    """A sent transaction is not in a block yet. Doing the same again goes on with the same bytes."""
+
+    code = "transaction_pending"
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of an account or contract. `to` is EIP-55, `value` is wei, `data` is calldata."""

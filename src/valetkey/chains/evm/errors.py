@@ -3,6 +3,7 @@
 from valetkey.core.errors import EnvironmentFailure
 from valetkey.ports.wallet import CallReverts as CallReverts
 from valetkey.ports.wallet import NotAccepted as NotAccepted
+from valetkey.ports.wallet import StillPending as StillPending
 
 
 class WrongChain(EnvironmentFailure):
@@ -10,9 +11,3 @@ class WrongChain(EnvironmentFailure):
 
     code = "wrong_chain"
     retryable = False
-
-
-class StillPending(EnvironmentFailure):
-    """A sent transaction is not in a block yet. Doing the same again goes on with the same bytes."""
-
-    code = "transaction_pending"

@@ -21,13 +21,13 @@ from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.grants import GrantStatus, SignedGrant
 from valetkey.ports.ledger import Asking, Idempotency, Spend, SpendRecord
 from valetkey.ports.relays import Relay, RelayState
+from valetkey.ports.wallet import StillPending
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.errors import (
     InsufficientFunds,
     NotConfigured,
     NotFound,
     TransactionReverted,
-    Unfinished,
     refused_error,
 )
 from valetkey.sdk.manager.approving import Approving
@@ -56,6 +56,7 @@ SIGNED_SECONDS = 600
 """How long a signed payment may be submitted."""
 
 APPROVAL_SECONDS = 86_400
+DEAD_GRANTS = frozenset({GrantStatus.REVOKING, GrantStatus.REVOKED})
 TRIES_MAX = 5
 MEMO_CHARS_MAX = 500
 
@@ -116,7 +117,7 @@ class Paying:
         return await self.find(hold.id)
 
     async def wait(self, held: SpendRecord, seconds: float) -> SpendRecord:
-        """Drive until the chain shows what became of it. Raises TransactionReverted, and Unfinished after the time."""
+        """Drive until the chain shows what became of it. Raises TransactionReverted, StillPending after the time."""
         tries = 0
 
         async def over() -> bool:
@@ -134,7 +135,7 @@ class Paying:
             return False
 
         if not await self._driver.until(over, seconds):
-            raise Unfinished(
+            raise StillPending(
                 f"the payment {held.hold.id} is signed and in no final block yet: its money stays held. Ask for it"
                 " again with the same idempotency key, or by its hold_id"
             )
@@ -195,7 +196,7 @@ class Paying:
         signed = await self._sessions.grant(record)
         if str(status(record.session, local.clock.now(), record.ancestors)) != "active":
             return record
-        if signed is None or signed.status in (GrantStatus.REVOKING, GrantStatus.REVOKED):
+        if signed is None or signed.status in DEAD_GRANTS:
             raise refused_error(grant_needed("the session's grant is revoked on chain"))
         units, asset = request.amount.units, local.asset
         has = await local.reader.token_balance(local.owner)
@@ -233,8 +234,10 @@ class Paying:
         local, hold = self._local, held.hold
         record = await local.store.session(hold.session_id)
         assert record is not None
+        # It was held before, by a process that ended: what was taken back since is not signed for any more.
+        self._sessions.check_living(record)
         signed = await self._sessions.ensure_grant(record)
-        if signed is None:
+        if signed is None or signed.status in DEAD_GRANTS:
             raise refused_error(grant_needed("the session ended before its payment was signed"))
         payee = address_of(hold.request.payee or "", "to")
         head = await local.reader.head()
@@ -278,6 +281,10 @@ class Paying:
         signed = await local.store.grant(draw.chain_id, bytes.fromhex(draw.grant[2:]))
         assert record is not None
         assert signed is not None
+        sent = await self._relay(held)
+        if signed.status in DEAD_GRANTS and (sent is None or not sent.is_open):
+            # Nobody but us may submit it, and it has not been: so it never moves.
+            self._sessions.check_not_revoked(record)
         spend = GrantSpend(
             payee=draw.payee,
             amount=int(draw.amount),
