@@ -226,7 +226,7 @@ def test_REVOKED_IS_DEAD_a_revocation_reaches_the_chain_wherever_it_is_killed(
     assert runner.killed_everywhere(story, agree, every) >= STEPS_LEAST
 
 
-@pytest.mark.parametrize("every", EVERY)
+@pytest.mark.parametrize("every", [8, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_rotation_is_made_once_wherever_it_is_killed(world: World, runner: Runner, every: int) -> None:
     keys: list[str] = []
 
