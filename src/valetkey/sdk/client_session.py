@@ -10,11 +10,11 @@ from valetkey.wire.sessions import SessionView
 
 @dataclass(frozen=True, slots=True)
 class ClientSession:
-    """A session of the owner. Amounts are decimals of USDC, None = unlimited; `expires_at` has a time zone (UTC).
+    """A session of the owner. Amounts are decimals of USDC, None = unlimited; times have a time zone (UTC).
 
-    session_key_hash: what identifies it, 0x and 64 hex digits; None for one whose key is not known here. chain: its
-    name, or its number where it has none. wallet_address: its key's account. funding: "grant" or "wallet". view: all
-    that the platform says of it.
+    session_key_hash: what identifies it, 0x and 64 hex digits; None for one whose key is not known. not_before: its
+    beginning, 1970 for one that began when it was made. chain: its name, or its number where it has none.
+    wallet_address: its key's account. funding: "grant" or "wallet". view: all that the platform says of it.
     """
 
     label: str | None
@@ -23,6 +23,7 @@ class ClientSession:
     remaining_limit: Decimal | None
     session_key_hash: str | None
     session_id: str
+    not_before: datetime
     expires_at: datetime
     chain: str
     chain_id: int
@@ -47,6 +48,7 @@ def client_session(view: SessionView, key_hash: str | None) -> ClientSession:
         remaining_limit=decimal(view.remaining_usdc),
         session_key_hash=key_hash,
         session_id=view.session_id,
+        not_before=datetime.fromtimestamp(view.not_before, UTC),
         expires_at=datetime.fromtimestamp(view.expiry, UTC),
         chain=name,
         chain_id=chain_id,

@@ -9,9 +9,6 @@ from valetkey.crypto.keys import PrivateKey, session_key_hash
 from valetkey.crypto.secret import Secret
 from valetkey.ports.keystore import DamagedRecord, Keystore
 
-LATE_SECONDS = 60
-"""A request that was never answered is made anew after this: its end is counted from when it arrives."""
-
 
 class KeptSession(msgspec.Struct, kw_only=True):
     """Keys, and the request that tells the platform of them: the same bytes under the same idempotency key.

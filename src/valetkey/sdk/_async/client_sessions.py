@@ -4,7 +4,7 @@ import re
 import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from valetkey.sdk._async.making import GRACE_SECONDS, made_info
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.chain_config import ChainConfig, resolve_chain
 from valetkey.sdk.client_session import ClientSession, client_session
-from valetkey.sdk.errors import NotFound
+from valetkey.sdk.errors import NotFound, Refused
 from valetkey.sdk.kept_sessions import KeptSession, SessionKeys, request_name
 from valetkey.sdk.keys_at_rest import Lock
 from valetkey.sdk.limits import policy_of
@@ -159,7 +159,7 @@ class AsyncClientSessions:
         """
         return self._shown(await self.owner.revoke_session(await self._id_of(session)))
 
-    async def rotate_session(
+    async def rotate(
         self,
         session: ClientSession | str,
         *,
@@ -171,40 +171,26 @@ class AsyncClientSessions:
     ) -> ClientSession:
         """Put a session with new keys in the place of one; see `rotate_session` of BuyerAgent. Its keys are kept first.
 
-        What is not named stays as it was. A grant gets a successor at once. Raises Conflict for one that was rotated.
+        What is not named stays as it was. A grant gets a successor at once. Of a session that was rotated here already
+        it answers that successor, and finishes what was interrupted. Raises Conflict for one rotated elsewhere.
         """
         before = await self.owner.get_session(await self._id_of(session))
-        now = int(time.time())
-        until = before.expiry if valid_until is None else unix_seconds_of(valid_until, now)
         if label is not None:
             check_label(label)
-        wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
-        budget = spending_limit
-        if budget is not None and not isinstance(budget, msgspec.UnsetType):
-            budget = usdc_of(budget)
-        asked = RotateSessionRequest(
-            session_wallet=wallet.address,
-            e2e_public_key=e2e.public_key_compressed.hex(),
-            expiry=None if valid_until is None else until - now,
-            budget_usdc=budget,
-            grace_seconds=grace_seconds,
-            carry_over=carry,
-            label=label,
-        )
-        kept = KeptSession(
-            wallet=wallet.to_hex(),
-            e2e=e2e.to_hex(),
-            path=f"/agents/session/{segment(before.session_id)}/rotate",
-            asked=encode(asked).decode("utf-8"),
-            key=secrets.token_hex(16),
-            made_at=now,
-            until=until,
-            terms="",
-            funding=before.funding_mode,
-            label=label or before.label or "",
-        )
-        self._keys.keep(kept)
-        return await self._made(kept)
+        terms = f"{grace_seconds} {carry} {valid_until} {spending_limit} {label}"
+        request = request_name(self._credential, f"rotate {before.session_id}")
+        async with self._alone(f"create-{request}"):
+            kept = self._keys.begun(request)
+            if kept is not None and (kept.bundle or kept.terms == terms):
+                return await self._made(kept)
+            if kept is not None:
+                # An attempt under other rules, which the platform may have heard of; what it refuses is made anew.
+                with suppress(Refused, InvalidInput):
+                    return await self._made(kept)
+            kept = self._rotated(before, terms, grace_seconds, carry, valid_until, spending_limit, label)
+            self._keys.keep(kept)
+            self._keys.begin(request, kept.key_hash)
+            return await self._made(kept)
 
     # The money of a wallet
 
@@ -220,6 +206,45 @@ class AsyncClientSessions:
         return await self.owner.reclaim_session(to or self.owner.wallet_address, session=info)
 
     # Inside
+
+    def _rotated(
+        self,
+        before: SessionView,
+        terms: str,
+        grace_seconds: int,
+        carry: bool,
+        valid_until: Moment | None,
+        spending_limit: Amount | msgspec.UnsetType | None,
+        label: str | None,
+    ) -> KeptSession:
+        now = int(time.time())
+        until = before.expiry if valid_until is None else unix_seconds_of(valid_until, now)
+        wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
+        budget = spending_limit
+        if budget is not None and not isinstance(budget, msgspec.UnsetType):
+            budget = usdc_of(budget)
+        asked = RotateSessionRequest(
+            session_wallet=wallet.address,
+            session_public_key=wallet.public_key_compressed.hex(),
+            e2e_public_key=e2e.public_key_compressed.hex(),
+            expiry=None if valid_until is None else until - now,
+            budget_usdc=budget,
+            grace_seconds=grace_seconds,
+            carry_over=carry,
+            label=label,
+        )
+        return KeptSession(
+            wallet=wallet.to_hex(),
+            e2e=e2e.to_hex(),
+            path=f"/agents/session/{segment(before.session_id)}/rotate",
+            asked=encode(asked).decode("utf-8"),
+            key=secrets.token_hex(16),
+            made_at=now,
+            until=until,
+            terms=terms,
+            funding=before.funding_mode,
+            label=label or before.label or "",
+        )
 
     @property
     def _keys(self) -> SessionKeys:
@@ -252,10 +277,12 @@ class AsyncClientSessions:
         rules = rules_of(wanted, network, wallet.address if funding == "grant" else None, self.chain.assets)
         asked = CreateSessionRequest(
             **rules.members(),
-            expiry=until - now,
+            expires_at=until,
             session_wallet=wallet.address,
+            session_public_key=wallet.public_key_compressed.hex(),
             e2e_public_key=e2e.public_key_compressed.hex(),
             label=wanted.label,
+            sole_label=wanted.sole_label,
             not_before=since,
             delegate=wanted.delegate or wanted.role,
             funding=funding,
@@ -306,6 +333,8 @@ class AsyncClientSessions:
         return info_of(kept.session_id, bundle_of(kept), policy_of(view, view.expiry))
 
     def _shown(self, view: SessionView) -> ClientSession:
+        if view.session_key_hash is not None:
+            return client_session(view, view.session_key_hash)
         kept = self._state.read(HASHES, view.session_id)
         return client_session(view, None if kept is None else kept.decode("ascii"))
 
@@ -320,9 +349,13 @@ class AsyncClientSessions:
         if not _KEY_HASH.fullmatch(session):
             return session
         found = self._state.read(HASHES, session.lower())
-        if found is None:
+        if found is not None:
+            return found.decode("ascii")
+        # One that was made with another state folder: the platform knows its key, too.
+        page = await self.owner.list_sessions(key_hash=session.lower(), limit=1)
+        if not page.sessions:
             raise NotFound("no session of this owner has this key", code="not_found")
-        return found.decode("ascii")
+        return page.sessions[0].session_id
 
     async def _hash_of(self, session: ClientSession | str) -> str | None:
         if isinstance(session, ClientSession):
