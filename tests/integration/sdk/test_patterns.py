@@ -1,5 +1,6 @@
 """Patterns of many sessions on both hosts, a Client with a platform and a manager without one."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -326,7 +327,11 @@ def test_a_workload_is_deployed_once(place: Place) -> None:
 # Awaited
 
 
-async def test_the_patterns_can_be_awaited(place: Place) -> None:
+def test_the_patterns_can_be_awaited(place: Place) -> None:
+    asyncio.run(all_awaited(place))
+
+
+async def all_awaited(place: Place) -> None:
     async with place.awaited() as host:
         rules = {"spending_limit": 5, "valid_until": HOUR}
         today = await async_refresh_daily_budget(host, "daily", 5, tz=TZ)

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.days import day_at
-from valetkey.sdk.errors import Conflict, LabelTaken
+from valetkey.sdk.errors import Conflict, IdempotencyMismatch, LabelTaken
 from valetkey.sdk.session_config import Moment, SessionConfig, config_of
 
 PAGE = 100
@@ -97,7 +97,7 @@ async def async_refresh_daily_budget(
     first: ValetkeyError | None = None
     try:
         return await host.create_session(config)
-    except (LabelTaken, Conflict, InvalidInput) as error:
+    except (LabelTaken, IdempotencyMismatch, Conflict, InvalidInput) as error:
         # Somebody else was first: the label is taken, or the key was used under other rules.
         first = error
     found = await _of_day(host, label, day.begins, day.ends)
