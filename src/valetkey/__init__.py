@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     from valetkey.sdk.limits import Rules as Rules
     from valetkey.sdk.manager.blocking import SessionKeyManager as SessionKeyManager
     from valetkey.sdk.manager.manager import AsyncSessionKeyManager as AsyncSessionKeyManager
+    from valetkey.sdk.manager.views import ManagedSession as ManagedSession
+    from valetkey.sdk.manager.views import Revoked as Revoked
+    from valetkey.sdk.manager.views import Spent as Spent
     from valetkey.sdk.session_config import SessionConfig as SessionConfig
     from valetkey.sdk.session_info import SessionInfo as SessionInfo
     from valetkey.sdk.webhooks import WebhookReceiver as WebhookReceiver
@@ -100,12 +103,14 @@ _WHERE = {
     "KeystoreUnusable": "valetkey.ports.keystore",
     "LabelTaken": "valetkey.sdk.errors",
     "Limit": "valetkey.sdk.limits",
+    "ManagedSession": "valetkey.sdk.manager.views",
     "NotConfigured": "valetkey.sdk.errors",
     "NotFound": "valetkey.sdk.errors",
     "NotNarrower": "valetkey.sdk.errors",
     "PassphraseLock": "valetkey.crypto.locks",
     "PrivateKey": "valetkey.crypto.keys",
     "Refused": "valetkey.sdk.errors",
+    "Revoked": "valetkey.sdk.manager.views",
     "Rules": "valetkey.sdk.limits",
     "Secret": "valetkey.crypto.secret",
     "SellerAgent": "valetkey.sdk._sync.seller",
@@ -115,6 +120,7 @@ _WHERE = {
     "SessionInfo": "valetkey.sdk.session_info",
     "SessionKeyManager": "valetkey.sdk.manager.blocking",
     "SessionRevoked": "valetkey.sdk.errors",
+    "Spent": "valetkey.sdk.manager.views",
     "Swap": "valetkey.sdk.actions",
     "Transfer": "valetkey.sdk.actions",
     "Unauthenticated": "valetkey.sdk.errors",

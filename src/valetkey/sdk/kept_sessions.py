@@ -9,12 +9,15 @@ from valetkey.crypto.keys import PrivateKey, session_key_hash
 from valetkey.crypto.secret import Secret
 from valetkey.ports.keystore import DamagedRecord, Keystore
 
+LATE_SECONDS = 60
+"""A request with an end in seconds from now that was never answered is made anew after this."""
+
 
 class KeptSession(msgspec.Struct, kw_only=True):
     """Keys, and the request that tells the platform of them: the same bytes under the same idempotency key.
 
     wallet, e2e: private keys in hex. path, asked, key: the request, its JSON and its key; made_at: when it was written.
-    until: the session's end, unix seconds. terms: what was asked for, as a digest. bundle and session_id are there once
+    terms: what was asked for, as a digest. bundle and session_id are there once
     the platform has answered; granted: once its grant is given.
     """
 
@@ -24,8 +27,8 @@ class KeptSession(msgspec.Struct, kw_only=True):
     asked: str
     key: str
     made_at: int
-    until: int
     terms: str
+    chain_id: int
     funding: str
     label: str
     bundle: str = ""
@@ -85,6 +88,11 @@ class SessionKeys:
         """The session that a request began to make."""
         found = self.store.get(f"request {request}")
         return None if found is None else self.find(bytes(found).decode("ascii"))
+
+    def forget(self, kept: KeptSession, request: str) -> None:
+        """Remove a session that the platform refused to make."""
+        self.store.remove(f"request {request}")
+        self.store.remove(_name(kept.key_hash))
 
 
 def key_hash_of(key: PrivateKey) -> str:

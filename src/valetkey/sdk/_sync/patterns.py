@@ -31,7 +31,7 @@ class AnySession(Protocol):
     @property
     def status(self) -> str: ...
     @property
-    def session_key_hash(self) -> str | None: ...
+    def session_key_hash(self) -> str: ...
     @property
     def not_before(self) -> datetime: ...
     @property
@@ -200,8 +200,7 @@ def _all_or_none(hosts: Mapping[K, SessionHost[S]], configs: Mapping[K, SessionC
         for name, session in made.items():
             # The first error is the one to be told; a session that stays behind is in the list, and ends by itself.
             with suppress(ValetkeyError):
-                if session.session_key_hash is not None:
-                    hosts[name].revoke_session(session.session_key_hash)
+                hosts[name].revoke_session(session.session_key_hash)
         raise
     return made
 
