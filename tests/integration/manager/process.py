@@ -6,6 +6,8 @@ import time
 from datetime import timedelta
 from typing import Any
 
+import eth_account.messages  # noqa: F401 - what signing needs is loaded before anybody waits for it
+
 from valetkey import refresh_daily_budget
 from valetkey.core.errors import ValetkeyError
 from valetkey.crypto.locks import Argon2, PassphraseLock
@@ -69,6 +71,7 @@ def answer(manager: SessionKeyManager, asked: dict[str, Any]) -> Any:
                 at = now()
                 made = refresh_daily_budget(manager, asked["label"], asked["limit"], at=at)
                 seen.append([at, made.session_key_hash])
+                time.sleep(asked["pause"])
             return seen
         case _:
             raise AssertionError(do)

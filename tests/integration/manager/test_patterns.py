@@ -22,9 +22,9 @@ def test_NO_OVERSPEND_IDEMPOTENT_eight_processes_refresh_the_daily_budget_at_mid
     with processes(world, 8) as eight:
         shift = midnight - BEFORE_SECONDS - time.time()
         world.chain("evm_increaseTime", int(shift))
-        for one in eight:
-            until = midnight + AFTER_SECONDS
-            one.begin("days", label="daily", limit="5", shift=shift, until=until)
+        for number, one in enumerate(eight):
+            until, pause = midnight + AFTER_SECONDS, 0.05 + number / 100
+            one.begin("days", label="daily", limit="5", shift=shift, until=until, pause=pause)
         seen: list[tuple[float, str]] = [(at, key) for one in eight for at, key in one.end()["is"]]
         before = {key for at, key in seen if at < midnight}
         after = {key for at, key in seen if at >= midnight}
