@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def _made(manager: SessionKeyManager, folder: Path, rounds: int) -> Result:
 
     # The first one asks the node who it is.
     make(0)
-    times = [_timed(lambda number=number: make(number)) for number in range(1, rounds + 1)]
+    times = [_timed(partial(make, number)) for number in range(1, rounds + 1)]
     return Result(
         "sessions made by a manager, one after the other",
         1 / statistics.median(times),
@@ -94,7 +95,9 @@ def _commits(folder: Path, rounds: int) -> list[float]:
     """Seconds of three durable commits of a row: what the bare engine takes for a key, a session and a grant."""
     db = apsw.Connection(str(folder / "floor.db"))
     try:
-        db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (body BLOB)").fetchall()
+        db.execute(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (body BLOB)"
+        ).fetchall()
 
         def commit() -> None:
             for _ in range(3):
@@ -155,7 +158,9 @@ def _restored(manager: SessionKeyManager, rounds: int, among: str = "") -> list[
         made = manager.create_session(label="among", spending_limit=1, valid_until=DAY, approve=False)
         key = made.session_key_hash
     found = _percentiles(f"restore of a session{among}", lambda: manager.restore_session(key), rounds)
-    whole = Result(found[0].name, found[0].value, "ms", most=RESTORE_MS_MOST, note=_parts(manager, key, rounds))
+    whole = Result(
+        found[0].name, found[0].value, "ms", most=RESTORE_MS_MOST, note=_parts(manager, key, rounds)
+    )
     return [whole, *found[1:]]
 
 
@@ -204,7 +209,7 @@ def _listed(manager: SessionKeyManager, many: int, rounds: int) -> list[Result]:
         for what, query in asked.items()
         for one in _percentiles(
             f"manager, {many:,} sessions, {what}",
-            lambda query=query: manager.list_sessions(**query),
+            partial(manager.list_sessions, **query),
             rounds,
             LIST_MS_MOST,
         )
@@ -265,12 +270,7 @@ def _through_a_platform(rounds: int) -> list[Result]:
                 lock=_lock(),
             )
             with client:
-                rules = {"spending_limit": 1, "valid_until": DAY, "funding": funding}
-                client.create_session(label="first", **rules)
-                times = [
-                    _timed(lambda number=number: client.create_session(label=f"made {number}", **rules))
-                    for number in range(rounds)
-                ]
+                times = _times_of_making(client, funding, rounds)
             found.append(
                 Result(
                     f"sessions made by a Client, with a {funding}",
@@ -281,6 +281,16 @@ def _through_a_platform(rounds: int) -> list[Result]:
                 )
             )
     return found
+
+
+def _times_of_making(client: Any, funding: str, rounds: int) -> list[float]:
+    def make(number: int) -> None:
+        label = f"made {number}"
+        client.create_session(label=label, spending_limit=1, valid_until=DAY, funding=funding)
+
+    # The first one asks more.
+    make(0)
+    return [_timed(partial(make, number)) for number in range(1, rounds + 1)]
 
 
 @contextmanager
@@ -307,7 +317,9 @@ def _fill(path: Path, many: int) -> None:
                 db.execute(statement, {one: value for one, value in names.items() if f":{one}" in statement})
 
 
-def _percentiles(name: str, work: Callable[[], object], rounds: int, most: float | None = None) -> list[Result]:
+def _percentiles(
+    name: str, work: Callable[[], object], rounds: int, most: float | None = None
+) -> list[Result]:
     work()
     return _told(name, [_timed(work) for _ in range(rounds)], most)
 
@@ -321,5 +333,3 @@ def _timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
-
-

@@ -88,7 +88,8 @@ class Child:
 class SessionQuery:
     """A page of an owner's sessions. None leaves a filter out; `chain_id` is one that the policy allows.
 
-    sort: `newest`, `oldest`, `expiry` (what ends first) or `label`.
+    sort: `newest`, `oldest`, `expiry` (what ends first) or `label`. counted: whether the answer says how many there are
+    in all, which reads more than the page; 0 otherwise.
     """
 
     owner_id: str
@@ -103,6 +104,7 @@ class SessionQuery:
     sort: str = "newest"
     limit: int = 20
     offset: int = 0
+    counted: bool = True
 
 
 HEADS_MAX = 1_000

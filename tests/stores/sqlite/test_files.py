@@ -102,8 +102,16 @@ def test_keys_of_an_older_file_go_on_and_have_a_name_and_an_id(open_again: Open,
     assert status(revoked, NOW) is KeyStatus.REVOKED
 
 
-_AS_VERSION_3 = """
+_AS_VERSION_4 = """
 PRAGMA foreign_keys = OFF;
+DROP INDEX sessions_newest;
+DROP INDEX sessions_named;
+DROP INDEX spent_exhausted;
+ALTER TABLE sessions DROP COLUMN chain_id;
+CREATE INDEX sessions_newest ON sessions (owner_id, created_at, seq);
+PRAGMA user_version = 4;
+"""
+_AS_VERSION_3 = f"""{_AS_VERSION_4}
 DROP INDEX sessions_key;
 DROP INDEX sessions_label;
 DROP INDEX sessions_sole;

@@ -16,6 +16,7 @@ from valetkey.sdk.days import day_at
 from valetkey.sdk.errors import Conflict
 from valetkey.sdk.session_config import Moment, SessionConfig, config_of
 
+
 class ManagedSession(Protocol):
     """What a pattern asks of a session."""
 
@@ -151,9 +152,7 @@ async def async_isolated_workloads(
     Each is the only active one with its label, so that a second deployment is refused (LabelTaken) instead of doubling
     the budget. `hosts`: one for all, or one for each workload, such as managers with files of their own.
     """
-    configs = {
-        name: replace(_named(name, rules), sole_label=True) for name, rules in workloads.items()
-    }
+    configs = {name: replace(_named(name, rules), sole_label=True) for name, rules in workloads.items()}
     labels = [one.label for one in configs.values()]
     if len(set(labels)) != len(labels):
         raise InvalidInput("workloads that share a label are not isolated", field="label")

@@ -48,7 +48,9 @@ class Approving:
         """Base units that the grants of living sessions may still take, as the ledger knows it."""
         total = 0
         for status in LIVING:
-            query = SessionQuery(self._local.owner_id, status=status, sort="oldest", limit=PAGE)
+            query = SessionQuery(
+                self._local.owner_id, status=status, sort="oldest", limit=PAGE, counted=False
+            )
             while page := await self._sessions.listed(query):
                 for record in page:
                     # One that was rotated spends out of its successor.

@@ -149,7 +149,9 @@ class AsyncSessionKeyManager:
             raise InvalidInput(f"a page has 1 to {PAGE_MAX} sessions, from 0 on", field="limit")
         if chain is not None and not is_chain(chain, self._local.chain):
             return []
-        query = SessionQuery(self._local.owner_id, label=label, status=status, limit=limit, offset=offset)
+        query = SessionQuery(
+            self._local.owner_id, label=label, status=status, limit=limit, offset=offset, counted=False
+        )
         return [self._view(one) for one in await self._sessions.listed(query)]
 
     async def restore_session(self, key_hash: KeyHash) -> ManagedSession:

@@ -63,8 +63,11 @@ class PostgresSessions(Tables):
         condition, values = _conditions(query, self._database.clock.now())
         # $2 is in every statement, so that it has a type where no status is asked for.
         where = f"$2::int8 IS NOT NULL AND {condition}"
-        count = await self._database.row(f"SELECT count(*) FROM sessions s WHERE {where}", *values)  # noqa: S608
-        assert count is not None
+        total = 0
+        if query.counted:
+            count = await self._database.row(f"SELECT count(*) FROM sessions s WHERE {where}", *values)  # noqa: S608
+            assert count is not None
+            total = count[0]
         found = await self._database.rows(
             f"SELECT {RECORD} FROM {SESSIONS} WHERE {where} ORDER BY {_SORTS[query.sort]}"  # noqa: S608
             f" LIMIT ${len(values) + 1} OFFSET ${len(values) + 2}",
@@ -72,7 +75,7 @@ class PostgresSessions(Tables):
             query.limit,
             query.offset,
         )
-        return await self._with_ancestors(query.owner_id, [record_of(one) for one in found]), count[0]
+        return await self._with_ancestors(query.owner_id, [record_of(one) for one in found]), total
 
     async def _with_ancestors(self, owner_id: str, records: list[SessionRecord]) -> list[SessionRecord]:
         parents = {one.session.parent_id for one in records} - {None}

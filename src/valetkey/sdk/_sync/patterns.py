@@ -1,0 +1,203 @@
+# Generated from src/valetkey/sdk/_async/patterns.py by scripts/generate_sync.py: edit that file instead.
+"""Patterns of many sessions: one a day, one a chain, one a role, one a workload, and rotation without a gap.
+
+Each works with a Client and with a SessionKeyManager, and says what holds in the moment in between.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+from valetkey.core.errors import InvalidInput, ValetkeyError
+from valetkey.sdk.amounts import Amount
+from valetkey.sdk.days import day_at
+from valetkey.sdk.errors import Conflict
+from valetkey.sdk.session_config import Moment, SessionConfig, config_of
+
+
+class ManagedSession(Protocol):
+    """What a pattern asks of a session."""
+
+    @property
+    def label(self) -> str | None: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def session_key_hash(self) -> str: ...
+    @property
+    def not_before(self) -> datetime: ...
+    @property
+    def expires_at(self) -> datetime: ...
+
+
+S_co = TypeVar("S_co", bound=ManagedSession, covariant=True)
+S = TypeVar("S", bound=ManagedSession)
+
+
+class SessionHost(Protocol[S_co]):
+    """Where sessions live: a Client, or a SessionKeyManager."""
+
+    def create_session(self, config: SessionConfig | None = None, **given: Any) -> S_co: ...
+
+    def list_sessions(self, *, label: str | None = None) -> Sequence[S_co]: ...
+
+    def revoke_session(self, session: str, /) -> Any: ...
+
+    def rotate(self, session: str, /, *, grace_seconds: int = 60) -> S_co: ...
+
+
+def refresh_daily_budget(
+    host: SessionHost[S],
+    label: str,
+    spending_limit: Amount | None,
+    *,
+    tz: str = "UTC",
+    at: float | None = None,
+    **rules: Any,
+) -> S:
+    """Today's session of a label, made when there is none: a new budget every day, whoever asks and however often.
+
+    It begins and ends with the day in the time zone `tz`, so yesterday's is over when today's begins, and there are
+    never two active ones. Any number of schedulers may call it at once: the first makes the session, the others find
+    it. One that was revoked is found too, and not made anew: a stop stays a stop until tomorrow. `rules` are further
+    members of SessionConfig; they count when the session is made. `at` is the moment that is meant, unix seconds, now
+    unless given: in the evening before, tomorrow's can be made with it. What yesterday's session did not spend is not
+    carried over. Raises LabelTaken while a session of another kind has this label, and InvalidInput in the last
+    minute of a day that has none yet.
+    """
+    day = day_at(time.time() if at is None else at, tz)
+    config = config_of(
+        None,
+        {
+            **rules,
+            "label": label,
+            "spending_limit": spending_limit,
+            "not_before": day.begins,
+            "valid_until": day.ends,
+            "sole_label": True,
+            "idempotency_key": f"daily {day.begins} {day.ends} {label}",
+        },
+    )
+    found = _of_day(host, label, day.begins, day.ends)
+    if found is not None:
+        return found
+    taken: Conflict | None = None
+    try:
+        return host.create_session(config)
+    except Conflict as error:
+        # Somebody else was first: its label is taken, or its key was used with keys of another keystore.
+        taken = error
+    found = _of_day(host, label, day.begins, day.ends)
+    if found is None:
+        raise taken
+    return found
+
+
+def rotate_session(host: SessionHost[S], session: str, *, grace_seconds: int = 60) -> S:
+    """Put a session with new keys in the place of one, without a gap: the new one is active before the old one dies.
+
+    The old one goes on for `grace_seconds`, and both together never spend more than the one budget: what either
+    spends counts in both.
+    """
+    return host.rotate(session, grace_seconds=grace_seconds)
+
+
+def sessions_per_chain(
+    hosts: Mapping[str, SessionHost[S]] | SessionHost[S],
+    label: str,
+    spending_limits: Mapping[str, Amount | None],
+    valid_until: Moment,
+    **rules: Any,
+) -> dict[str, S]:
+    """One session for each chain, by the chain's name; each has a limit, a key and a label (`label-chain`) of its own.
+
+    `hosts` is a Client for all of them, or a host for each chain. A key signs for its own chain only. When one cannot
+    be made, those that were made here are revoked, and its error is raised.
+    """
+    configs = {
+        chain: config_of(
+            None,
+            {
+                **rules,
+                "label": f"{label}-{chain}",
+                "spending_limit": limit,
+                "valid_until": valid_until,
+                "chain": chain,
+            },
+        )
+        for chain, limit in spending_limits.items()
+    }
+    return _all_or_none(_hosts(hosts, configs), configs)
+
+
+def sessions_per_role(
+    host: SessionHost[S], roles: Mapping[str, SessionConfig | Mapping[str, Any]]
+) -> dict[str, S]:
+    """One session for each role, such as treasury, swapper and monitor; its label is the role unless one is given.
+
+    When one cannot be made, those that were made here are revoked, and its error is raised.
+    """
+    configs = {role: _named(role, rules, role=role) for role, rules in roles.items()}
+    return _all_or_none(_hosts(host, configs), configs)
+
+
+def isolated_workloads(
+    hosts: Mapping[str, SessionHost[S]] | SessionHost[S],
+    workloads: Mapping[str, SessionConfig | Mapping[str, Any]],
+) -> dict[str, S]:
+    """A session for each workload, such as production and staging, that share neither keys nor budgets nor a label.
+
+    Each is the only active one with its label, so that a second deployment is refused (LabelTaken) instead of doubling
+    the budget. `hosts`: one for all, or one for each workload, such as managers with files of their own.
+    """
+    configs = {name: replace(_named(name, rules), sole_label=True) for name, rules in workloads.items()}
+    labels = [one.label for one in configs.values()]
+    if len(set(labels)) != len(labels):
+        raise InvalidInput("workloads that share a label are not isolated", field="label")
+    return _all_or_none(_hosts(hosts, configs), configs)
+
+
+# Inside
+
+
+def _named(name: str, rules: SessionConfig | Mapping[str, Any], **more: Any) -> SessionConfig:
+    if isinstance(rules, SessionConfig):
+        return rules
+    return config_of(None, {"label": name, **more, **rules})
+
+
+def _hosts(
+    hosts: Mapping[str, SessionHost[S]] | SessionHost[S], configs: Mapping[str, SessionConfig]
+) -> dict[str, SessionHost[S]]:
+    if not isinstance(hosts, Mapping):
+        return dict.fromkeys(configs, hosts)
+    missing = sorted(configs.keys() - hosts.keys())
+    if missing:
+        raise InvalidInput(f"there is no host for {missing[0]}", field="hosts")
+    return dict(hosts)
+
+
+def _all_or_none(hosts: Mapping[str, SessionHost[S]], configs: Mapping[str, SessionConfig]) -> dict[str, S]:
+    made: dict[str, S] = {}
+    try:
+        for name, config in configs.items():
+            made[name] = hosts[name].create_session(config)
+    except ValetkeyError:
+        for name, session in made.items():
+            # The first error is the one to be told; a session that stays behind is in the list, and ends by itself.
+            with suppress(ValetkeyError):
+                hosts[name].revoke_session(session.session_key_hash)
+        raise
+    return made
+
+
+def _of_day(host: SessionHost[S], label: str, begins: int, ends: int) -> S | None:
+    """The session of a label that has exactly this day's life, whatever became of it."""
+    first, last = datetime.fromtimestamp(begins, UTC), datetime.fromtimestamp(ends, UTC)
+    for one in host.list_sessions(label=label):
+        if one.not_before == first and one.expires_at == last:
+            return one
+    return None
