@@ -84,6 +84,11 @@ class SessionKeys:
         """Remember which session a request makes."""
         self.store.put(f"request {request}", key_hash.encode("ascii"))
 
+    def forget(self, request: str, key_hash: str) -> None:
+        """Remove what was kept of a request that was refused: it made nothing, and its key is nobody's."""
+        self.store.remove(f"request {request}")
+        self.store.remove(_name(key_hash))
+
     def begun(self, request: str) -> KeptSession | None:
         """The session that a request began to make."""
         found = self.store.get(f"request {request}")

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from valetkey.core.errors import InvalidInput
-from valetkey.core.money import Asset
+from valetkey.core.money import CURRENCY_DECIMALS, Asset
 from valetkey.core.operations import TRANSFER, approve_operation, call_operation, swap_operation
 from valetkey.sdk.action_members import account
+from valetkey.sdk.config_checks import check_amounts
 from valetkey.sdk.limits import Rules, names
 from valetkey.sdk.planning import asset_of
 from valetkey.sdk.session_config import SessionConfig, unix_seconds_of
@@ -26,6 +27,7 @@ def rules_of(
     `wallet`: of a session that pays out of a grant. Where payees are named it is one of them, because what a contract
     is to take has to be brought there first.
     """
+    check_amounts(config, CURRENCY_DECIMALS["USDC"])
     windows = dict(config.windows)
     if config.daily_limit is not None:
         if DAY_SECONDS in windows:

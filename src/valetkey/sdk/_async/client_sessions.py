@@ -150,7 +150,17 @@ class AsyncClientSessions:
                     code="idempotency_mismatch",
                     field="idempotency_key",
                 )
-            return await self._made(kept)
+            problem = None
+            try:
+                return await self._made(kept)
+            except InvalidInput as error:
+                problem = error
+            if not kept.bundle:
+                self._keys.forget(request, kept.key_hash)
+            if problem.code == "lifetime_out_of_bounds":
+                # The platform's word for it is another one.
+                problem.field = "valid_until"
+            raise problem
 
     async def revoke_session(self, session: ClientSession | str) -> ClientSession:
         """End a session for ever, and all made out of it. When this returns the gate grants it nothing more.
@@ -229,7 +239,13 @@ class AsyncClientSessions:
 
     async def _network(self, wanted: SessionConfig) -> NetworkView:
         """The platform's network of the chain that a session shall be for."""
-        chain_id = self.chain.chain_id if wanted.chain is None else resolve_chain(wanted.chain).chain_id
+        chain_id, problem = self.chain.chain_id, None
+        try:
+            chain_id = chain_id if wanted.chain is None else resolve_chain(wanted.chain).chain_id
+        except InvalidInput as error:
+            problem = error
+        if problem is not None:
+            raise InvalidInput(str(problem), code=problem.code, field="chain")
         network = await self.owner.network()
         if network.chain_id != chain_id:
             raise InvalidInput(
@@ -258,6 +274,7 @@ class AsyncClientSessions:
             label=wanted.label,
             not_before=since,
             delegate=wanted.delegate or wanted.role,
+            sole_label=wanted.sole_label,
             funding=funding,
         )
         return KeptSession(

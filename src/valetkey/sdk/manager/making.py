@@ -24,7 +24,7 @@ from valetkey.ports.keystore import DamagedRecord
 from valetkey.ports.ledger import Idempotency
 from valetkey.sdk.errors import NotFound, refused_error
 from valetkey.sdk.manager.local import BY_OWNER, Local
-from valetkey.sdk.manager.rules import check_chain, check_idempotency, fingerprint, policy_of
+from valetkey.sdk.manager.rules import check_chain, fingerprint, policy_of
 from valetkey.sdk.manager.standing import written_down
 from valetkey.sdk.session_config import SessionConfig
 from valetkey.wire import grant_calls
@@ -65,11 +65,10 @@ class Sessions:
         """A session with its grant signed. The same idempotency key and config answer the same, and finish it."""
         local = self._local
         check_chain(config.chain, local.chain)
-        check_idempotency(config.idempotency_key)
         idempotency = None
         if config.idempotency_key is not None:
             scope = f"manager create {local.owner_id}"
-            idempotency = Idempotency(scope, config.idempotency_key, fingerprint(config))
+            idempotency = Idempotency(scope, config.idempotency_key, fingerprint(config, local.asset))
         record = await self._known(idempotency)
         if record is None:
             record = await self._made(config, idempotency)

@@ -72,8 +72,9 @@ def list_sessions(db: apsw.Connection, query: SessionQuery, now: int) -> tuple[l
     condition, order = " AND ".join(where), _SORTS[query.sort]
     total = 0
     if query.counted:
-        ((total,),) = db.execute(f"SELECT count(*) FROM sessions s WHERE {condition}", values).fetchall()  # noqa: S608
-        assert isinstance(total, int)
+        ((count,),) = db.execute(f"SELECT count(*) FROM sessions s WHERE {condition}", values).fetchall()  # noqa: S608
+        assert isinstance(count, int)
+        total = count
         if query.offset >= total:
             return [], total
     # Which rows those are is read out of an index; only then are they read themselves.
