@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -407,11 +408,13 @@ DAMAGE = {
         "UPDATE sessions SET policy = replace(policy, '20000000', 'much') WHERE id = :id"
     ),
     "key hash of a session": "UPDATE sessions SET key_hash = zeroblob(32) WHERE id = :id",
-    "wallet of a session": "UPDATE sessions SET wallet_address = '0x12' WHERE id = :id",
     "figures of a session": "UPDATE spent SET figures = '[0,' WHERE session_id = :id",
     "figures of a session, other bytes": "UPDATE spent SET figures = 'null' WHERE session_id = :id",
     "body of a grant": "UPDATE grants SET body = substr(body, 1, 40) WHERE session_id = :id",
     "body of a grant, other bytes": "UPDATE grants SET body = '{}' WHERE session_id = :id",
+    "request of a hold": "UPDATE holds SET request = '[' WHERE session_id = :id AND state = 'unknown'",
+    "amount of a hold": "UPDATE holds SET amount = '' WHERE session_id = :id AND state = 'unknown'",
+    "payload of a hold": "UPDATE holds SET payload = x'00' WHERE session_id = :id AND state = 'unknown'",
     "key": "UPDATE keystore_records SET body = zeroblob(length(body)) WHERE name = :key",
     "header of a key": "UPDATE keystore_records SET header = zeroblob(length(header)) WHERE name = :key",
     "half of a key": "UPDATE keystore_records SET body = substr(body, 1, 7) WHERE name = :key",
@@ -419,37 +422,47 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_a_damaged_row_touches_its_own_session_only(managed: Managed, kind: str) -> None:
+def test_a_damaged_row_touches_its_own_session_only(
+    managed: Managed, chain: ChainRpc, tmp_path: Path, kind: str
+) -> None:
     """Whatever became of one session's rows, it answers a typed error, and all others are listed, restored and pay."""
-    world, manager = managed.world, managed.manager
+    world = World(chain, managed.world.at, tmp_path)
+    world.furnish()
     rules = {"spending_limit": 20, "valid_until": HOUR}
-    other, hurt = [manager.create_session(label=f"{one} {kind}", **rules) for one in ("other", "hurt")]
-    manager.spend(hurt.session_key_hash, to=PAYEE, amount=1)
-    held = manager.spend(hurt.session_key_hash, to=PAYEE, amount=1, wait=False)
-    assert held.state in ("unknown", "captured")
-    db = apsw.Connection(str(world.file))
-    db.set_busy_timeout(5_000)
-    asked = DAMAGE[kind]
-    names = {"id": hurt.session_id, "key": hurt.session_key_hash}
-    db.execute(asked, {one: name for one, name in names.items() if f":{one}" in asked})
-    assert db.changes() == 1
-    db.close()
+    with world.manager() as manager:
+        other, hurt = [manager.create_session(label=one, **rules) for one in ("other", "hurt")]
+        manager.spend(hurt.session_key_hash, to=PAYEE, amount=1)
+        # Sent, and in no block that was told yet.
+        sent = manager.spend(hurt.session_key_hash, to=PAYEE, amount=1, wait=False)
+    hurt_row(world.file, DAMAGE[kind], {"id": hurt.session_id, "key": hurt.session_key_hash})
     with world.manager() as again:
-        for call in (
+        asked: list[Callable[[], object]] = [
             lambda: again.restore_session(hurt.session_key_hash),
             lambda: again.spend(hurt.session_key_hash, to=PAYEE, amount=1),
-        ):
+        ]
+        if kind.endswith("of a hold"):
+            asked = [lambda: again.get_spend(sent.hold_id)]
+        for call in asked:
             problem = refused(call)
-            assert problem.code, problem
-            check_silent(problem, managed.secrets)
-        listed = {one.session_id for one in again.list_sessions(limit=1_000)}
-        assert other.session_id in listed
+            wanted = "invalid_input" if kind == "payload of a hold" else "damaged_record"
+            assert problem.code == wanted, f"{type(problem).__name__}: {problem}"
+            check_silent(problem, [world.owner.to_hex()[2:], PASSPHRASE])
+        assert other.session_id in {one.session_id for one in again.list_sessions()}
         assert again.restore_session(other.session_key_hash).status == "active"
         assert again.spend(other.session_key_hash, to=PAYEE, amount=1).state == "captured"
-        fresh = again.create_session(label=f"fresh {kind}", **rules)
+        fresh = again.create_session(label="fresh", **rules)
         assert again.spend(fresh.session_key_hash, to=PAYEE, amount=1).state == "captured"
         again.step()
         assert again.revoke_session(other.session_key_hash).on_chain
+
+
+def hurt_row(file: Path, asked: str, names: dict[str, str]) -> None:
+    """Change one row as a bad disk would."""
+    db = apsw.Connection(str(file))
+    db.set_busy_timeout(5_000)
+    db.execute(asked, {one: name for one, name in names.items() if f":{one}" in asked})
+    assert db.changes() == 1
+    db.close()
 
 
 def ask(place: Any, door: str, given: dict[str, Any]) -> object:

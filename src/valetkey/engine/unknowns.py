@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from valetkey.core.commands import Capture, Void
-from valetkey.core.errors import Contradiction, EnvironmentFailure
+from valetkey.core.errors import Contradiction, EnvironmentFailure, InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, rescale
 from valetkey.core.refusal import Refused
 from valetkey.core.transaction import Party
@@ -99,7 +99,12 @@ class Unknowns:
         read: Callable[[bytes], DrawPayload | VoucherPayload] = (
             read_draw if reference.startswith(DRAW) else read_promise
         )
-        draw = read(payment.payload)
+        try:
+            draw = read(payment.payload)
+        except InvalidInput:
+            # Damaged since it was stored: it proves nothing, and keeps nobody else waiting.
+            self._observer("unlike", record)
+            return
         contract = self._contracts.get(draw.chain_id)
         if contract is None:
             return

@@ -48,9 +48,6 @@ _STOPPED = {
 }
 """A session that has spent all that it may still signs."""
 
-UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
-"""What reading a damaged row may raise."""
-
 KeyHash = str | bytes
 """A session by its key's hash: 0x and 64 hex digits, the digits alone, or 32 bytes."""
 
@@ -77,8 +74,13 @@ class Sessions:
 
     async def record(self, key_hash: KeyHash) -> SessionRecord:
         """A session as the file has it. Raises NotFound, DamagedRecord."""
-        found = await self._read(id_of(key_hash))
-        if found is None or found.session.owner_id != self._local.owner_id:
+        name = normal_hash(key_hash)
+        found = await self._local.store.session(id_of(name))
+        if found is not None and (found.key_hash is None or id_of(found.key_hash) != found.session.id):
+            raise DamagedRecord(f"the row of session {found.session.id} is of another key")
+        # An id is made of a part of the hash alone.
+        is_meant = found is not None and hash_in(found) == name
+        if found is None or not is_meant or found.session.owner_id != self._local.owner_id:
             raise NotFound("this file has no session of this key", code="not_found", status=404)
         return found
 
@@ -179,7 +181,7 @@ class Sessions:
         """One page. A row that cannot be read is left out: it says nothing about the others."""
         try:
             return (await self._local.store.sessions(query))[0]
-        except UNREADABLE:
+        except DamagedRecord:
             if query.limit == 1:
                 self._local.observer("damaged", f"session {query.offset} of a list")
                 return []
@@ -188,13 +190,25 @@ class Sessions:
         return first + await self.listed(replace(query, limit=query.limit - half, offset=query.offset + half))
 
     async def sweep(self) -> int:
-        """Forget keys that no session names, of processes that ended in between; how many those were."""
+        """Forget keys that no session names, of processes that ended in between; how many those were.
+
+        In a keystore that was given there are others' keys: nothing is swept there.
+        """
         local, swept = self._local, 0
+        if not local.owns_keystore:
+            return 0
         with local.turn("keys").tried() as ours:
             for name in local.keystore.names() if ours else ():
-                if await local.store.session(id_of(name)) is None:
+                if not await self._is_named(name):
                     swept += local.keystore.remove(name)
         return swept
+
+    async def _is_named(self, name: str) -> bool:
+        try:
+            return await self._local.store.session(id_of(name)) is not None
+        except DamagedRecord:
+            # It is there, and whoever mends its row needs the key.
+            return True
 
     async def add(
         self, key: PrivateKey, record: SessionRecord, answer: Answer | None = None
@@ -280,15 +294,6 @@ class Sessions:
                 if before is not None and before.revoked_at is None:
                     return grant_hash(before.grant)
         return NOTHING
-
-    async def _read(self, session_id: str) -> SessionRecord | None:
-        problem = False
-        try:
-            return await self._local.store.session(session_id)
-        except UNREADABLE:
-            problem = True
-        assert problem
-        raise DamagedRecord(f"the row of session {session_id} cannot be read")
 
     def _is_dead(self, record: SessionRecord) -> bool:
         return status(record.session, self._local.clock.now(), record.ancestors) in DEAD
