@@ -82,7 +82,23 @@ class Sessions:
         is_meant = found is not None and hash_in(found) == name
         if found is None or not is_meant or found.session.owner_id != self._local.owner_id:
             raise NotFound("this file has no session of this key", code="not_found", status=404)
+        self._check_place(found)
         return found
+
+    def is_here(self, record: SessionRecord) -> bool:
+        """Whether a session is about the manager's chain and token: one file may have others'."""
+        policy, local = record.session.policy, self._local
+        return policy.allowed_chains == frozenset(
+            {local.chain.chain_id}
+        ) and policy.allowed_assets == frozenset({local.asset.id})
+
+    def _check_place(self, record: SessionRecord) -> None:
+        if not self.is_here(record):
+            raise InvalidInput(
+                f"this session is for another chain or token than {self._local.asset.id}",
+                code="wrong_chain",
+                field="key_hash",
+            )
 
     async def restore(self, key_hash: KeyHash) -> SessionRecord:
         """A session as file and chain have it; one that lives has its key and its grant. Raises DamagedRecord."""
