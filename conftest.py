@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # Fixtures live in modules named for what they start; each is loaded when present.
-pytest_plugins = [name for name in ("tests.fixtures_chain", "tests.fixtures_stack") if find_spec(name)]
+_FIXTURES = ("tests.fixtures_chain", "tests.fixtures_stack", "tests.fixtures_networks", "tests.fixtures_solana")
+pytest_plugins = [name for name in _FIXTURES if find_spec(name)]
 
 settings.register_profile(
     "fast", max_examples=60, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]

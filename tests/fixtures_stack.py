@@ -141,14 +141,18 @@ def documented_world(
         delegate.close()
     api_key = owner.api_key
     assert api_key is not None
+    contracts = _contracts(stack) if _page(request).endswith("many-sessions.md") else {}
     yield {
         "OWNER_KEY": owner_key.to_hex(),
         "SELLER_KEY": seller_key.to_hex(),
         "OWNER_API_KEY": api_key.reveal(),
         "SESSION_ID": session.session_id,
         "BASE_URL": stack.base_url,
+        "RPC_URL": stack.rpc_url,
+        "CONTRACT": stack.contracts["allowance"],
         "service": service,
         "seller": seller,
+        **contracts,
     }
     owner.close()
     seller.close()
@@ -158,3 +162,12 @@ def _page(request: pytest.FixtureRequest) -> str:
     """The page whose snippets ask for the world."""
     callspec = getattr(request.node, "callspec", None)
     return str(callspec.params.get("page", "")) if callspec else ""
+
+
+def _contracts(stack: RunningStack) -> dict[str, str]:
+    """A router over a pool of USDC and another token, and a vault."""
+    from tests.integration.sdk import amm
+
+    market = amm.market(stack)
+    vault = amm.deploy(stack, "HostileRouter")
+    return {"ROUTER": market.router.address, "WETH": market.weth.address, "VAULT": vault.address}

@@ -48,6 +48,11 @@ if TYPE_CHECKING:
     from valetkey.sdk.executions import Execution as Execution
     from valetkey.sdk.limits import Limit as Limit
     from valetkey.sdk.limits import Rules as Rules
+    from valetkey.sdk.manager.blocking import SessionKeyManager as SessionKeyManager
+    from valetkey.sdk.manager.manager import AsyncSessionKeyManager as AsyncSessionKeyManager
+    from valetkey.sdk.manager.views import ManagedSession as ManagedSession
+    from valetkey.sdk.manager.views import Revoked as Revoked
+    from valetkey.sdk.manager.views import Spent as Spent
     from valetkey.sdk.session_config import SessionConfig as SessionConfig
     from valetkey.sdk.session_info import SessionInfo as SessionInfo
     from valetkey.sdk.webhooks import WebhookReceiver as WebhookReceiver
@@ -64,6 +69,7 @@ _WHERE = {
     "AsyncClient": "valetkey.sdk._async.client",
     "AsyncHold": "valetkey.sdk._async.holds",
     "AsyncSellerAgent": "valetkey.sdk._async.seller",
+    "AsyncSessionKeyManager": "valetkey.sdk.manager.manager",
     "BudgetExceeded": "valetkey.sdk.errors",
     "BundleError": "valetkey.wire.bundle",
     "BundleExpired": "valetkey.wire.bundle",
@@ -83,12 +89,14 @@ _WHERE = {
     "KeyringLock": "valetkey.crypto.locks",
     "KeystoreUnusable": "valetkey.ports.keystore",
     "Limit": "valetkey.sdk.limits",
+    "ManagedSession": "valetkey.sdk.manager.views",
     "NotConfigured": "valetkey.sdk.errors",
     "NotFound": "valetkey.sdk.errors",
     "NotNarrower": "valetkey.sdk.errors",
     "PassphraseLock": "valetkey.crypto.locks",
     "PrivateKey": "valetkey.crypto.keys",
     "Refused": "valetkey.sdk.errors",
+    "Revoked": "valetkey.sdk.manager.views",
     "Rules": "valetkey.sdk.limits",
     "Secret": "valetkey.crypto.secret",
     "SellerAgent": "valetkey.sdk._sync.seller",
@@ -96,7 +104,9 @@ _WHERE = {
     "SessionConfig": "valetkey.sdk.session_config",
     "SessionExpired": "valetkey.sdk.errors",
     "SessionInfo": "valetkey.sdk.session_info",
+    "SessionKeyManager": "valetkey.sdk.manager.blocking",
     "SessionRevoked": "valetkey.sdk.errors",
+    "Spent": "valetkey.sdk.manager.views",
     "Swap": "valetkey.sdk.actions",
     "Transfer": "valetkey.sdk.actions",
     "Unauthenticated": "valetkey.sdk.errors",

@@ -35,6 +35,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/agents/session/{id}/rotate": {},
     "POST /api/v1/agents/session/{id}/replay": {"policy": {"budgetUsdc": 1}},
     "POST /api/v1/policies/diff": {"a": {"budgetUsdc": 1}, "b": {"budgetUsdc": 2}},
+    "PUT /api/v1/agents/label-policy": {"unique": True},
     "POST /api/v1/spends": {"amount": 1},
     "POST /api/v1/spends/check": {"amount": 1},
     "POST /api/v1/spends/{id}/signed": {"payload": "c3RvbGVu"},

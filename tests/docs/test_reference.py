@@ -20,7 +20,8 @@ from valetkey.platform import settings
 from valetkey.platform.api import ENDPOINTS
 from valetkey.platform.health.routes import ROUTES
 from valetkey.platform.limits import PER_MINUTE
-from valetkey.platform.settings import CLIENT_SIDE, PREFIX, NetworkSettings, Settings
+from valetkey.platform.networks import NetworkSettings
+from valetkey.platform.settings import CLIENT_SIDE, PREFIX, Settings
 from valetkey.sdk import config, errors
 from valetkey.wire.audit import AuditExportQuery
 from valetkey.wire.audit_file import COLUMNS
@@ -42,8 +43,6 @@ REQUIRED = {
             {
                 "network": "base-sepolia",
                 "rpcUrl": "http://127.0.0.1:1",
-                "escrow": ADDRESS,
-                "score": ADDRESS,
                 "usdc": ADDRESS,
             }
         ]
@@ -308,6 +307,20 @@ def test_every_method_has_its_line(name: str) -> None:
     kind, twin = getattr(valetkey, name), getattr(valetkey, f"Async{name}")
     assert public(kind) == public(twin)
     told = [plain(call) for part in ("Both agents", name) for call, _ in tables("sdk.md", "call", part)]
+    assert sorted(told) == sorted(spelled(kind, one) for one in public(kind))
+    assert sorted(told) == sorted(spelled(twin, one) for one in public(twin))
+
+
+def test_every_method_of_the_client_has_its_line() -> None:
+    kind, twin = valetkey.Client, valetkey.AsyncClient
+    told = [plain(call) for call, _ in tables("sdk.md", "call", "Client")]
+    assert sorted(told) == sorted(spelled(kind, one) for one in public(kind))
+    assert sorted(told) == sorted(spelled(twin, one) for one in public(twin))
+
+
+def test_every_method_of_the_manager_has_its_line() -> None:
+    kind, twin = valetkey.SessionKeyManager, valetkey.AsyncSessionKeyManager
+    told = [plain(call) for call, _ in tables("sdk.md", "call", "SessionKeyManager")]
     assert sorted(told) == sorted(spelled(kind, one) for one in public(kind))
     assert sorted(told) == sorted(spelled(twin, one) for one in public(twin))
 

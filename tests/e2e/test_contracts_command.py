@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.fixtures_chain import ACCOUNTS, PRIVATE_KEYS, ChainRpc
 from valetkey.chains.devchain import DevChain
+from valetkey.platform.networks import NetworkSettings
 from valetkey.platform.settings import Settings
 from valetkey.wire.errors import Exit
 
@@ -123,20 +125,19 @@ def test_a_configuration_that_cannot_be_written_is_said_before_anything_is_paid_
     assert chain("eth_blockNumber") == before
 
 
-def test_a_chain_that_the_platform_does_not_serve_is_said_before_anything_is_paid_for(
-    chain: ChainRpc, run: Run, tmp_path: Path
+def test_a_chain_without_a_known_name_gets_an_entry_that_the_platform_serves(
+    run: Run, tmp_path: Path
 ) -> None:
     config = tmp_path / "networks.json"
     with DevChain.start(engine="py-evm", chain_id=31337) as other:
         rpc = ChainRpc(other)
         rpc("anvil_setCode", TOKEN, "0x00")
-        before = rpc("eth_blockNumber")
         ran = run(*deploying("--config", str(config)), VALETKEY_RPC_URL=other.rpc_url)
-        assert rpc("eth_blockNumber") == before
+        assert ran.returncode == Exit.OK, ran.stderr
+        (entry,) = msgspec.json.decode(config.read_bytes(), type=list[NetworkSettings])
+        assert (entry.network, entry.chain.chain_id) == ("chain-31337", 31337)
+        assert all(int(rpc("eth_getCode", one, "latest"), 16) for one in (entry.escrow, entry.allowance))
         rpc.close()
-    assert ran.returncode == Exit.INPUT
-    assert "serves no chain 31337" in ran.stderr
-    assert not config.exists()
 
 
 def test_the_wrong_chain_is_said(run: Run, chain: ChainRpc, tmp_path: Path) -> None:

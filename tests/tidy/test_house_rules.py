@@ -118,12 +118,17 @@ def test_one_spend_gate() -> None:
         "apply": {"stores/book/placing.py", "stores/book/settling.py", "core/replay.py"},
         # place and hold_spend: the gate, and a store's own plumbing
         "place": {"engine/gate.py"},
-        "hold_spend": {"engine/gate.py", "platform/spends/service.py"},
-        # spend: whoever may ask for money; an agent's promise asks over HTTP, like any spend of the SDK
+        "hold_spend": {"engine/gate.py", "platform/spends/service.py", "sdk/manager/paying.py"},
+        # spend: whoever may ask for money; an agent's promise and action ask over HTTP, like any spend of the SDK
         "spend": {
             "platform/checkout/service.py",
+            "sdk/_async/actions.py",
+            "sdk/_sync/actions.py",
             "sdk/_async/vouchers.py",
             "sdk/_sync/vouchers.py",
+            # the manager's own gate, in its own process; its twin hands on
+            "sdk/manager/manager.py",
+            "sdk/manager/blocking.py",
         },
     }
     found: dict[str, set[str]] = {name: set() for name in allowed}

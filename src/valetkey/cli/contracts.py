@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from valetkey.cli.complaint import Complaint
-from valetkey.core.errors import InvalidInput
 from valetkey.core.money import format_units
 from valetkey.crypto.keys import PrivateKey, checksum_address, is_address
 from valetkey.wire.errors import Exit
-from valetkey.wire.network import CHAIN_NAMES
 
 T = TypeVar("T")
 
@@ -109,10 +107,12 @@ async def _with(chain: Any, work: Any) -> Any:
     return await chain(work)
 
 
-def read_entry(config: Path, chain_id: int, chain_ids: dict[str, int]) -> dict[str, Any]:
+def read_entry(
+    config: Path, chain_id: int, chain_id_of: Callable[[dict[str, Any]], int | None]
+) -> dict[str, Any]:
     """A chain's entry of a configuration. Raises Complaint when there is none."""
     for one in _entries(config):
-        if chain_ids.get(str(one.get("network"))) == chain_id:
+        if chain_id_of(one) == chain_id:
             return one
     raise Complaint(f"{config} has no entry for chain {chain_id}", Exit.NOT_FOUND)
 
@@ -142,14 +142,6 @@ def _write(path: Path, text: str) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise Complaint(f"cannot write {path}: {error.strerror}", Exit.ENVIRONMENT) from None
-
-
-def network_name(chain_id: int, chain_ids: dict[str, int]) -> str:
-    """What the platform calls a chain. Raises InvalidInput for one that it does not serve."""
-    for name, known in chain_ids.items():
-        if known == chain_id and name in CHAIN_NAMES:
-            return name
-    raise InvalidInput(f"the platform serves no chain {chain_id}: leave --config out", field="config")
 
 
 def _with_entry(config: Path, entry: dict[str, Any]) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ def run_direct(
     _say(
         {
             "frozen": done.frozen,
+            "also_frozen": list(done.also_frozen),
             "problem": done.problem,
             "swept": [
                 {"session_id": one.session_id, "tx_hash": one.tx_hash, "problem": one.problem}
@@ -50,7 +51,9 @@ def run_by_platform(*, thaw: bool, as_json: bool) -> int:
 
 
 def _told(done: Stopped) -> str:
-    grants = f"frozen by {done.frozen}" if done.frozen else "nothing to freeze"
+    grants = (
+        f"frozen by {', '.join([done.frozen, *done.also_frozen])}" if done.frozen else "nothing to freeze"
+    )
     lines = [f"grants: {'NOT FROZEN, ' + done.problem if done.problem else grants}"]
     for one in done.swept:
         what = one.problem or (f"swept by {one.tx_hash}" if one.tx_hash else "nothing in its wallet")

@@ -12,7 +12,7 @@ from valetkey.chains.evm.signer import LocalSigner
 from valetkey.cli.complaint import Complaint
 from valetkey.cli.contracts import address_of, read_entry
 from valetkey.crypto.keys import PrivateKey
-from valetkey.platform.settings import CHAIN_IDS
+from valetkey.platform.networks import chain_id_of
 from valetkey.wire.errors import Exit
 
 
@@ -41,7 +41,7 @@ class OnChain:
         await carry_out(self._deployer, found, said)
 
     async def verify(self, addresses: dict[str, str | None]) -> list[Check]:
-        entry = read_entry(self._config, self._chain_id, CHAIN_IDS) if self._config else {}
+        entry = read_entry(self._config, self._chain_id, chain_id_of) if self._config else {}
         known = KNOWN_ADDRESSES.get(self._chain_id)
         found = {name: given or entry.get(name) for name, given in addresses.items()}
         if found["usdc"] is None and known is not None:

@@ -198,8 +198,8 @@ def deploy_contracts(
 ) -> None:
     """Put Escrow, Score and SessionAllowance on a chain, at addresses that follow from their code and the roles."""
     from valetkey.chains.evm.public import Roles
-    from valetkey.cli.contracts import address_of, key_of, network_name, run_deploy
-    from valetkey.platform.settings import CHAIN_IDS
+    from valetkey.cli.contracts import address_of, key_of, run_deploy
+    from valetkey.platform.networks import entry_for
 
     roles = Roles(
         owner=address_of(owner, "--owner"),
@@ -211,7 +211,7 @@ def deploy_contracts(
 
     def entry(found: "Survey") -> dict[str, object]:
         return {
-            "network": network_name(found.chain_id, CHAIN_IDS),
+            **entry_for(found.chain_id),
             "rpcUrl": rpc_url,
             "escrow": found.address("Escrow"),
             "score": found.address("Score"),

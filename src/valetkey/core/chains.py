@@ -34,6 +34,10 @@ SOLANA_TESTNET = SOLANA + 2
 SOLANA_LOCAL = SOLANA + 3
 """The embedded cluster of development."""
 
+LOCAL_GENESIS_HASH = "EmbeddedCLusterofVaLetkeyDeveLopmentonLy1111"
+"""What the embedded cluster answers to getGenesisHash: 32 bytes in base58, as every cluster's. A CAIP-2 reference is
+the first 32 letters of it."""
+
 CHAINS = (
     Chain("base", 8453, "ETH"),
     Chain("baseSepolia", 84532, "ETH"),
@@ -42,8 +46,8 @@ CHAINS = (
     Chain("polygonAmoy", 80002, "POL"),
     Chain("solana", SOLANA, "SOL", SOLANA_NAMESPACE, "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"),
     Chain("solanaDevnet", SOLANA_DEVNET, "SOL", SOLANA_NAMESPACE, "EtWTRABZaYq6iMfeYKouRu166VU2xqa1"),
-    Chain("solanaTestnet", SOLANA_TESTNET, "SOL", SOLANA_NAMESPACE, "4uhcVJyU9pJkvQyS88uRDiswHScCKQ3z"),
-    Chain("solanaLocal", SOLANA_LOCAL, "SOL", SOLANA_NAMESPACE, "EmbeddedCLusterofVaLetkeyDeveLop"),
+    Chain("solanaTestnet", SOLANA_TESTNET, "SOL", SOLANA_NAMESPACE, "4uhcVJyU9pJkvQyS88uRDiswHXSCkY3z"),
+    Chain("solanaLocal", SOLANA_LOCAL, "SOL", SOLANA_NAMESPACE, LOCAL_GENESIS_HASH[:32]),
 )
 """Everybody's chains; others come from a configuration."""
 

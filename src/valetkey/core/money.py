@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from valetkey.core.addresses import canonical_address
+from valetkey.core.chains import SOLANA_NAMESPACE, chain_of, is_solana
 from valetkey.core.errors import InvalidAmount
 from valetkey.core.value import value
 
@@ -38,7 +40,7 @@ _SCIENTIFIC = re.compile(r"(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})", re.ASCII)
 @value
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A currency on one chain: `eip155:84532/erc20:0x036c...` has 6 decimals and is USDC."""
+    """A currency on one chain: `eip155:84532/erc20:0x036c...` is USDC with 6 decimals. `address`: on Solana a mint."""
 
     currency: str
     chain_id: int
@@ -47,13 +49,14 @@ class Asset:
 
     @property
     def id(self) -> str:
-        """CAIP-19 asset id, the address in lower case; a chain's own coin has the zero address and is `slip44:60`.
-
-        The coin of Polygon is `slip44:966`.
-        """
+        """CAIP-19 asset id, hex in lower case; a chain's own coin has NATIVE for its address and is its `slip44`."""
+        coin = f"slip44:{COIN_TYPES.get(self.currency, COIN_TYPES['ETH'])}"
+        if is_solana(self.chain_id):
+            chain = f"{SOLANA_NAMESPACE}:{chain_of(self.chain_id).reference}"
+            return f"{chain}/{coin}" if self.address == NATIVE else f"{chain}/token:{self.address}"
         if self.address == NATIVE:
-            return f"eip155:{self.chain_id}/slip44:{COIN_TYPES.get(self.currency, COIN_TYPES['ETH'])}"
-        return f"eip155:{self.chain_id}/erc20:{self.address.lower()}"
+            return f"eip155:{self.chain_id}/{coin}"
+        return f"eip155:{self.chain_id}/erc20:{canonical_address(self.address)}"
 
 
 @value

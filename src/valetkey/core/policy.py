@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from valetkey.core.addresses import SOLANA_ADDRESS
 from valetkey.core.errors import InvalidInput
 from valetkey.core.limits import Limits
 from valetkey.core.windows import Window
@@ -26,8 +27,12 @@ SERVICE_ID_CHARS_MAX = 200
 PURCHASE = "purchase"
 """The operation of buying a service through an escrow."""
 
-_ASSET = re.compile(r"eip155:[0-9]{1,18}/(erc20:0x[0-9a-f]{40}|slip44:(60|966))", re.ASCII)
-_PAYEE = re.compile(r"0x[0-9a-f]{40}", re.ASCII)
+_ASSET = re.compile(
+    r"eip155:[0-9]{1,18}/(erc20:0x[0-9a-f]{40}|slip44:(60|966))"
+    rf"|solana:[1-9A-HJ-NP-Za-km-z]{{32}}/(token:{SOLANA_ADDRESS}|slip44:501)",
+    re.ASCII,
+)
+_PAYEE = re.compile(rf"0x[0-9a-f]{{40}}|{SOLANA_ADDRESS}", re.ASCII)
 _OPERATION = re.compile(r"[a-z][a-z0-9_.-]{0,63}", re.ASCII)
 
 
@@ -39,8 +44,8 @@ class Policy:
     others: limits of further currencies, sorted by currency. A currency without limits cannot be spent.
     spends_max: how many spends; None = any number. One that is voided or expires does not count.
     allowed_services: service ids; None = every service.
-    allowed_assets: CAIP-19 ids, lower case; allowed_chains: chain ids; allowed_payees: addresses, lower case;
-    allowed_operations: such as `purchase`. None = every one.
+    allowed_assets: CAIP-19 ids; allowed_chains: chain ids; allowed_payees: addresses; hex is in lower case, base58 as
+    it is, since another case is another address. allowed_operations: such as `purchase`. None = every one.
     refunds_restore: whether what a payee gives back may be spent again.
     not_before, expires_at: unix seconds, half open: not_before <= now < expires_at.
     """
@@ -98,8 +103,8 @@ class Policy:
                 raise InvalidInput(f"a policy names at most {ALLOWED_SERVICES_MAX} services")
             if any(not s or len(s) > SERVICE_ID_CHARS_MAX for s in self.allowed_services):
                 raise InvalidInput(f"a service id has 1 to {SERVICE_ID_CHARS_MAX} characters")
-        _check(self.allowed_assets, "assets", _ASSET.fullmatch, "CAIP-19 ids in lower case")
-        _check(self.allowed_payees, "payees", _PAYEE.fullmatch, "addresses in lower case")
+        _check(self.allowed_assets, "assets", _ASSET.fullmatch, "CAIP-19 ids, hex in lower case")
+        _check(self.allowed_payees, "payees", _PAYEE.fullmatch, "addresses, hex in lower case")
         _check(self.allowed_operations, "operations", _OPERATION.fullmatch, "lower-case words")
         _check(self.allowed_chains, "chains", lambda one: type(one) is int and one > 0, "chain ids")
 

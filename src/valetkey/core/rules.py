@@ -1,5 +1,6 @@
 """The rules of one session's policy, each a reason for a "no" with the smallest change that would pass."""
 
+from valetkey.core.addresses import canonical_address
 from valetkey.core.limits import Limits
 from valetkey.core.money import format_units
 from valetkey.core.refusal import Code, Refusal
@@ -89,7 +90,10 @@ def names(session: Session, request: SpendRequest) -> list[Refusal]:
                 Code.OPERATION_NOT_ALLOWED, "allowed_operations", f"do a {request.operation}", "allows this"
             )
         )
-    if policy.allowed_payees is not None and (request.payee or "").lower() not in policy.allowed_payees:
+    if (
+        policy.allowed_payees is not None
+        and canonical_address(request.payee or "") not in policy.allowed_payees
+    ):
         whom = "somebody who is not named" if request.payee is None else request.payee
         found.append(_closed(Code.PAYEE_NOT_ALLOWED, "allowed_payees", f"pay {whom}", "allows this payee"))
     if policy.allowed_chains is not None and asset.chain_id not in policy.allowed_chains:

@@ -13,8 +13,8 @@ from valetkey.core.value import value
 class SpendRequest:
     """What a spend would move: `amount` is everything the payer is charged, fee included.
 
-    service_id: what is bought, None when it is no service of the market. payee: the address that is paid, in any
-    case of its letters, None when it is not known. operation: a word of the policy's, such as `purchase`.
+    service_id: what is bought, None when it is no service of the market. payee: the address that is paid, hex
+    in any case of its letters, None when it is not known. operation: a word of the policy's, such as `purchase`.
     """
 
     amount: Money

@@ -6,6 +6,7 @@ The escrow holds the money and has the last word; this table keeps the platform'
 from dataclasses import dataclass
 from enum import StrEnum
 
+from valetkey.core.addresses import canonical_address
 from valetkey.core.escrow import DisputeOutcome
 from valetkey.core.money import Money
 from valetkey.core.refusal import Code, Refused, refuse
@@ -151,4 +152,6 @@ class Transaction:
 
 def spend_request(transaction: Transaction) -> SpendRequest:
     """What a purchase asks of the policies."""
-    return SpendRequest(transaction.total, transaction.service_id, transaction.seller_address.lower())
+    return SpendRequest(
+        transaction.total, transaction.service_id, canonical_address(transaction.seller_address)
+    )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from valetkey.core.addresses import canonical_address
 from valetkey.core.commands import Capture, Void
 from valetkey.core.errors import EnvironmentFailure
 from valetkey.core.ids import Kind, make_id
@@ -195,7 +196,7 @@ class Follower:
         asset = Asset(
             self._asset.currency, self._asset.chain_id, payment.signed.grant.token, self._asset.decimals
         )
-        request = SpendRequest(Money(amount, asset), None, payment.spent.payee.lower(), operation)
+        request = SpendRequest(Money(amount, asset), None, canonical_address(payment.spent.payee), operation)
         spend = Spend(payment.signed.session_id, hold_id, request, 0, payment.tx_hash)
         await self._store.observe(spend, by=str(Party.PLATFORM))
         if known is None:

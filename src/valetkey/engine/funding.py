@@ -1,14 +1,10 @@
 """Proof of payment: does the chain show the escrow that a transaction asked for, made by the hash that is claimed?"""
 
+from valetkey.core.addresses import same_address as same_address
 from valetkey.core.escrow import Escrow, EscrowStatus
 from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.core.transaction import Transaction
 from valetkey.ports.chain import ChainReader
-
-
-def same_address(one: str, other: str) -> bool:
-    """Whether two hex addresses name one account, whatever the case of their letters."""
-    return one.lower() == other.lower()
 
 
 def mismatch(transaction: Transaction, escrow: Escrow) -> Refused | None:

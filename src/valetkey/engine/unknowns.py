@@ -8,6 +8,8 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 
+from valetkey.core.addresses import canonical_address
+from valetkey.core.chains import is_solana
 from valetkey.core.commands import Capture, Void
 from valetkey.core.errors import Contradiction, EnvironmentFailure, InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, rescale
@@ -16,7 +18,7 @@ from valetkey.core.transaction import Party
 from valetkey.crypto.keys import keccak256
 from valetkey.engine.funding import same_address
 from valetkey.ports.accounts import AccountStore
-from valetkey.ports.chain import Block, ChainReader, Execution
+from valetkey.ports.chain import Block, Execution, LapsingReader, PaymentReader, Transfer
 from valetkey.ports.following import FollowingStore
 from valetkey.ports.ledger import LedgerStore, SpendRecord
 from valetkey.wire.draws import (
@@ -27,6 +29,7 @@ from valetkey.wire.draws import (
     read_draw,
     read_promise,
 )
+from valetkey.wire.solana import read_payment
 
 BATCH = 50
 LEASE_SECONDS = 30
@@ -39,6 +42,8 @@ CLOCKS_DIFFER_SECONDS = 60
 """So much a block's time may be before the platform's: what is older than its hold by more did not pay for it."""
 
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
+_SIGNATURE = re.compile(r"[1-9A-HJ-NP-Za-km-z]{64,88}", re.ASCII)
+"""How transactions are named: by their hash, and on Solana by their first signature."""
 
 Observer = Callable[[str, SpendRecord], None]
 """Told of each outcome: `captured`, `voided`; `unlike` for a transaction that proves nothing about its spend;
@@ -52,7 +57,7 @@ class Unknowns:
         self,
         ledger: LedgerStore,
         accounts: AccountStore,
-        readers: Mapping[int, ChainReader],
+        readers: Mapping[int, PaymentReader],
         *,
         observer: Observer,
         following: FollowingStore | None = None,
@@ -119,15 +124,17 @@ class Unknowns:
             return
         self._observer("raced" if isinstance(done, Refused) else "voided", record)
 
-    def _reader(self, record: SpendRecord) -> ChainReader | None:
+    def _reader(self, record: SpendRecord) -> PaymentReader | None:
         """The chain that can tell; None for a spend that names no transaction of a chain that is served."""
         reference = record.payment.reference if record.payment else None
-        if reference is None or not _HASH.fullmatch(reference):
+        chain_id = record.hold.request.amount.asset.chain_id
+        named = _SIGNATURE if is_solana(chain_id) else _HASH
+        if reference is None or not named.fullmatch(reference):
             return None
-        return self._readers.get(record.hold.request.amount.asset.chain_id)
+        return self._readers.get(chain_id)
 
-    async def _finals(self, readers: Mapping[ChainReader, SpendRecord]) -> dict[ChainReader, Block]:
-        finals: dict[ChainReader, Block] = {}
+    async def _finals(self, readers: Mapping[PaymentReader, SpendRecord]) -> dict[PaymentReader, Block]:
+        finals: dict[PaymentReader, Block] = {}
         for reader, first in readers.items():
             try:
                 finals[reader] = await reader.final()
@@ -135,15 +142,20 @@ class Unknowns:
                 self._observer("unavailable", first)
         return finals
 
-    async def _look(self, record: SpendRecord, reader: ChainReader, final: Block) -> None:
+    async def _look(self, record: SpendRecord, reader: PaymentReader, final: Block) -> None:
         assert record.payment is not None
         assert record.payment.reference is not None
         async with self._looking:
             try:
                 done = await reader.execution(record.payment.reference)
-                if done is None or done.block.number > final.number:
+                if done is None:
+                    if not await _lapsed(record, reader, final):
+                        return
+                    outcome = await self._void(record)
+                elif done.block.number > final.number:
                     return
-                outcome = await self._settle(record, done)
+                else:
+                    outcome = await self._settle(record, done)
             except EnvironmentFailure:
                 outcome = "unavailable"
             except Contradiction:
@@ -159,10 +171,39 @@ class Unknowns:
             return "raced"
         return "captured" if isinstance(command, Capture) else "voided"
 
+    async def _void(self, record: SpendRecord) -> str:
+        done = await self._ledger.settle(record.hold.id, Void(proven=True), by=str(Party.PLATFORM))
+        return "raced" if isinstance(done, Refused) else "voided"
+
     async def _wallets(self, record: SpendRecord) -> "Wallets":
         session = await self._accounts.session(record.hold.session_id)
         owner = await self._accounts.agent(record.owner_id)
         return (session.wallet_address if session else None, owner.wallet_address if owner else None)
+
+
+async def _lapsed(record: SpendRecord, reader: PaymentReader, final: Block) -> bool:
+    """Whether the chain proves that what was stored can land no more, and did not; only some chains can."""
+    payment = record.payment
+    if payment is None or not isinstance(reader, LapsingReader):
+        return False
+    # What is proven is about blocks after the bytes were stored, which was before the hold's end.
+    if final.timestamp < record.hold.expires_at + CLOCKS_DIFFER_SECONDS:
+        return False
+    # The reference is the spender's word: bytes that it does not name may be on their way, or somebody else's.
+    if _stored_name(record) != payment.reference:
+        return False
+    return await reader.lapsed(payment.payload)
+
+
+def _stored_name(record: SpendRecord) -> str | None:
+    """How the chain names the payment that was stored before it was sent; None when it is none of this chain's."""
+    assert record.payment is not None
+    if not is_solana(record.hold.request.amount.asset.chain_id):
+        return "0x" + keccak256(record.payment.payload).hex()
+    try:
+        return read_payment(record.payment.payload).signature
+    except InvalidInput:
+        return None
 
 
 Wallets = tuple[str | None, str | None]
@@ -182,8 +223,8 @@ def proven(record: SpendRecord, done: Execution, wallets: Wallets) -> Capture | 
     if session is None or done.block.timestamp + CLOCKS_DIFFER_SECONDS < hold.placed_at:
         return None
     assert record.payment is not None
-    own = same_address(done.sender, session)
-    is_stored = own and "0x" + keccak256(record.payment.payload).hex() == done.tx_hash.lower()
+    own = any(same_address(one, session) for one in (done.sender, *done.signers))
+    is_stored = own and _stored_name(record) == canonical_address(done.tx_hash)
     if not done.succeeded:
         # Its nonce is used up: the same bytes can never move anything.
         return Void(proven=True) if is_stored else None
@@ -194,10 +235,15 @@ def proven(record: SpendRecord, done: Execution, wallets: Wallets) -> Capture | 
         for one in done.transfers
         if same_address(one.token, asset.address)
         and not same_address(one.payer, one.payee)
-        and any(same_address(one.payer, payer) for payer in payers)
+        and any(same_address(one.payer, payer) or _by_delegate(one, payer) for payer in payers)
         and (payee is None or same_address(one.payee, payee))
     )
     units = rescale(moved, asset.decimals, CURRENCY_DECIMALS[asset.currency], up=True)
     if moved == 0 or (units < hold.amount and not is_stored):
         return None
     return Capture(units)
+
+
+def _by_delegate(moved: Transfer, payer: str) -> bool:
+    """Whether a session's key moved what is in an account of its owner's."""
+    return moved.authority is not None and same_address(moved.authority, payer)

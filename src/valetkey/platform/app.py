@@ -16,6 +16,7 @@ from valetkey.chains.evm.networks import Network as EvmNetwork
 from valetkey.chains.evm.reader import EvmReader
 from valetkey.chains.evm.sender import EvmSender
 from valetkey.chains.evm.signer import LocalSigner
+from valetkey.core.grant import NOBODY
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.engine.gate import SpendGate
@@ -28,12 +29,12 @@ from valetkey.platform.head import head_of
 from valetkey.platform.health.routes import ROUTES as HEALTH_ROUTES
 from valetkey.platform.http import METHODS, routes
 from valetkey.platform.limits import RateLimiter
+from valetkey.platform.networks import NetworkSettings
 from valetkey.platform.observing import Lines, Log, Metrics, make_log, request_line, where_it_broke
-from valetkey.platform.settings import CHAIN_IDS, NetworkSettings, Settings
+from valetkey.platform.settings import Settings
 from valetkey.ports.relays import RelayLimits
 from valetkey.stores.postgres import open_postgres
 from valetkey.stores.sqlite import MEMORY, open_memory_store, open_store
-from valetkey.wire.network import CHAIN_NAMES
 
 Serve = Callable[[Request], Awaitable[Response]]
 """What answers the requests of one path."""
@@ -97,13 +98,13 @@ def _compose(settings: Settings, store: Stores, metrics: Metrics) -> Platform:
         sender = _sender(one, settings.relayer_key)
         reader = _reader(one)
         relayer = sender.address if sender is not None and one.allowance else None
-        networks[one.network] = make_network(one, reader, settings.test_mode, relayer)
+        networks[one.name] = make_network(one, reader, settings.test_mode, relayer)
         if sender is not None and relayer is not None:
-            relayers[CHAIN_IDS[one.network]] = RelayDesk(sender, reader, limits)
-        resolver = _sender(one, settings.resolver_key)
+            relayers[one.chain.chain_id] = RelayDesk(sender, reader, limits)
+        resolver = _sender(one, settings.resolver_key if one.escrow else None)
         if resolver is not None:
-            resolvers[CHAIN_IDS[one.network]] = (
-                relayers[CHAIN_IDS[one.network]]
+            resolvers[one.chain.chain_id] = (
+                relayers[one.chain.chain_id]
                 if resolver.address == relayer
                 else RelayDesk(resolver, reader, limits)
             )
@@ -127,18 +128,18 @@ def _sender(settings: NetworkSettings, key: Secret | None) -> EvmSender | None:
     if key is None:
         return None
     return EvmSender(
-        settings.rpc_url, CHAIN_IDS[settings.network], LocalSigner(PrivateKey.from_hex(key.reveal()))
+        settings.rpc_url, settings.chain.chain_id, LocalSigner(PrivateKey.from_hex(key.reveal()))
     )
 
 
 def _reader(settings: NetworkSettings) -> EvmReader:
     network = EvmNetwork(
-        name=settings.network,
-        chain=CHAIN_NAMES[settings.network],
-        chain_id=CHAIN_IDS[settings.network],
+        name=settings.name,
+        chain=settings.chain.name,
+        chain_id=settings.chain.chain_id,
         rpc_url=settings.rpc_url,
-        escrow=settings.escrow,
-        score=settings.score,
+        escrow=settings.escrow or NOBODY,
+        score=settings.score or NOBODY,
         usdc=settings.usdc,
         confirmations=settings.confirmations,
     )

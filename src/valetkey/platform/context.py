@@ -5,16 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from valetkey.core.money import CURRENCY_DECIMALS, Asset
+from valetkey.core.money import CURRENCY_DECIMALS, NATIVE, Asset
+from valetkey.core.policy import Policy
 from valetkey.core.refusal import Code
+from valetkey.core.tokens import COIN_DECIMALS
 from valetkey.crypto.keys import checksum_address
 from valetkey.engine.gate import SpendGate
 from valetkey.engine.settlement import Settlement
+from valetkey.engine.tokens import TokenChecks
 from valetkey.platform.callers import Recent
 from valetkey.platform.limits import RateLimiter
+from valetkey.platform.networks import NetworkSettings
 from valetkey.platform.observing import Metrics
 from valetkey.platform.refusing import refused
-from valetkey.platform.settings import CHAIN_IDS, NetworkSettings, Settings
+from valetkey.platform.settings import Settings
 from valetkey.platform.streaming import Streams
 from valetkey.ports.accounts import AccountStore
 from valetkey.ports.chain import ChainReader
@@ -26,7 +30,7 @@ from valetkey.ports.market import MarketStore
 from valetkey.ports.outbox import OutboxStore
 from valetkey.ports.relays import RelayLimits, RelayStore
 from valetkey.ports.sender import ChainSender
-from valetkey.wire.network import CHAIN_NAMES, Contracts, NetworkView
+from valetkey.wire.network import Contracts, NetworkView, network_for
 
 
 class Stores(
@@ -46,9 +50,17 @@ class Network:
 
     name: str
     asset: Asset
-    escrow_address: str
+    coin: Asset
     reader: ChainReader
     view: NetworkView
+    escrow: str | None
+    """Where the money of purchases is held; None where nothing is sold."""
+
+    @property
+    def escrow_address(self) -> str:
+        """The escrow contract of a network on which something is sold, EIP-55."""
+        assert self.escrow is not None, "what is bought and sold is so on a network with an escrow"
+        return self.escrow
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,7 @@ class Platform:
     started_at: int
     relayers: Mapping[int, RelayDesk] = field(default_factory=dict)
     """By chain id; a chain without one is paid for by whoever signs."""
+    tokens: TokenChecks = field(default_factory=TokenChecks)
     resolvers: Mapping[int, RelayDesk] = field(default_factory=dict)
     """By chain id: the account that decides disputes, where the platform has its key."""
     recent: Recent = field(default_factory=Recent)
@@ -85,7 +98,7 @@ class Platform:
 
     @property
     def main_network(self) -> Network:
-        """The first network of the settings: where registration looks at balances and sessions live."""
+        """The first network of the settings, that of whoever names none."""
         return next(iter(self.networks.values()))
 
     @property
@@ -102,33 +115,62 @@ class Platform:
             raise refused(Code.NETWORK_MISMATCH, "network", "this platform does not serve that network")
         return found
 
+    def marketplace(self, name: str) -> Network:
+        """A network by its name, on which things are sold. Raises a refusal when there is none."""
+        found = self.network(name)
+        if found.escrow is None:
+            raise refused(Code.NETWORK_MISMATCH, "network", "nothing is sold on that network")
+        return found
+
+    @property
+    def scored_network(self) -> Network:
+        """The first network whose chain keeps scores. Raises a refusal when none does."""
+        for network in self.networks.values():
+            if network.view.contracts.score is not None:
+                return network
+        raise refused(Code.NETWORK_MISMATCH, "network", "this platform serves no network with scores")
+
+    def network_of_chain(self, chain_id: int) -> Network | None:
+        """The network of a chain; None when it is not served."""
+        return next((one for one in self.networks.values() if one.asset.chain_id == chain_id), None)
+
+    def network_of_session(self, policy: Policy) -> Network:
+        """The network on which a session lives: see network_for."""
+        found = network_for((one.view for one in self.networks.values()), policy.allowed_chains)
+        assert found is not None, "the settings name at least one network"
+        return self.networks[found.network]
+
 
 def make_network(
     settings: NetworkSettings, reader: ChainReader, test_mode: bool, relayer: str | None = None
 ) -> Network:
     """A network from its settings, its chain's reader, and the relayer's address."""
-    chain_id = CHAIN_IDS[settings.network]
-    usdc = checksum_address(settings.usdc)
-    escrow = checksum_address(settings.escrow)
+    chain = settings.chain
+    chain_id, usdc, escrow = chain.chain_id, checksum_address(settings.usdc), _address(settings.escrow)
     told = settings.public_rpc_url or (settings.rpc_url if test_mode else None)
     return Network(
-        name=settings.network,
+        name=settings.name,
         asset=Asset("USDC", chain_id, usdc, CURRENCY_DECIMALS["USDC"]),
-        escrow_address=escrow,
+        coin=Asset(chain.coin, chain_id, NATIVE, COIN_DECIMALS),
+        escrow=escrow,
         reader=reader,
         view=NetworkView(
-            network=settings.network,
-            chain=CHAIN_NAMES[settings.network],
+            network=settings.name,
+            chain=chain.name,
             chain_id=chain_id,
             rpc_url=told,
             contracts=Contracts(
                 escrow=escrow,
-                score=checksum_address(settings.score),
+                score=_address(settings.score),
                 usdc=usdc,
-                allowance=checksum_address(settings.allowance) if settings.allowance else None,
+                allowance=_address(settings.allowance),
             ),
             confirmations=settings.confirmations,
             test_mode=test_mode,
             relayer=relayer,
         ),
     )
+
+
+def _address(given: str | None) -> str | None:
+    return None if given is None else checksum_address(given)

@@ -11,10 +11,9 @@ import msgspec
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, parse_units
 from valetkey.core.policy import LIFETIME_SECONDS_MAX, LIFETIME_SECONDS_MIN
-from valetkey.core.service import NETWORKS
-from valetkey.crypto.keys import checksum_address
 from valetkey.crypto.secret import Secret
 from valetkey.platform.limits import PER_MINUTE, Limit
+from valetkey.platform.networks import NetworkSettings, check_once
 
 PREFIX = "VALETKEY_"
 CLIENT_SIDE = (
@@ -33,40 +32,12 @@ CLIENT_SIDE = (
 
 MASTER_SECRET_CHARS_MIN = 32
 STEP_WAIT_SECONDS_MAX = 8
-CHAIN_IDS = {"base-sepolia": 84532, "base": 8453}
 
 
 class SettingsError(InvalidInput):
     """A setting that is missing, unknown or has no meaning. Never quotes a secret's value."""
 
     code = "invalid_settings"
-
-
-class NetworkSettings(msgspec.Struct, frozen=True, rename="camel", kw_only=True, forbid_unknown_fields=True):
-    """One network that the platform serves. `rpc_url` may hold a provider's key, so it is never shown.
-
-    `public_rpc_url` is what clients are told; in test mode they are told `rpc_url` when it is None.
-    """
-
-    network: str
-    rpc_url: str
-    escrow: str
-    score: str
-    usdc: str
-    allowance: str | None = None
-    confirmations: int = 1
-    public_rpc_url: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.network not in NETWORKS:
-            raise ValueError(f"network is one of {', '.join(sorted(NETWORKS))}")
-        if self.confirmations < 1:
-            raise ValueError("confirmations are at least 1")
-        for address in (self.escrow, self.score, self.usdc, *([self.allowance] if self.allowance else [])):
-            checksum_address(address)
-
-    def __repr__(self) -> str:
-        return f"<NetworkSettings {self.network}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +81,7 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.networks:
             raise SettingsError(f"{PREFIX}NETWORKS names at least one network")
-        if len({n.network for n in self.networks}) != len(self.networks):
+        if not check_once(self.networks):
             raise SettingsError(f"{PREFIX}NETWORKS names each network once")
         if len(self.master_secret.reveal()) < MASTER_SECRET_CHARS_MIN:
             raise SettingsError(f"{PREFIX}MASTER_SECRET has at least {MASTER_SECRET_CHARS_MIN} characters")

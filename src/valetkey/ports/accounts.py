@@ -88,8 +88,7 @@ class Child:
 class SessionQuery:
     """A page of an owner's sessions. None leaves a filter out; `chain_id` is one that the policy allows.
 
-    sort: `newest`, `oldest`, `expiry` (what ends first) or `label`. counted: whether the answer says how many there are
-    in all, which reads more than the page; 0 otherwise.
+    sort: `newest`, `oldest`, `expiry` (what ends first) or `label`.
     """
 
     owner_id: str
@@ -104,7 +103,6 @@ class SessionQuery:
     sort: str = "newest"
     limit: int = 20
     offset: int = 0
-    counted: bool = True
 
 
 HEADS_MAX = 1_000

@@ -1,7 +1,7 @@
 """What the platform reads from a chain. It never writes: money moves only by keys that owners and delegates hold."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from valetkey.core.escrow import Escrow, Resolution
 from valetkey.ports.following import Place
@@ -31,12 +31,17 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Base units of a token that moved; a chain's own coin has the zero address for its token (core.money.NATIVE)."""
+    """Base units of a token that moved; a chain's own coin has the zero address for its token (core.money.NATIVE).
+
+    On Solana payer and payee are the owners of the token accounts; `authority` is who signed for the move there, the
+    owner or its delegate.
+    """
 
     token: str
     payer: str
     payee: str
     units: int
+    authority: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ class Execution:
     succeeded: bool
     block: Block
     transfers: tuple[Transfer, ...] = ()
+    signers: tuple[str, ...] = ()
+    """Everybody who signed it, where these are several; on Solana the first, `sender`, paid the fee."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,25 @@ class Log:
     index: int
     topics: tuple[bytes, ...]
     data: bytes
+
+
+class PaymentReader(Protocol):
+    """What is read of any chain, of whatever family, to prove a payment."""
+
+    async def final(self) -> Block: ...
+
+    async def execution(self, tx_hash: str) -> Execution | None:
+        """What a mined transaction did; None while it is pending or unknown."""
+        ...
+
+
+@runtime_checkable
+class LapsingReader(Protocol):
+    """A chain on which signed bytes can land for a while only, so that their absence is proof afterwards."""
+
+    async def lapsed(self, payload: bytes) -> bool:
+        """Whether it is proven that a stored payment moved nothing and never will. False is no proof of anything."""
+        ...
 
 
 class ChainReader(Protocol):

@@ -24,3 +24,22 @@ class Signer(Protocol):
     def sign_typed_data(self, typed_data: Mapping[str, Any]) -> bytes:
         """EIP-712 (the JSON shape of eth_signTypedData_v4): 65 bytes r, s, v with v 27 or 28."""
         ...
+
+
+@runtime_checkable
+class Ed25519Signer(Protocol):
+    """Signs for one account of Solana. Signing is deterministic (RFC 8032)."""
+
+    @property
+    def address(self) -> str:
+        """The public key in base58."""
+        ...
+
+    @property
+    def public_key(self) -> bytes:
+        """32 bytes."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """64 bytes over the message of a transaction."""
+        ...

@@ -17,6 +17,19 @@ class NotAccepted(EnvironmentFailure):
     code = "transaction_not_accepted"
 
 
+class WrongChain(EnvironmentFailure):
+    """The node serves another chain than the one that was meant: nothing was signed."""
+
+    code = "wrong_chain"
+    retryable = False
+
+
+class StillPending(EnvironmentFailure):
+    """A sent transaction is not in a block yet. Doing the same again goes on with the same bytes."""
+
+    code = "transaction_pending"
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of an account or contract. `to` is EIP-55, `value` is wei, `data` is calldata."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from valetkey.core.addresses import canonical_addresses, canonical_assets
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, to_decimal
 from valetkey.core.policy import Policy
@@ -13,7 +14,7 @@ from valetkey.crypto.credentials import credential_hash, new_session_token
 from valetkey.crypto.keys import PrivateKey
 from valetkey.sdk.amounts import Amount, usdc_units
 from valetkey.sdk.errors import NotNarrower
-from valetkey.sdk.limits import Windows, lowered, names, windows_of
+from valetkey.sdk.limits import Windows, names, windows_of
 from valetkey.wire.attenuation import MESSAGE_CHARS_MAX, Attenuation, SignedNarrowing, read, sign
 from valetkey.wire.bundle import Bundle
 from valetkey.wire.errors import CODES, reasons_body
@@ -54,9 +55,13 @@ class Narrower:
             spends_max=self.spends_max,
             approval_above=_units(self.approval_above),
             allowed_services=services,
-            allowed_assets=None if self.assets is None else lowered(names(self.assets, "allowed_assets")),
+            allowed_assets=None
+            if self.assets is None
+            else canonical_assets(names(self.assets, "allowed_assets")),
             allowed_chains=None if self.chains is None else frozenset(names(self.chains, "allowed_chains")),
-            allowed_payees=None if self.payees is None else lowered(names(self.payees, "allowed_payees")),
+            allowed_payees=None
+            if self.payees is None
+            else canonical_addresses(names(self.payees, "allowed_payees")),
             allowed_operations=(
                 None if self.operations is None else frozenset(names(self.operations, "allowed_operations"))
             ),

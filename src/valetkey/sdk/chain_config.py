@@ -14,8 +14,9 @@ from valetkey.core.errors import InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, NATIVE, Asset
 from valetkey.core.tokens import COIN_DECIMALS, token_of
 from valetkey.crypto.keys import checksum_address, is_address
-from valetkey.sdk.config import checked_url
+from valetkey.sdk.config import checked_url, rpc_url_of
 from valetkey.sdk.errors import NotConfigured
+from valetkey.wire.network import NetworkView
 
 CHAINS_FILE = "VALETKEY_CHAINS_FILE"
 CHAIN_ID_MAX = 2**53 - 1
@@ -189,6 +190,21 @@ def configured_chains(path: Path | str | None = None) -> tuple[ChainConfig, ...]
                 f"the file of {CHAINS_FILE} names a chain twice", code="chain_collision", field="name"
             )
     return found
+
+
+def node_of(network: NetworkView, given: str | None, *, is_own: bool) -> str:
+    """The node of a network: given, of VALETKEY_CHAINS_FILE, or what the platform tells. Raises NotConfigured.
+
+    `is_own`: VALETKEY_RPC_URL is about the network that an agent settles on, and comes before what the platform tells.
+    """
+    if given is None:
+        named = next((one for one in configured_chains() if one.chain_id == network.chain_id), None)
+        given = named.rpc_url if named else None
+    if is_own or given is not None:
+        return rpc_url_of(given, network.rpc_url)
+    if network.rpc_url is None:
+        raise NotConfigured(f"which node serves {network.chain}? name it in the file of {CHAINS_FILE}")
+    return checked_url(network.rpc_url, "the RPC URL")
 
 
 class _Token(msgspec.Struct, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.fees import platform_fee
 from valetkey.core.money import CURRENCY_DECIMALS, parse_units
 from valetkey.crypto.keys import is_address
-from valetkey.sdk.errors import InstructionsDiffer
+from valetkey.sdk.errors import InstructionsDiffer, NotConfigured
 from valetkey.wire.checkout import CheckoutResult, PaymentInstructions
 from valetkey.wire.network import NetworkView
 from valetkey.wire.proofs import escrow_id
@@ -80,11 +80,11 @@ def payment_of(
     units, subtotal, fee = (
         _units(amount, decimals) for amount in (view.total_charged, view.subtotal, view.platform_fee)
     )
-    contracts = network.contracts
+    contracts, escrow = network.contracts, escrow_of(network)
     _same("total", units, subtotal + fee)
     _same("fee", fee, platform_fee(subtotal))
     _same("network", view.network, network.network)
-    _same("escrow contract", _lower(view.escrow_address), contracts.escrow.lower())
+    _same("escrow contract", _lower(view.escrow_address), escrow.lower())
     _same("buyer's wallet", _lower(view.buyer_address), payer.lower())
     if view.seller_address is None or not is_address(view.seller_address):
         raise InstructionsDiffer("the platform does not say whom to pay")
@@ -95,7 +95,7 @@ def payment_of(
         _same("total", str(units), instructions.total_with_fee)
         _same("price", str(subtotal), instructions.amount)
         _same("token", contracts.usdc.lower(), instructions.token_address.lower())
-        _same("escrow contract", contracts.escrow.lower(), instructions.escrow_contract.lower())
+        _same("escrow contract", escrow.lower(), instructions.escrow_contract.lower())
         _same("chain", network.chain_id, instructions.chain_id)
         _same("escrow's id", f"0x{escrow_id(view.id).hex()}", instructions.escrow_id.lower())
         _same("dispute window", window, instructions.dispute_window or 0)
@@ -103,7 +103,7 @@ def payment_of(
         _same("criteria's hash", criteria, _criteria(instructions.criteria_hash))
     return Payment(
         transaction_id=view.id,
-        escrow=contracts.escrow,
+        escrow=escrow,
         seller=view.seller_address,
         token=contracts.usdc,
         units=units,
@@ -113,6 +113,13 @@ def payment_of(
         criteria_hash=criteria,
         is_open=view.status == "pending",
     )
+
+
+def escrow_of(network: NetworkView) -> str:
+    """The contract that holds the money of purchases. Raises NotConfigured where nothing is sold."""
+    if network.contracts.escrow is None:
+        raise NotConfigured(f"nothing is bought or sold on {network.network}: it has no escrow contract")
+    return network.contracts.escrow
 
 
 def _units(amount: Decimal, decimals: int) -> int:

@@ -10,9 +10,9 @@ from valetkey.wire.sessions import SessionView
 
 @dataclass(frozen=True, slots=True)
 class ClientSession:
-    """A session of the owner. Amounts are decimals of USDC, None = unlimited; `expires_at` has a time zone (UTC).
+    """A session of the owner. Amounts are decimals of USDC, None = unlimited; times have a time zone (UTC).
 
-    session_key_hash: what identifies it, 0x and 64 hex digits; None for one whose key is not known here. chain: its
+    session_key_hash: what identifies it, 0x and 64 hex digits; its id for one whose key nobody told. chain: its
     name, or its number where it has none. wallet_address: its key's account. funding: "grant" or "wallet". view: all
     that the platform says of it.
     """
@@ -21,8 +21,9 @@ class ClientSession:
     status: str
     spending_limit: Decimal | None
     remaining_limit: Decimal | None
-    session_key_hash: str | None
+    session_key_hash: str
     session_id: str
+    not_before: datetime
     expires_at: datetime
     chain: str
     chain_id: int
@@ -32,7 +33,7 @@ class ClientSession:
     view: SessionView = field(repr=False, compare=False, kw_only=True)
 
 
-def client_session(view: SessionView, key_hash: str | None) -> ClientSession:
+def client_session(view: SessionView) -> ClientSession:
     """A session, from what the platform says of it."""
 
     def decimal(text: str | None) -> Decimal | None:
@@ -45,8 +46,9 @@ def client_session(view: SessionView, key_hash: str | None) -> ClientSession:
         status=view.status,
         spending_limit=decimal(view.budget_usdc),
         remaining_limit=decimal(view.remaining_usdc),
-        session_key_hash=key_hash,
+        session_key_hash=view.session_key_hash or view.session_id,
         session_id=view.session_id,
+        not_before=datetime.fromtimestamp(view.not_before, UTC),
         expires_at=datetime.fromtimestamp(view.expiry, UTC),
         chain=name,
         chain_id=chain_id,

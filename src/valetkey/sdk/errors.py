@@ -88,6 +88,12 @@ class InstructionsDiffer(core.ValetkeyError):
     code = "instructions_differ"
 
 
+class WrongNetwork(InstructionsDiffer):
+    """A grant, a spend or a chain is of another network than the one that was meant: nothing was signed."""
+
+    code = "wrong_network"
+
+
 class CheckoutEnded(core.ValetkeyError):
     """The time to pay this purchase is over: nothing was sent. Make a new purchase."""
 

@@ -17,7 +17,7 @@ class KeptSession(msgspec.Struct, kw_only=True):
     """Keys, and the request that tells the platform of them: the same bytes under the same idempotency key.
 
     wallet, e2e: private keys in hex. path, asked, key: the request, its JSON and its key; made_at: when it was written.
-    until: the session's end, unix seconds. terms: what was asked for, as a digest. bundle and session_id are there once
+    terms: what was asked for, as a digest. bundle and session_id are there once
     the platform has answered; granted: once its grant is given.
     """
 
@@ -27,8 +27,8 @@ class KeptSession(msgspec.Struct, kw_only=True):
     asked: str
     key: str
     made_at: int
-    until: int
     terms: str
+    chain_id: int
     funding: str
     label: str
     bundle: str = ""
@@ -84,15 +84,15 @@ class SessionKeys:
         """Remember which session a request makes."""
         self.store.put(f"request {request}", key_hash.encode("ascii"))
 
-    def forget(self, request: str, key_hash: str) -> None:
-        """Remove what was kept of a request that was refused: it made nothing, and its key is nobody's."""
-        self.store.remove(f"request {request}")
-        self.store.remove(_name(key_hash))
-
     def begun(self, request: str) -> KeptSession | None:
         """The session that a request began to make."""
         found = self.store.get(f"request {request}")
         return None if found is None else self.find(bytes(found).decode("ascii"))
+
+    def forget(self, kept: KeptSession, request: str) -> None:
+        """Remove a session that the platform refused to make."""
+        self.store.remove(f"request {request}")
+        self.store.remove(_name(kept.key_hash))
 
 
 def key_hash_of(key: PrivateKey) -> str:

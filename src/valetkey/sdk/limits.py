@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from valetkey.core.addresses import canonical_addresses, canonical_assets
 from valetkey.core.errors import InvalidInput
 from valetkey.core.limits import Limits
 from valetkey.core.money import CURRENCY_DECIMALS, parse_units, to_decimal
@@ -116,17 +117,12 @@ def policy_of(asked: Any, expires_at: int) -> Policy:
         spends_max=asked.spends_max,
         approval_above=units(asked.approval_above_usdc),
         others=tuple(Limits(currency, None) for currency in sorted(one.currency for one in asked.limits)),
-        allowed_assets=lowered(asked.allowed_assets),
+        allowed_assets=canonical_assets(asked.allowed_assets),
         allowed_chains=None if asked.allowed_chains is None else frozenset(asked.allowed_chains),
-        allowed_payees=lowered(asked.allowed_payees),
+        allowed_payees=canonical_addresses(asked.allowed_payees),
         allowed_operations=None if asked.allowed_operations is None else frozenset(asked.allowed_operations),
         refunds_restore=asked.refunds_restore,
     )
-
-
-def lowered(found: Iterable[str] | None) -> frozenset[str] | None:
-    """Assets and payees, which are the same in any case of their letters."""
-    return None if found is None else frozenset(one.lower() for one in found)
 
 
 def _usdc(amount: Amount | None) -> Decimal | None:

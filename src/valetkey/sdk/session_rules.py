@@ -5,10 +5,11 @@ import json
 from collections.abc import Iterable
 from datetime import timedelta
 
-from valetkey.core.errors import InvalidInput
+from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, Asset
 from valetkey.core.operations import TRANSFER, approve_operation, call_operation, swap_operation
 from valetkey.sdk.action_members import account
+from valetkey.sdk.amounts import Amount, usdc_units
 from valetkey.sdk.config_checks import check_amounts
 from valetkey.sdk.limits import Rules, names
 from valetkey.sdk.planning import asset_of
@@ -27,6 +28,8 @@ def rules_of(
     `wallet`: of a session that pays out of a grant. Where payees are named it is one of them, because what a contract
     is to take has to be brought there first.
     """
+    for name in ("spending_limit", "per_transaction_limit", "daily_limit", "approval_above"):
+        _check_amount(getattr(config, name), name)
     check_amounts(config, CURRENCY_DECIMALS["USDC"])
     windows = dict(config.windows)
     if config.daily_limit is not None:
@@ -83,6 +86,17 @@ def terms_of(config: SessionConfig, rules: Rules, chain_id: int) -> str:
         "moments": [str(one) if not isinstance(one, timedelta) else f"in {one}" for one in moments],
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def _check_amount(given: Amount | None, field: str) -> None:
+    problem = ""
+    try:
+        if given is not None:
+            usdc_units(given)
+    except InvalidAmount as error:
+        problem = str(error)
+    if problem:
+        raise InvalidAmount(f"{field}: {problem}", field=field)
 
 
 def _contracts(config: SessionConfig) -> tuple[list[str], list[str]]:

@@ -2,6 +2,8 @@
 
 import re
 
+from valetkey.core.addresses import EVM_ADDRESS, SOLANA_ADDRESS
+from valetkey.core.chains import chain_of
 from valetkey.core.errors import InvalidInput
 from valetkey.core.refusal import Code
 from valetkey.sdk.amounts import Amount
@@ -10,7 +12,8 @@ from valetkey.sdk.limits import amount_of
 from valetkey.wire.errors import CODES
 from valetkey.wire.spends import SpendBody, SpendView
 
-_ASSET = re.compile(r"eip155:([0-9]{1,18})/(?:erc20:(0x[0-9a-fA-F]{40})|slip44:(?:60|966))", re.ASCII)
+_ASSET = re.compile(rf"eip155:([0-9]{{1,18}})/(?:erc20:({EVM_ADDRESS})|slip44:(?:60|966))", re.ASCII)
+_SOLANA_ASSET = re.compile(rf"(solana:[^/]{{32}})/(?:token:({SOLANA_ADDRESS})|slip44:501)", re.ASCII)
 
 
 def spend_body(
@@ -65,7 +68,14 @@ def hold_ended(view: SpendView) -> HoldEnded:
     return HoldEnded(message, code=str(code), status=CODES[code].http_status)
 
 
+def chain_of_asset(asset: str) -> int:
+    """The chain of an asset, by its CAIP-19 id."""
+    return _chain_and_token(asset)[0]
+
+
 def _chain_and_token(asset: str) -> tuple[int, str | None]:
+    if solana := _SOLANA_ASSET.fullmatch(asset):
+        return chain_of(solana[1]).chain_id, solana[2]
     found = _ASSET.fullmatch(asset)
     if found is None:
         raise InvalidInput("an asset is a CAIP-19 id, such as eip155:84532/erc20:0x036c...", field="asset")

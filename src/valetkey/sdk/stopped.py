@@ -15,11 +15,12 @@ class Swept:
 @dataclass(frozen=True, slots=True)
 class Stopped:
     """`frozen` is the hash of the transaction that froze the grants; None when they were, or the network has none.
-    `problem` says why they could not be frozen."""
+    `problem` says why they could not be frozen. `also_frozen` are the hashes on further networks."""
 
     frozen: str | None
     swept: tuple[Swept, ...]
     problem: str | None = None
+    also_frozen: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:

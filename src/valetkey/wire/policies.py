@@ -9,7 +9,7 @@ from valetkey.core.money import CURRENCY_DECIMALS
 from valetkey.core.policy import ALLOWED_NAMES_MAX, ALLOWED_SERVICES_MAX, SPENDS_MAX
 from valetkey.core.windows import WINDOWS_MAX
 from valetkey.wire.limits import LimitRule, WindowRule
-from valetkey.wire.shape import Address, Id, Request, View, check_amount
+from valetkey.wire.shape import AnyAddress, Id, Request, View, check_amount
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 """A CAIP-19 asset id, or an operation; the policy looks at its shape."""
@@ -36,7 +36,7 @@ class PolicyRules(Request, kw_only=True):
     limits: Annotated[list[LimitRule], Meta(max_length=len(CURRENCY_DECIMALS))] = field(default_factory=list)
     allowed_assets: Annotated[list[Name], Meta(max_length=ALLOWED_NAMES_MAX)] | None = None
     allowed_chains: Annotated[list[int], Meta(max_length=ALLOWED_NAMES_MAX)] | None = None
-    allowed_payees: Annotated[list[Address], Meta(max_length=ALLOWED_NAMES_MAX)] | None = None
+    allowed_payees: Annotated[list[AnyAddress], Meta(max_length=ALLOWED_NAMES_MAX)] | None = None
     allowed_operations: Annotated[list[Name], Meta(max_length=ALLOWED_NAMES_MAX)] | None = None
     refunds_restore: bool = False
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 
+from valetkey.core.addresses import EVM_ADDRESS, SOLANA_ADDRESS
 from valetkey.core.errors import InvalidAmount
 from valetkey.core.money import CURRENCY_DECIMALS, parse_units
 
@@ -19,6 +20,9 @@ Hash = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{64}" + END)]
 
 Address = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{40}" + END)]
 """An EVM address; its checksum is looked at when it is used."""
+
+AnyAddress = Annotated[str, msgspec.Meta(pattern=f"^({EVM_ADDRESS}|{SOLANA_ADDRESS})" + END)]
+"""Whom or what a spend is about: an EVM address, or one of Solana, in which another case is another address."""
 
 PublicKeyHex = Annotated[str, msgspec.Meta(pattern="^0[23][0-9a-fA-F]{64}" + END)]
 """A compressed public key: 66 hex digits, no 0x."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 
 from valetkey.core.money import CURRENCY_DECIMALS
-from valetkey.wire.shape import END, Address, Id, Request, View, check_amount
+from valetkey.wire.shape import END, AnyAddress, Id, Request, View, check_amount
 
 NOTE_CHARS_MAX = 500
 HOLD_SECONDS_MAX = 86_400
@@ -34,8 +34,8 @@ class SpendBody(Request):
     amount: Decimal
     currency: str = "USDC"
     chain_id: Annotated[int, Meta(ge=1, le=2**53)] | None = None
-    token: Address | None = None
-    payee: Address | None = None
+    token: AnyAddress | None = None
+    payee: AnyAddress | None = None
     operation: Annotated[str, Meta(pattern="^[a-z][a-z0-9_.-]{0,63}" + END)] = "payment"
     service_id: Id | None = None
     note: Annotated[str, Meta(max_length=NOTE_CHARS_MAX)] | None = None

@@ -1,4 +1,4 @@
-"""One process with a manager of its own: a line of JSON in, a line of JSON out. What it is told first opens the file."""
+"""One process with a manager of its own: a line of JSON in, a line of JSON out. What is told first opens the file."""
 
 import json
 import sys

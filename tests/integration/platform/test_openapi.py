@@ -13,7 +13,8 @@ get /agents/score | get /agents/{id}/discovery-score | get /agents/{id}/public-k
 post /services | get /services | get /services/{id} | patch /services/{id} | delete /services/{id} | post /checkout
 get /transactions | get /transactions/{id} | post /transactions/{id}/fund | post /transactions/{id}/deliver
 post /transactions/{id}/confirm | post /transactions/{id}/dispute | get /transactions/{id}/dispute
-post /transactions/{id}/dispute/evidence | get /network | get /agents/session/self | get /agents/sessions
+post /transactions/{id}/dispute/evidence | get /network | get /networks
+get /agents/session/self | get /agents/sessions
 get /agents/session/{id} | put /agents/session/{id}/recovery | get /agents/session/{id}/recovery
 post /agents/webhook-secret | post /transactions/{id}/signed | post /agents/session/{id}/pause
 post /agents/session/{id}/resume | post /agents/sessions/freeze | post /agents/sessions/thaw
@@ -23,7 +24,7 @@ get /spends/{id} | post /spends/{id}/signed | post /spends/{id}/execute | post /
 post /spends/{id}/void | post /spends/{id}/refund | get /approvals | post /approvals/{id}/approve
 post /approvals/{id}/reject | put /agents/webhook | get /audit | get /audit/key | get /events | post /agents/keys
 get /agents/keys | get /agents/keys/{id} | delete /agents/keys/{id}
-post /agents/session/{id}/replay | post /policies/diff
+post /agents/session/{id}/replay | post /policies/diff | get /agents/label-policy | put /agents/label-policy
 post /agents/session/{id}/grant | get /agents/session/{id}/grant | get /agents/grants
 get /agents/session/{id}/exposure | post /transactions/{id}/relay | post /transactions/{id}/step
 post /spends/{id}/relay | get /relays/{id} | get /operator/transactions/{id}/dispute

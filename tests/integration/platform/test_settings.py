@@ -17,6 +17,7 @@ NETWORK = {
     "score": ADDRESS,
     "usdc": ADDRESS,
 }
+WRONG_CHECKSUM = "0x" + "".join(one.swapcase() for one in ADDRESS[2:])
 ENVIRON = {
     "VALETKEY_DATABASE": "valetkey.db",
     "VALETKEY_NETWORKS": json.dumps([NETWORK]),
@@ -33,6 +34,34 @@ def test_defaults() -> None:
     assert (settings.test_mode, settings.rate_limits, settings.checkout_seconds) == (False, True, 1_800)
     assert (settings.session_seconds_min, settings.session_seconds_max) == (60, 2_592_000)
     assert settings.registration_units == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "chain", "number", "coin"),
+    [
+        ({"network": "base-sepolia"}, "base-sepolia", "baseSepolia", 84532, "ETH"),
+        ({"network": "baseSepolia"}, "base-sepolia", "baseSepolia", 84532, "ETH"),
+        ({"network": "base", "chainId": 8453}, "base", "base", 8453, "ETH"),
+        ({"network": "ethereum"}, "ethereum", "ethereum", 1, "ETH"),
+        ({"network": "polygon"}, "polygon", "polygon", 137, "POL"),
+        ({"network": "polygonAmoy"}, "polygonAmoy", "polygonAmoy", 80002, "POL"),
+        ({"network": "local-1", "chainId": 31337}, "local-1", "local-1", 31337, "ETH"),
+        ({"network": "bnb", "chainId": 56, "coin": "BNB"}, "bnb", "bnb", 56, "BNB"),
+    ],
+)
+def test_a_network_is_any_evm_chain(
+    said: dict[str, object], name: str, chain: str, number: int, coin: str
+) -> None:
+    spare = {key: value for key, value in NETWORK.items() if key not in ("escrow", "score")}
+    settings = Settings.from_env({**ENVIRON, "VALETKEY_NETWORKS": json.dumps([{**spare, **said}])})
+    (found,) = settings.networks
+    assert (found.name, found.chain.name, found.chain.chain_id, found.chain.coin) == (
+        name,
+        chain,
+        number,
+        coin,
+    )
+    assert found.escrow is found.score is None
 
 
 def test_test_mode_lifts_what_it_says() -> None:
@@ -65,6 +94,21 @@ def test_secrets_from_files(tmp_path: Path) -> None:
         {"VALETKEY_NETWORKS": json.dumps([NETWORK, NETWORK])},
         {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "network": "mars"}])},
         {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "escrow": "0x12"}])},
+        {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "usdc": WRONG_CHECKSUM}])},
+        {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "allowance": "0x" + "0" * 40}])},
+        {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "escrow": None}])},
+        {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "score": None}])},
+        {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "chainId": 8453}])},
+        {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "network": "solana"}])},
+        {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "network": "mars", "chainId": 0}])},
+        {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "network": "mars", "chainId": 2**53}])},
+        {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "network": "mars", "chainId": 1}])},
+        {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "network": "31337", "chainId": 31337}])},
+        {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "network": "a b", "chainId": 31337}])},
+        {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "network": "", "chainId": 31337}])},
+        {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "network": "mars", "chainId": 31337, "coin": "USDC"}])},
+        {"VALETKEY_NETWORKS": json.dumps([NETWORK, {**NETWORK, "network": "baseSepolia"}])},
+        {"VALETKEY_NETWORKS": json.dumps([NETWORK, {**NETWORK, "network": "84532"}])},
         {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "confirmations": 0}])},
         {"VALETKEY_NETWORKS": json.dumps([{**NETWORK, "rpcURL": "x"}])},
         {"VALETKEY_MASTER_SECRET": "short"},

@@ -188,10 +188,10 @@ def test_coins_have_a_limit_of_their_own(world: World, desk: Desk, vault: Contra
     ping = ContractCall(to=vault.address, function=PING, args=[1], value="0.03")
     assert desk.client.execute(session, ping).remaining_limit == Decimal("0.05")
     assert payee.wei(vault.address) >= 3 * ETH // 100
+    plain = desk.client.create_session(
+        label="no coins", spending_limit="10", valid_until=timedelta(hours=1), funding="wallet"
+    )
     with pytest.raises(NoLimitForAsset):
-        plain = desk.client.create_session(
-            label="no coins", spending_limit="10", valid_until=timedelta(hours=1), funding="wallet"
-        )
         desk.client.execute(plain, Transfer(to=receiver, amount="0.02", token="ETH"))
 
 

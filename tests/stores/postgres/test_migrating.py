@@ -4,7 +4,7 @@ import asyncio
 
 from tests.cluster import Cluster
 from tests.stores.conftest import Market
-from tests.stores.making import a_purchase, a_session, allowed, digest
+from tests.stores.making import a_purchase, a_session, allowed, code, digest
 from tests.stores.making_grants import a_grant
 from tests.stores.postgres.conftest import Open
 from tests.stores.postgres.standing import assert_sums_agree, make_market, run
@@ -58,6 +58,26 @@ def test_sessions_and_purchases_of_an_older_database_go_on(open_again: Open, url
     assert again.add_grant(a_grant(market.owner, record), "owner").session_id == record.session.id
     assert again.session(record.session.id).funding is Funding.GRANT
     assert assert_sums_agree(url) == 1
+
+
+def test_names_of_an_older_database_go_on(open_again: Open, url: str) -> None:
+    """Version 2 knew no keys, sole labels or policy."""
+    market: Market = make_market(url)
+    store = open_again()
+    record = a_session(market.owner, label="daily")
+    store.add_session(record, digest("token"))
+    store.close()
+    before = run(url, (_COLUMNS,), (_INDEXES,))
+    run(url, *((one,) for one in _AS_VERSION_2))
+    assert asyncio.run(migrate_database(url)) == (2, len(MIGRATIONS))
+    assert run(url, (_COLUMNS,), (_INDEXES,)) == before
+    again = open_again()
+    assert again.session(record.session.id) == record
+    assert again.agent(market.owner.id).unique_labels is False
+    named = a_session(market.owner, label="daily", sole=True, key_hash=digest("key"))
+    assert code(again.add_session(named, digest("named"))) == "label_taken"
+    again.revoke_session(record.session.id)
+    assert again.add_session(named, digest("named")) == named
 
 
 def test_two_that_migrate_at_once_do_it_once(cluster: Cluster, url: str) -> None:

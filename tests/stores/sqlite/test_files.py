@@ -18,6 +18,7 @@ from tests.stores.making import (
     allowed,
     an_api_key,
     an_event,
+    code,
     digest,
 )
 from tests.stores.making_grants import a_grant
@@ -30,7 +31,7 @@ from valetkey.core.errors import EnvironmentFailure
 from valetkey.core.ids import Kind, is_id
 from valetkey.core.spend import HoldState
 from valetkey.crypto.credentials import credential_hash, new_api_key, new_session_token
-from valetkey.ports.accounts import Funding
+from valetkey.ports.accounts import Funding, SessionQuery
 from valetkey.ports.ledger import Payment
 from valetkey.stores.failures import StoreUnreadable
 from valetkey.stores.sqlite import (
@@ -102,19 +103,19 @@ def test_keys_of_an_older_file_go_on_and_have_a_name_and_an_id(open_again: Open,
     assert status(revoked, NOW) is KeyStatus.REVOKED
 
 
-_AS_VERSION_4 = """
+_AS_VERSION_3 = """
 PRAGMA foreign_keys = OFF;
-DROP INDEX sessions_newest;
-DROP INDEX sessions_named;
-DROP INDEX spent_exhausted;
-ALTER TABLE sessions DROP COLUMN chain_id;
-CREATE INDEX sessions_newest ON sessions (owner_id, created_at, seq);
-PRAGMA user_version = 4;
-"""
-_AS_VERSION_3 = f"""{_AS_VERSION_4}
 DROP INDEX sessions_key;
 DROP INDEX sessions_label;
 DROP INDEX sessions_sole;
+DROP INDEX sessions_named;
+DROP INDEX sessions_children;
+DROP INDEX sessions_newest;
+DROP TRIGGER spent_all;
+DROP TRIGGER spent_all_at_once;
+ALTER TABLE sessions DROP COLUMN chains;
+ALTER TABLE sessions DROP COLUMN exhausted;
+CREATE INDEX sessions_newest ON sessions (owner_id, created_at, seq);
 ALTER TABLE agents DROP COLUMN unique_labels;
 ALTER TABLE sessions DROP COLUMN key_hash;
 ALTER TABLE sessions DROP COLUMN sole;
@@ -145,6 +146,35 @@ DROP TABLE api_keys;
 ALTER TABLE older RENAME TO credentials;
 PRAGMA user_version = 1;
 """
+
+
+def test_names_and_lists_of_an_older_file_go_on(open_again: Open, path: Path) -> None:
+    """Version 3 knew no keys, sole labels or policy; what is listed is found as before."""
+    store = open_again()
+    market, record = prepare(store)
+    spent = a_session(market.owner, 7_000, label="spent")
+    store.add_session(spent, digest("spent"))
+    allowed(store.place(a_purchase(market.service, market.owner, spent, 7_000), None))
+    before = _schema(path)
+    found = {
+        one: store.sessions(SessionQuery(market.owner.id, status=one, chain_id=1))
+        for one in ("active", "exhausted")
+    }
+    assert [total for _, total in found.values()] == [1, 1]
+    store.close()
+    _run(path, _AS_VERSION_3)
+    again = open_again()
+    assert _schema(path) == before
+    assert {
+        one: again.sessions(SessionQuery(market.owner.id, status=one, chain_id=1)) for one in found
+    } == found
+    assert again.agent(market.owner.id).unique_labels is False
+    kept = again.session(record.session.id)
+    assert (kept.key_hash, kept.sole) == (None, False)
+    named = a_session(market.owner, label="spent", sole=True, key_hash=digest("key"))
+    assert code(again.add_session(named, digest("named"))) == "label_taken"
+    again.revoke_session(spent.session.id)
+    assert again.add_session(named, digest("named")) == named
 
 
 def test_sessions_and_purchases_of_an_older_file_go_on(open_again: Open, path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from valetkey.chains.evm.node import DEPTH_MAX, _depth, _result
+from valetkey.chains.depth import DEPTH_MAX, depth_of
+from valetkey.chains.evm.node import _result
 from valetkey.core.errors import ChainUnavailable
 
 JSON = st.recursive(
@@ -30,7 +31,7 @@ def deep(value: Any) -> int:
 
 @given(value=JSON, ascii_only=st.booleans())
 def test_the_depth_of_any_json(value: Any, ascii_only: bool) -> None:
-    assert _depth(json.dumps(value, ensure_ascii=ascii_only).encode()) == deep(value)
+    assert depth_of(json.dumps(value, ensure_ascii=ascii_only).encode()) == deep(value)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_the_depth_of_any_json(value: Any, ascii_only: bool) -> None:
     ],
 )
 def test_the_depth_of_what_is_no_json(body: bytes, depth: int) -> None:
-    assert _depth(body) == depth
+    assert depth_of(body) == depth
 
 
 def test_an_answer_may_nest_as_deep_as_receipts_do_and_no_deeper() -> None:

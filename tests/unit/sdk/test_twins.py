@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from valetkey import AsyncBuyerAgent, AsyncSellerAgent, BuyerAgent, SellerAgent
+from valetkey import (
+    AsyncBuyerAgent,
+    AsyncClient,
+    AsyncSellerAgent,
+    AsyncSessionKeyManager,
+    BuyerAgent,
+    Client,
+    SellerAgent,
+    SessionKeyManager,
+)
 from valetkey.chains.evm._async.wallet import AsyncEvmWallet
 from valetkey.chains.evm._sync.wallet import EvmWallet
 from valetkey.sdk._async.connection import AsyncConnection
@@ -21,9 +30,11 @@ SCRIPT = ROOT / "scripts" / "generate_sync.py"
 TWINS: list[tuple[type, type]] = [
     (AsyncBuyerAgent, BuyerAgent),
     (AsyncSellerAgent, SellerAgent),
+    (AsyncClient, Client),
     (AsyncConnection, Connection),
     (AsyncDesk, Desk),
     (AsyncEvmWallet, EvmWallet),
+    (AsyncSessionKeyManager, SessionKeyManager),
 ]
 
 

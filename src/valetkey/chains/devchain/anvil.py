@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import IO
 
 from valetkey.chains.devchain.accounts import DEV_MNEMONIC
-from valetkey.chains.devchain.engines import LOOPBACK, CannotStart
+from valetkey.chains.devchain.engines import CannotStart
+from valetkey.chains.loopback import LOOPBACK
 
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0

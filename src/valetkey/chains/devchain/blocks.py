@@ -4,8 +4,8 @@ from typing import Any
 
 from valetkey.chains.devchain.chain import Chain
 from valetkey.chains.devchain.encoding import read_data, read_quantity
-from valetkey.chains.devchain.faults import refused
 from valetkey.chains.devchain.machine import Header
+from valetkey.chains.faults import refused
 
 PENDING = "pending"
 # Nothing is ever reorganised here but by evm_revert, so the head is safe and final.

@@ -7,7 +7,6 @@ from typing import Any
 
 from valetkey.chains.devchain.accounts import DEV_ADDRESSES, GENESIS_BALANCE_WEI
 from valetkey.chains.devchain.archive import CHAIN_ID, TIME_OFFSET, Archive, TransactionRow
-from valetkey.chains.devchain.faults import invalid_params, refused
 from valetkey.chains.devchain.machine import (
     GAS_LIMIT,
     CallRequest,
@@ -19,6 +18,7 @@ from valetkey.chains.devchain.machine import (
     max_gas_price,
 )
 from valetkey.chains.devchain.pool import Pool
+from valetkey.chains.faults import invalid_params, refused
 
 PRIORITY_FEE_WEI = 10**9
 

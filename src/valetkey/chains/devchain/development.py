@@ -8,7 +8,7 @@ from typing import Any
 
 from valetkey.chains.devchain.chain import Chain
 from valetkey.chains.devchain.encoding import quantity, read_address, read_data, read_quantity
-from valetkey.chains.devchain.faults import invalid_params
+from valetkey.chains.faults import invalid_params
 
 MINE_MAX = 10_000
 SECONDS_MAX = 10**10

@@ -3,8 +3,8 @@
 from typing import Any
 
 from valetkey.chains.devchain.archive import LogRow, TransactionRow
-from valetkey.chains.devchain.faults import invalid_params
 from valetkey.chains.devchain.machine import CallRequest, Change, effective_gas_price, max_gas_price
+from valetkey.chains.faults import invalid_params
 
 QUANTITY_MAX = 2**256
 

@@ -6,7 +6,8 @@ import sqlite3
 from pathlib import Path
 from typing import Protocol
 
-LOOPBACK = "127.0.0.1"
+from valetkey.chains.loopback import LOOPBACK
+
 ARCHIVE_NAME = "chain.sqlite"
 ANVIL_STATE_NAME = "anvil-state.json"
 

@@ -15,7 +15,7 @@ from valetkey.chains.devchain.encoding import (
     read_data,
     read_quantity,
 )
-from valetkey.chains.devchain.faults import invalid_params, refused
+from valetkey.chains.faults import invalid_params, refused
 
 FILTERS_MAX = 10_000
 TOPICS_MAX = 4

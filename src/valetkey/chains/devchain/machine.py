@@ -22,7 +22,7 @@ from eth_typing import Address
 from eth_utils.exceptions import ValidationError
 
 from valetkey.chains.devchain.archive import CHAIN_ID, Archive, LogRow, TransactionRow
-from valetkey.chains.devchain.faults import EXECUTION_REVERTED, RpcFault, refused
+from valetkey.chains.faults import EXECUTION_REVERTED, RpcFault, refused
 
 GAS_LIMIT = 30_000_000
 COINBASE = bytes(20)

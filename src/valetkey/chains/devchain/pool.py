@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from valetkey.chains.devchain.faults import refused
 from valetkey.chains.devchain.machine import max_gas_price
+from valetkey.chains.faults import refused
 
 PENDING_MAX = 4096
 REPLACEMENT_BUMP_PERCENT = 10

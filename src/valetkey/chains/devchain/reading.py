@@ -21,8 +21,8 @@ from valetkey.chains.devchain.encoding import (
     receipt_answer,
     transaction_answer,
 )
-from valetkey.chains.devchain.faults import invalid_params
 from valetkey.chains.devchain.machine import Header, created_address
+from valetkey.chains.faults import invalid_params
 
 FEE_HISTORY_MAX = 1_024
 

@@ -6,8 +6,8 @@ from typing import Any
 from valetkey.chains.devchain.accounts import DEV_ADDRESSES, dev_private_key
 from valetkey.chains.devchain.chain import PRIORITY_FEE_WEI, Chain
 from valetkey.chains.devchain.encoding import data, read_address, read_call, read_data, read_quantity
-from valetkey.chains.devchain.faults import refused
 from valetkey.chains.devchain.machine import CallRequest
+from valetkey.chains.faults import refused
 
 _UNLOCKED = {bytes.fromhex(address[2:]): index for index, address in enumerate(DEV_ADDRESSES)}
 

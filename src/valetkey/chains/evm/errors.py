@@ -1,18 +1,6 @@
 """What can go wrong between a wallet and its chain, beside a node that does not answer."""
 
-from valetkey.core.errors import EnvironmentFailure
 from valetkey.ports.wallet import CallReverts as CallReverts
 from valetkey.ports.wallet import NotAccepted as NotAccepted
-
-
-class WrongChain(EnvironmentFailure):
-    """The node serves another chain than the one that was meant: nothing was signed."""
-
-    code = "wrong_chain"
-    retryable = False
-
-
-class StillPending(EnvironmentFailure):
-    """A sent transaction is not in a block yet. Doing the same again goes on with the same bytes."""
-
-    code = "transaction_pending"
+from valetkey.ports.wallet import StillPending as StillPending
+from valetkey.ports.wallet import WrongChain as WrongChain

@@ -5,12 +5,11 @@ each request, and costs the event loop six times as much for the same answer.
 """
 
 import asyncio
-import re
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from valetkey.chains.depth import is_shallow
 from valetkey.core.errors import ChainUnavailable
 
 if TYPE_CHECKING:
@@ -19,14 +18,8 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 10.0
 CONNECTIONS_MAX = 16
 ANSWER_BYTES_MAX = 8 * 2**20
-DEPTH_MAX = 32
 ATTEMPTS = 2
 """A node may close an idle connection just as it is used again; asking once more is harmless."""
-
-
-_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
-_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
 
 
 class NodeRefused(ChainUnavailable):
@@ -145,8 +138,7 @@ async def _bounded(response: "ClientResponse") -> bytes:
 
 def _result(body: bytes, number: int, method: str) -> Any:
     answer: Any = None
-    # The decoder recurses, and libraries of this field raise Python's limit so far that the stack ends first.
-    if _depth(body) <= DEPTH_MAX:
+    if is_shallow(body):
         try:
             answer = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -162,9 +154,3 @@ def _result(body: bytes, number: int, method: str) -> Any:
     if answer.get("id") != number or "result" not in answer:
         raise ChainUnavailable(f"the node answered something else than {method}")
     return answer["result"]
-
-
-def _depth(body: bytes) -> int:
-    """How deep the brackets outside of texts nest."""
-    brackets = _TEXT.sub(b"", body).translate(_STEPS, _NO_BRACKETS)
-    return max(accumulate(memoryview(brackets).cast("b")), default=0)

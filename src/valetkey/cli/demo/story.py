@@ -100,7 +100,8 @@ class Story:
         self._balances(books)
 
     def _open_books(self) -> Books:
-        usdc = self.stack.contracts.usdc
+        usdc, escrow = self.stack.contracts.usdc, self.stack.contracts.escrow
+        assert escrow is not None, "a development stack has everything"
         self.books = books = Books(self.rpc, usdc, self.rpc.block_number())
         for actor, units in ((self.owner, OWNER_USDC), (self.seller, 0)):
             address = self._must(actor, "wallet")["address"]
@@ -109,8 +110,8 @@ class Story:
                 self.rpc.mint(usdc, address, units)
             books.add(actor.name, address)
         books.block = self.rpc.block_number()
-        books.add("treasury (fees)", self.rpc.treasury(self.stack.contracts.escrow))
-        books.add("escrow", self.stack.contracts.escrow)
+        books.add("treasury (fees)", self.rpc.treasury(escrow))
+        books.add("escrow", escrow)
         if self.funding == "grant":
             books.add("relayer", self.stack.relayer)
         return books

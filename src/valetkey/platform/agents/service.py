@@ -48,13 +48,13 @@ def fee_tier() -> FeeTier:
 
 
 async def score(platform: Platform, address: str) -> Score:
-    """The on-chain score of a wallet, where trading is free: the first network."""
+    """The on-chain score of a wallet, where trading is free: the first network that keeps scores."""
     if not is_address(address):
         raise InvalidInput(
             "this is not an address, or its checksum is wrong", code="invalid_address", field="address"
         )
     address = checksum_address(address)
-    value = await platform.main_network.reader.score(address)
+    value = await platform.scored_network.reader.score(address)
     required = platform.settings.graduation_score
     return Score(address=address, score=value, required=required, graduated=value >= required)
 
@@ -64,7 +64,7 @@ async def discovery_score(platform: Platform, agent_id: str) -> DiscoveryScore:
     agent = await platform.store.agent(agent_id)
     if agent is None:
         raise NotFound("Agent not found")
-    value = await platform.main_network.reader.score(agent.wallet_address)
+    value = await platform.scored_network.reader.score(agent.wallet_address)
     return DiscoveryScore(
         agent_id=agent.id,
         discovery_score=max(0, value) / (max(0, value) + platform.settings.graduation_score),

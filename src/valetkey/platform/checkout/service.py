@@ -41,7 +41,7 @@ async def purchase(
     seller = await platform.store.agent(service.agent_id)
     if seller is None:
         raise NotFound("Service not found")
-    network = platform.network(service.network)
+    network = platform.marketplace(service.network)
     idempotency = _idempotency(caller, asked, idempotency_key)
     known = await platform.gate.remembered(idempotency)
     if isinstance(known, Refused):

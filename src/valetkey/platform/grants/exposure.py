@@ -17,9 +17,9 @@ PAGE = 100
 
 
 async def exposure(platform: Platform, caller: Caller, session_id: str) -> ExposureView:
-    """See ExposureView: read from ledger and chain now, on the main network."""
+    """See ExposureView: read from ledger and chain now, on the network of the session."""
     record = await own(platform, caller, session_id)
-    network = platform.main_network
+    network = platform.network_of_session(record.session.policy)
     reader, asset = network.reader, network.asset
     signed = await platform.store.grant_of_session(session_id, asset.chain_id)
     head = await reader.head()

@@ -1,6 +1,6 @@
 """Owners give grants to their sessions; owners and holders look at them."""
 
-from valetkey.core.grant import Grant
+from valetkey.core.grant import NOBODY, Grant
 from valetkey.core.refusal import Code, Refused
 from valetkey.engine.granting import Expected, unfit, unsigned, unusable
 from valetkey.platform.callers import Caller
@@ -26,10 +26,18 @@ async def give(platform: Platform, caller: Caller, session_id: str, asked: GiveG
     """Keep what an owner signed: its session pays out of it from then on. The same again is the same grant."""
     record = await own(platform, caller, session_id)
     network = network_of(platform, asked.chain_id)
+    if network is not platform.network_of_session(record.session.policy):
+        raise refused(
+            Code.GRANT_MISMATCH,
+            "chain",
+            f"this session lives on {platform.network_of_session(record.session.policy).name}, and pays there alone",
+        )
     contract = allowance_of(network)
     grant = grant_of(asked.grant)
     signature, revocation = signature_bytes(asked.signature), signature_bytes(asked.revocation)
     domain = Domain(asked.chain_id, contract)
+    # What is promised in units of a token has to be of the decimals that everybody takes it to have.
+    await platform.tokens.checked(network.asset, network.reader)
     await _check(network, domain, grant, asked, record, caller, (signature, revocation))
     kept = await platform.store.add_grant(
         SignedGrant(
@@ -53,12 +61,15 @@ async def give(platform: Platform, caller: Caller, session_id: str, asked: GiveG
 
 
 async def show(platform: Platform, caller: Caller, session_id: str) -> GrantView:
-    """The grant that a session was given last, on the main network; to its owner and to its holder."""
+    """The grant that a session was given last, on its network; to its owner and to its holder."""
     if caller.session is None:
-        await own(platform, caller, session_id)
+        record = await own(platform, caller, session_id)
     elif caller.session.session.id != session_id:
         raise NotFound("Session not found")
-    found = await platform.store.grant_of_session(session_id, platform.main_network.asset.chain_id)
+    else:
+        record = caller.session
+    network = platform.network_of_session(record.session.policy)
+    found = await platform.store.grant_of_session(session_id, network.asset.chain_id)
     if found is None:
         raise NotFound("This session has no grant")
     return await grant_view(platform, found)
@@ -74,10 +85,10 @@ async def listed(platform: Platform, caller: Caller, query: GrantListQuery) -> G
 
 def network_of(platform: Platform, chain_id: int) -> Network:
     """The network of a chain. Raises a refusal when it is not served."""
-    for network in platform.networks.values():
-        if network.asset.chain_id == chain_id:
-            return network
-    raise refused(Code.NETWORK_MISMATCH, "chain", "this platform does not serve that chain")
+    found = platform.network_of_chain(chain_id)
+    if found is None:
+        raise refused(Code.NETWORK_MISMATCH, "chain", "this platform does not serve that chain")
+    return found
 
 
 def allowance_of(network: Network) -> str:
@@ -103,7 +114,7 @@ async def _check(
         owner=caller.agent.wallet_address,
         key=record.wallet_address,
         asset=network.asset,
-        escrow=network.escrow_address,
+        escrow=network.escrow or NOBODY,
         contract=domain.contract,
         policy=record.session.policy,
     )

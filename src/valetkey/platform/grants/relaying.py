@@ -81,7 +81,7 @@ async def fund(
 ) -> RelayView:
     """Send the escrow that a session key signed for. Its money counts as gone from here on, until proof."""
     transaction = await seen_as(platform, caller, transaction_id, Party.BUYER)
-    network = platform.network(transaction.network)
+    network = platform.marketplace(transaction.network)
     draw = await _draw(platform, caller, network)
     spend = _funding(draw, transaction, asked)
     signature = signature_bytes(asked.signature)
@@ -151,7 +151,7 @@ async def pay(platform: Platform, caller: Caller, spend_id: str, asked: RelaySpe
 async def step(platform: Platform, caller: Caller, transaction_id: str, asked: RelayStepRequest) -> RelayView:
     """Send a buyer's step on an escrow that its session key signed: accept, dispute or claim."""
     transaction = await seen_as(platform, caller, transaction_id, Party.BUYER)
-    network = platform.network(transaction.network)
+    network = platform.marketplace(transaction.network)
     draw = await _draw(platform, caller, network, alive=False)
     signature = signature_bytes(asked.signature)
     identity = escrow_id(transaction.id)

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from valetkey.core.errors import EnvironmentFailure
+from valetkey.core.tokens import TokenMismatch
 from valetkey.platform.answers import JsonResponse
 from valetkey.platform.context import Platform
 from valetkey.platform.head import head_of
@@ -56,8 +57,11 @@ async def _failing(platform: Platform) -> list[str]:
     for network in platform.networks.values():
         try:
             await network.reader.head()
+            await platform.tokens.checked(network.asset, network.reader)
         except EnvironmentFailure:
             failing.append(network.name)
+        except TokenMismatch:
+            failing.append(f"{network.name} usdc")
     return failing
 
 

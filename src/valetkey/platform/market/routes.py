@@ -5,7 +5,7 @@ from valetkey.platform.limits import Limit
 from valetkey.platform.market import service
 from valetkey.wire.http import API_PREFIX
 from valetkey.wire.market import MarketplacePulse
-from valetkey.wire.network import NetworkView
+from valetkey.wire.network import NetworkList, NetworkView
 
 
 async def pulse(call: Call) -> MarketplacePulse:
@@ -13,10 +13,14 @@ async def pulse(call: Call) -> MarketplacePulse:
 
 
 async def network(call: Call) -> NetworkView:
-    """The network that is asked for by name, the first one otherwise."""
+    """The network that is asked for by its name, its chain's name or its number; the first one otherwise."""
     name = call.request.query_params.get("network")
-    found = call.platform.main_network if name is None else call.platform.network(name)
-    return found.view
+    return service.network(call.platform, name).view
+
+
+async def networks(call: Call) -> NetworkList:
+    """Every network that is served."""
+    return NetworkList(networks=[one.view for one in call.platform.networks.values()])
 
 
 ENDPOINTS = [
@@ -35,6 +39,15 @@ ENDPOINTS = [
         handler=network,
         summary="Chain, contracts and confirmations; `?network=` names another than the first",
         gives=NetworkView,
+        access=Access.PUBLIC,
+        limit=Limit.PUBLIC,
+    ),
+    Endpoint(
+        method="GET",
+        path=f"{API_PREFIX}/networks",
+        handler=networks,
+        summary="Every network that is served, the one of those who name none first",
+        gives=NetworkList,
         access=Access.PUBLIC,
         limit=Limit.PUBLIC,
     ),

@@ -2,7 +2,7 @@
 
 from valetkey.core.fees import FEE_BPS
 from valetkey.core.money import format_units
-from valetkey.platform.context import Platform
+from valetkey.platform.context import Network, Platform
 from valetkey.wire.market import (
     AgentFigures,
     CategoryCount,
@@ -42,3 +42,13 @@ async def pulse(platform: Platform) -> MarketplacePulse:
         ),
         platform=PlatformFacts(protocol_fee=f"{FEE_BPS // 100}%", uptime=f"{now - platform.started_at}s"),
     )
+
+
+def network(platform: Platform, name: str | None) -> Network:
+    """A network by its name, its chain's name or number; the first one for None. Raises a refusal."""
+    if name is None:
+        return platform.main_network
+    for one in platform.networks.values():
+        if name in (one.name, one.view.chain, str(one.view.chain_id)):
+            return one
+    return platform.network(name)

@@ -58,7 +58,7 @@ async def show(platform: Platform, transaction_id: str) -> OpenDisputeView:
 async def resolve(platform: Platform, transaction_id: str, asked: ResolveRequest) -> RelayView:
     """Have the resolver decide on chain; the platform follows when the chain shows it. The same again is harmless."""
     transaction = await _transaction(platform, transaction_id)
-    network = platform.network(transaction.network)
+    network = platform.marketplace(transaction.network)
     outcome = _OUTCOMES[asked.outcome]
     percent = asked.buyer_percent if outcome is DisputeOutcome.SPLIT else 0
     identity = escrow_id(transaction.id)

@@ -26,7 +26,7 @@ from valetkey.wire.services import (
 
 async def create(platform: Platform, caller: Caller, asked: CreateServiceRequest) -> ServiceView:
     """Put a service on offer."""
-    platform.network(asked.network)
+    platform.marketplace(asked.network)
     await check_graduated(platform, asked.network, caller.agent.wallet_address)
     if asked.endpoint_url is not None:
         check_url(asked.endpoint_url, platform.settings.test_mode, "endpointUrl")

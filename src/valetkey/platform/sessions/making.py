@@ -3,6 +3,7 @@
 import base64
 from decimal import Decimal
 
+from valetkey.core.addresses import canonical_addresses, canonical_assets
 from valetkey.core.errors import InvalidInput
 from valetkey.core.ids import Kind
 from valetkey.core.limits import Limits
@@ -40,9 +41,9 @@ def policy_of(asked: PolicyRules, *, not_before: int, expires_at: int) -> Policy
         spends_max=asked.spends_max,
         approval_above=units(asked.approval_above_usdc),
         others=tuple(sorted((_limits(one) for one in asked.limits), key=lambda one: one.currency)),
-        allowed_assets=_names(asked.allowed_assets),
+        allowed_assets=canonical_assets(asked.allowed_assets),
         allowed_chains=None if asked.allowed_chains is None else frozenset(asked.allowed_chains),
-        allowed_payees=_names(asked.allowed_payees),
+        allowed_payees=canonical_addresses(asked.allowed_payees),
         allowed_operations=None if asked.allowed_operations is None else frozenset(asked.allowed_operations),
         refunds_restore=asked.refunds_restore,
     )
@@ -120,11 +121,6 @@ def _windows(asked: list[tuple[int, Decimal]], currency: str) -> tuple[Window, .
     if len({window.seconds for window in found}) != len(found):
         raise InvalidInput("each length of a window is named once", field="windows")
     return tuple(found)
-
-
-def _names(names: list[str] | None) -> frozenset[str] | None:
-    """Assets and payees, which are the same in any case of their letters."""
-    return None if names is None else frozenset(one.lower() for one in names)
 
 
 def _wallet(wallet: str | None, owner_wallet: str) -> str | None:

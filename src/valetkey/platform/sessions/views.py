@@ -72,7 +72,7 @@ def session_view(platform: Platform, record: SessionRecord, owner: Agent) -> Ses
         sole_label=record.sole,
         e2e_public_key=record.e2e_public_key.hex() if record.e2e_public_key else None,
         funding_mode=str(record.funding),
-        network=platform.main_network.view,
+        network=platform.network_of_session(policy).view,
     )
 
 

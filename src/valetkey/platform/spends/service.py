@@ -2,18 +2,17 @@
 
 import base64
 from decimal import Decimal
-from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
 
+from valetkey.core.addresses import canonical_address
 from valetkey.core.commands import Capture, Command, Execute, MarkUnknown, Refund, Void
 from valetkey.core.errors import InvalidInput
-from valetkey.core.money import CURRENCY_DECIMALS, NATIVE, Asset, Money, format_units, parse_units
+from valetkey.core.money import CURRENCY_DECIMALS, Money, format_units, parse_units
 from valetkey.core.policy import PURCHASE
 from valetkey.core.refusal import Code, Refused
 from valetkey.core.spend import SpendRequest
-from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.platform.approvals.asking import asking
 from valetkey.platform.callers import Caller
 from valetkey.platform.context import Platform
@@ -21,6 +20,7 @@ from valetkey.platform.grants.drawing import check_draw, check_promise
 from valetkey.platform.idempotency import check_key
 from valetkey.platform.paging import page_limit
 from valetkey.platform.refusing import NotFound, RefusedRequest, refused
+from valetkey.platform.spends.assets import asset_of
 from valetkey.platform.spends.views import spend_view
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.ledger import Idempotency, Payment, Spend, SpendQuery, SpendRecord
@@ -29,16 +29,13 @@ from valetkey.wire.errors import reasons_body
 from valetkey.wire.http import encode
 from valetkey.wire.spends import SignedBody, SpendBody, SpendListQuery, SpendPage, SpendView, Verdict
 
-ASSETS_CACHED = 256
-"""Assets that are kept ready: agents spend few, again and again."""
-
 
 async def ask(
     platform: Platform, caller: Caller, asked: SpendBody, key: str | None, hold_id: str
 ) -> SpendView:
     """Hold the money of a spend, or ask the owner. The same key and body answer the same spend, for ever."""
     record = _spender(caller)
-    request = _request(platform, asked)
+    request = await _request(platform, record, asked)
     spend = Spend(
         session_id=record.session.id,
         hold_id=hold_id,
@@ -64,7 +61,7 @@ async def ask(
 async def check(platform: Platform, caller: Caller, asked: SpendBody) -> Verdict:
     """What the gate would say to this spend now: the dry run. Nothing is held by it."""
     record = _spender(caller)
-    request = _request(platform, asked)
+    request = await _request(platform, record, asked)
     said = platform.gate.check(record, request)
     decimals = CURRENCY_DECIMALS[asked.currency]
     asked_text = format_units(request.amount.units, request.amount.asset.decimals)
@@ -197,27 +194,11 @@ def _spender(caller: Caller) -> SessionRecord:
     return caller.session
 
 
-def _request(platform: Platform, asked: SpendBody) -> SpendRequest:
+async def _request(platform: Platform, record: SessionRecord, asked: SpendBody) -> SpendRequest:
     """The request in base units of an asset. Raises InvalidInput."""
     if asked.operation == PURCHASE:
         raise InvalidInput(f"a {PURCHASE} is made at the checkout", field="operation")
-    decimals = CURRENCY_DECIMALS[asked.currency]
-    for address, name in ((asked.token, "token"), (asked.payee, "payee")):
-        if address is not None and not is_address(address):
-            raise InvalidInput("the checksum is wrong", code="invalid_address", field=name)
-    main = platform.main_network.asset
-    if asked.token is not None:
-        token = checksum_address(asked.token)
-    elif asked.currency == main.currency and asked.chain_id in (None, main.chain_id):
-        token = main.address
-    else:
-        token = NATIVE
-    asset = _asset(asked.currency, asked.chain_id or main.chain_id, token, decimals)
-    amount = Money(parse_units(asked.amount, decimals), asset)
-    payee = asked.payee.lower() if asked.payee else None
+    asset = await asset_of(platform, record, asked)
+    amount = Money(parse_units(asked.amount, asset.decimals), asset)
+    payee = canonical_address(asked.payee) if asked.payee else None
     return SpendRequest(amount, asked.service_id, payee, asked.operation)
-
-
-@lru_cache(ASSETS_CACHED)
-def _asset(currency: str, chain_id: int, token: str, decimals: int) -> Asset:
-    return Asset(currency, chain_id, token, decimals)

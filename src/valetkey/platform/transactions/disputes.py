@@ -33,7 +33,7 @@ async def dispute(platform: Platform, caller: Caller, transaction_id: str, reaso
     transaction = await seen_as(platform, caller, transaction_id, Party.BUYER)
     if transaction.status is TransactionStatus.DISPUTED:
         return await _explained(platform, transaction, reason)
-    reader = platform.network(transaction.network).reader
+    reader = platform.marketplace(transaction.network).reader
     escrow = await patiently(
         lambda: reader.escrow(transaction.id), _is_disputed, platform.settings.step_wait_seconds
     )

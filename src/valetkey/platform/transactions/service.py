@@ -74,7 +74,7 @@ async def fund(platform: Platform, caller: Caller, transaction_id: str, tx_hash:
     """Prove a payment from the chain and capture its hold; the same hash answers the same, however often."""
     transaction = await seen_as(platform, caller, transaction_id, Party.BUYER)
     tx_hash = tx_hash.lower()
-    reader = platform.network(transaction.network).reader
+    reader = platform.marketplace(transaction.network).reader
     proof = await prove(reader, transaction, tx_hash)
     if isinstance(proof, Refused) and proof.first.code in _PATIENCE:
         if transaction.status is TransactionStatus.PENDING:
@@ -139,7 +139,7 @@ async def confirm(platform: Platform, caller: Caller, transaction_id: str) -> Tr
     transaction = await seen_as(platform, caller, transaction_id, Party.BUYER)
     if transaction.status is TransactionStatus.COMPLETED:
         return await transaction_view(platform, transaction, Party.BUYER)
-    reader = platform.network(transaction.network).reader
+    reader = platform.marketplace(transaction.network).reader
     escrow = await patiently(
         lambda: reader.escrow(transaction.id), _is_released, platform.settings.step_wait_seconds
     )
@@ -167,7 +167,7 @@ def _is_released(escrow: Escrow | None) -> bool:
 
 async def _capture(platform: Platform, transaction: Transaction) -> Transaction:
     """Capture a payment that nobody told the platform of, when a final block shows it; otherwise change nothing."""
-    reader = platform.network(transaction.network).reader
+    reader = platform.marketplace(transaction.network).reader
     final = await reader.final()
     escrow = await reader.escrow(transaction.id, at_block=final.number)
     if escrow is None or await unlike(reader, transaction, escrow) is not None:

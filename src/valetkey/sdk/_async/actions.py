@@ -13,6 +13,7 @@ from valetkey.crypto.keys import session_key_hash
 from valetkey.ports.wallet import CallReverts
 from valetkey.sdk._async.contract_calls import AsyncContractCalls
 from valetkey.sdk._async.contract_steps import APPROVE, BRING, MAIN, AsyncJob
+from valetkey.sdk._async.drawing import DRAWS
 from valetkey.sdk.actions import Action, Approve, ContractCall, Swap, Transfer, action_of, digest_of
 from valetkey.sdk.errors import TransactionReverted, Unfinished
 from valetkey.sdk.executions import ROOM, Execution, failure_of, read_progress, receipt_of
@@ -144,6 +145,8 @@ class AsyncActions(AsyncContractCalls):
         """Whether a payment that another state folder began is over; raises Unfinished when it may still be sent."""
         hold, steps = job.hold, job.progress.steps
         if hold.state == HoldState.HELD or steps:
+            return False
+        if job.draws and self._state.read(DRAWS, f"pay-{hold.id}") is not None:
             return False
         if job.draws:
             if hold.state == HoldState.CAPTURED and not isinstance(job.action, Transfer):

@@ -16,7 +16,8 @@ from valetkey.sdk._async.connect import async_open_signer, async_open_wallet
 from valetkey.sdk._async.connection import AsyncConnection
 from valetkey.sdk._async.desk import AsyncDesk
 from valetkey.sdk._async.wallet import AsyncWallet
-from valetkey.sdk.errors import Conflict, InstructionsDiffer, NotConfigured
+from valetkey.sdk.chain_config import node_of
+from valetkey.sdk.errors import Conflict, InstructionsDiffer, NotConfigured, WrongNetwork
 from valetkey.sdk.journal import Journal
 from valetkey.sdk.state import StateFolder
 from valetkey.seam import async_sleep
@@ -25,7 +26,7 @@ from valetkey.wire.attenuation import AttenuateRequest
 from valetkey.wire.bundle import Bundle
 from valetkey.wire.child_bundle import Narrowings, parse_child
 from valetkey.wire.http import encode
-from valetkey.wire.network import NetworkView
+from valetkey.wire.network import NetworkList, NetworkView
 from valetkey.wire.registration import build_message
 from valetkey.wire.sessions import SessionTree, SessionView
 from valetkey.wire.transactions import TransactionPage, TransactionView
@@ -33,7 +34,11 @@ from valetkey.wire.transactions import TransactionPage, TransactionView
 REGISTRATIONS_MAX = 3
 
 NETWORK = "network"
-"""The room of the state folder that remembers the network that a platform served last, and its only name."""
+"""The room of the state folder that remembers the networks that platforms served last, by the numbers of their chains;
+and the name of the one that a platform named first."""
+
+CHAINS = "chains"
+"""The room of the state folder that remembers on which chain the wallet of a session is."""
 
 OWNERS = "owners"
 """The room of the state folder that remembers to whom the money of a session goes back."""
@@ -65,7 +70,8 @@ class AsyncAgent:
         self._signer: Signer | None = None
         self._crypto: PrivateKey | None = None
         self._served: NetworkView | None = None
-        self._wallets: dict[str, AsyncWallet] = {}
+        self._networks: dict[int, NetworkView] = {}
+        self._wallets: dict[tuple[int, str], AsyncWallet] = {}
 
     @classmethod
     async def register(
@@ -136,6 +142,8 @@ class AsyncAgent:
         if view.session_wallet is not None and view.session_wallet.lower() != held.wallet_address.lower():
             raise InstructionsDiffer("the platform knows this session with another wallet")
         self.session, self._served, self.agent_id = view, view.network, view.agent_id
+        self._met(view.network)
+        self._settle_on(held.wallet_address, view.network)
         # The way home is remembered: after the session's end nobody answers its token.
         self._state.write(OWNERS, held.wallet_address, view.owner_wallet.encode())
         return view
@@ -165,13 +173,32 @@ class AsyncAgent:
 
     # What both sides ask
 
-    async def network(self) -> NetworkView:
-        """The network that the platform settles on: chain, contracts, confirmations."""
+    async def network(self, chain: str | int | None = None) -> NetworkView:
+        """The network of the session that is held, the platform's first one otherwise: chain, contracts, confirmations.
+
+        `chain`: another one that is served, by the name or number of its chain. Raises WrongNetwork when it is not.
+        """
         if self._served is None:
             self._served = await self._client.get("/network", NetworkView)
             # Remembered for the day on which no platform answers: see stopping.py.
             self._state.write(NETWORK, NETWORK, encode(self._served))
-        return self._served
+            self._met(self._served)
+        if chain is None:
+            return self._served
+        for one in (self._served, *self._networks.values()):
+            if _is_named(one, chain):
+                return one
+        for one in await self.networks():
+            if _is_named(one, chain):
+                return one
+        raise WrongNetwork(f"this platform does not serve the chain {chain}")
+
+    async def networks(self) -> list[NetworkView]:
+        """Every network that the platform serves, its first one first."""
+        found = (await self._client.get("/networks", NetworkList)).networks
+        for one in found:
+            self._met(one)
+        return found
 
     async def get_transaction(self, transaction_id: str) -> TransactionView:
         """A purchase as the caller sees it. Raises NotFound."""
@@ -191,6 +218,16 @@ class AsyncAgent:
         return bytes.fromhex(answer.public_key)
 
     # Inside
+
+    def _met(self, network: NetworkView) -> None:
+        """Remember a network, for the day on which no platform answers."""
+        if self._networks.get(network.chain_id) != network:
+            self._networks[network.chain_id] = network
+            self._state.write(NETWORK, str(network.chain_id), encode(network))
+
+    def _settle_on(self, wallet_address: str, network: NetworkView) -> None:
+        """Remember on which chain the wallet of a session is."""
+        self._state.write(CHAINS, wallet_address.lower(), str(network.chain_id).encode("ascii"))
 
     async def _registered(
         self, signer: Signer, name: str, description: str | None, revoke_others: bool
@@ -233,14 +270,18 @@ class AsyncAgent:
             raise NotConfigured("encrypted payloads need a key: call init_crypto first")
         return self._crypto
 
-    async def _desk(self, signer: Signer | None = None) -> AsyncDesk:
-        """The desk of a wallet, of the agent's own unless another signer is given."""
+    async def _desk(self, signer: Signer | None = None, network: NetworkView | None = None) -> AsyncDesk:
+        """The desk of a wallet on a network: the agent's own wallet, and its own network, unless told otherwise."""
         signer = signer or self._need_signer()
-        network = await self.network()
-        wallet = self._wallets.get(signer.address)
+        own = await self.network()
+        network = network or own
+        place = (network.chain_id, signer.address)
+        wallet = self._wallets.get(place)
         if wallet is None:
-            rpc_url = config.rpc_url_of(self._rpc_url, network.rpc_url)
-            wallet = self._wallets[signer.address] = async_open_wallet(network, rpc_url, signer)
+            # A node that was named for the agent is one of its own network.
+            is_own = network.chain_id == own.chain_id
+            rpc_url = node_of(network, self._rpc_url if is_own else None, is_own=is_own)
+            wallet = self._wallets[place] = async_open_wallet(network, rpc_url, signer)
         return AsyncDesk(wallet, Journal(self._state, network.chain_id, signer.address))
 
 
@@ -248,6 +289,11 @@ def _private_key(key: str | Secret | PrivateKey) -> PrivateKey:
     if isinstance(key, Secret):
         key = key.reveal()
     return PrivateKey.from_hex(key) if isinstance(key, str) else key
+
+
+def _is_named(network: NetworkView, chain: str | int) -> bool:
+    """Whether a chain's name or number, or the platform's own name of the network, means this network."""
+    return chain in (network.chain_id, str(network.chain_id), network.chain, network.network)
 
 
 def segment(text: str) -> str:

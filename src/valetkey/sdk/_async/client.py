@@ -10,7 +10,7 @@ from valetkey.crypto.secret import Secret
 from valetkey.ports.keystore import Keystore
 from valetkey.ports.signer import Signer
 from valetkey.sdk._async.buyer import AsyncBuyerAgent
-from valetkey.sdk._async.client_sessions import AsyncClientSessions
+from valetkey.sdk._async.client_making import AsyncClientMaking
 from valetkey.sdk.actions import Action
 from valetkey.sdk.chain_config import ChainConfig
 from valetkey.sdk.client_session import ClientSession
@@ -18,7 +18,7 @@ from valetkey.sdk.executions import Execution
 from valetkey.sdk.keys_at_rest import Lock
 
 
-class AsyncClient(AsyncClientSessions):
+class AsyncClient(AsyncClientMaking):
     """Many sessions of one owner. Use it as a context manager, or call `close`.
 
     `api_key` is the owner's, from VALETKEY_API_KEY unless given. `chain`: what sessions are for that name none: a name,
@@ -94,7 +94,9 @@ class AsyncClient(AsyncClientSessions):
         known = self._delegates.get(kept.key_hash)
         if known is not None:
             return known
-        delegate = AsyncBuyerAgent(**self._places)
+        # A node is named for one chain.
+        is_own = kept.chain_id == self.chain.chain_id
+        delegate = AsyncBuyerAgent(**{**self._places, "rpc_url": self.chain.rpc_url if is_own else None})
         ready = False
         try:
             await delegate.init_with_session(kept.bundle)
@@ -102,7 +104,7 @@ class AsyncClient(AsyncClientSessions):
         finally:
             if not ready:
                 await delegate.close()
-        delegate._backer, delegate._assets = self.owner, self.chain.assets
+        delegate._backer, delegate._assets = await self._settled(), self.chain.assets
         # Another task may have been faster.
         first = self._delegates.setdefault(kept.key_hash, delegate)
         if first is not delegate:

@@ -2,6 +2,7 @@
 
 from valetkey.chains.evm.errors import CallReverts as CallReverts
 from valetkey.chains.evm.errors import NotAccepted as NotAccepted
+from valetkey.core.grant import NOBODY
 from valetkey.ports.signer import Signer
 from valetkey.sdk._async.wallet import AsyncWallet
 from valetkey.wire.network import NetworkView
@@ -12,7 +13,7 @@ def async_open_wallet(network: NetworkView, rpc_url: str, signer: Signer | None)
     # Imported late: what only talks to the platform needs no chain.
     from valetkey.chains.evm._async.wallet import AsyncEvmWallet
 
-    return AsyncEvmWallet(rpc_url, network.chain_id, network.contracts.escrow, signer)
+    return AsyncEvmWallet(rpc_url, network.chain_id, network.contracts.escrow or NOBODY, signer)
 
 
 def async_open_signer(key: object) -> Signer:

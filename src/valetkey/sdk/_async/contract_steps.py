@@ -16,7 +16,7 @@ from valetkey.sdk._async.drawing import DRAWS, POLL_SECONDS, AsyncDraws
 from valetkey.sdk._async.holds import AsyncHold
 from valetkey.sdk._async.owner import STEP_GAS, AsyncOwner
 from valetkey.sdk.actions import Action
-from valetkey.sdk.errors import ContractMisbehaved, InsufficientFunds, Unfinished
+from valetkey.sdk.errors import ContractMisbehaved, HoldEnded, InsufficientFunds, Unfinished
 from valetkey.sdk.executions import Progress, write_progress
 from valetkey.sdk.planning import ledger_amount
 from valetkey.seam import async_sleep
@@ -65,7 +65,15 @@ class AsyncContractSteps(AsyncDraws):
 
         async def announce(signed: SignedTransaction) -> None:
             # From here on the platform holds the money until the chain proves one thing or the other.
-            await job.hold.mark_signed(signed.raw, signed.tx_hash)
+            problem: HoldEnded | None = None
+            try:
+                await job.hold.mark_signed(signed.raw, signed.tx_hash)
+            except HoldEnded as error:
+                problem = error
+            # Proven meanwhile by these very bytes: sending them again does no harm.
+            is_proven = job.hold.state == HoldState.CAPTURED and job.hold.view.reference == signed.tx_hash
+            if problem is not None and not is_proven:
+                raise problem
 
         announced = announce if spends and not job.draws else None
         mined = await job.desk.carry_through(purpose, call, announced)
@@ -101,7 +109,7 @@ class AsyncContractSteps(AsyncDraws):
                 f"this needs gas in the session's wallet {job.desk.wallet.address}: send it {wanted} wei, or give the "
                 "client its owner's signer, which lends so much"
             )
-        own = await self._backer._desk()
+        own = await self._backer._desk(network=await self.network())
         async with own.alone():
             await self._backer._send_gas(own, job.desk.wallet.address, wanted)
 

@@ -16,9 +16,10 @@ from valetkey.sdk._async.agent import segment
 from valetkey.sdk._async.desk import WAIT_SECONDS, AsyncDesk
 from valetkey.sdk._async.holds import AsyncHold
 from valetkey.sdk._async.owner import AsyncOwner
-from valetkey.sdk.checkout import Payment
-from valetkey.sdk.errors import CheckoutEnded, GrantNeeded, NotConfigured, TransactionReverted
+from valetkey.sdk.checkout import Payment, escrow_of
+from valetkey.sdk.errors import CheckoutEnded, GrantNeeded, NotConfigured, TransactionReverted, WrongNetwork
 from valetkey.sdk.nonces import nonces
+from valetkey.sdk.spending import chain_of_asset
 from valetkey.sdk.state import StateUnusable
 from valetkey.seam import async_sleep
 from valetkey.wire import grant_calls
@@ -42,6 +43,7 @@ from valetkey.wire.grants import (
     step_message,
 )
 from valetkey.wire.http import encode
+from valetkey.wire.network import NetworkView
 from valetkey.wire.proofs import escrow_id
 from valetkey.wire.transactions import SignedRequest, TransactionView
 
@@ -97,10 +99,12 @@ class AsyncDraws(AsyncOwner):
         found = await self.find_grant(self.session.session_id)
         if found is None or found.status not in LIVING:
             raise GrantNeeded("the session has no living grant: ask its owner for one", code="grant_needed")
+        check_chain("grant", found.chain_id, await self.network())
         return found
 
     async def _drawn(self, hold: AsyncHold, payee: str) -> str:
         """Pay what a spend holds out of the grant; the hash. What was signed is kept until the caller removes it."""
+        check_chain("spend", chain_of_asset(hold.view.asset), await self.network())
         grant = await self._grant()
         name = f"pay-{hold.id}"
         kept = self._state.read(DRAWS, name)
@@ -184,7 +188,7 @@ class AsyncDraws(AsyncOwner):
         network = await self.network()
         desk = await self._desk()
         until = await desk.wallet.block_time() + STEP_SECONDS
-        domain = Domain(network.chain_id, network.contracts.escrow, ESCROW_NAME)
+        domain = Domain(network.chain_id, escrow_of(network), ESCROW_NAME)
         data = domain.typed_data("BuyerStep", step_message(escrow_id(transaction_id), step, until))
         asked = RelayStepRequest(
             step=step, signed_until=until, signature="0x" + self._need_signer().sign_typed_data(data).hex()
@@ -317,6 +321,12 @@ class AsyncDraws(AsyncOwner):
         if self._nonces is None:
             self._nonces = nonces()
         return next(self._nonces)
+
+
+def check_chain(what: str, chain_id: int, network: NetworkView) -> None:
+    """Raise WrongNetwork unless something is of the chain that a session pays on."""
+    if chain_id != network.chain_id:
+        raise WrongNetwork(f"this {what} is of chain {chain_id}, and the session pays on {network.chain_id}")
 
 
 def _read(kept: bytes, kind: type[T]) -> T:

@@ -12,7 +12,7 @@ from valetkey.sdk._async.connect import CallReverts
 from valetkey.sdk._async.desk import WAIT_SECONDS, AsyncDesk
 from valetkey.sdk._async.drawing import DRAWS, AsyncDraws
 from valetkey.sdk._async.making import Session
-from valetkey.sdk.checkout import Checkout, Funded, Payment, payment_of
+from valetkey.sdk.checkout import Checkout, Funded, Payment, escrow_of, payment_of
 from valetkey.sdk.errors import (
     CheckoutEnded,
     EscrowNotDisputed,
@@ -119,7 +119,7 @@ class AsyncEscrows(AsyncDraws):
     # Inside
 
     async def _escrow(self) -> str:
-        return (await self.network()).contracts.escrow
+        return escrow_of(await self.network())
 
     def _agreed(self, transaction_id: str) -> PaymentInstructions | None:
         """What the platform said at the purchase, when it was made from this state folder."""

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import AsyncGenerator
 
 from valetkey.core.errors import InvalidInput
-from valetkey.core.grant import NOTHING, Grant, granted
+from valetkey.core.grant import NOBODY, NOTHING, Grant, granted
 from valetkey.core.money import CURRENCY_DECIMALS, Asset
 from valetkey.engine.granting import signed_by
 from valetkey.sdk._async.agent import segment
@@ -37,7 +37,8 @@ class AsyncGrants(AsyncSessionMaker):
         a session that no grant can stand for (no budget, a chain's own coin), GrantExists, InsufficientFunds.
         """
         view = await self.get_session(id_of(session))
-        network = await self.network()
+        network = view.network
+        self._met(network)
         if isinstance(session, SessionInfo):
             # Not for the money, which stays with the owner: for deliveries that are encrypted to the session.
             await self.keep_recovery(session)
@@ -45,7 +46,7 @@ class AsyncGrants(AsyncSessionMaker):
         if given is None or given.status not in LIVING:
             given = await self._give(view, network)
         if approve:
-            await self.approve_grants()
+            await self._approve(network)
         return given
 
     async def get_grant(self, session: SessionInfo | str) -> GrantView:
@@ -75,14 +76,17 @@ class AsyncGrants(AsyncSessionMaker):
             if not page.grants or offset >= page.total:
                 return
 
-    async def approve_grants(self) -> str | None:
+    async def approve_grants(self, chain: str | int | None = None) -> str | None:
         """Approve the contract for what all living grants may still take; the hash, None when that is approved already.
 
-        Raises InsufficientFunds when the owner's wallet cannot pay the gas.
+        It is of one chain, by name or number, the platform's first one unless told otherwise. Raises InsufficientFunds
+        when the owner's wallet cannot pay the gas.
         """
-        network = await self.network()
+        return await self._approve(await self.network(chain))
+
+    async def _approve(self, network: NetworkView) -> str | None:
         contract, token = allowance_of(network), network.contracts.usdc
-        desk = await self._desk()
+        desk = await self._desk(network=network)
         purpose = f"approve grants {contract}"
         async with desk.alone():
             needed = 0
@@ -110,25 +114,30 @@ class AsyncGrants(AsyncSessionMaker):
         """
         given = await self.get_grant(session)
         call = grant_calls.revoke(given.contract, bytes.fromhex(given.hash[2:]))
-        return (await (await self._desk()).perform(f"revoke {given.id}", call)).tx_hash
+        desk = await self._desk(network=await self.network(given.chain_id))
+        return (await desk.perform(f"revoke {given.id}", call)).tx_hash
 
-    async def freeze_on_chain(self) -> str:
-        """Stop every grant of the owner's wallet on chain, by one transaction of its own; the hash.
+    async def freeze_on_chain(self, chain: str | int | None = None) -> str:
+        """Stop every grant of the owner's wallet on a chain, by one transaction of its own; the hash.
 
-        `freeze` stops what asks the platform; this stops keys that do not ask.
+        `freeze` stops what asks the platform; this stops keys that do not ask. `chain`: a name or number, the
+        platform's first one unless told otherwise.
         """
-        call = grant_calls.freeze(allowance_of(await self.network()))
-        return (await (await self._desk()).perform("freeze grants", call)).tx_hash
+        network = await self.network(chain)
+        call = grant_calls.freeze(allowance_of(network))
+        return (await (await self._desk(network=network)).perform("freeze grants", call)).tx_hash
 
-    async def thaw_on_chain(self) -> str:
-        """Let every grant of the owner's wallet go on; the hash."""
-        call = grant_calls.thaw(allowance_of(await self.network()))
-        return (await (await self._desk()).perform("thaw grants", call)).tx_hash
+    async def thaw_on_chain(self, chain: str | int | None = None) -> str:
+        """Let every grant of the owner's wallet on a chain go on; the hash. `chain` as above."""
+        network = await self.network(chain)
+        call = grant_calls.thaw(allowance_of(network))
+        return (await (await self._desk(network=network)).perform("thaw grants", call)).tx_hash
 
-    async def revoke_all_on_chain(self) -> str:
-        """Revoke every grant of the owner's wallet on chain, for ever, by one transaction; the hash."""
-        call = grant_calls.revoke_all(allowance_of(await self.network()))
-        return (await (await self._desk()).perform("revoke all grants", call)).tx_hash
+    async def revoke_all_on_chain(self, chain: str | int | None = None) -> str:
+        """Revoke every grant of the owner's wallet on a chain, for ever; the hash. `chain` as above."""
+        network = await self.network(chain)
+        call = grant_calls.revoke_all(allowance_of(network))
+        return (await (await self._desk(network=network)).perform("revoke all grants", call)).tx_hash
 
     # Inside
 
@@ -138,15 +147,16 @@ class AsyncGrants(AsyncSessionMaker):
             raise InvalidInput("a session without a key of its own can have no grant")
         if signer.address.lower() != view.owner_wallet.lower():
             raise InvalidInput("a grant is signed by the owner's wallet: call init_eoa_wallet with it")
-        desk = await self._desk()
+        desk = await self._desk(network=network)
         standing = grant_calls.number(await desk.wallet.view(grant_calls.standings(contract, signer.address)))
         policy = policy_of(view, view.expiry)
+        usdc = Asset("USDC", network.chain_id, network.contracts.usdc, CURRENCY_DECIMALS["USDC"])
         grant = granted(
             policy,
-            Asset("USDC", network.chain_id, network.contracts.usdc, CURRENCY_DECIMALS["USDC"]),
+            await desk.wallet.checked(usdc),
             owner=signer.address,
             key=view.session_wallet,
-            escrow=network.contracts.escrow,
+            escrow=network.contracts.escrow or NOBODY,
             payees=payees_of(policy.allowed_payees),
             epoch=standing >> 1,
             salt=secrets.token_bytes(32),

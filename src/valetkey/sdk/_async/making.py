@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
@@ -23,6 +24,7 @@ from valetkey.sdk.session_info import SessionInfo, info_of
 from valetkey.wire.bundle import BUNDLE_PREFIX, Bundle
 from valetkey.wire.child_bundle import parse_child
 from valetkey.wire.http import IDEMPOTENCY_HEADER
+from valetkey.wire.network import NetworkView, network_for
 from valetkey.wire.sessions import (
     CreatedSession,
     CreateSessionRequest,
@@ -78,6 +80,8 @@ class AsyncSessionMaker(AsyncFleet):
             label=label,
         )
         made = await self._make(f"/agents/session/{segment(before.session_id)}/rotate", asked)
+        if before.allowed_chains is not None:
+            self._settle_on(wallet.address, before.network)
         policy = policy_of(before, unix_seconds(made.expires_at))
         if not isinstance(wanted, msgspec.UnsetType):
             policy = replace(policy, budget=None if wanted is None else usdc_units(wanted))
@@ -133,6 +137,12 @@ class AsyncSessionMaker(AsyncFleet):
 
     # Inside
 
+    async def _network_for(self, chains: Iterable[int] | None) -> NetworkView:
+        """The network on which a session lives that may use these chains."""
+        if chains is None:
+            return await self.network()
+        return network_for(await self.networks(), list(chains)) or await self.network()
+
     async def _create_session(
         self,
         *,
@@ -159,7 +169,11 @@ class AsyncSessionMaker(AsyncFleet):
             delegate=delegate,
             funding=funding,
         )
+        chains = asked.allowed_chains
+        network = None if chains is None else await self._network_for(chains)
         made = await self._make("/agents/session", asked)
+        if network is not None:
+            self._settle_on(wallet.address, network)
         if self.agent_id is None:
             self.agent_id = (await self.get_session(made.session_id)).agent_id
         policy = policy_of(asked, unix_seconds(made.expires_at))

@@ -1,10 +1,12 @@
 """What an owner does with the money of sessions: fund them, and take back what is left."""
 
-from valetkey.core.errors import InvalidInput
+from contextlib import suppress
+
+from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.core.money import CURRENCY_DECIMALS, format_units
 from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.crypto.secret import Secret
-from valetkey.sdk._async.agent import OWNERS
+from valetkey.sdk._async.agent import CHAINS, OWNERS
 from valetkey.sdk._async.audit import AsyncAuditReader
 from valetkey.sdk._async.connect import async_open_signer
 from valetkey.sdk._async.delegate import AsyncDelegate
@@ -18,8 +20,9 @@ from valetkey.sdk.errors import InsufficientFunds, NotConfigured, Unfinished
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.wire import calls
 from valetkey.wire.agents import WebhookSecret
-from valetkey.wire.bundle import Bundle
+from valetkey.wire.bundle import BUNDLE_PREFIX, Bundle
 from valetkey.wire.escrow import ZERO_ADDRESS
+from valetkey.wire.network import NetworkView
 
 USDC_DECIMALS = CURRENCY_DECIMALS["USDC"]
 SESSION_GAS = 6_000_000
@@ -38,11 +41,13 @@ class AsyncOwner(AsyncAuditReader, AsyncKeys, AsyncGrants, AsyncPolicies, AsyncS
         token: str = "USDC",  # noqa: S107 - a currency
         *,
         session: Session | None = None,
+        chain: str | int | None = None,
     ) -> str | None:
         """Sweep a session's wallet, token and gas, to an address; the hash of the last transfer of money.
 
         An owner names the session, by its info, its id (the recovery copy is opened) or its bundle; also after
-        its end. A delegate sweeps its own, and only to the owner's wallet. None when there is nothing.
+        its end. A delegate sweeps its own, and only to the owner's wallet. `chain`: where the wallet is, by name or
+        number, when that was never learnt here. None when there is nothing.
         """
         _check_currency(token)
         if not is_address(to):
@@ -50,9 +55,10 @@ class AsyncOwner(AsyncAuditReader, AsyncKeys, AsyncGrants, AsyncPolicies, AsyncS
         keys = await self._keys_to_sweep(session, to)
         if to.lower() in (keys.wallet_address.lower(), ZERO_ADDRESS):
             raise InvalidInput("a session's wallet is not swept into itself, nor into nobody's")
-        desk = await self._desk(async_open_signer(keys.wallet_private_key))
+        network = await self._network_of(keys, session, chain)
+        desk = await self._desk(async_open_signer(keys.wallet_private_key), network)
         async with desk.alone():
-            swept = await self._sweep_token(desk, checksum_address(to))
+            swept = await self._sweep_token(desk, network, checksum_address(to))
             gas = await self._sweep_gas(desk, checksum_address(to))
         return swept or gas
 
@@ -68,8 +74,9 @@ class AsyncOwner(AsyncAuditReader, AsyncKeys, AsyncGrants, AsyncPolicies, AsyncS
         if session.wallet_address.lower() == self.wallet_address.lower():
             raise InvalidInput("a session has a wallet of its own, not the owner's")
         await self.keep_recovery(session)
-        token = (await self.network()).contracts.usdc
-        desk = await self._desk()
+        network = await self._network_of(session.bundle, session, None)
+        token = network.contracts.usdc
+        desk = await self._desk(network=network)
         purpose, note = f"fund {session.wallet_address}", str(units)
         async with desk.alone():
             entry = await desk.unfinished(purpose)
@@ -114,10 +121,10 @@ class AsyncOwner(AsyncAuditReader, AsyncKeys, AsyncGrants, AsyncPolicies, AsyncS
             return await self._desk()
         keys = await self._keys(session)
         desk = await self._desk(async_open_signer(keys.wallet_private_key))
-        await self._lend_gas(desk)
+        await self._lend_gas(desk, await self.network())
         return desk
 
-    async def _lend_gas(self, desk: AsyncDesk) -> None:
+    async def _lend_gas(self, desk: AsyncDesk, network: NetworkView) -> None:
         """From the owner's wallet, when the session's has too little for one step."""
         wanted = STEP_GAS * await desk.wallet.fee_per_gas()
         if await desk.wallet.native_balance(desk.wallet.address) >= wanted:
@@ -125,9 +132,28 @@ class AsyncOwner(AsyncAuditReader, AsyncKeys, AsyncGrants, AsyncPolicies, AsyncS
         if self._held is not None or self._signer is None:
             # A delegate has nothing to lend: the step itself says whether what is there is enough.
             return
-        own = await self._desk()
+        own = await self._desk(network=network)
         async with own.alone():
             await self._send_gas(own, desk.wallet.address, wanted)
+
+    async def _network_of(
+        self, keys: Bundle, session: Session | None, chain: str | int | None
+    ) -> NetworkView:
+        """Where the wallet of a session is: as told, as remembered, or as the platform says of a session's id."""
+        kept = self._state.read(CHAINS, keys.wallet_address.lower())
+        if chain is not None or kept is not None:
+            return await self.network(int(kept) if chain is None and kept is not None else chain)
+        if isinstance(session, SessionInfo) and session.policy is not None:
+            if session.policy.allowed_chains is None:
+                return await self.network()
+            found = await self._network_for(session.policy.allowed_chains)
+            self._settle_on(keys.wallet_address, found)
+            return found
+        if isinstance(session, str) and not session.startswith(BUNDLE_PREFIX):
+            with suppress(ValetkeyError):
+                # One that is gone, or a platform that is: the money is looked for where most sessions are.
+                return (await self.get_session(session)).network
+        return await self.network()
 
     async def _keys_to_sweep(self, session: Session | None, to: str) -> Bundle:
         if session is not None:
@@ -146,8 +172,8 @@ class AsyncOwner(AsyncAuditReader, AsyncKeys, AsyncGrants, AsyncPolicies, AsyncS
             raise InvalidInput("a delegate returns money to the owner's wallet alone")
         return keys
 
-    async def _sweep_token(self, desk: AsyncDesk, to: str) -> str | None:
-        token = (await self.network()).contracts.usdc
+    async def _sweep_token(self, desk: AsyncDesk, network: NetworkView, to: str) -> str | None:
+        token = network.contracts.usdc
         purpose = "sweep token"
         tx_hash = None
         entry = await desk.unfinished(purpose)
@@ -156,7 +182,7 @@ class AsyncOwner(AsyncAuditReader, AsyncKeys, AsyncGrants, AsyncPolicies, AsyncS
             desk.done(purpose)
         balance = await desk.wallet.token_balance(token, desk.wallet.address)
         if balance:
-            await self._lend_gas(desk)
+            await self._lend_gas(desk, network)
             tx_hash = (await desk.carry_through(purpose, calls.transfer(token, to, balance))).tx_hash
             desk.done(purpose)
         return tx_hash

@@ -14,6 +14,7 @@ from valetkey.sdk._async.making import Session
 from valetkey.sdk._async.owner import AsyncOwner
 from valetkey.sdk._async.vouchers import AsyncSettlements
 from valetkey.sdk.amounts import Amount, usdc_of
+from valetkey.sdk.checkout import escrow_of
 from valetkey.sdk.errors import PlatformError, RateLimited
 from valetkey.sdk.limits import Rules
 from valetkey.sdk.payloads import disclosure_of, opened
@@ -158,7 +159,7 @@ class AsyncSellerAgent(AsyncDirectory, AsyncOwner, AsyncSettlements):
         if escrow is not None and escrow.status is not EscrowStatus.FUNDED and escrow.proof_hash == digest:
             desk.done(purpose)
             return None
-        contract = (await self.network()).contracts.escrow
+        contract = escrow_of(await self.network())
         return (await desk.perform(purpose, calls.submit_delivery(contract, transaction_id, digest))).tx_hash
 
     async def submit_payload_evidence(self, transaction_id: str, payload: Any) -> str:
@@ -214,7 +215,7 @@ class AsyncSellerAgent(AsyncDirectory, AsyncOwner, AsyncSettlements):
         """
         await self.keep_recovery(session)
         desk = await self._desk()
-        contract = (await self.network()).contracts.escrow
+        contract = escrow_of(await self.network())
         async with desk.alone():
             await self._send_gas(desk, session.wallet_address, gas_wei)
             purpose = f"authorize {session.wallet_address}"
@@ -225,7 +226,7 @@ class AsyncSellerAgent(AsyncDirectory, AsyncOwner, AsyncSettlements):
 
     async def withdraw_authorization(self, session_wallet: str) -> str:
         """Take the right to record deliveries back from a session's wallet; returns the hash."""
-        contract = (await self.network()).contracts.escrow
+        contract = escrow_of(await self.network())
         desk = await self._desk()
         call = calls.authorize_delivery(contract, session_wallet, 0)
         return (await desk.perform(f"withdraw {session_wallet}", call)).tx_hash

@@ -5,6 +5,7 @@ import msgspec
 from valetkey.core.errors import ValetkeyError
 from valetkey.sdk import recovery
 from valetkey.sdk._async.agent import NETWORK
+from valetkey.sdk._async.grants import allowance_of
 from valetkey.sdk._async.owner import AsyncOwner
 from valetkey.sdk.errors import NotConfigured
 from valetkey.sdk.stopped import Stopped, Swept
@@ -18,21 +19,28 @@ class AsyncStopping(AsyncOwner):
     async def stop_directly(self) -> Stopped:
         """Freeze every grant of the wallet, and sweep the wallets of all sessions whose recovery copies are kept here.
 
-        Asks no platform: the network is the one that was met last from this state folder. What cannot be frozen or
+        Asks no platform: the networks are those that were met from this state folder. What cannot be frozen or
         swept is told, and keeps nothing else from being swept. Doing it again does what is left. `thaw_on_chain` lets
         grants go on. Raises NotConfigured when this folder never met a platform, or without a wallet.
         """
-        network, home = self._kept_network(), self.wallet_address
-        frozen, problem = await self._frozen(network)
+        kept, home = self._kept_networks(), self.wallet_address
+        frozen, problems = [], []
+        for network in kept:
+            tx_hash, problem = await self._frozen(network)
+            frozen += [tx_hash] if tx_hash else []
+            problems += [problem] if problem else []
         swept = [await self._swept(home, name) for name in self._state.names(recovery.ROOM)]
-        return Stopped(frozen, tuple(swept), problem)
+        return Stopped(
+            frozen[0] if frozen else None, tuple(swept), "; ".join(problems) or None, tuple(frozen[1:])
+        )
 
     async def thaw_directly(self) -> str | None:
-        """Let every grant of the wallet go on, without a platform; the hash, None when none was frozen."""
-        network = self._kept_network()
-        if network.contracts.allowance is None or not await self._is_frozen(network.contracts.allowance):
-            return None
-        return await self.thaw_on_chain()
+        """Let every grant of the wallet go on, without a platform; the last hash, None when none was frozen."""
+        thawed = None
+        for network in self._kept_networks():
+            if network.contracts.allowance is not None and await self._is_frozen(network):
+                thawed = await self.thaw_on_chain(network.chain_id)
+        return thawed
 
     async def _frozen(self, network: NetworkView) -> tuple[str | None, str | None]:
         try:
@@ -42,14 +50,13 @@ class AsyncStopping(AsyncOwner):
             return None, str(error)
 
     async def _freeze_grants(self, network: NetworkView) -> str | None:
-        contract = network.contracts.allowance
-        if contract is None or await self._is_frozen(contract):
+        if network.contracts.allowance is None or await self._is_frozen(network):
             return None
-        return await self.freeze_on_chain()
+        return await self.freeze_on_chain(network.chain_id)
 
-    async def _is_frozen(self, contract: str) -> bool:
-        desk = await self._desk()
-        call = grant_calls.standings(contract, desk.wallet.address)
+    async def _is_frozen(self, network: NetworkView) -> bool:
+        desk = await self._desk(network=network)
+        call = grant_calls.standings(allowance_of(network), desk.wallet.address)
         return grant_calls.number(await desk.wallet.view(call)) & 1 == 1
 
     async def _swept(self, home: str, session_id: str) -> Swept:
@@ -59,13 +66,22 @@ class AsyncStopping(AsyncOwner):
             # One wallet that cannot be emptied must not save the others.
             return Swept(session_id, None, str(error))
 
-    def _kept_network(self) -> NetworkView:
+    def _kept_networks(self) -> list[NetworkView]:
+        """Every network that was met from this state folder, the platform's first one first."""
         if self._served is None:
-            kept = self._state.read(NETWORK, NETWORK)
-            if kept is None:
+            if self._state.read(NETWORK, NETWORK) is None:
                 raise NotConfigured("this state folder never met a platform: its network is not known here")
-            try:
-                self._served = msgspec.json.decode(kept, type=NetworkView)
-            except msgspec.MsgspecError:
-                raise NotConfigured("the network in the state folder cannot be read") from None
-        return self._served
+            self._served = self._kept_network(NETWORK)
+        found = {self._served.chain_id: self._served}
+        for name in self._state.names(NETWORK):
+            network = self._kept_network(name)
+            found.setdefault(network.chain_id, network)
+        self._networks |= found
+        return list(found.values())
+
+    def _kept_network(self, name: str) -> NetworkView:
+        kept = self._state.read(NETWORK, name)
+        try:
+            return msgspec.json.decode(kept or b"", type=NetworkView)
+        except msgspec.MsgspecError:
+            raise NotConfigured("a network in the state folder cannot be read") from None

@@ -6,9 +6,10 @@ import time
 from valetkey.core.errors import InvalidInput
 from valetkey.core.grant import NOBODY
 from valetkey.sdk._async.agent import AsyncAgent
-from valetkey.sdk._async.drawing import AsyncDraws
+from valetkey.sdk._async.drawing import AsyncDraws, check_chain
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.limits import units_of
+from valetkey.sdk.spending import chain_of_asset
 from valetkey.wire import grant_calls
 from valetkey.wire.draws import SignedVoucher, VoucherPayload, read_voucher, voucher_reference
 from valetkey.wire.granting import grant_of
@@ -43,6 +44,7 @@ class AsyncPromises(AsyncDraws):
             else:
                 total = int(kept)
             hold = await self.spend(amount, payee=payee, operation="voucher", seconds=seconds)
+            check_chain("spend", chain_of_asset(hold.view.asset), await self.network())
             total += hold.units
             until = int(time.time()) + seconds
             voucher = Voucher(payee=payee, total=total, deadline=until)
@@ -85,7 +87,7 @@ class AsyncSettlements(AsyncAgent):
         pays another wallet or promises nothing more, CallReverts with the contract's reason.
         """
         held = read_voucher(voucher) if isinstance(voucher, str) else voucher
-        terms, desk = grant_of(held.grant), await self._desk()
+        terms, desk = grant_of(held.grant), await self._desk(network=await self.network(held.chain_id))
         if held.payee.lower() != desk.wallet.address.lower():
             raise InvalidInput("this voucher pays another wallet")
         identity = grant_id(terms.owner, grant_hash(terms))

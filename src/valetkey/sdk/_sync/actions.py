@@ -14,6 +14,7 @@ from valetkey.crypto.keys import session_key_hash
 from valetkey.ports.wallet import CallReverts
 from valetkey.sdk._sync.contract_calls import ContractCalls
 from valetkey.sdk._sync.contract_steps import APPROVE, BRING, MAIN, Job
+from valetkey.sdk._sync.drawing import DRAWS
 from valetkey.sdk.actions import Action, Approve, ContractCall, Swap, Transfer, action_of, digest_of
 from valetkey.sdk.errors import TransactionReverted, Unfinished
 from valetkey.sdk.executions import ROOM, Execution, failure_of, read_progress, receipt_of
@@ -145,6 +146,8 @@ class Actions(ContractCalls):
         """Whether a payment that another state folder began is over; raises Unfinished when it may still be sent."""
         hold, steps = job.hold, job.progress.steps
         if hold.state == HoldState.HELD or steps:
+            return False
+        if job.draws and self._state.read(DRAWS, f"pay-{hold.id}") is not None:
             return False
         if job.draws:
             if hold.state == HoldState.CAPTURED and not isinstance(job.action, Transfer):

@@ -18,7 +18,7 @@ from valetkey.sdk._sync.stopping import Stopping
 from valetkey.sdk._sync.vouchers import Promises
 from valetkey.sdk.amounts import Amount, usdc_of, usdc_units
 from valetkey.sdk.checkout import Checkout, checkout_of
-from valetkey.sdk.limits import Limit, Rules, Windows
+from valetkey.sdk.limits import Limit, Rules, Windows, names
 from valetkey.sdk.payloads import evidence_of, opened
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.wire import js_json
@@ -81,7 +81,7 @@ class BuyerAgent(Directory, Escrows, Promises, Actions, Stopping):
             approval_above=approval_above_usdc,
             limits=limits or {},
             assets=allowed_assets,
-            chains=allowed_chains,
+            chains=None if allowed_chains is None else names(allowed_chains, "allowed_chains"),
             payees=allowed_payees,
             operations=allowed_operations,
             refunds_restore=refunds_restore,
@@ -89,7 +89,7 @@ class BuyerAgent(Directory, Escrows, Promises, Actions, Stopping):
         if funding == "grant":
             # Nobody learns of a session that could not be given what it pays with.
             self._need_signer()
-            allowance_of(self.network())
+            allowance_of(self._network_for(rules.chains))
         session = self._create_session(
             role="buyer",
             expiry=expiry,

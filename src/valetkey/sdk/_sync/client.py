@@ -11,7 +11,7 @@ from valetkey.crypto.secret import Secret
 from valetkey.ports.keystore import Keystore
 from valetkey.ports.signer import Signer
 from valetkey.sdk._sync.buyer import BuyerAgent
-from valetkey.sdk._sync.client_sessions import ClientSessions
+from valetkey.sdk._sync.client_making import ClientMaking
 from valetkey.sdk.actions import Action
 from valetkey.sdk.chain_config import ChainConfig
 from valetkey.sdk.client_session import ClientSession
@@ -19,7 +19,7 @@ from valetkey.sdk.executions import Execution
 from valetkey.sdk.keys_at_rest import Lock
 
 
-class Client(ClientSessions):
+class Client(ClientMaking):
     """Many sessions of one owner. Use it as a context manager, or call `close`.
 
     `api_key` is the owner's, from VALETKEY_API_KEY unless given. `chain`: what sessions are for that name none: a name,
@@ -95,7 +95,9 @@ class Client(ClientSessions):
         known = self._delegates.get(kept.key_hash)
         if known is not None:
             return known
-        delegate = BuyerAgent(**self._places)
+        # A node is named for one chain.
+        is_own = kept.chain_id == self.chain.chain_id
+        delegate = BuyerAgent(**{**self._places, "rpc_url": self.chain.rpc_url if is_own else None})
         ready = False
         try:
             delegate.init_with_session(kept.bundle)
@@ -103,7 +105,7 @@ class Client(ClientSessions):
         finally:
             if not ready:
                 delegate.close()
-        delegate._backer, delegate._assets = self.owner, self.chain.assets
+        delegate._backer, delegate._assets = self._settled(), self.chain.assets
         # Another task may have been faster.
         first = self._delegates.setdefault(kept.key_hash, delegate)
         if first is not delegate:

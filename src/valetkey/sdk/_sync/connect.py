@@ -3,6 +3,7 @@
 
 from valetkey.chains.evm.errors import CallReverts as CallReverts
 from valetkey.chains.evm.errors import NotAccepted as NotAccepted
+from valetkey.core.grant import NOBODY
 from valetkey.ports.signer import Signer
 from valetkey.sdk._sync.wallet import Wallet
 from valetkey.wire.network import NetworkView
@@ -13,7 +14,7 @@ def open_wallet(network: NetworkView, rpc_url: str, signer: Signer | None) -> Wa
     # Imported late: what only talks to the platform needs no chain.
     from valetkey.chains.evm._sync.wallet import EvmWallet
 
-    return EvmWallet(rpc_url, network.chain_id, network.contracts.escrow, signer)
+    return EvmWallet(rpc_url, network.chain_id, network.contracts.escrow or NOBODY, signer)
 
 
 def open_signer(key: object) -> Signer:

@@ -17,7 +17,7 @@ from valetkey.sdk._sync.drawing import DRAWS, POLL_SECONDS, Draws
 from valetkey.sdk._sync.holds import Hold
 from valetkey.sdk._sync.owner import STEP_GAS, Owner
 from valetkey.sdk.actions import Action
-from valetkey.sdk.errors import ContractMisbehaved, InsufficientFunds, Unfinished
+from valetkey.sdk.errors import ContractMisbehaved, HoldEnded, InsufficientFunds, Unfinished
 from valetkey.sdk.executions import Progress, write_progress
 from valetkey.sdk.planning import ledger_amount
 from valetkey.seam import sleep
@@ -66,7 +66,15 @@ class ContractSteps(Draws):
 
         def announce(signed: SignedTransaction) -> None:
             # From here on the platform holds the money until the chain proves one thing or the other.
-            job.hold.mark_signed(signed.raw, signed.tx_hash)
+            problem: HoldEnded | None = None
+            try:
+                job.hold.mark_signed(signed.raw, signed.tx_hash)
+            except HoldEnded as error:
+                problem = error
+            # Proven meanwhile by these very bytes: sending them again does no harm.
+            is_proven = job.hold.state == HoldState.CAPTURED and job.hold.view.reference == signed.tx_hash
+            if problem is not None and not is_proven:
+                raise problem
 
         announced = announce if spends and not job.draws else None
         mined = job.desk.carry_through(purpose, call, announced)
@@ -102,7 +110,7 @@ class ContractSteps(Draws):
                 f"this needs gas in the session's wallet {job.desk.wallet.address}: send it {wanted} wei, or give the "
                 "client its owner's signer, which lends so much"
             )
-        own = self._backer._desk()
+        own = self._backer._desk(network=self.network())
         with own.alone():
             self._backer._send_gas(own, job.desk.wallet.address, wanted)
 

@@ -17,9 +17,10 @@ from valetkey.sdk._sync.agent import segment
 from valetkey.sdk._sync.desk import WAIT_SECONDS, Desk
 from valetkey.sdk._sync.holds import Hold
 from valetkey.sdk._sync.owner import Owner
-from valetkey.sdk.checkout import Payment
-from valetkey.sdk.errors import CheckoutEnded, GrantNeeded, NotConfigured, TransactionReverted
+from valetkey.sdk.checkout import Payment, escrow_of
+from valetkey.sdk.errors import CheckoutEnded, GrantNeeded, NotConfigured, TransactionReverted, WrongNetwork
 from valetkey.sdk.nonces import nonces
+from valetkey.sdk.spending import chain_of_asset
 from valetkey.sdk.state import StateUnusable
 from valetkey.seam import sleep
 from valetkey.wire import grant_calls
@@ -43,6 +44,7 @@ from valetkey.wire.grants import (
     step_message,
 )
 from valetkey.wire.http import encode
+from valetkey.wire.network import NetworkView
 from valetkey.wire.proofs import escrow_id
 from valetkey.wire.transactions import SignedRequest, TransactionView
 
@@ -98,10 +100,12 @@ class Draws(Owner):
         found = self.find_grant(self.session.session_id)
         if found is None or found.status not in LIVING:
             raise GrantNeeded("the session has no living grant: ask its owner for one", code="grant_needed")
+        check_chain("grant", found.chain_id, self.network())
         return found
 
     def _drawn(self, hold: Hold, payee: str) -> str:
         """Pay what a spend holds out of the grant; the hash. What was signed is kept until the caller removes it."""
+        check_chain("spend", chain_of_asset(hold.view.asset), self.network())
         grant = self._grant()
         name = f"pay-{hold.id}"
         kept = self._state.read(DRAWS, name)
@@ -183,7 +187,7 @@ class Draws(Owner):
         network = self.network()
         desk = self._desk()
         until = desk.wallet.block_time() + STEP_SECONDS
-        domain = Domain(network.chain_id, network.contracts.escrow, ESCROW_NAME)
+        domain = Domain(network.chain_id, escrow_of(network), ESCROW_NAME)
         data = domain.typed_data("BuyerStep", step_message(escrow_id(transaction_id), step, until))
         asked = RelayStepRequest(
             step=step, signed_until=until, signature="0x" + self._need_signer().sign_typed_data(data).hex()
@@ -316,6 +320,12 @@ class Draws(Owner):
         if self._nonces is None:
             self._nonces = nonces()
         return next(self._nonces)
+
+
+def check_chain(what: str, chain_id: int, network: NetworkView) -> None:
+    """Raise WrongNetwork unless something is of the chain that a session pays on."""
+    if chain_id != network.chain_id:
+        raise WrongNetwork(f"this {what} is of chain {chain_id}, and the session pays on {network.chain_id}")
 
 
 def _read(kept: bytes, kind: type[T]) -> T:

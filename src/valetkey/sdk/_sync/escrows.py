@@ -13,7 +13,7 @@ from valetkey.sdk._sync.connect import CallReverts
 from valetkey.sdk._sync.desk import WAIT_SECONDS, Desk
 from valetkey.sdk._sync.drawing import DRAWS, Draws
 from valetkey.sdk._sync.making import Session
-from valetkey.sdk.checkout import Checkout, Funded, Payment, payment_of
+from valetkey.sdk.checkout import Checkout, Funded, Payment, escrow_of, payment_of
 from valetkey.sdk.errors import (
     CheckoutEnded,
     EscrowNotDisputed,
@@ -116,7 +116,7 @@ class Escrows(Draws):
     # Inside
 
     def _escrow(self) -> str:
-        return (self.network()).contracts.escrow
+        return escrow_of(self.network())
 
     def _agreed(self, transaction_id: str) -> PaymentInstructions | None:
         """What the platform said at the purchase, when it was made from this state folder."""

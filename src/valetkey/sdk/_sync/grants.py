@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Generator
 
 from valetkey.core.errors import InvalidInput
-from valetkey.core.grant import NOTHING, Grant, granted
+from valetkey.core.grant import NOBODY, NOTHING, Grant, granted
 from valetkey.core.money import CURRENCY_DECIMALS, Asset
 from valetkey.engine.granting import signed_by
 from valetkey.sdk._sync.agent import segment
@@ -38,7 +38,8 @@ class Grants(SessionMaker):
         a session that no grant can stand for (no budget, a chain's own coin), GrantExists, InsufficientFunds.
         """
         view = self.get_session(id_of(session))
-        network = self.network()
+        network = view.network
+        self._met(network)
         if isinstance(session, SessionInfo):
             # Not for the money, which stays with the owner: for deliveries that are encrypted to the session.
             self.keep_recovery(session)
@@ -46,7 +47,7 @@ class Grants(SessionMaker):
         if given is None or given.status not in LIVING:
             given = self._give(view, network)
         if approve:
-            self.approve_grants()
+            self._approve(network)
         return given
 
     def get_grant(self, session: SessionInfo | str) -> GrantView:
@@ -76,14 +77,17 @@ class Grants(SessionMaker):
             if not page.grants or offset >= page.total:
                 return
 
-    def approve_grants(self) -> str | None:
+    def approve_grants(self, chain: str | int | None = None) -> str | None:
         """Approve the contract for what all living grants may still take; the hash, None when that is approved already.
 
-        Raises InsufficientFunds when the owner's wallet cannot pay the gas.
+        It is of one chain, by name or number, the platform's first one unless told otherwise. Raises InsufficientFunds
+        when the owner's wallet cannot pay the gas.
         """
-        network = self.network()
+        return self._approve(self.network(chain))
+
+    def _approve(self, network: NetworkView) -> str | None:
         contract, token = allowance_of(network), network.contracts.usdc
-        desk = self._desk()
+        desk = self._desk(network=network)
         purpose = f"approve grants {contract}"
         with desk.alone():
             needed = 0
@@ -111,25 +115,30 @@ class Grants(SessionMaker):
         """
         given = self.get_grant(session)
         call = grant_calls.revoke(given.contract, bytes.fromhex(given.hash[2:]))
-        return ((self._desk()).perform(f"revoke {given.id}", call)).tx_hash
+        desk = self._desk(network=self.network(given.chain_id))
+        return (desk.perform(f"revoke {given.id}", call)).tx_hash
 
-    def freeze_on_chain(self) -> str:
-        """Stop every grant of the owner's wallet on chain, by one transaction of its own; the hash.
+    def freeze_on_chain(self, chain: str | int | None = None) -> str:
+        """Stop every grant of the owner's wallet on a chain, by one transaction of its own; the hash.
 
-        `freeze` stops what asks the platform; this stops keys that do not ask.
+        `freeze` stops what asks the platform; this stops keys that do not ask. `chain`: a name or number, the
+        platform's first one unless told otherwise.
         """
-        call = grant_calls.freeze(allowance_of(self.network()))
-        return ((self._desk()).perform("freeze grants", call)).tx_hash
+        network = self.network(chain)
+        call = grant_calls.freeze(allowance_of(network))
+        return ((self._desk(network=network)).perform("freeze grants", call)).tx_hash
 
-    def thaw_on_chain(self) -> str:
-        """Let every grant of the owner's wallet go on; the hash."""
-        call = grant_calls.thaw(allowance_of(self.network()))
-        return ((self._desk()).perform("thaw grants", call)).tx_hash
+    def thaw_on_chain(self, chain: str | int | None = None) -> str:
+        """Let every grant of the owner's wallet on a chain go on; the hash. `chain` as above."""
+        network = self.network(chain)
+        call = grant_calls.thaw(allowance_of(network))
+        return ((self._desk(network=network)).perform("thaw grants", call)).tx_hash
 
-    def revoke_all_on_chain(self) -> str:
-        """Revoke every grant of the owner's wallet on chain, for ever, by one transaction; the hash."""
-        call = grant_calls.revoke_all(allowance_of(self.network()))
-        return ((self._desk()).perform("revoke all grants", call)).tx_hash
+    def revoke_all_on_chain(self, chain: str | int | None = None) -> str:
+        """Revoke every grant of the owner's wallet on a chain, for ever; the hash. `chain` as above."""
+        network = self.network(chain)
+        call = grant_calls.revoke_all(allowance_of(network))
+        return ((self._desk(network=network)).perform("revoke all grants", call)).tx_hash
 
     # Inside
 
@@ -139,15 +148,16 @@ class Grants(SessionMaker):
             raise InvalidInput("a session without a key of its own can have no grant")
         if signer.address.lower() != view.owner_wallet.lower():
             raise InvalidInput("a grant is signed by the owner's wallet: call init_eoa_wallet with it")
-        desk = self._desk()
+        desk = self._desk(network=network)
         standing = grant_calls.number(desk.wallet.view(grant_calls.standings(contract, signer.address)))
         policy = policy_of(view, view.expiry)
+        usdc = Asset("USDC", network.chain_id, network.contracts.usdc, CURRENCY_DECIMALS["USDC"])
         grant = granted(
             policy,
-            Asset("USDC", network.chain_id, network.contracts.usdc, CURRENCY_DECIMALS["USDC"]),
+            desk.wallet.checked(usdc),
             owner=signer.address,
             key=view.session_wallet,
-            escrow=network.contracts.escrow,
+            escrow=network.contracts.escrow or NOBODY,
             payees=payees_of(policy.allowed_payees),
             epoch=standing >> 1,
             salt=secrets.token_bytes(32),

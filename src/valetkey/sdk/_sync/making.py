@@ -3,6 +3,7 @@
 
 import base64
 import secrets
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
@@ -24,6 +25,7 @@ from valetkey.sdk.session_info import SessionInfo, info_of
 from valetkey.wire.bundle import BUNDLE_PREFIX, Bundle
 from valetkey.wire.child_bundle import parse_child
 from valetkey.wire.http import IDEMPOTENCY_HEADER
+from valetkey.wire.network import NetworkView, network_for
 from valetkey.wire.sessions import (
     CreatedSession,
     CreateSessionRequest,
@@ -79,6 +81,8 @@ class SessionMaker(Fleet):
             label=label,
         )
         made = self._make(f"/agents/session/{segment(before.session_id)}/rotate", asked)
+        if before.allowed_chains is not None:
+            self._settle_on(wallet.address, before.network)
         policy = policy_of(before, unix_seconds(made.expires_at))
         if not isinstance(wanted, msgspec.UnsetType):
             policy = replace(policy, budget=None if wanted is None else usdc_units(wanted))
@@ -134,6 +138,12 @@ class SessionMaker(Fleet):
 
     # Inside
 
+    def _network_for(self, chains: Iterable[int] | None) -> NetworkView:
+        """The network on which a session lives that may use these chains."""
+        if chains is None:
+            return self.network()
+        return network_for(self.networks(), list(chains)) or self.network()
+
     def _create_session(
         self,
         *,
@@ -160,7 +170,11 @@ class SessionMaker(Fleet):
             delegate=delegate,
             funding=funding,
         )
+        chains = asked.allowed_chains
+        network = None if chains is None else self._network_for(chains)
         made = self._make("/agents/session", asked)
+        if network is not None:
+            self._settle_on(wallet.address, network)
         if self.agent_id is None:
             self.agent_id = (self.get_session(made.session_id)).agent_id
         policy = policy_of(asked, unix_seconds(made.expires_at))

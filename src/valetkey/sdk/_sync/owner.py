@@ -1,11 +1,13 @@
 # Generated from src/valetkey/sdk/_async/owner.py by scripts/generate_sync.py: edit that file instead.
 """What an owner does with the money of sessions: fund them, and take back what is left."""
 
-from valetkey.core.errors import InvalidInput
+from contextlib import suppress
+
+from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.core.money import CURRENCY_DECIMALS, format_units
 from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.crypto.secret import Secret
-from valetkey.sdk._sync.agent import OWNERS
+from valetkey.sdk._sync.agent import CHAINS, OWNERS
 from valetkey.sdk._sync.audit import AuditReader
 from valetkey.sdk._sync.connect import open_signer
 from valetkey.sdk._sync.delegate import Delegate
@@ -19,8 +21,9 @@ from valetkey.sdk.errors import InsufficientFunds, NotConfigured, Unfinished
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.wire import calls
 from valetkey.wire.agents import WebhookSecret
-from valetkey.wire.bundle import Bundle
+from valetkey.wire.bundle import BUNDLE_PREFIX, Bundle
 from valetkey.wire.escrow import ZERO_ADDRESS
+from valetkey.wire.network import NetworkView
 
 USDC_DECIMALS = CURRENCY_DECIMALS["USDC"]
 SESSION_GAS = 6_000_000
@@ -39,11 +42,13 @@ class Owner(AuditReader, Keys, Grants, Policies, Spends, Delegate):
         token: str = "USDC",  # noqa: S107 - a currency
         *,
         session: Session | None = None,
+        chain: str | int | None = None,
     ) -> str | None:
         """Sweep a session's wallet, token and gas, to an address; the hash of the last transfer of money.
 
         An owner names the session, by its info, its id (the recovery copy is opened) or its bundle; also after
-        its end. A delegate sweeps its own, and only to the owner's wallet. None when there is nothing.
+        its end. A delegate sweeps its own, and only to the owner's wallet. `chain`: where the wallet is, by name or
+        number, when that was never learnt here. None when there is nothing.
         """
         _check_currency(token)
         if not is_address(to):
@@ -51,9 +56,10 @@ class Owner(AuditReader, Keys, Grants, Policies, Spends, Delegate):
         keys = self._keys_to_sweep(session, to)
         if to.lower() in (keys.wallet_address.lower(), ZERO_ADDRESS):
             raise InvalidInput("a session's wallet is not swept into itself, nor into nobody's")
-        desk = self._desk(open_signer(keys.wallet_private_key))
+        network = self._network_of(keys, session, chain)
+        desk = self._desk(open_signer(keys.wallet_private_key), network)
         with desk.alone():
-            swept = self._sweep_token(desk, checksum_address(to))
+            swept = self._sweep_token(desk, network, checksum_address(to))
             gas = self._sweep_gas(desk, checksum_address(to))
         return swept or gas
 
@@ -69,8 +75,9 @@ class Owner(AuditReader, Keys, Grants, Policies, Spends, Delegate):
         if session.wallet_address.lower() == self.wallet_address.lower():
             raise InvalidInput("a session has a wallet of its own, not the owner's")
         self.keep_recovery(session)
-        token = (self.network()).contracts.usdc
-        desk = self._desk()
+        network = self._network_of(session.bundle, session, None)
+        token = network.contracts.usdc
+        desk = self._desk(network=network)
         purpose, note = f"fund {session.wallet_address}", str(units)
         with desk.alone():
             entry = desk.unfinished(purpose)
@@ -115,10 +122,10 @@ class Owner(AuditReader, Keys, Grants, Policies, Spends, Delegate):
             return self._desk()
         keys = self._keys(session)
         desk = self._desk(open_signer(keys.wallet_private_key))
-        self._lend_gas(desk)
+        self._lend_gas(desk, self.network())
         return desk
 
-    def _lend_gas(self, desk: Desk) -> None:
+    def _lend_gas(self, desk: Desk, network: NetworkView) -> None:
         """From the owner's wallet, when the session's has too little for one step."""
         wanted = STEP_GAS * desk.wallet.fee_per_gas()
         if desk.wallet.native_balance(desk.wallet.address) >= wanted:
@@ -126,9 +133,26 @@ class Owner(AuditReader, Keys, Grants, Policies, Spends, Delegate):
         if self._held is not None or self._signer is None:
             # A delegate has nothing to lend: the step itself says whether what is there is enough.
             return
-        own = self._desk()
+        own = self._desk(network=network)
         with own.alone():
             self._send_gas(own, desk.wallet.address, wanted)
+
+    def _network_of(self, keys: Bundle, session: Session | None, chain: str | int | None) -> NetworkView:
+        """Where the wallet of a session is: as told, as remembered, or as the platform says of a session's id."""
+        kept = self._state.read(CHAINS, keys.wallet_address.lower())
+        if chain is not None or kept is not None:
+            return self.network(int(kept) if chain is None and kept is not None else chain)
+        if isinstance(session, SessionInfo) and session.policy is not None:
+            if session.policy.allowed_chains is None:
+                return self.network()
+            found = self._network_for(session.policy.allowed_chains)
+            self._settle_on(keys.wallet_address, found)
+            return found
+        if isinstance(session, str) and not session.startswith(BUNDLE_PREFIX):
+            with suppress(ValetkeyError):
+                # One that is gone, or a platform that is: the money is looked for where most sessions are.
+                return (self.get_session(session)).network
+        return self.network()
 
     def _keys_to_sweep(self, session: Session | None, to: str) -> Bundle:
         if session is not None:
@@ -147,8 +171,8 @@ class Owner(AuditReader, Keys, Grants, Policies, Spends, Delegate):
             raise InvalidInput("a delegate returns money to the owner's wallet alone")
         return keys
 
-    def _sweep_token(self, desk: Desk, to: str) -> str | None:
-        token = (self.network()).contracts.usdc
+    def _sweep_token(self, desk: Desk, network: NetworkView, to: str) -> str | None:
+        token = network.contracts.usdc
         purpose = "sweep token"
         tx_hash = None
         entry = desk.unfinished(purpose)
@@ -157,7 +181,7 @@ class Owner(AuditReader, Keys, Grants, Policies, Spends, Delegate):
             desk.done(purpose)
         balance = desk.wallet.token_balance(token, desk.wallet.address)
         if balance:
-            self._lend_gas(desk)
+            self._lend_gas(desk, network)
             tx_hash = (desk.carry_through(purpose, calls.transfer(token, to, balance))).tx_hash
             desk.done(purpose)
         return tx_hash

@@ -15,6 +15,7 @@ from valetkey.sdk._sync.making import Session
 from valetkey.sdk._sync.owner import Owner
 from valetkey.sdk._sync.vouchers import Settlements
 from valetkey.sdk.amounts import Amount, usdc_of
+from valetkey.sdk.checkout import escrow_of
 from valetkey.sdk.errors import PlatformError, RateLimited
 from valetkey.sdk.limits import Rules
 from valetkey.sdk.payloads import disclosure_of, opened
@@ -159,7 +160,7 @@ class SellerAgent(Directory, Owner, Settlements):
         if escrow is not None and escrow.status is not EscrowStatus.FUNDED and escrow.proof_hash == digest:
             desk.done(purpose)
             return None
-        contract = (self.network()).contracts.escrow
+        contract = escrow_of(self.network())
         return (desk.perform(purpose, calls.submit_delivery(contract, transaction_id, digest))).tx_hash
 
     def submit_payload_evidence(self, transaction_id: str, payload: Any) -> str:
@@ -215,7 +216,7 @@ class SellerAgent(Directory, Owner, Settlements):
         """
         self.keep_recovery(session)
         desk = self._desk()
-        contract = (self.network()).contracts.escrow
+        contract = escrow_of(self.network())
         with desk.alone():
             self._send_gas(desk, session.wallet_address, gas_wei)
             purpose = f"authorize {session.wallet_address}"
@@ -226,7 +227,7 @@ class SellerAgent(Directory, Owner, Settlements):
 
     def withdraw_authorization(self, session_wallet: str) -> str:
         """Take the right to record deliveries back from a session's wallet; returns the hash."""
-        contract = (self.network()).contracts.escrow
+        contract = escrow_of(self.network())
         desk = self._desk()
         call = calls.authorize_delivery(contract, session_wallet, 0)
         return (desk.perform(f"withdraw {session_wallet}", call)).tx_hash

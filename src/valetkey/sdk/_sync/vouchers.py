@@ -7,9 +7,10 @@ import time
 from valetkey.core.errors import InvalidInput
 from valetkey.core.grant import NOBODY
 from valetkey.sdk._sync.agent import Agent
-from valetkey.sdk._sync.drawing import Draws
+from valetkey.sdk._sync.drawing import Draws, check_chain
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.limits import units_of
+from valetkey.sdk.spending import chain_of_asset
 from valetkey.wire import grant_calls
 from valetkey.wire.draws import SignedVoucher, VoucherPayload, read_voucher, voucher_reference
 from valetkey.wire.granting import grant_of
@@ -44,6 +45,7 @@ class Promises(Draws):
             else:
                 total = int(kept)
             hold = self.spend(amount, payee=payee, operation="voucher", seconds=seconds)
+            check_chain("spend", chain_of_asset(hold.view.asset), self.network())
             total += hold.units
             until = int(time.time()) + seconds
             voucher = Voucher(payee=payee, total=total, deadline=until)
@@ -86,7 +88,7 @@ class Settlements(Agent):
         pays another wallet or promises nothing more, CallReverts with the contract's reason.
         """
         held = read_voucher(voucher) if isinstance(voucher, str) else voucher
-        terms, desk = grant_of(held.grant), self._desk()
+        terms, desk = grant_of(held.grant), self._desk(network=self.network(held.chain_id))
         if held.payee.lower() != desk.wallet.address.lower():
             raise InvalidInput("this voucher pays another wallet")
         identity = grant_id(terms.owner, grant_hash(terms))

@@ -49,9 +49,7 @@ class Approving:
         """Base units that the grants of living sessions may still take, as the ledger knows it."""
         total = 0
         for status in LIVING:
-            query = SessionQuery(
-                self._local.owner_id, status=status, sort="oldest", limit=PAGE, counted=False
-            )
+            query = SessionQuery(self._local.owner_id, status=status, sort="oldest", limit=PAGE)
             while page := await self._sessions.listed(query):
                 for record in page:
                     # One that was rotated spends out of its successor, and one of another token is none of ours.

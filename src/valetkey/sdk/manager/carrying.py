@@ -90,18 +90,16 @@ class Carrying:
         key = _key(told)
         await self._local.check_chain()
         await self._local.ensure_owner()
-        known = await self._local.store.session(id_of(hash_of(key)))
         signed = await self._checked(told, key)
         # Nobody follows the chain meanwhile: what it tells is in the figures, or is told after them, and never both.
         async with self._driver.alone():
             await self._driver.round()
-            record = await self._kept(told, key, signed, known)
+            record = await self._kept(told, key, signed)
         return await written_down(self._local, record, signed)
 
-    async def _kept(
-        self, told: SessionFile, key: PrivateKey, signed: SignedGrant, known: SessionRecord | None
-    ) -> SessionRecord:
+    async def _kept(self, told: SessionFile, key: PrivateKey, signed: SignedGrant) -> SessionRecord:
         local = self._local
+        known = await local.store.session(id_of(hash_of(key)))
         if known is None:
             usage, pace = figures_in(told)
             new = self._sessions.new_record(key, policy_in(told), told.label, told.delegate)

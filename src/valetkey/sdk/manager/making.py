@@ -5,6 +5,7 @@ process, what is there is either no session, or one that the next call finishes.
 """
 
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import msgspec
@@ -234,19 +235,32 @@ class Sessions:
         Raises refusals, such as LabelTaken, and Contradiction when the answer's idempotency key is taken: nothing is
         kept then.
         """
+        return await self.keep(
+            key,
+            lambda: self._local.store.add_session(
+                record, credential_hash(new_session_token().reveal()), answer, BY_OWNER
+            ),
+        )
+
+    async def keep(
+        self, key: PrivateKey, naming: Callable[[], Awaitable[SessionRecord | Refused]]
+    ) -> SessionRecord:
+        """Keep a key, and then what names it. Raises refusals, and what `naming` raises.
+
+        The key is forgotten only where it is sure that nothing names it: of what was interrupted nobody knows, and
+        `sweep` looks.
+        """
         local, name = self._local, hash_of(key)
-        is_kept = False
         async with local.turn("keys").together():
             local.keystore.put(name, key.secret())
             try:
-                token_hash = credential_hash(new_session_token().reveal())
-                done = await local.store.add_session(record, token_hash, answer, BY_OWNER)
-                is_kept = not isinstance(done, Refused)
-            finally:
-                if not is_kept:
-                    local.keystore.remove(name)
-        if isinstance(done, Refused):
-            raise refused_error(done)
+                done = await naming()
+            except Contradiction:
+                local.keystore.remove(name)
+                raise
+            if isinstance(done, Refused):
+                local.keystore.remove(name)
+                raise refused_error(done)
         return done
 
     def new_record(
@@ -278,7 +292,7 @@ class Sessions:
         _check_grantable(policy)
         await local.ensure_owner()
         key = PrivateKey.generate()
-        record = self.new_record(key, policy, config.label, config.delegate)
+        record = self.new_record(key, policy, config.label, config.delegate or config.role)
         answer = None
         if idempotency is not None:
             answer = Answer(idempotency, CREATED, encode({"keyHash": hash_of(key)}))

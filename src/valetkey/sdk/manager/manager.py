@@ -156,7 +156,6 @@ class AsyncSessionKeyManager:
             chain_id=self._local.chain.chain_id,
             limit=limit,
             offset=offset,
-            counted=False,
         )
         return [self._view(one) for one in await self._sessions.listed(query)]
 
@@ -229,11 +228,11 @@ class AsyncSessionKeyManager:
 
     async def approve_spend(self, hold_id: str) -> Spent:
         """The owner's yes to a payment above the session's `approval_above`, for a day; asking again then pays it."""
-        return await self._paying.view(await self._paying.decide(hold_id, approved=True))
+        return await self._paying.view(await self._paying.owner_says(hold_id, approved=True))
 
     async def reject_spend(self, hold_id: str) -> Spent:
         """The owner's no, or an approval taken back that was not used yet."""
-        return await self._paying.view(await self._paying.decide(hold_id, approved=False))
+        return await self._paying.view(await self._paying.owner_says(hold_id, approved=False))
 
     async def revoke_session(self, key_hash: KeyHash, *, wait: bool = True) -> Revoked:
         """Take a session back for ever: when this returns no process grants it anything, and the chain neither.

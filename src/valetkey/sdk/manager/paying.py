@@ -170,7 +170,7 @@ class Paying:
             raise NotFound("this file has no payment of this id", code="not_found", status=404)
         return found
 
-    async def decide(self, hold_id: str, *, approved: bool) -> SpendRecord:
+    async def owner_says(self, hold_id: str, *, approved: bool) -> SpendRecord:
         """The owner's yes or no to a spend that waits for it."""
         held = await self.find(hold_id)
         ends = self._local.clock.now() + APPROVAL_SECONDS

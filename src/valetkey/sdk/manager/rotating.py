@@ -5,6 +5,7 @@ spent from the old one and ends it, where it becomes known: with the first payme
 time is over.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 
 from valetkey.core.errors import Contradiction, InvalidInput
@@ -20,7 +21,7 @@ from valetkey.sdk.amounts import Amount, named_units
 from valetkey.sdk.errors import refused_error
 from valetkey.sdk.manager.driving import Driver
 from valetkey.sdk.manager.local import BY_OWNER, Local
-from valetkey.sdk.manager.making import KeyHash, Sessions, hash_of
+from valetkey.sdk.manager.making import KeyHash, Sessions
 from valetkey.sdk.manager.rules import check_ends
 from valetkey.sdk.session_config import Moment, check_label, unix_seconds_of
 
@@ -86,27 +87,20 @@ class Rotating:
             self._sessions.new_record(key, policy, before.label if label is None else label, before.delegate),
             sole=before.sole,
         )
-        raced = is_kept = False
-        async with local.turn("keys").together():
-            local.keystore.put(hash_of(key), key.secret())
-            try:
-                done = await local.store.rotate_session(
+        token_hash = credential_hash(new_session_token().reveal())
+        with suppress(Contradiction):
+            # Otherwise another process was first, or revoked it.
+            await self._sessions.keep(
+                key,
+                lambda: local.store.rotate_session(
                     before.session.id,
                     record,
-                    credential_hash(new_session_token().reveal()),
+                    token_hash,
                     grace_seconds=grace_seconds,
                     carry=True,
                     by=BY_OWNER,
-                )
-                is_kept = not isinstance(done, Refused)
-            except Contradiction:
-                # Another process was first, or revoked it.
-                raced = True
-            finally:
-                if not is_kept:
-                    local.keystore.remove(hash_of(key))
-        if not raced and isinstance(done, Refused):
-            raise refused_error(done)
+                ),
+            )
         after = await local.store.session(before.session.id)
         assert after is not None, "sessions are never deleted"
         self._sessions.check_not_revoked(after)

@@ -16,7 +16,8 @@ class ManagedSession:
     """A session as it was when it was asked for. Amounts are decimals of the manager's token, None is unlimited.
 
     session_key_hash: 0x and 64 hex digits, what every call names it by. status: revoked, expired, paused, exhausted,
-    pending or active. spent: what moved; held: what may have. expires_at, created_at: with a time zone, UTC.
+    pending or active. spent: what moved; held: what may have. not_before, expires_at, created_at: times with a zone.
+    delegate: who holds it, or what for, in the owner's words.
     """
 
     session_key_hash: str
@@ -27,12 +28,14 @@ class ManagedSession:
     remaining_limit: Decimal | None
     spent: Decimal
     held: Decimal
+    not_before: datetime
     expires_at: datetime
     created_at: datetime
     chain: str
     chain_id: int
     wallet_address: str
     token: str
+    delegate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +93,12 @@ def session_view(
         remaining_limit=decimal_units(min(lefts), asset) if lefts else None,
         spent=decimal_units(session.usage.captured, asset),
         held=decimal_units(session.usage.held, asset),
+        not_before=datetime.fromtimestamp(session.policy.not_before or session.created_at, UTC),
         expires_at=datetime.fromtimestamp(ends_at(session, record.ancestors), UTC),
         created_at=datetime.fromtimestamp(session.created_at, UTC),
         chain=chain.name,
         chain_id=chain.chain_id,
         wallet_address=record.wallet_address or "",
         token=asset.currency,
+        delegate=record.delegate,
     )

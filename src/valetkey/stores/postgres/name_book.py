@@ -5,6 +5,7 @@ the lock of the owner's own chain. Of a tree that is not locked, only that a ses
 label is free a moment later.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -35,7 +36,7 @@ _ALL, _SOLE = _LABELLED.format(""), _LABELLED.format(" AND s.sole")
 _OF_KEYS = "SELECT key_hash, id FROM sessions WHERE owner_id = $1 AND key_hash = ANY($2::bytea[])"
 
 
-class NameBook:
+class NameBook(ABC):
     """See stores/book/facts.py, which documents every method."""
 
     owner_id: str
@@ -49,8 +50,8 @@ class NameBook:
         self.labels: Rows[Label, tuple[Labelled, ...]] = rows()
         self.session_keys: Rows[bytes, str | None] = rows()
 
-    def lineage(self, session_id: str) -> Lineage:
-        raise NotImplementedError
+    @abstractmethod
+    def lineage(self, session_id: str) -> Lineage: ...
 
     @property
     def owners_changed(self) -> list[str]:

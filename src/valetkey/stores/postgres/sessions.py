@@ -28,23 +28,24 @@ _SORTS = {
     "label": 's.label IS NULL, s.label COLLATE "C", s.seq',
 }
 
-# Whether the session itself, or an ancestor, is as it says. The first of core's order that fits is the status.
-_ANY = (
-    "EXISTS (WITH RECURSIVE line (id, parent_id, revoked_at, expires_at, paused_at, not_before) AS ("
-    " SELECT s.id, s.parent_id, s.revoked_at, s.expires_at, s.paused_at, s.not_before UNION ALL"
-    " SELECT p.id, p.parent_id, p.revoked_at, p.expires_at, p.paused_at, p.not_before FROM sessions p"
-    " JOIN line ON p.owner_id = $1 AND p.id = line.parent_id)"
-    " SELECT 1 FROM line WHERE {0})"
-)
-_FROZEN = "(SELECT frozen_at FROM agents WHERE id = $1) IS NOT NULL"
-_FACTS = {
-    "revoked": _ANY.format("line.revoked_at IS NOT NULL"),
-    "expired": _ANY.format("line.expires_at <= $2"),
-    "paused": f"({_FROZEN} OR {_ANY.format('line.paused_at IS NOT NULL')})",
-    "exhausted": _ANY.format("(SELECT exhausted FROM spent WHERE owner_id = $1 AND session_id = line.id)"),
-    "pending": _ANY.format("line.not_before > $2"),
-}
 _ORDER = ("revoked", "expired", "paused", "exhausted", "pending", "active")
+"""As in core. The status of a session is the first in this order of what its lineage's own are."""
+
+_FACTS = {
+    "revoked": "{0}.revoked_at IS NOT NULL",
+    "expired": "{0}.expires_at <= $2",
+    "paused": "({0}.paused_at IS NOT NULL OR (SELECT frozen_at FROM agents WHERE id = $1) IS NOT NULL)",
+    "exhausted": "(SELECT exhausted FROM spent WHERE owner_id = $1 AND session_id = {0}.id)",
+    "pending": "{0}.not_before > $2",
+}
+_CASES = " ".join(f"WHEN {fact} THEN {_ORDER.index(name)}" for name, fact in _FACTS.items())
+_OWN = f"CASE {_CASES} ELSE {_ORDER.index('active')} END"
+# Most sessions have no parent, and their ancestors need not be looked for.
+_BY_WALKING = (
+    f"(WITH RECURSIVE line (parent_id, rank) AS (SELECT s.parent_id, {_OWN.format('s')}"  # noqa: S608
+    f" UNION ALL SELECT p.parent_id, {_OWN.format('p')} FROM sessions p"
+    " JOIN line ON p.owner_id = $1 AND p.id = line.parent_id) SELECT min(rank) FROM line)"
+)
 
 
 class PostgresSessions(Tables):
@@ -63,11 +64,8 @@ class PostgresSessions(Tables):
         condition, values = _conditions(query, self._database.clock.now())
         # $2 is in every statement, so that it has a type where no status is asked for.
         where = f"$2::int8 IS NOT NULL AND {condition}"
-        total = 0
-        if query.counted:
-            count = await self._database.row(f"SELECT count(*) FROM sessions s WHERE {where}", *values)  # noqa: S608
-            assert count is not None
-            total = count[0]
+        count = await self._database.row(f"SELECT count(*) FROM sessions s WHERE {where}", *values)  # noqa: S608
+        assert count is not None
         found = await self._database.rows(
             f"SELECT {RECORD} FROM {SESSIONS} WHERE {where} ORDER BY {_SORTS[query.sort]}"  # noqa: S608
             f" LIMIT ${len(values) + 1} OFFSET ${len(values) + 2}",
@@ -75,7 +73,7 @@ class PostgresSessions(Tables):
             query.limit,
             query.offset,
         )
-        return await self._with_ancestors(query.owner_id, [record_of(one) for one in found]), total
+        return await self._with_ancestors(query.owner_id, [record_of(one) for one in found]), count[0]
 
     async def _with_ancestors(self, owner_id: str, records: list[SessionRecord]) -> list[SessionRecord]:
         parents = {one.session.parent_id for one in records} - {None}
@@ -128,7 +126,12 @@ def _conditions(query: SessionQuery, now: int) -> tuple[str, list[Any]]:
         chains = "s.policy::jsonb -> 'allowed_chains'"
         where.append(f"({chains} IS NULL OR {chains} @> to_jsonb(${len(values)}::int8))")
     if query.status is not None:
-        where += [f"NOT {_FACTS[name]}" for name in _ORDER[: _ORDER.index(query.status)]]
-        if query.status in _FACTS:
-            where.append(_FACTS[query.status])
+        where.append(_of_status(query.status))
     return " AND ".join(where), values
+
+
+def _of_status(wanted: str) -> str:
+    rank = _ORDER.index(wanted)
+    own = [f"NOT {_FACTS[name]}" for name in _ORDER[:rank]] + [*filter(None, [_FACTS.get(wanted)])]
+    is_root = " AND ".join(["s.parent_id IS NULL", *(one.format("s") for one in own)])
+    return f"({is_root} OR s.parent_id IS NOT NULL AND {_BY_WALKING} = {rank})"

@@ -7,7 +7,6 @@ are the last columns there, because SQLite writes whole rows and reads them from
 
 from valetkey.stores.sqlite.schema_of_grants import GRANTS
 from valetkey.stores.sqlite.schema_of_labels import LABELS
-from valetkey.stores.sqlite.schema_of_listing import LISTING
 
 _FIRST = """
 CREATE TABLE state (
@@ -335,5 +334,5 @@ DROP TABLE credentials;
 ALTER TABLE credentials_new RENAME TO credentials;
 """
 
-MIGRATIONS = (_FIRST, _KEYS, GRANTS, LABELS, LISTING)
+MIGRATIONS = (_FIRST, _KEYS, GRANTS, LABELS)
 """The n-th makes version n out of version n - 1."""

@@ -1,4 +1,4 @@
-"""What the development chain answers when it says no: JSON-RPC codes as geth uses them."""
+"""What an embedded chain answers when it says no: the codes of JSON-RPC, and those that geth added."""
 
 from typing import Any
 

@@ -1,0 +1,241 @@
+"""Sessions of a Client: their keys are made and kept first, then the platform is told, then the grant is given.
+
+Whoever is killed in between goes on: the same request under the same idempotency key has one answer.
+"""
+
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from valetkey.core.errors import InvalidInput
+from valetkey.crypto.keys import PrivateKey
+from valetkey.sdk._async.agent import segment
+from valetkey.sdk._async.client_sessions import AsyncClientSessions
+from valetkey.sdk._async.making import GRACE_SECONDS, made_info
+from valetkey.sdk.amounts import Amount, usdc_of
+from valetkey.sdk.chain_config import resolve_chain
+from valetkey.sdk.client_session import ClientSession
+from valetkey.sdk.errors import Refused, Unauthenticated
+from valetkey.sdk.kept_sessions import LATE_SECONDS, KeptSession, request_name
+from valetkey.sdk.limits import policy_of
+from valetkey.sdk.session_config import Moment, SessionConfig, check_label, config_of, unix_seconds_of
+from valetkey.sdk.session_rules import lifetime_of, rules_of, terms_of
+from valetkey.seam import async_sleep
+from valetkey.wire.http import encode
+from valetkey.wire.network import NetworkView
+from valetkey.wire.sessions import CreateSessionRequest, RotateSessionRequest
+
+LOCK_PAUSE_SECONDS = 0.05
+
+
+class AsyncClientMaking(AsyncClientSessions):
+    """The part of a Client that makes sessions."""
+
+    async def create_session(self, config: SessionConfig | None = None, **rules: Any) -> ClientSession:
+        """Make a session, of a SessionConfig or its members as keywords: at least label, spending_limit, valid_until.
+
+        Its keys are made here and kept in the keystore before the platform is told of it. It pays out of the owner's
+        balance by a grant where the platform serves grants, the client has a signer and the rules allow one (a limit,
+        and no other currency), and out of a wallet that `fund_session` fills otherwise. The same `idempotency_key` and
+        rules answer the same session, and go on where that was interrupted. Raises InvalidInput, InvalidAmount.
+        """
+        wanted = config_of(config, rules)
+        chosen = wanted.idempotency_key or secrets.token_hex(16)
+        request = request_name(self._credential, chosen)
+        network = await self._network(wanted)
+        terms = terms_of(wanted, rules_of(wanted, network, extra=self.chain.assets), network.chain_id)
+        async with self._alone(f"create-{request}"):
+            kept = self._keys.begun(request)
+            if kept is None:
+                kept = await self._prepared(wanted, network, terms, chosen)
+                self._keys.keep(kept)
+                self._keys.begin(request, kept.key_hash)
+            if kept.terms != terms:
+                raise InvalidInput(
+                    "this idempotency key made a session under other rules",
+                    code="idempotency_mismatch",
+                    field="idempotency_key",
+                )
+            problem: Refused | InvalidInput | None = None
+            try:
+                return await self._made(kept)
+            except (Refused, InvalidInput) as error:
+                problem = error
+            if isinstance(problem, InvalidInput) and problem.code == "lifetime_out_of_bounds":
+                # The platform's word for it is another one.
+                problem.field = "valid_until"
+            if not kept.bundle and not isinstance(problem, Unauthenticated):
+                # The platform has no such session and will have none: its keys are for nothing.
+                self._keys.forget(kept, request)
+            raise problem
+
+    async def rotate_session(
+        self,
+        session: ClientSession | str,
+        *,
+        grace_seconds: int = GRACE_SECONDS,
+        carry: bool = True,
+        valid_until: Moment | None = None,
+        spending_limit: Amount | msgspec.UnsetType | None = msgspec.UNSET,
+        label: str | None = None,
+    ) -> ClientSession:
+        """Put a session with new keys in the place of one; see `rotate_session` of BuyerAgent. Its keys are kept first.
+
+        What is not named stays as it was. A grant gets a successor at once. Raises Conflict for one that was rotated.
+        """
+        before = await self.owner.get_session(await self._id_of(session))
+        now = int(time.time())
+        until = before.expiry if valid_until is None else unix_seconds_of(valid_until, now)
+        if label is not None:
+            check_label(label)
+        wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
+        budget = spending_limit
+        if budget is not None and not isinstance(budget, msgspec.UnsetType):
+            budget = usdc_of(budget)
+        asked = RotateSessionRequest(
+            session_wallet=wallet.address,
+            session_public_key=wallet.public_key_compressed.hex(),
+            e2e_public_key=e2e.public_key_compressed.hex(),
+            expiry=None if valid_until is None else until - now,
+            budget_usdc=budget,
+            grace_seconds=grace_seconds,
+            carry_over=carry,
+            label=label,
+        )
+        kept = KeptSession(
+            wallet=wallet.to_hex(),
+            e2e=e2e.to_hex(),
+            path=f"/agents/session/{segment(before.session_id)}/rotate",
+            asked=encode(asked).decode("utf-8"),
+            key=secrets.token_hex(16),
+            made_at=now,
+            terms="",
+            chain_id=before.network.chain_id,
+            funding=before.funding_mode,
+            label=label or before.label or "",
+        )
+        self._keys.keep(kept)
+        return await self._made(kept)
+
+    async def rotate(
+        self, session: ClientSession | str, *, grace_seconds: int = GRACE_SECONDS
+    ) -> ClientSession:
+        """As `rotate_session`, with every rule as it was."""
+        return await self.rotate_session(session, grace_seconds=grace_seconds)
+
+    # Inside
+
+    async def _network(self, wanted: SessionConfig) -> NetworkView:
+        """The platform's network of the chain that a session shall be for. Raises WrongNetwork."""
+        chain, problem = self.chain, None
+        try:
+            chain = chain if wanted.chain is None else resolve_chain(wanted.chain)
+        except InvalidInput as error:
+            problem = error
+        if problem is not None:
+            raise InvalidInput(str(problem), code=problem.code, field="chain")
+        return await (await self._settled()).network(chain.chain_id)
+
+    async def _prepared(
+        self, wanted: SessionConfig, network: NetworkView, terms: str, chosen: str
+    ) -> KeptSession:
+        now = int(time.time())
+        since, until = lifetime_of(wanted, now)
+        can = wanted.spending_limit is not None and not wanted.limits and self.owner._signer is not None
+        funding = wanted.funding or ("grant" if can and network.contracts.allowance is not None else "wallet")
+        if funding == "grant":
+            self._check_grantable(wanted, network)
+        wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
+        rules = rules_of(wanted, network, wallet.address if funding == "grant" else None, self.chain.assets)
+        asked = CreateSessionRequest(
+            **rules.members(),
+            expiry=until - now,
+            session_wallet=wallet.address,
+            session_public_key=wallet.public_key_compressed.hex(),
+            e2e_public_key=e2e.public_key_compressed.hex(),
+            label=wanted.label,
+            sole_label=wanted.sole_label,
+            not_before=since,
+            delegate=wanted.delegate or wanted.role,
+            funding=funding,
+        )
+        return KeptSession(
+            wallet=wallet.to_hex(),
+            e2e=e2e.to_hex(),
+            path="/agents/session",
+            asked=encode(asked).decode("utf-8"),
+            key=chosen,
+            made_at=now,
+            terms=terms,
+            chain_id=network.chain_id,
+            funding=funding,
+            label=wanted.label,
+        )
+
+    def _check_grantable(self, wanted: SessionConfig, network: NetworkView) -> None:
+        """Nobody learns of a session that could not be given what it pays with."""
+        if self.owner._signer is None:
+            raise InvalidInput("a grant is signed by the owner: give the client a signer", field="funding")
+        if network.contracts.allowance is None:
+            raise InvalidInput("the platform serves no grants on this chain", field="funding")
+        if wanted.limits:
+            raise InvalidInput("a grant is about one token: limits of others need a wallet", field="limits")
+        if wanted.spending_limit is None:
+            raise InvalidInput("a grant has a cap: give a spending_limit", field="spending_limit")
+        if wanted.allowed_payees is not None and not wanted.allowed_payees:
+            raise InvalidInput("a session that may pay nobody needs no grant", field="allowed_payees")
+
+    async def _made(self, kept: KeptSession) -> ClientSession:
+        """Tell the platform, once, and give the grant; what was done already is not done again."""
+        if not kept.bundle:
+            await self._renew(kept)
+            made = await self.owner._make(kept.path, msgspec.Raw(kept.asked.encode("utf-8")), kept.key)
+            view = await self.owner.get_session(made.session_id)
+            policy = policy_of(view, view.expiry)
+            info = made_info(made, view.agent_id, policy, kept.wallet_key, kept.e2e_key)
+            kept.bundle, kept.session_id = info.serialize(), info.session_id
+            self._keys.keep(kept)
+            self.owner._settle_on(info.wallet_address, view.network)
+        if kept.funding == "grant" and not kept.granted:
+            await (await self._settled()).grant_session(await self._info(kept.key_hash))
+            kept.granted = True
+            self._keys.keep(kept)
+        return self._shown(await self.owner.get_session(kept.session_id))
+
+    async def _renew(self, kept: KeptSession) -> None:
+        """A request that never arrived is made anew after a while: its end is counted from when it arrives.
+
+        The platform takes a session key once, so that two sessions never come of it.
+        """
+        late = int(time.time()) - kept.made_at
+        asked = msgspec.json.decode(kept.asked)
+        if late < LATE_SECONDS or not asked.get("expiry"):
+            return
+        if (await self.owner.list_sessions(key_hash=kept.key_hash, limit=1)).sessions:
+            return
+        if asked["expiry"] <= late:
+            raise InvalidInput("valid_until is over already", code="expiry_in_the_past", field="valid_until")
+        # The rest of the request stays as it is written, digit by digit.
+        kept.asked = renewed(kept.asked, asked["expiry"], asked["expiry"] - late)
+        kept.key, kept.made_at = secrets.token_hex(16), kept.made_at + late
+        self._keys.keep(kept)
+
+    @asynccontextmanager
+    async def _alone(self, name: str) -> AsyncIterator[None]:
+        while (lock := self._state.try_lock(name)) is None:
+            await async_sleep(LOCK_PAUSE_SECONDS)
+        try:
+            yield
+        finally:
+            self._state.unlock(lock)
+
+
+def renewed(asked: str, before: int, after: int) -> str:
+    """A request with another `expiry`."""
+    told = f'"expiry":{before}'
+    assert asked.count(told) == 1, "a request names its expiry once"
+    return asked.replace(told, f'"expiry":{after}')

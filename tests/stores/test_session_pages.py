@@ -1,0 +1,130 @@
+"""Pages of sessions agree with what core says of each, for every filter, alone and together, and every order."""
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from tests.stores.blocking import Blocking
+from tests.stores.conftest import Market
+from tests.stores.making import DAY, HOUR, NOW, SystemTime, a_purchase, a_session, allowed, digest
+from tests.stores.test_labels import child
+from valetkey.core.session import Status, Usage, status
+from valetkey.ports.accounts import SessionQuery, SessionRecord
+
+CHAINS = (None, frozenset({1}), frozenset({8453}), frozenset({8453, 84532}), frozenset[int]())
+
+
+@pytest.fixture
+def records(store: Blocking, market: Market, time: SystemTime) -> list[SessionRecord]:
+    """Sessions of every status, and, of each, a child, a grandchild, and one that took its place; oldest first."""
+    made: list[SessionRecord] = []
+    for number in range(20):
+        record = a_session(
+            market.owner,
+            10_000,
+            label=(None, "one", "two")[number % 3],
+            delegate=("a", None)[number % 2],
+            expires_at=NOW + (HOUR if number < 4 else DAY - number),
+            usage=Usage(captured=10_000 if number in (6, 7) else 0),
+            not_before=NOW + 2 * HOUR if number in (4, 5) else 0,
+        )
+        policy = replace(record.session.policy, allowed_chains=CHAINS[number % len(CHAINS)])
+        record = replace(record, session=replace(record.session, policy=policy))
+        made.append(store.add_session(record, digest(record.alias)))
+        if number % 2:
+            (below,) = store.add_children([child(record, "one")])
+            made += [below, *store.add_children([child(below, None)])]
+    roots = [one for one in made if one.session.parent_id is None]
+    for one in (*roots[8:10], made[-2]):
+        store.pause_session(one.session.id, paused=True)
+    for one in (*roots[10:12], made[-5]):
+        store.revoke_session(one.session.id)
+    for one in roots[12:15]:
+        new = replace(a_session(market.owner, 10_000, label="two", expires_at=NOW + DAY), delegate="a")
+        made.append(
+            store.rotate_session(one.session.id, new, digest(new.alias), grace_seconds=60, carry=True)
+        )
+    time.seconds += HOUR
+    return [store.session(one.session.id) for one in made]
+
+
+def fits(record: SessionRecord, query: SessionQuery, now: int) -> bool:
+    chains = record.session.policy.allowed_chains
+    return (
+        (query.label is None or record.label == query.label)
+        and (query.delegate is None or record.delegate == query.delegate)
+        and (query.chain_id is None or chains is None or query.chain_id in chains)
+        and (query.status is None or status(record.session, now, record.ancestors) == query.status)
+    )
+
+
+def test_every_filter_alone_and_together(
+    store: Blocking, market: Market, records: list[SessionRecord], time: SystemTime
+) -> None:
+    now = int(time.seconds)
+    assert {status(one.session, now, one.ancestors) for one in records} == set(Status)
+    assert {len(one.ancestors) for one in records} == {0, 1, 2, 3}
+    for label, state, chain, delegate in product(
+        (None, "one", "two", "three"), (None, *Status), (None, 8453, 84532, 8), (None, "a")
+    ):
+        query = SessionQuery(
+            market.owner.id, label=label, status=state, chain_id=chain, delegate=delegate, limit=100
+        )
+        expected = [one for one in reversed(records) if fits(one, query, now)]
+        assert store.sessions(query) == (expected, len(expected)), query
+
+
+def test_every_order_and_page(
+    store: Blocking, market: Market, records: list[SessionRecord], time: SystemTime
+) -> None:
+    now = int(time.seconds)
+    place = {one.session.id: number for number, one in enumerate(records)}
+    orders = {
+        "newest": lambda one: -place[one.session.id],
+        "oldest": lambda one: place[one.session.id],
+        "expiry": lambda one: (one.session.policy.expires_at, place[one.session.id]),
+        "label": lambda one: (one.label is None, one.label or "", place[one.session.id]),
+    }
+    for (sort, order), state, label in product(orders.items(), (None, "active", "revoked"), (None, "one")):
+        query = SessionQuery(market.owner.id, status=state, label=label, sort=sort, limit=7)
+        expected = sorted((one for one in records if fits(one, query, now)), key=order)
+        found, offset = [], 0
+        while offset <= len(expected):
+            page, total = store.sessions(replace(query, offset=offset))
+            assert total == len(expected)
+            found += page
+            offset += 7
+        assert found == expected, query
+
+
+def test_all_of_an_owner_that_is_frozen_are_paused(
+    store: Blocking, market: Market, records: list[SessionRecord], time: SystemTime
+) -> None:
+    store.freeze(market.owner.id, frozen=True)
+    frozen = [store.session(one.session.id) for one in records]
+    for state in Status:
+        query = SessionQuery(market.owner.id, status=state, limit=100)
+        expected = [one for one in reversed(frozen) if fits(one, query, int(time.seconds))]
+        assert store.sessions(query) == (expected, len(expected)), state
+    assert store.sessions(SessionQuery(market.owner.id, status="active")) == ([], 0)
+    assert store.sessions(SessionQuery(market.owner.id, status="pending")) == ([], 0)
+
+
+def test_a_budget_that_grows_and_shrinks_is_in_the_list_at_once(store: Blocking, market: Market) -> None:
+    def exhausted() -> int:
+        count: int = store.sessions(SessionQuery(market.owner.id, status="exhausted"))[1]
+        return count
+
+    nothing = a_session(market.owner, 0)
+    record = a_session(market.owner, 10_000)
+    for one in (nothing, record):
+        store.add_session(one, digest(one.alias))
+    assert exhausted() == 1
+    allowed(store.place(a_purchase(market.service, market.owner, record, 10_000), None))
+    assert exhausted() == 2
+    store.extend_session(record.session.id, NOW + HOUR, 10_001, "owner")
+    assert exhausted() == 1
+    new = a_session(market.owner, 10_000)
+    store.rotate_session(record.session.id, new, digest("new"), grace_seconds=60, carry=True)
+    assert exhausted() == 3, "both have spent what the new one may, and the old one is below it"
