@@ -6,6 +6,7 @@ from decimal import Decimal
 from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, NATIVE, Asset, parse_units, rescale, to_decimal
 from valetkey.core.tokens import token_of
+from valetkey.crypto.keys import is_address
 from valetkey.sdk.actions import Action, ContractCall, Swap, Transfer
 from valetkey.wire.network import NetworkView
 
@@ -15,6 +16,10 @@ def asset_of(network: NetworkView, token: str, field: str = "token", extra: Iter
 
     `extra`: those of a configuration.
     """
+    if isinstance(token, str) and token.startswith("0x") and not is_address(token):
+        raise InvalidInput(
+            f"{field} is no address, or its checksum is wrong", code="invalid_address", field=field
+        )
     usdc = Asset("USDC", network.chain_id, network.contracts.usdc, CURRENCY_DECIMALS["USDC"])
     problem = None
     try:

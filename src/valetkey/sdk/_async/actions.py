@@ -49,6 +49,7 @@ class AsyncActions(AsyncContractCalls):
         asset, units = asset_and_units(wanted, network, self._assets)
         if self._draws() and asset.address == NATIVE:
             raise InvalidInput("a grant pays no coin of a chain: use a session with a wallet", field="token")
+        self._check_payee(wanted)
         self._state.check_writable(ROOM)
         hold = await self.spend(
             to_decimal(units, asset.decimals),
@@ -76,6 +77,16 @@ class AsyncActions(AsyncContractCalls):
         return await self._told(job)
 
     # Inside
+
+    def _check_payee(self, action: Action) -> None:
+        """What a session pays to itself would leave the gate, and what a grant pays to its owner goes nowhere."""
+        own = {self.wallet_address} | ({self._home()} if self._draws() else set())
+        if isinstance(action, Transfer) and action.to.lower() in {one.lower() for one in own}:
+            raise InvalidInput(
+                "a session pays neither itself nor the owner that it pays for",
+                code="invalid_address",
+                field="to",
+            )
 
     async def _begun(self, job: AsyncJob) -> None:
         problem: InvalidInput | CallReverts | None = None

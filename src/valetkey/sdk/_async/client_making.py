@@ -67,6 +67,9 @@ class AsyncClientMaking(AsyncClientSessions):
                 return await self._made(kept)
             except (Refused, InvalidInput) as error:
                 problem = error
+            if isinstance(problem, InvalidInput) and problem.code == "lifetime_out_of_bounds":
+                # The platform's word for it is another one.
+                problem.field = "valid_until"
             if not kept.bundle and not isinstance(problem, Unauthenticated):
                 # The platform has no such session and will have none: its keys are for nothing.
                 self._keys.forget(kept, request)
@@ -154,7 +157,13 @@ class AsyncClientMaking(AsyncClientSessions):
 
     async def _network(self, wanted: SessionConfig) -> NetworkView:
         """The platform's network of the chain that a session shall be for. Raises WrongNetwork."""
-        chain = self.chain if wanted.chain is None else resolve_chain(wanted.chain)
+        chain, problem = self.chain, None
+        try:
+            chain = chain if wanted.chain is None else resolve_chain(wanted.chain)
+        except InvalidInput as error:
+            problem = error
+        if problem is not None:
+            raise InvalidInput(str(problem), code=problem.code, field="chain")
         return await (await self._settled()).network(chain.chain_id)
 
     async def _prepared(

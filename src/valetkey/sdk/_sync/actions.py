@@ -50,6 +50,7 @@ class Actions(ContractCalls):
         asset, units = asset_and_units(wanted, network, self._assets)
         if self._draws() and asset.address == NATIVE:
             raise InvalidInput("a grant pays no coin of a chain: use a session with a wallet", field="token")
+        self._check_payee(wanted)
         self._state.check_writable(ROOM)
         hold = self.spend(
             to_decimal(units, asset.decimals),
@@ -77,6 +78,16 @@ class Actions(ContractCalls):
         return self._told(job)
 
     # Inside
+
+    def _check_payee(self, action: Action) -> None:
+        """What a session pays to itself would leave the gate, and what a grant pays to its owner goes nowhere."""
+        own = {self.wallet_address} | ({self._home()} if self._draws() else set())
+        if isinstance(action, Transfer) and action.to.lower() in {one.lower() for one in own}:
+            raise InvalidInput(
+                "a session pays neither itself nor the owner that it pays for",
+                code="invalid_address",
+                field="to",
+            )
 
     def _begun(self, job: Job) -> None:
         problem: InvalidInput | CallReverts | None = None

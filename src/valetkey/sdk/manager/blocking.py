@@ -280,7 +280,10 @@ class SessionKeyManager:
         return self._portal.call(lambda: self._manager.forget_key(key_hash))
 
     def approve_contract(self) -> str | None:
-        """Approve the contract for what living sessions may still spend; the hash, None when it is approved already."""
+        """Approve the contract for just what living sessions may still spend, also where more was approved for others.
+
+        The transaction's hash, None when that is approved already.
+        """
         return self._portal.call(lambda: self._manager.approve_contract())
 
     def step(self) -> int:

@@ -152,7 +152,14 @@ class AsyncSessionKeyManager:
             raise InvalidInput(f"a page has 1 to {PAGE_MAX} sessions, from 0 on", field="limit")
         if chain is not None and not is_chain(chain, self._local.chain):
             return []
-        query = SessionQuery(self._local.owner_id, label=label, status=status, limit=limit, offset=offset)
+        query = SessionQuery(
+            self._local.owner_id,
+            label=label,
+            status=status,
+            chain_id=self._local.chain.chain_id,
+            limit=limit,
+            offset=offset,
+        )
         return [self._view(one) for one in await self._sessions.listed(query)]
 
     async def restore_session(self, key_hash: KeyHash) -> ManagedSession:
@@ -316,8 +323,11 @@ class AsyncSessionKeyManager:
         return await self._ending.forget(key_hash)
 
     async def approve_contract(self) -> str | None:
-        """Approve the contract for what living sessions may still spend; the hash, None when it is approved already."""
-        return await self._approving.ensure()
+        """Approve the contract for just what living sessions may still spend, also where more was approved for others.
+
+        The transaction's hash, None when that is approved already.
+        """
+        return await self._approving.ensure(exactly=True)
 
     async def step(self) -> int:
         """Bring everything that is under way a step further; how many transactions are open then."""

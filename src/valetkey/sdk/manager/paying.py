@@ -15,6 +15,7 @@ from valetkey.engine.gate import SpendGate
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.ledger import Asking, Idempotency, Spend, SpendRecord
 from valetkey.sdk.amounts import Amount
+from valetkey.sdk.config_checks import check_key
 from valetkey.sdk.errors import (
     InsufficientFunds,
     refused_error,
@@ -24,7 +25,6 @@ from valetkey.sdk.manager.local import BY_OWNER, Local
 from valetkey.sdk.manager.making import KeyHash, Sessions, hash_in
 from valetkey.sdk.manager.rules import (
     address_of,
-    check_idempotency,
     check_token,
     decimal_units,
     units_of,
@@ -60,15 +60,15 @@ class Paying:
     ) -> SpendRecord:
         """Hold, sign and queue; what is held, as it is then. Raises refusals and InsufficientFunds."""
         local = self._local
-        check_idempotency(idempotency_key)
+        check_key(idempotency_key)
         check_token(token, local.asset)
-        if memo is not None and len(memo) > MEMO_CHARS_MAX:
-            raise InvalidInput(f"a memo has at most {MEMO_CHARS_MAX} characters", field="memo")
+        _check_memo(memo)
         payee = address_of(to, "to")
         request = SpendRequest(
             Money(units_of(amount, local.asset), local.asset), None, payee.lower(), OPERATION
         )
         record = await self._sessions.record(key_hash)
+        self._check_payee(payee, record)
         hold_id = _hold_id(record.session.id, idempotency_key)
         known = await local.store.spend_record(hold_id)
         if known is None:
@@ -106,6 +106,17 @@ class Paying:
         return done
 
     # Inside
+
+    def _check_payee(self, payee: str, record: SessionRecord) -> None:
+        """Money for its owner goes nowhere, for the key itself past the gate, and for these contracts is lost."""
+        local = self._local
+        own = (local.owner, record.wallet_address or "", local.contract, local.asset.address)
+        if payee.lower() in {one.lower() for one in own}:
+            raise InvalidInput(
+                "the owner, the session's own key, the token and the contract are nobody to pay",
+                code="invalid_address",
+                field="to",
+            )
 
     async def _look(self, record: SessionRecord, request: SpendRequest) -> SessionRecord:
         """What would make a payment come to nothing, before anything is held: ended, frozen, not enough money."""
@@ -160,3 +171,16 @@ def _hold_id(session_id: str, idempotency_key: str | None) -> str:
         return new_id(Kind.HOLD)
     named = f"{session_id} {idempotency_key}".encode("ascii")
     return make_id(Kind.HOLD, keccak256(named).hex()[:32])
+
+
+def _check_memo(memo: str | None) -> None:
+    if memo is None:
+        return
+    if not isinstance(memo, str) or len(memo) > MEMO_CHARS_MAX or not all(map(_is_written, memo)):
+        raise InvalidInput(
+            f"a memo has at most {MEMO_CHARS_MAX} characters that people can read", field="memo"
+        )
+
+
+def _is_written(one: str) -> bool:
+    return one.isprintable() or one in "\n\t"
