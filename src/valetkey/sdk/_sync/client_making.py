@@ -21,6 +21,7 @@ from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.chain_config import resolve_chain
 from valetkey.sdk.client_session import ClientSession
 from valetkey.sdk.errors import Refused, Unauthenticated
+from valetkey.sdk.executions import bucket
 from valetkey.sdk.kept_sessions import LATE_SECONDS, KeptSession, request_name
 from valetkey.sdk.limits import policy_of
 from valetkey.sdk.session_config import Moment, SessionConfig, check_label, config_of, unix_seconds_of
@@ -49,12 +50,13 @@ class ClientMaking(ClientSessions):
         request = request_name(self._credential, chosen)
         network = self._network(wanted)
         terms = terms_of(wanted, rules_of(wanted, network, extra=self.chain.assets), network.chain_id)
-        with self._alone(f"create-{request}"):
+        with self._alone(request):
             kept = self._keys.begun(request)
             if kept is None:
                 kept = self._prepared(wanted, network, terms, chosen)
                 self._keys.keep(kept)
-                self._keys.begin(request, kept.key_hash)
+                if wanted.idempotency_key is not None:
+                    self._keys.begin(request, kept.key_hash)
             if kept.terms != terms:
                 raise InvalidInput(
                     "this idempotency key made a session under other rules",
@@ -238,7 +240,7 @@ class ClientMaking(ClientSessions):
 
     @contextmanager
     def _alone(self, name: str) -> Iterator[None]:
-        while (lock := self._state.try_lock(name)) is None:
+        while (lock := self._state.try_lock(bucket("create", name))) is None:
             sleep(LOCK_PAUSE_SECONDS)
         try:
             yield
