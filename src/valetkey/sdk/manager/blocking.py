@@ -2,6 +2,7 @@
 """The sync twin of AsyncSessionKeyManager: its calls run in one thread of their own."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,8 +13,8 @@ from valetkey.ports.keystore import Keystore
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.chain_config import ChainConfig
 from valetkey.sdk.keys_at_rest import Lock
+from valetkey.sdk.manager.keeping import KeyHash
 from valetkey.sdk.manager.local import Observer
-from valetkey.sdk.manager.making import KeyHash
 from valetkey.sdk.manager.manager import (
     GRACE_SECONDS,
     PAGE,
@@ -23,7 +24,7 @@ from valetkey.sdk.manager.manager import (
 )
 from valetkey.sdk.manager.opening import FEE_WEI_MAX, SignerLike
 from valetkey.sdk.manager.portal import Portal
-from valetkey.sdk.manager.views import ManagedSession, Revoked, Spent
+from valetkey.sdk.manager.views import ManagedSession, Reclaimed, Revoked, Spent
 from valetkey.sdk.session_config import Moment, SessionConfig
 
 
@@ -42,6 +43,7 @@ class SessionKeyManager:
         keystore: Keystore | None = None,
         signer_passphrase: Secret | str | None = None,
         token: str = USDC,
+        mint: str | None = None,
         confirmations: int | None = None,
         gas_payer: SignerLike | None = None,
         gas_wei_day: int | None = None,
@@ -77,6 +79,7 @@ class SessionKeyManager:
                     keystore=keystore,
                     signer_passphrase=signer_passphrase,
                     token=token,
+                    mint=mint,
                     confirmations=confirmations,
                     gas_payer=gas_payer,
                     gas_wei_day=gas_wei_day,
@@ -270,6 +273,18 @@ class SessionKeyManager:
         return self._portal.call(
             lambda: self._manager.import_session(content, identity=identity, passphrase=passphrase)
         )
+
+    def exposure(self, key_hash: KeyHash) -> Decimal:
+        """What whoever has the session's key could take now, by the chain alone and whatever the gate says."""
+        return self._portal.call(lambda: self._manager.exposure(key_hash))
+
+    def reclaim(self, key_hash: KeyHash) -> Reclaimed:
+        """Take a session back, and bring home what it has left. Again, it is nothing.
+
+        On Solana its accounts are closed, whose rent comes back too. What a grant did not spend never left the owner.
+        Raises NotFound, Unfinished when the chain takes longer.
+        """
+        return self._portal.call(lambda: self._manager.reclaim(key_hash))
 
     def forget_key(self, key_hash: KeyHash) -> bool:
         """Remove an ended session's key for ever; False when it was not there.

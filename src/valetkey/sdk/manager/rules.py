@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
 
-from valetkey.core.chains import Chain, chain_of
+from valetkey.core.addresses import canonical_address
+from valetkey.core.chains import SOLANA_NAMESPACE, Chain, chain_of
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, Asset, parse_units
 from valetkey.core.policy import Policy, check_lifetime
 from valetkey.core.windows import Window
+from valetkey.crypto import base58
 from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.sdk.amounts import Amount, decimal_of
 from valetkey.sdk.limits import names
@@ -50,7 +52,7 @@ def policy_of(config: SessionConfig, chain: Chain, asset: Asset, lifetimes: Life
         approval_above=_units(config.approval_above, asset),
         allowed_assets=frozenset({asset.id}),
         allowed_chains=frozenset({chain.chain_id}),
-        allowed_payees=_payees(config.allowed_payees),
+        allowed_payees=_payees(config.allowed_payees, chain),
     )
 
 
@@ -98,17 +100,26 @@ def is_chain(given: str | int, chain: Chain) -> bool:
 
 def check_token(token: str, asset: Asset) -> None:
     """Raise InvalidInput unless a symbol or an address is the manager's token."""
-    if token == asset.currency:
+    if token in (asset.currency, asset.address):
         return
     if isinstance(token, str) and token.startswith("0x"):
         address_of(token, "token")
         if token.lower() == asset.address.lower():
             return
     raise InvalidInput(
-        f"grants are about one token, here {asset.currency} at {asset.address}",
+        f"a manager is about one token, here {asset.currency} at {asset.address}",
         code="unknown_token",
         field="token",
     )
+
+
+def address_in(chain: Chain, text: str, field: str) -> str:
+    """An address of a chain as people write it: EIP-55, or base58 on Solana. Raises InvalidInput."""
+    if chain.namespace != SOLANA_NAMESPACE:
+        return address_of(text, field)
+    if not isinstance(text, str) or not base58.is_solana_address(text) or set(text) == {"1"}:
+        raise InvalidInput("an address of Solana is 32 bytes in base58", code="invalid_address", field=field)
+    return text
 
 
 def address_of(text: str, field: str) -> str:
@@ -185,10 +196,12 @@ def _windows(config: SessionConfig, asset: Asset) -> tuple[Window, ...]:
     return tuple(sorted(Window(seconds, policy_units(limit, asset)) for seconds, limit in wanted.items()))
 
 
-def _payees(given: Iterable[str] | None) -> frozenset[str] | None:
+def _payees(given: Iterable[str] | None, chain: Chain) -> frozenset[str] | None:
     if given is None:
         return None
-    payees = frozenset(address_of(one, "allowed_payees").lower() for one in names(given, "allowed_payees"))
+    payees = frozenset(
+        canonical_address(address_in(chain, one, "allowed_payees")) for one in names(given, "allowed_payees")
+    )
     if not payees:
         raise InvalidInput("a session that may pay nobody needs no grant", field="allowed_payees")
     return payees
