@@ -151,7 +151,7 @@ def test_a_damaged_row_touches_its_own_session_only(
     others = [
         manager.create_session(label=f"other {n}", spending_limit=5, valid_until=HOUR) for n in range(3)
     ]
-    damage(world, "UPDATE sessions SET policy = '{\"budget\": [' WHERE id = ?", others[1].session_id)
+    damage(world, "UPDATE sessions SET policy = '{\"budget\": []}' WHERE id = ?", others[1].session_id)
     with world.manager() as again:
         with pytest.raises(DamagedRecord):
             again.restore_session(others[1].session_key_hash)

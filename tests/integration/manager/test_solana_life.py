@@ -1,7 +1,6 @@
 """The life of a session on Solana without a platform: made, spent from, taken back, reclaimed."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,10 +10,8 @@ from tests.fixtures_solana import ClusterRpc
 from tests.integration.manager.solana_world import MONEY, USDC, SolanaWorld
 from tests.integration.manager.world import HOUR
 from valetkey import SessionKeyManager
-from valetkey.core.errors import InvalidInput
-from valetkey.crypto.ed25519 import SigningKey, is_signed
-from valetkey.sdk.errors import BudgetExceeded, InsufficientFunds, OperationNotAllowed, SessionRevoked
-from valetkey.sdk.manager.signing import OFFCHAIN, offchain_message
+from valetkey.crypto.ed25519 import SigningKey
+from valetkey.sdk.errors import BudgetExceeded, SessionRevoked
 
 
 @pytest.fixture

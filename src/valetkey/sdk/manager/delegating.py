@@ -72,7 +72,7 @@ class DelegationSide:
         local = self._local
         await self.ready()
         opened = await self._marks.get(record.session.id, Opened)
-        if opened is None or record.session.revoked_at is not None:
+        if opened is None or self._kept.is_dead(record):
             return record
         (state,) = await local.delegations.states([_key_of(record)])
         # A node that lags says nothing about what was done since.
