@@ -61,7 +61,7 @@ class Delegations(Protocol):
         ...
 
     async def check_payee(self, payee: str) -> None:
-        """Raise InvalidInput for an account that no private key can sign for, and so nobody could spend from."""
+        """Raise InvalidInput for who could not spend what is paid: a token account, a program, whose key is none."""
         ...
 
     async def states(self, keys: Sequence[str]) -> list[Delegation]:

@@ -54,6 +54,16 @@ class SolanaWorld:
         """A manager of the owner's file; close it."""
         return SessionKeyManager(self.owner if signer is None else signer, **self.named(**given))
 
+    def told(self) -> dict[str, str]:
+        """What another process needs to open the same file."""
+        return {
+            "owner": self.owner.secret().hex(),
+            "chain": "solanaLocal",
+            "rpc_url": self.rpc.rpc_url,
+            "path": str(self.file),
+            "mint": self.mint,
+        }
+
     def account_of(self, owner: str) -> str:
         """Where somebody keeps the token."""
         return str(associated_account(_key(owner), _key(self.mint), TOKEN))

@@ -8,7 +8,7 @@ from solders.transaction import VersionedTransaction
 
 from valetkey.chains.solana.accounts import Mint, read_token_account
 from valetkey.chains.solana.addresses import SessionAccounts, pubkey, wallet_key
-from valetkey.chains.solana.delegate import SolanaDelegate
+from valetkey.chains.solana.delegate import SolanaDelegate, has_account
 from valetkey.chains.solana.errors import RevocationDead, TooOld
 from valetkey.chains.solana.expiring import read_revocation, submit
 from valetkey.chains.solana.moving import move
@@ -57,7 +57,10 @@ class SolanaDelegations:
         await self._known()
 
     async def check_payee(self, payee: str) -> None:
-        wallet_key(payee, "to")
+        mint, to = await self._known(), wallet_key(payee, "to")
+        target = associated_account(to, mint.address, mint.program)
+        _, (wallet, account) = await accounts(self._node, [to, target])
+        has_account(to, wallet, account)
 
     async def states(self, keys: Sequence[str]) -> list[Delegation]:
         mint = await self._known()

@@ -20,6 +20,7 @@ from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.delegations import Delegation
 from valetkey.ports.ledger import Payment, SpendRecord
 from valetkey.sdk.errors import InsufficientFunds, TransactionReverted, refused_error
+from valetkey.sdk.manager.bringing import Bringing
 from valetkey.sdk.manager.keeping import Kept, hash_in
 from valetkey.sdk.manager.local import BY_CHAIN
 from valetkey.sdk.manager.marks import Marks, Opened, Presigned
@@ -44,6 +45,7 @@ class DelegationSide:
         self._marks = Marks(local.store)
         self._watching = Watching(local, self._marks)
         self._stepping = Stepping(local, kept, self._marks, self._watching)
+        self._bringing = Bringing(local, kept, self._marks, self._watching)
 
     async def ready(self) -> None:
         await self._local.delegations.check()
@@ -233,10 +235,10 @@ class DelegationSide:
         return self._stepping.alone()
 
     async def export(self, record: SessionRecord) -> bytes:
-        raise NotImplementedError
+        return await self._bringing.export(record)
 
     async def bring(self, content: bytearray) -> SessionRecord:
-        raise NotImplementedError
+        return await self._bringing.bring(content)
 
     async def close(self) -> None:
         await self._local.delegations.close()

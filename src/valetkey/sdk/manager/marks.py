@@ -32,6 +32,12 @@ class Presigned(msgspec.Struct, frozen=True):
         return "<Presigned>"
 
 
+class Brought(msgspec.Struct, frozen=True):
+    """Payments that another file counted before the session came from there, by signature."""
+
+    signatures: list[str]
+
+
 class Over(msgspec.Struct, frozen=True):
     """The session's key can move nothing, by a final block. `lateness`: seconds since it should have been so."""
 

@@ -8,7 +8,7 @@ from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.delegations import Delegation
 from valetkey.ports.ledger import Spend
 from valetkey.sdk.manager.local import BY_CHAIN
-from valetkey.sdk.manager.marks import Marks, Opened
+from valetkey.sdk.manager.marks import Brought, Marks, Opened
 from valetkey.sdk.manager.on_solana import OnSolana
 
 UNASKED = "unasked"
@@ -38,7 +38,11 @@ class Watching:
         """Debit what the key moved in final transactions that no payment of the ledger is."""
         local, session = self._local, record.session
         assert record.wallet_address is not None
+        brought = await self._marks.get(session.id, Brought)
+        counted: frozenset[str] = frozenset() if brought is None else frozenset(brought.signatures)
         for one in await local.delegations.taken(record.wallet_address):
+            if one.signature in counted:
+                continue
             known = await local.store.spend_of_reference(session.id, one.signature)
             if known is not None and known.hold.state in (HoldState.UNKNOWN, HoldState.CAPTURED):
                 continue
@@ -46,7 +50,7 @@ class Watching:
             if await local.store.spend_record(hold_id) is not None:
                 continue
             request = SpendRequest(Money(one.units, local.asset), None, one.payee, UNASKED)
-            await local.store.observe(Spend(session.id, hold_id, request, 0), by=BY_CHAIN)
+            await local.store.observe(Spend(session.id, hold_id, request, 0, one.signature), by=BY_CHAIN)
             local.observer("unasked", hold_id)
 
 
