@@ -13,6 +13,7 @@ from valetkey.wire.policies import PolicyRules
 from valetkey.wire.shape import END, Address, Id, PublicKeyHex, Request, View, check_amount
 
 RECOVERY_CHARS_MAX = 16_384
+UNIX_SECONDS_MAX = 2**53
 
 Recovery = Annotated[
     str,
@@ -34,13 +35,14 @@ KeyHash = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{64}" + END)]
 class CreateSessionRequest(PolicyRules, kw_only=True):
     """POST /agents/session: the rules of its policy, and what else a session has.
 
-    `expiry` is seconds of life from now, `not_before` unix seconds. `delegate` is who holds the session, in the
-    owner's words. `funding`: what it pays with, its own wallet or its owner's balance through a grant.
-    `session_public_key` is that of `session_wallet`. `sole_label`: no other living session of the owner may have the
-    label, neither now nor while this one lives.
+    Its end is `expiry`, seconds of life from when this arrives, or `expires_at`, unix seconds: one of the two.
+    `not_before` is unix seconds. `delegate` is who holds the session, in the owner's words. `funding`: what it pays
+    with, its own wallet or its owner's balance through a grant. `session_public_key` is that of `session_wallet`.
+    `sole_label`: no other living session of the owner may have the label, neither now nor while this one lives.
     """
 
-    expiry: int
+    expiry: int | None = None
+    expires_at: Annotated[int, Meta(ge=1, le=UNIX_SECONDS_MAX)] | None = None
     session_wallet: Address | None = None
     session_public_key: PublicKeyHex | None = None
     e2e_public_key: PublicKeyHex | None = None

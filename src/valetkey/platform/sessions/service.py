@@ -33,13 +33,14 @@ async def create(
 ) -> CreatedSession:
     """A new session of the owner. Its token is in the answer and nowhere else."""
     now = platform.clock.now()
+    expires_at = _end(asked, now)
     check_lifetime(
-        asked.expiry,
+        expires_at - now,
         seconds_min=platform.settings.session_seconds_min,
         seconds_max=platform.settings.session_seconds_max,
     )
     record = record_of(
-        policy_of(asked, not_before=asked.not_before or 0, expires_at=now + asked.expiry),
+        policy_of(asked, not_before=asked.not_before or 0, expires_at=expires_at),
         Role(asked.role),
         caller,
         now,
@@ -63,6 +64,15 @@ async def create(
     if isinstance(done, Refused):
         raise RefusedRequest(done)
     return made
+
+
+def _end(asked: CreateSessionRequest, now: int) -> int:
+    """When a new session ends, unix seconds. Raises InvalidInput unless it is said in one way."""
+    if (asked.expiry is None) == (asked.expires_at is None):
+        raise InvalidInput(
+            "a session has an expiry in seconds from now, or an expiresAt: one", field="expiry"
+        )
+    return asked.expires_at if asked.expires_at is not None else now + (asked.expiry or 0)
 
 
 def _sole(asked: CreateSessionRequest) -> bool:

@@ -16,7 +16,7 @@ from valetkey.sdk._async.contract_steps import APPROVE, BRING, MAIN, AsyncJob
 from valetkey.sdk._async.drawing import DRAWS
 from valetkey.sdk.actions import Action, Approve, ContractCall, Swap, Transfer, action_of, digest_of
 from valetkey.sdk.errors import TransactionReverted, Unfinished
-from valetkey.sdk.executions import ROOM, Execution, failure_of, read_progress, receipt_of
+from valetkey.sdk.executions import ROOM, Execution, bucket, failure_of, read_progress, receipt_of
 from valetkey.sdk.planning import asset_and_units, ledger_amount
 from valetkey.seam import async_sleep
 from valetkey.wire import calls
@@ -201,7 +201,7 @@ class AsyncActions(AsyncContractCalls):
     @asynccontextmanager
     async def _alone_with(self, hold_id: str) -> AsyncIterator[None]:
         """Nobody else carries this action out meanwhile, in any process that shares the state folder."""
-        while (lock := self._state.try_lock(f"execute-{hold_id}")) is None:
+        while (lock := self._state.try_lock(bucket("execute", hold_id))) is None:
             await async_sleep(LOCK_PAUSE_SECONDS)
         try:
             yield

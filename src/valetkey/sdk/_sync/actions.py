@@ -17,7 +17,7 @@ from valetkey.sdk._sync.contract_steps import APPROVE, BRING, MAIN, Job
 from valetkey.sdk._sync.drawing import DRAWS
 from valetkey.sdk.actions import Action, Approve, ContractCall, Swap, Transfer, action_of, digest_of
 from valetkey.sdk.errors import TransactionReverted, Unfinished
-from valetkey.sdk.executions import ROOM, Execution, failure_of, read_progress, receipt_of
+from valetkey.sdk.executions import ROOM, Execution, bucket, failure_of, read_progress, receipt_of
 from valetkey.sdk.planning import asset_and_units, ledger_amount
 from valetkey.seam import sleep
 from valetkey.wire import calls
@@ -202,7 +202,7 @@ class Actions(ContractCalls):
     @contextmanager
     def _alone_with(self, hold_id: str) -> Iterator[None]:
         """Nobody else carries this action out meanwhile, in any process that shares the state folder."""
-        while (lock := self._state.try_lock(f"execute-{hold_id}")) is None:
+        while (lock := self._state.try_lock(bucket("execute", hold_id))) is None:
             sleep(LOCK_PAUSE_SECONDS)
         try:
             yield

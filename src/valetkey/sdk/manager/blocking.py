@@ -175,7 +175,7 @@ class SessionKeyManager:
         The same `idempotency_key` and payment answer the first one, from any process and after any crash; another
         payment with it is refused. `wait=False`: it is signed and queued, and goes on with the next call or `step`.
         Raises BudgetExceeded, WindowExceeded and the other refusals, ApprovalRequired, SessionRevoked,
-        InsufficientFunds, TransactionReverted, and Unfinished when the chain takes longer than `wait_seconds`.
+        InsufficientFunds, TransactionReverted, and StillPending when the chain takes longer than `wait_seconds`.
         """
         return self._portal.call(
             lambda: self._manager.spend(
@@ -205,7 +205,7 @@ class SessionKeyManager:
         """Take a session back for ever: when this returns no process grants it anything, and the chain neither.
 
         `wait=False`: the chain hears of it with the next call or `step`. The key stays in the keystore, as it may own
-        what somebody sent to it; see `forget_key`. Raises NotFound, Unfinished when the chain takes longer.
+        what somebody sent to it; see `forget_key`. Raises NotFound, StillPending when the chain takes longer.
         """
         return self._portal.call(lambda: self._manager.revoke_session(key_hash, wait=wait))
 
@@ -282,7 +282,7 @@ class SessionKeyManager:
         """Take a session back, and bring home what it has left. Again, it is nothing.
 
         On Solana its accounts are closed, whose rent comes back too. What a grant did not spend never left the owner.
-        Raises NotFound, Unfinished when the chain takes longer.
+        Raises NotFound, StillPending when the chain takes longer.
         """
         return self._portal.call(lambda: self._manager.reclaim(key_hash))
 

@@ -161,6 +161,8 @@ class DelegationSide:
         local, hold = self._local, held.hold
         record = await local.store.session(hold.session_id)
         assert record is not None
+        # It was held before, by a process that ended: what was taken back since is not signed for any more.
+        self._kept.check_living(record)
         payee = hold.request.payee
         assert payee is not None
         payment = await local.delegations.sign(self._key(record), payee, hold.request.amount.units, hold.id)
@@ -175,6 +177,11 @@ class DelegationSide:
 
     async def again(self, held: SpendRecord) -> None:
         if held.hold.state is HoldState.UNKNOWN and held.payment is not None:
+            record = await self._local.store.session(held.hold.session_id)
+            assert record is not None
+            if await self._local.delegations.landed(held.payment.payload) is None:
+                # What was taken back is not sent any more; whether it was before is proven in time.
+                self._kept.check_not_revoked(record)
             await self._stepping.send(held)
 
     def pursuit(self) -> Pursuit:

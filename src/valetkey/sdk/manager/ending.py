@@ -7,7 +7,8 @@ from valetkey.core.session import status
 from valetkey.core.spend import HoldState
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.ledger import SpendQuery
-from valetkey.sdk.errors import Unfinished, refused_error
+from valetkey.ports.wallet import StillPending
+from valetkey.sdk.errors import refused_error
 from valetkey.sdk.manager.keeping import Kept, KeyHash, hash_in
 from valetkey.sdk.manager.local import BY_OWNER, Local
 from valetkey.sdk.manager.rules import decimal_units
@@ -28,7 +29,7 @@ class Ending:
     async def revoke(self, key_hash: KeyHash, seconds: float | None) -> Revoked:
         """Revoke for ever. `seconds`: how long the chain is waited for; None leaves it to the next step.
 
-        Raises Unfinished when the chain took longer, and the session is revoked in the ledger nevertheless.
+        Raises StillPending when the chain took longer, and the session is revoked in the ledger nevertheless.
         """
         local = self._local
         record = await self._kept.record(key_hash)
@@ -99,7 +100,7 @@ class Ending:
 
     async def _wait(self, record: SessionRecord, seconds: float) -> None:
         if not await self._side.until(lambda: self._side.is_ended(record), seconds):
-            raise Unfinished(
+            raise StillPending(
                 "the session is ended here, and its revocation is in no final block yet: do the same again"
             )
 

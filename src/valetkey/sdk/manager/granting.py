@@ -40,6 +40,7 @@ SIGNED_SECONDS = 600
 """How long a signed payment may be submitted."""
 
 TRIES_MAX = 5
+DEAD_GRANTS = frozenset({GrantStatus.REVOKING, GrantStatus.REVOKED})
 
 
 class GrantSide:
@@ -133,7 +134,7 @@ class GrantSide:
         signed = await self._grants.of(record)
         if str(status(record.session, local.clock.now(), record.ancestors)) != "active":
             return record
-        if signed is None or signed.status in (GrantStatus.REVOKING, GrantStatus.REVOKED):
+        if signed is None or signed.status in DEAD_GRANTS:
             raise refused_error(grant_needed("the session's grant is revoked on chain"))
         units, asset = request.amount.units, local.asset
         has = await local.reader.token_balance(local.owner)
@@ -150,8 +151,10 @@ class GrantSide:
         local, hold = self._local, held.hold
         record = await local.store.session(hold.session_id)
         assert record is not None
+        # It was held before, by a process that ended: what was taken back since is not signed for any more.
+        self._kept.check_living(record)
         signed = await self._grants.ensure(record)
-        if signed is None:
+        if signed is None or signed.status in DEAD_GRANTS:
             raise refused_error(grant_needed("the session ended before its payment was signed"))
         payee = address_of(hold.request.payee or "", "to")
         head = await local.reader.head()
@@ -195,6 +198,10 @@ class GrantSide:
         signed = await local.store.grant(draw.chain_id, bytes.fromhex(draw.grant[2:]))
         assert record is not None
         assert signed is not None
+        sent = await self._relay(held)
+        if signed.status in DEAD_GRANTS and (sent is None or not sent.is_open):
+            # Nobody but us may submit it, and it has not been: so it never moves.
+            self._kept.check_not_revoked(record)
         spend = GrantSpend(
             payee=draw.payee,
             amount=int(draw.amount),

@@ -95,6 +95,7 @@ class AsyncSessionKeyManager:
         )
         self._local = local
         self._wait_seconds = wait_seconds
+        self._swept = False
         self._kept = Kept(local)
         self._side: Side = side_of(local, self._kept, wait_seconds)
         self._making = Making(local, self._kept, self._side)
@@ -196,7 +197,7 @@ class AsyncSessionKeyManager:
         The same `idempotency_key` and payment answer the first one, from any process and after any crash; another
         payment with it is refused. `wait=False`: it is signed and queued, and goes on with the next call or `step`.
         Raises BudgetExceeded, WindowExceeded and the other refusals, ApprovalRequired, SessionRevoked,
-        InsufficientFunds, TransactionReverted, and Unfinished when the chain takes longer than `wait_seconds`.
+        InsufficientFunds, TransactionReverted, and StillPending when the chain takes longer than `wait_seconds`.
         """
         token = self._local.asset.currency if token is None else token
         await self._local.unlock()
@@ -225,7 +226,7 @@ class AsyncSessionKeyManager:
         """Take a session back for ever: when this returns no process grants it anything, and the chain neither.
 
         `wait=False`: the chain hears of it with the next call or `step`. The key stays in the keystore, as it may own
-        what somebody sent to it; see `forget_key`. Raises NotFound, Unfinished when the chain takes longer.
+        what somebody sent to it; see `forget_key`. Raises NotFound, StillPending when the chain takes longer.
         """
         return await self._ending.revoke(key_hash, self._wait_seconds if wait else None)
 
@@ -307,7 +308,7 @@ class AsyncSessionKeyManager:
         """Take a session back, and bring home what it has left. Again, it is nothing.
 
         On Solana its accounts are closed, whose rent comes back too. What a grant did not spend never left the owner.
-        Raises NotFound, Unfinished when the chain takes longer.
+        Raises NotFound, StillPending when the chain takes longer.
         """
         return await self._ending.reclaim(key_hash, self._wait_seconds)
 
@@ -326,7 +327,9 @@ class AsyncSessionKeyManager:
 
     async def step(self) -> int:
         """Bring everything that is under way a step further; how many transactions are open then."""
-        await self._kept.sweep()
+        if not self._swept:
+            await self._kept.sweep()
+            self._swept = True
         await self._rotating.end_old()
         await self._side.step()
         return await self._side.open()

@@ -1,4 +1,4 @@
-"""Payments: held by the gate, signed by the session's key, written down, queued, followed until the chain shows them.
+"""Payments: looked at, held by the gate, signed and sent by the chain's side, followed until the chain shows their end.
 
 Each step is durable before the next, and doing the same again goes on from the last one: in any process.
 """
@@ -18,8 +18,9 @@ from valetkey.crypto.keys import keccak256
 from valetkey.engine.gate import SpendGate
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.ledger import Asking, Idempotency, Spend, SpendRecord
+from valetkey.ports.wallet import StillPending
 from valetkey.sdk.amounts import Amount
-from valetkey.sdk.errors import NotFound, TransactionReverted, Unfinished, refused_error
+from valetkey.sdk.errors import NotFound, TransactionReverted, refused_error
 from valetkey.sdk.manager.keeping import Kept, KeyHash, hash_in
 from valetkey.sdk.manager.local import BY_OWNER, Local
 from valetkey.sdk.manager.rules import (
@@ -92,7 +93,7 @@ class Paying:
         return await self.find(hold.id)
 
     async def wait(self, held: SpendRecord, seconds: float) -> SpendRecord:
-        """Drive until the chain shows what became of it. Raises TransactionReverted, and Unfinished after the time."""
+        """Drive until the chain shows what became of it. Raises TransactionReverted, StillPending after the time."""
         further = self._side.pursuit()
 
         async def over() -> bool:
@@ -104,7 +105,7 @@ class Paying:
             return False
 
         if not await self._side.until(over, seconds):
-            raise Unfinished(
+            raise StillPending(
                 f"the payment {held.hold.id} is signed and in no final block yet: its money stays held. Ask for it"
                 " again with the same idempotency key, or by its hold_id"
             )

@@ -8,7 +8,7 @@ from hashlib import sha256
 from valetkey.core.addresses import canonical_address
 from valetkey.core.chains import SOLANA_NAMESPACE, Chain, chain_of
 from valetkey.core.errors import InvalidInput
-from valetkey.core.money import CURRENCY_DECIMALS, Asset, parse_units
+from valetkey.core.money import CURRENCY_DECIMALS, Asset, format_units, parse_units
 from valetkey.core.policy import Policy, check_lifetime
 from valetkey.core.windows import Window
 from valetkey.crypto import base58
@@ -161,8 +161,8 @@ def policy_units(amount: Amount, asset: Asset) -> int:
 
 def decimal_units(units: int, asset: Asset) -> Decimal:
     """Base units as the decimal that people read, negative where more moved than was granted."""
-    places = CURRENCY_DECIMALS[asset.currency]
-    whole = Decimal(abs(units)).scaleb(-places)
+    # Written without zeros at the end, as the platform writes it.
+    whole = Decimal(format_units(abs(units), CURRENCY_DECIMALS[asset.currency]))
     return -whole if units < 0 else whole
 
 

@@ -63,7 +63,13 @@ class Stepping:
             return None
         now = time.monotonic()
         try:
-            if payment.reference in self._sent and now - self._sent[payment.reference] < RESEND_SECONDS:
+            record = await local.store.session(held.hold.session_id)
+            assert record is not None
+            is_over = any(one.revoked_at is not None for one in (record.session, *record.ancestors))
+            just_sent = (
+                payment.reference in self._sent and now - self._sent[payment.reference] < RESEND_SECONDS
+            )
+            if is_over or just_sent:
                 slot = await local.delegations.landed(payment.payload)
                 sent = None if slot is None else await local.delegations.send(payment.payload)
             else:
