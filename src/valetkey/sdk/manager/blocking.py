@@ -57,10 +57,12 @@ class SessionKeyManager:
         """Open the file of an owner, a chain and a token; no node is asked yet.
 
         signer: the owner's private key in hex, the path of an Ethereum keystore file with its `signer_passphrase`, or
-        whatever can sign (ports/signer.py). contract_address: SessionAllowance on that chain. chain: a name, a number
-        or a ChainConfig. rpc_url: its node, VALETKEY_RPC_URL unless given. path: the SQLite file, in VALETKEY_HOME
-        unless given; any number of processes may open it. lock: what session keys are encrypted with, a passphrase or a
-        lock; VALETKEY_PASSPHRASE unless given. confirmations: blocks until something counts. gas_payer: another account
+        whatever can sign (ports/signer.py); on Solana an Ed25519 key in base58 or hex, a keypair file, or whatever can
+        sign. contract_address: SessionAllowance on that chain, None on Solana, where the token program is the cap.
+        mint: what `token` is on a cluster that is not told so otherwise. chain: a name, a number or a ChainConfig.
+        rpc_url: its node, VALETKEY_RPC_URL unless given. path: the SQLite file, in VALETKEY_HOME unless given;
+        any number of processes may open it. lock: what session keys are encrypted with, a passphrase or a lock;
+        VALETKEY_PASSPHRASE unless given. confirmations: blocks until something counts. gas_payer: another account
         that pays the gas of payments and revocations. gas_wei_day: wei that are spent on gas in any 24 hours at most,
         fee_wei_max: wei per gas at most. lifetime_min, lifetime_max: seconds. wait_seconds: how long a call waits for
         the chain. on_event: told what happens beside what was asked for. Raises InvalidInput, NotConfigured,
