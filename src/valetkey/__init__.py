@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from valetkey.sdk.manager.blocking import SessionKeyManager as SessionKeyManager
     from valetkey.sdk.manager.manager import AsyncSessionKeyManager as AsyncSessionKeyManager
     from valetkey.sdk.manager.views import ManagedSession as ManagedSession
+    from valetkey.sdk.manager.views import Reclaimed as Reclaimed
     from valetkey.sdk.manager.views import Revoked as Revoked
     from valetkey.sdk.manager.views import Spent as Spent
     from valetkey.sdk.session_config import SessionConfig as SessionConfig
@@ -110,6 +111,7 @@ _WHERE = {
     "PassphraseLock": "valetkey.crypto.locks",
     "PrivateKey": "valetkey.crypto.keys",
     "Refused": "valetkey.sdk.errors",
+    "Reclaimed": "valetkey.sdk.manager.views",
     "Revoked": "valetkey.sdk.manager.views",
     "Rules": "valetkey.sdk.limits",
     "Secret": "valetkey.crypto.secret",

@@ -40,3 +40,11 @@ def _played(
             ran = run_demo(root / name, "--json", *options)
             result.write_text(json.dumps([ran.returncode, ran.stdout, ran.stderr]))
     return DemoRun(Path(root / name), *json.loads(result.read_text()))
+
+
+@pytest.fixture(scope="session")
+def played_demo_on_solana(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> DemoRun:
+    """The demo on the embedded cluster of Solana, played once."""
+    return _played(tmp_path_factory, request, "demo-on-solana", "--chain", "solana")

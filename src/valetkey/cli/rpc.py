@@ -23,6 +23,7 @@ class DevRpc:
     """JSON-RPC to a development chain, whose well-known accounts sign for everybody."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self._http = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False)
         self._next = 0
 

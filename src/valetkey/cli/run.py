@@ -68,6 +68,16 @@ class LocalChains:
         importlib.import_module("valetkey.chains.evm.deploy")
 
 
+class LocalCluster:
+    """The embedded cluster of Solana."""
+
+    def start(self) -> "RunningChain":
+        """Start it in a process of its own; it ends when we end. Raises DevChainError, also without solders."""
+        from valetkey.chains.devsolana import DevSolana
+
+        return DevSolana.start(slot_milliseconds=200)
+
+
 @app.command()
 def dev(
     as_json: Json = False,
@@ -106,11 +116,21 @@ def demo(
         Literal["wallet", "grant"],
         typer.Option(help="What the session pays with: a wallet of its own, or a grant of its owner's."),
     ] = "wallet",
+    chain: Annotated[
+        Literal["evm", "solana"],
+        typer.Option(help="A purchase on an EVM chain, or a session on Solana (valetkey[solana])."),
+    ] = "evm",
 ) -> None:
-    """Play one delegated purchase from end to end: what works, what is refused, and where every base unit went."""
+    """Play one delegation from end to end: what works, what is refused, and where every base unit went."""
     from valetkey.cli.demo.show import run_demo
 
-    raise typer.Exit(run_demo(LocalChains(), as_json=as_json, funding=funding))
+    if chain == "solana":
+        from valetkey.cli.demo.solana_staging import staged_on_solana
+
+        raise typer.Exit(run_demo(staged_on_solana(LocalCluster()), as_json=as_json))
+    from valetkey.cli.demo.staging import staged
+
+    raise typer.Exit(run_demo(staged(LocalChains(), funding), as_json=as_json))
 
 
 @app.command()

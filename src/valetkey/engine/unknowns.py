@@ -92,6 +92,15 @@ class Unknowns:
                 raise done
         return len(due) == BATCH
 
+    async def look(self, record: SpendRecord) -> None:
+        """Look one spend up now, whoever has the lease: for who waits for it."""
+        reader = self._reader(record)
+        if reader is None:
+            return
+        finals = await self._finals({reader: record})
+        if reader in finals:
+            await self._look(record, reader, finals[reader])
+
     async def _end_draw(self, record: SpendRecord) -> None:
         """Void a payment, or a promise, out of a grant that nobody submitted in time: told blocks reach past its end.
 

@@ -1,12 +1,13 @@
 """A session with its key as JSON, for another file of the same owner: never written but inside an age file."""
 
 from dataclasses import fields
+from typing import TypeVar
 
 import msgspec
 
 from valetkey.core.errors import InvalidInput
 from valetkey.core.policy import Policy
-from valetkey.core.session import Pace, Usage
+from valetkey.core.session import Pace, Session, Usage
 from valetkey.core.windows import Window
 from valetkey.ports.grants import SignedGrant
 from valetkey.wire.granting import GrantBody, grant_body
@@ -94,11 +95,90 @@ def session_file(
     return msgspec.json.encode(told)
 
 
+class DelegationFile(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """What an exported session on Solana is. `key`: the seed, 64 hex digits; mint and owner: base58.
+
+    presigned: the end that its owner signed in advance, None where none is. counted: the signatures of the payments
+    that the figures count.
+    """
+
+    version: int
+    chain_id: int
+    mint: str
+    owner: str
+    key: str
+    label: str | None
+    delegate: str | None
+    sole: bool
+    created_at: int
+    policy: PolicyBody
+    captured: str
+    restored: str
+    spends: int
+    rings: list[list[tuple[int, str]]]
+    presigned: str | None
+    counted: list[str]
+    revoked: bool = False
+
+    def __repr__(self) -> str:
+        return f"<DelegationFile of {self.owner}>"
+
+
+def delegation_file(
+    chain_id: int,
+    mint: str,
+    owner: str,
+    key: str,
+    session: Session,
+    *,
+    label: str | None,
+    delegate: str | None,
+    sole: bool,
+    presigned: str | None,
+    counted: list[str],
+) -> bytes:
+    """The JSON of a session on Solana. Nothing may be held, as above."""
+    usage, pace = session.usage, session.pace
+    assert usage.held == 0, "what is held belongs to the file that holds it"
+    told = DelegationFile(
+        version=VERSION,
+        chain_id=chain_id,
+        mint=mint,
+        owner=owner,
+        key=key,
+        label=label,
+        delegate=delegate,
+        sole=sole,
+        created_at=session.created_at,
+        policy=_policy_body(session.policy),
+        captured=str(usage.captured),
+        restored=str(usage.restored),
+        spends=pace.spends,
+        rings=[[(bucket, str(units)) for bucket, units in ring] for ring in pace.rings],
+        presigned=presigned,
+        counted=counted,
+        revoked=session.revoked_at is not None,
+    )
+    return msgspec.json.encode(told)
+
+
+def read_delegation_file(content: bytes | bytearray) -> DelegationFile:
+    """As read_session_file."""
+    return _read(content, DelegationFile)
+
+
 def read_session_file(content: bytes | bytearray) -> SessionFile:
     """Raises InvalidInput, which quotes nothing, for what is no such file or one of a newer version."""
-    problem = "this is no exported session"
+    return _read(content, SessionFile)
+
+
+T = TypeVar("T", SessionFile, DelegationFile)
+
+
+def _read(content: bytes | bytearray, kind: type[T]) -> T:
+    problem = "this is no exported session of a chain of this kind"
     try:
-        told = msgspec.json.decode(content, type=SessionFile)
+        told = msgspec.json.decode(content, type=kind)
         if told.version == VERSION:
             return told
         problem = f"this session was exported by a newer version ({told.version})"
@@ -107,7 +187,7 @@ def read_session_file(content: bytes | bytearray) -> SessionFile:
     raise InvalidInput(problem, field="content")
 
 
-def policy_in(told: SessionFile) -> Policy:
+def policy_in(told: SessionFile | DelegationFile) -> Policy:
     """The rules. Raises InvalidInput for what cannot be meant."""
     body = told.policy
     return Policy(
@@ -125,7 +205,7 @@ def policy_in(told: SessionFile) -> Policy:
     )
 
 
-def figures_in(told: SessionFile) -> tuple[Usage, Pace]:
+def figures_in(told: SessionFile | DelegationFile) -> tuple[Usage, Pace]:
     """What was spent, in all and in its windows."""
     rings = tuple(tuple((bucket, int(units)) for bucket, units in ring) for ring in told.rings)
     return Usage(0, int(told.captured), int(told.restored)), Pace(told.spends, rings)
@@ -133,7 +213,7 @@ def figures_in(told: SessionFile) -> tuple[Usage, Pace]:
 
 def _policy_body(policy: Policy) -> PolicyBody:
     plain = {one.name for one in fields(Policy)} - _TOLD
-    assert not any(getattr(policy, name) for name in plain - {"unit"}), "a grant stands for this policy"
+    assert not any(getattr(policy, name) for name in plain - {"unit"}), "the chain stands for this policy"
     return PolicyBody(
         currency=policy.currency,
         budget=_text(policy.budget),

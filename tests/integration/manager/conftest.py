@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from tests.fixtures_chain import PRIVATE_KEYS, ChainRpc
+from tests.fixtures_solana import ClusterRpc
+from tests.integration.manager.solana_world import SolanaWorld
 from tests.integration.manager.world import World
 from valetkey.chains.evm.deploy import Deployed, deploy
 from valetkey.chains.evm.signer import LocalSigner
@@ -29,4 +31,17 @@ def world(deployed: Deployed, chain: ChainRpc, tmp_path: Path) -> World:
 @pytest.fixture
 def manager(world: World) -> Iterator[SessionKeyManager]:
     with world.manager() as opened:
+        yield opened
+
+
+@pytest.fixture
+def solana(cluster: ClusterRpc, tmp_path: Path) -> SolanaWorld:
+    made = SolanaWorld(cluster, tmp_path)
+    made.furnish()
+    return made
+
+
+@pytest.fixture
+def on_solana(solana: SolanaWorld) -> Iterator[SessionKeyManager]:
+    with solana.manager() as opened:
         yield opened

@@ -25,8 +25,9 @@ def now() -> float:
 def opened(told: dict[str, Any]) -> SessionKeyManager:
     return SessionKeyManager(
         told["owner"],
-        told["contract"],
-        chain=84532,
+        told.get("contract"),
+        chain=told.get("chain", 84532),
+        mint=told.get("mint"),
         rpc_url=told["rpc_url"],
         path=told["path"],
         lock=PassphraseLock(Secret(told["passphrase"]), Argon2(memory_kib=64, iterations=1, lanes=1)),

@@ -6,18 +6,24 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from tests.integration.manager.world import PASSPHRASE, World
+from tests.integration.manager.world import PASSPHRASE
 
 ROOT = Path(__file__).parents[3]
 STOP_SECONDS = 60
 
 
+class Told(Protocol):
+    """A world, so far as another process has to know it."""
+
+    def told(self) -> dict[str, str]: ...
+
+
 class Process:
     """One other process and its manager. Its keys travel through its standard input."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Told) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.integration.manager.process"],
             cwd=ROOT,
@@ -83,7 +89,7 @@ class Process:
 
 
 @contextmanager
-def processes(world: World, count: int) -> Iterator[list[Process]]:
+def processes(world: Told, count: int) -> Iterator[list[Process]]:
     """So many, started at once."""
     started = [Process(world) for _ in range(count)]
     try:

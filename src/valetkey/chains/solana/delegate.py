@@ -64,7 +64,7 @@ class SolanaDelegate:
             raise SessionClosed("the session's key may not move anything: it was revoked, or is not open")
         _, (wallet, account) = await accounts(self._node, [to, target])
         instructions = self._compute()
-        if self._has_account(to, wallet, account):
+        if has_account(to, wallet, account):
             pass
         elif create_account:
             payer = Pubkey(self._sponsor.public_key)
@@ -99,24 +99,26 @@ class SolanaDelegate:
         """What the key could take now, base units. Raises ChainUnavailable."""
         return (await session_state(self._node, self.session)).exposure
 
-    def _has_account(self, payee: Pubkey, wallet: AccountInfo | None, account: AccountInfo | None) -> bool:
-        if wallet is not None and wallet.owner != programs.SYSTEM:
-            raise InvalidInput(
-                "the payee is no wallet: name the owner of a token account, not the account",
-                code="invalid_address",
-                field="payee",
-            )
-        found = read_token_account(account)
-        if found is None:
-            return False
-        if found.owner != payee or found.is_frozen:
-            # An associated account may have been given away, or frozen.
-            raise InvalidInput(
-                "the payee's account is not its own any more, or is frozen",
-                code="invalid_address",
-                field="payee",
-            )
-        return True
-
     def _compute(self) -> list[Instruction]:
         return programs.compute(80_000, self._unit_price) if self._unit_price else []
+
+
+def has_account(payee: Pubkey, wallet: AccountInfo | None, account: AccountInfo | None) -> bool:
+    """Whether a payee's associated account is there, out of what both are. Raises InvalidInput for who is no payee."""
+    if wallet is not None and wallet.owner != programs.SYSTEM:
+        raise InvalidInput(
+            "the payee is no wallet: name the owner of a token account, not the account",
+            code="invalid_address",
+            field="payee",
+        )
+    found = read_token_account(account)
+    if found is None:
+        return False
+    if found.owner != payee or found.is_frozen:
+        # An associated account may have been given away, or frozen.
+        raise InvalidInput(
+            "the payee's account is not its own any more, or is frozen",
+            code="invalid_address",
+            field="payee",
+        )
+    return True

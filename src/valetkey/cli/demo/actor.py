@@ -27,19 +27,23 @@ def main(name: str) -> None:
     # Whatever a library prints must not come between the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    from valetkey.cli.demo import roles
-
-    parts: dict[str, Callable[[], Role]] = {
-        "owner": roles.Owner,
-        "seller": roles.Seller,
-        "delegate": roles.Delegate,
-    }
-    role = parts[name]()
+    role = _parts(name)[name]()
     _say(answers, {"ok": True, "result": {"pid": os.getpid()}})
     for line in sys.stdin:
         order = json.loads(line)
         _say(answers, perform(role, order.pop("do"), order))
     keep_secrets(name, role)
+
+
+def _parts(name: str) -> dict[str, Callable[[], Role]]:
+    """The roles of the story that this one is in: the other's need what may not be installed."""
+    if name.startswith("solana-"):
+        from valetkey.cli.demo import solana_roles
+
+        return {"solana-owner": solana_roles.Owner, "solana-delegate": solana_roles.Delegate}
+    from valetkey.cli.demo import roles
+
+    return {"owner": roles.Owner, "seller": roles.Seller, "delegate": roles.Delegate}
 
 
 def perform(role: Role, name: str, given: Mapping[str, Any]) -> dict[str, Any]:

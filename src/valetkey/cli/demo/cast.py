@@ -13,7 +13,10 @@ from valetkey.wire.errors import Exit
 class Actor:
     """One actor's process. `tell` waits for its answer; `order` and `answer` let several work at once."""
 
-    def __init__(self, name: str, folder: Path, keep: Path | None, **environment: str) -> None:
+    def __init__(
+        self, name: str, folder: Path, keep: Path | None, part: str = "", **environment: str
+    ) -> None:
+        """`part`: the role's name, where it is not the actor's."""
         self.name = name
         home = folder / name
         home.mkdir(mode=0o700, parents=True)
@@ -21,7 +24,7 @@ class Actor:
             environment["VALETKEY_DEMO_KEEP"] = str(keep)
         self.child = Child(
             name,
-            [sys.executable, "-m", "valetkey.cli.demo.actor", name],
+            [sys.executable, "-m", "valetkey.cli.demo.actor", part or name],
             environment=own_environment(VALETKEY_HOME=str(home / "state"), **environment),
             log=home / "process.log",
             talks=True,

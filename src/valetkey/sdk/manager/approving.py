@@ -5,8 +5,8 @@ from dataclasses import replace
 from valetkey.core.session import remaining
 from valetkey.ports.accounts import SessionQuery
 from valetkey.sdk.errors import TransactionReverted
-from valetkey.sdk.manager.local import Local
-from valetkey.sdk.manager.making import Sessions
+from valetkey.sdk.manager.keeping import Kept
+from valetkey.sdk.manager.on_evm import OnEvm
 from valetkey.sdk.manager.owning import Owning
 from valetkey.wire import calls
 
@@ -18,10 +18,10 @@ TRIES_MAX = 5
 class Approving:
     """The part of a manager that looks after the contract's allowance."""
 
-    def __init__(self, local: Local, owning: Owning, sessions: Sessions) -> None:
+    def __init__(self, local: OnEvm, owning: Owning, kept: Kept) -> None:
         self._local = local
         self._owning = owning
-        self._sessions = sessions
+        self._kept = kept
 
     async def ensure(self, *, at_least: int | None = None, exactly: bool = False) -> str | None:
         """Approve what living grants may take, unless that is approved; the hash, None when nothing was needed.
@@ -50,10 +50,10 @@ class Approving:
         total = 0
         for status in LIVING:
             query = SessionQuery(self._local.owner_id, status=status, sort="oldest", limit=PAGE)
-            while page := await self._sessions.listed(query):
+            while page := await self._kept.listed(query):
                 for record in page:
                     # One that was rotated spends out of its successor, and one of another token is none of ours.
-                    if not record.ancestors and self._sessions.is_here(record):
+                    if not record.ancestors and self._kept.is_here(record):
                         left = (remaining(record.session) or 0) + record.session.usage.held
                         total += max(left, 0)
                 query = replace(query, offset=query.offset + PAGE)

@@ -2,6 +2,7 @@
 """The sync twin of AsyncSessionKeyManager: its calls run in one thread of their own."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,8 +13,8 @@ from valetkey.ports.keystore import Keystore
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.chain_config import ChainConfig
 from valetkey.sdk.keys_at_rest import Lock
+from valetkey.sdk.manager.keeping import KeyHash
 from valetkey.sdk.manager.local import Observer
-from valetkey.sdk.manager.making import KeyHash
 from valetkey.sdk.manager.manager import (
     GRACE_SECONDS,
     PAGE,
@@ -23,7 +24,7 @@ from valetkey.sdk.manager.manager import (
 )
 from valetkey.sdk.manager.opening import FEE_WEI_MAX, SignerLike
 from valetkey.sdk.manager.portal import Portal
-from valetkey.sdk.manager.views import ManagedSession, Revoked, Spent
+from valetkey.sdk.manager.views import ManagedSession, Reclaimed, Revoked, Spent
 from valetkey.sdk.session_config import Moment, SessionConfig
 
 
@@ -42,6 +43,7 @@ class SessionKeyManager:
         keystore: Keystore | None = None,
         signer_passphrase: Secret | str | None = None,
         token: str = USDC,
+        mint: str | None = None,
         confirmations: int | None = None,
         gas_payer: SignerLike | None = None,
         gas_wei_day: int | None = None,
@@ -55,10 +57,12 @@ class SessionKeyManager:
         """Open the file of an owner, a chain and a token; no node is asked yet.
 
         signer: the owner's private key in hex, the path of an Ethereum keystore file with its `signer_passphrase`, or
-        whatever can sign (ports/signer.py). contract_address: SessionAllowance on that chain. chain: a name, a number
-        or a ChainConfig. rpc_url: its node, VALETKEY_RPC_URL unless given. path: the SQLite file, in VALETKEY_HOME
-        unless given; any number of processes may open it. lock: what session keys are encrypted with, a passphrase or a
-        lock; VALETKEY_PASSPHRASE unless given. confirmations: blocks until something counts. gas_payer: another account
+        whatever can sign (ports/signer.py); on Solana an Ed25519 key in base58 or hex, a keypair file, or whatever can
+        sign. contract_address: SessionAllowance on that chain, None on Solana, where the token program is the cap.
+        mint: what `token` is on a cluster that is not told so otherwise. chain: a name, a number or a ChainConfig.
+        rpc_url: its node, VALETKEY_RPC_URL unless given. path: the SQLite file, in VALETKEY_HOME unless given;
+        any number of processes may open it. lock: what session keys are encrypted with, a passphrase or a lock;
+        VALETKEY_PASSPHRASE unless given. confirmations: blocks until something counts. gas_payer: another account
         that pays the gas of payments and revocations. gas_wei_day: wei that are spent on gas in any 24 hours at most,
         fee_wei_max: wei per gas at most. lifetime_min, lifetime_max: seconds. wait_seconds: how long a call waits for
         the chain. on_event: told what happens beside what was asked for. Raises InvalidInput, NotConfigured,
@@ -77,6 +81,7 @@ class SessionKeyManager:
                     keystore=keystore,
                     signer_passphrase=signer_passphrase,
                     token=token,
+                    mint=mint,
                     confirmations=confirmations,
                     gas_payer=gas_payer,
                     gas_wei_day=gas_wei_day,
@@ -270,6 +275,18 @@ class SessionKeyManager:
         return self._portal.call(
             lambda: self._manager.import_session(content, identity=identity, passphrase=passphrase)
         )
+
+    def exposure(self, key_hash: KeyHash) -> Decimal:
+        """What whoever has the session's key could take now, by the chain alone and whatever the gate says."""
+        return self._portal.call(lambda: self._manager.exposure(key_hash))
+
+    def reclaim(self, key_hash: KeyHash) -> Reclaimed:
+        """Take a session back, and bring home what it has left. Again, it is nothing.
+
+        On Solana its accounts are closed, whose rent comes back too. What a grant did not spend never left the owner.
+        Raises NotFound, StillPending when the chain takes longer.
+        """
+        return self._portal.call(lambda: self._manager.reclaim(key_hash))
 
     def forget_key(self, key_hash: KeyHash) -> bool:
         """Remove an ended session's key for ever; False when it was not there.

@@ -7,20 +7,20 @@ from valetkey.core.ids import Kind
 from valetkey.core.money import Money
 from valetkey.core.refusal import Refused
 from valetkey.core.spend import SpendRequest
-from valetkey.crypto.age_files import open_age, seal_to, seal_under
 from valetkey.crypto.credentials import new_id
 from valetkey.crypto.errors import InvalidKey
 from valetkey.crypto.keys import PrivateKey
-from valetkey.crypto.secret import Secret
-from valetkey.crypto.wiping import wipe
 from valetkey.engine.granting import SPENT_BITS, SPENT_SHIFT, Expected, unfit, unsigned
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.grants import SignedGrant
 from valetkey.ports.ledger import Spend
-from valetkey.sdk.errors import NotFound, Unfinished, refused_error
+from valetkey.sdk.errors import NotFound, refused_error
 from valetkey.sdk.manager.driving import Driver
-from valetkey.sdk.manager.local import BY_CHAIN, BY_OWNER, Local
-from valetkey.sdk.manager.making import KeyHash, Sessions, hash_of, id_of
+from valetkey.sdk.manager.grants import Grants
+from valetkey.sdk.manager.keeping import Kept, id_of
+from valetkey.sdk.manager.keys import hash_of
+from valetkey.sdk.manager.local import BY_CHAIN, BY_OWNER
+from valetkey.sdk.manager.on_evm import OnEvm
 from valetkey.sdk.manager.rules import ZERO_ADDRESS
 from valetkey.sdk.manager.standing import written_down
 from valetkey.wire import grant_calls
@@ -41,29 +41,22 @@ IMPORTED = "imported"
 class Carrying:
     """The part of a manager that exports and imports."""
 
-    def __init__(self, local: Local, driver: Driver, sessions: Sessions) -> None:
+    def __init__(self, local: OnEvm, driver: Driver, kept: Kept, grants: Grants) -> None:
         self._local = local
         self._driver = driver
-        self._sessions = sessions
+        self._kept_sessions = kept
+        self._grants = grants
 
-    async def export(self, key_hash: KeyHash, recipient: str | None, passphrase: Secret | None) -> bytes:
-        """An age file. Raises Unfinished while something is held: that belongs to this file until it is over."""
-        if (recipient is None) == (passphrase is None):
-            raise InvalidInput("export to a recipient or under a passphrase", field="recipient")
-        record = await self._sessions.restore(key_hash)
+    async def export(self, record: SessionRecord) -> bytes:
+        """JSON. Nothing may be held."""
         session = record.session
-        signed = await self._sessions.grant(record)
+        signed = await self._grants.of(record)
         if signed is None:
             raise NotFound("this session never had a grant: make a new one", code="not_found", status=404)
-        if session.usage.held:
-            raise Unfinished("something of this session is under way: settle first")
-        if record.ancestors:
-            raise InvalidInput(
-                "a session that was rotated is not exported, its successor is", field="key_hash"
-            )
-        content = session_file(
+        key = self._kept_sessions.key(record)
+        return session_file(
             signed,
-            self._sessions.key(record).to_hex(prefix=False),
+            key.secret().hex(),
             session.policy,
             session.usage,
             session.pace,
@@ -73,20 +66,10 @@ class Carrying:
             created_at=session.created_at,
             revoked=session.revoked_at is not None,
         )
-        if recipient is not None:
-            return seal_to(content, recipient)
-        assert passphrase is not None
-        return seal_under(content, passphrase)
 
-    async def bring(
-        self, content: bytes, identity: Secret | None, passphrase: Secret | None
-    ) -> SessionRecord:
-        """The session of an age file, with what was spent by its figures and by the chain. Again, it is the same."""
-        opened = open_age(content, identity=identity, passphrase=passphrase)
-        try:
-            told = read_session_file(opened)
-        finally:
-            wipe(opened)
+    async def bring(self, content: bytearray) -> SessionRecord:
+        """The session of what was exported, with what was spent by its figures and by the chain."""
+        told = read_session_file(content)
         key = _key(told)
         await self._local.check_chain()
         await self._local.ensure_owner()
@@ -102,9 +85,9 @@ class Carrying:
         known = await local.store.session(id_of(hash_of(key)))
         if known is None:
             usage, pace = figures_in(told)
-            new = self._sessions.new_record(key, policy_in(told), told.label, told.delegate)
+            new = self._kept_sessions.new_record(key, policy_in(told), told.label, told.delegate)
             session = replace(new.session, usage=usage, pace=pace)
-            known = await self._sessions.add(key, replace(new, session=session, sole=told.sole))
+            known = await self._kept_sessions.add(key, replace(new, session=session, sole=told.sole))
         elif local.keystore.get(hash_of(key)) is None:
             local.keystore.put(hash_of(key), key.secret())
         kept = await local.store.add_grant(signed, BY_OWNER)

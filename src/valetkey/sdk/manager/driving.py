@@ -3,11 +3,9 @@
 Any number of processes may drive one file; one at a time does, and the others wait for what it brings about.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
-from valetkey.core.errors import EnvironmentFailure
 from valetkey.engine.drawing import Drawing
 from valetkey.engine.following import Follower
 from valetkey.engine.lapsing import Lapsing
@@ -16,15 +14,14 @@ from valetkey.engine.revoking import Revoking
 from valetkey.engine.settlement import Settlement
 from valetkey.engine.unknowns import Unknowns
 from valetkey.ports.sender import ChainSender
-from valetkey.sdk.manager.local import Local
-
-PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.02, 1.0
+from valetkey.sdk.manager.on_evm import OnEvm
+from valetkey.sdk.manager.waiting import until
 
 
 class Driver:
     """One manager's share of the work."""
 
-    def __init__(self, local: Local) -> None:
+    def __init__(self, local: OnEvm) -> None:
         self._local = local
         self._turn = local.turn("step")
         told = local.observer
@@ -85,22 +82,7 @@ class Driver:
 
     async def until(self, there: Callable[[], Awaitable[bool]], seconds: float) -> bool:
         """Drive until it is there; False when that took too long. Raises what a node that stays away raised last."""
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + seconds
-        pause, failure = PAUSE_SECONDS, None
-        while not await there():
-            if clock() >= deadline:
-                if failure is not None:
-                    raise failure
-                return False
-            try:
-                await self.step()
-                failure = None
-            except EnvironmentFailure as error:
-                failure = error
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, PAUSE_SECONDS_MAX)
-        return True
+        return await until(there, self.step, seconds)
 
     def alone(self) -> AbstractAsyncContextManager[None]:
         """Nobody drives meanwhile."""

@@ -1,4 +1,4 @@
-"""What every part of a manager works with: one owner, one chain, one token, one contract, and a file of one's own."""
+"""What every part of a manager works with: one owner, one chain, one token, and a file of one's own."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,28 +9,22 @@ from typing import Protocol
 from valetkey.core.agent import Agent
 from valetkey.core.api_key import ApiKey, Scope
 from valetkey.core.chains import Chain
-from valetkey.core.errors import InvalidInput
 from valetkey.core.ids import Kind, make_id
 from valetkey.core.money import Asset
+from valetkey.crypto import base58
 from valetkey.crypto.credentials import credential_hash, new_api_key, new_id
-from valetkey.crypto.keys import keccak256
-from valetkey.engine.tokens import TokenChecks
+from valetkey.crypto.keys import is_address, keccak256
 from valetkey.ports.accounts import AccountStore
-from valetkey.ports.chain import ChainReader
 from valetkey.ports.clock import Clock
 from valetkey.ports.following import FollowingStore
 from valetkey.ports.grants import GrantStore
 from valetkey.ports.keystore import Keystore
 from valetkey.ports.ledger import LedgerStore
 from valetkey.ports.market import MarketStore
-from valetkey.ports.relays import RelayLimits, RelayStore
-from valetkey.ports.sender import ChainSender
-from valetkey.ports.signer import Signer
-from valetkey.sdk.errors import NotConfigured
+from valetkey.ports.relays import RelayStore
+from valetkey.sdk.manager.keys import Keys
 from valetkey.sdk.manager.locking import Turn
 from valetkey.sdk.manager.rules import Lifetimes
-from valetkey.wire import grant_calls
-from valetkey.wire.grants import Domain
 
 Observer = Callable[[str, str], None]
 """Told what happened beside what was asked for, and to what: see the observers of engine/."""
@@ -50,31 +44,22 @@ class Stores(LedgerStore, AccountStore, GrantStore, RelayStore, FollowingStore, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Local:
-    """Made once, by opening.py.
+    """Made once, by opening.py, as one of its two kinds: on an EVM chain or on Solana.
 
-    sender: the account that sends and pays the gas of what session keys sign; owner_sender: the owner's own, for what
-    only the owner may do. Both are one when the owner pays.
+    owner: the owner's address, EIP-55 or base58. keys: what keys of sessions are there.
     """
 
     path: Path
     chain: Chain
     asset: Asset
-    contract: str
-    signer: Signer
+    owner: str
+    keys: Keys
     store: Stores
     keystore: Keystore
-    reader: ChainReader
-    sender: ChainSender
-    owner_sender: ChainSender
     lifetimes: Lifetimes
-    limits: RelayLimits
-    fee_wei_max: int
     observer: Observer
     owns_keystore: bool
     """Whether nothing but this file's keys is in the keystore."""
-    tokens: TokenChecks = field(default_factory=TokenChecks)
-    known: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when chain, contract and token are what they should be."""
     unlocked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the keystore has its key."""
 
@@ -83,18 +68,11 @@ class Local:
         return self.store.clock
 
     @property
-    def owner(self) -> str:
-        """The owner's address, EIP-55."""
-        return self.signer.address
-
-    @property
     def owner_id(self) -> str:
         """The owner's id in the store: the same for everybody who asks, as it comes from the address."""
-        return make_id(Kind.AGENT, keccak256(bytes.fromhex(self.owner[2:])).hex()[:32])
-
-    @property
-    def domain(self) -> Domain:
-        return Domain(self.chain.chain_id, self.contract)
+        owner = self.owner
+        raw = bytes.fromhex(owner[2:]) if is_address(owner) else base58.decode(owner)
+        return make_id(Kind.AGENT, keccak256(raw).hex()[:32])
 
     def turn(self, name: str) -> Turn:
         """A lock that the processes of this file share."""
@@ -105,25 +83,6 @@ class Local:
         if not self.unlocked.is_set():
             await asyncio.to_thread(self.keystore.get, "-")
             self.unlocked.set()
-
-    async def check_chain(self) -> None:
-        """Once: that node, contract and token are those that were meant.
-
-        Raises NotConfigured, TokenMismatch and ChainUnavailable.
-        """
-        if self.known.is_set():
-            return
-        await self.reader.head()
-        answer = await self.reader.view(grant_calls.standings(self.contract, self.owner))
-        problem = False
-        try:
-            grant_calls.number(answer)
-        except InvalidInput:
-            problem = True
-        if problem:
-            raise NotConfigured(f"what is at {self.contract} on {self.chain.name} keeps no grants")
-        await self.tokens.checked(self.asset, self.reader)
-        self.known.set()
 
     async def ensure_owner(self) -> None:
         """The owner's record, made when there is none."""

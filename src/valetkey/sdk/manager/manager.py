@@ -1,6 +1,7 @@
 """The manager of an owner's sessions that needs no platform. The sync one in blocking.py is generated from this."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -8,27 +9,22 @@ from typing import Any, Self
 from valetkey.core.errors import InvalidInput
 from valetkey.core.policy import LIFETIME_SECONDS_MAX, LIFETIME_SECONDS_MIN
 from valetkey.crypto.secret import Secret
-from valetkey.crypto.signatures import sign_message
 from valetkey.ports.accounts import SessionQuery
 from valetkey.ports.keystore import Keystore
-from valetkey.sdk._async.connect import async_open_signer
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.chain_config import ChainConfig
 from valetkey.sdk.keys_at_rest import Lock
-from valetkey.sdk.manager.approving import Approving
-from valetkey.sdk.manager.carrying import Carrying
-from valetkey.sdk.manager.driving import Driver
 from valetkey.sdk.manager.ending import Ending
+from valetkey.sdk.manager.keeping import Kept, KeyHash, hash_in
 from valetkey.sdk.manager.local import Local, Observer
-from valetkey.sdk.manager.making import KeyHash, Sessions, hash_in
-from valetkey.sdk.manager.opening import FEE_WEI_MAX, SignerLike, open_local
-from valetkey.sdk.manager.owning import Owning
+from valetkey.sdk.manager.making import Making
+from valetkey.sdk.manager.opening import FEE_WEI_MAX, SignerLike, open_local, side_of
 from valetkey.sdk.manager.paying import Paying
 from valetkey.sdk.manager.rotating import Rotating
-from valetkey.sdk.manager.rules import is_chain
-from valetkey.sdk.manager.sending import Sending
-from valetkey.sdk.manager.signing import check_typed_data, message_bytes
-from valetkey.sdk.manager.views import ManagedSession, Revoked, Spent, session_view
+from valetkey.sdk.manager.rules import decimal_units, is_chain
+from valetkey.sdk.manager.sealing import Sealing
+from valetkey.sdk.manager.side import Side
+from valetkey.sdk.manager.views import ManagedSession, Reclaimed, Revoked, Spent, session_view
 from valetkey.sdk.session_config import Moment, SessionConfig, config_of
 
 USDC = "USDC"
@@ -54,6 +50,7 @@ class AsyncSessionKeyManager:
         keystore: Keystore | None = None,
         signer_passphrase: Secret | str | None = None,
         token: str = USDC,
+        mint: str | None = None,
         confirmations: int | None = None,
         gas_payer: SignerLike | None = None,
         gas_wei_day: int | None = None,
@@ -67,16 +64,18 @@ class AsyncSessionKeyManager:
         """Open the file of an owner, a chain and a token; no node is asked yet.
 
         signer: the owner's private key in hex, the path of an Ethereum keystore file with its `signer_passphrase`, or
-        whatever can sign (ports/signer.py). contract_address: SessionAllowance on that chain. chain: a name, a number
-        or a ChainConfig. rpc_url: its node, VALETKEY_RPC_URL unless given. path: the SQLite file, in VALETKEY_HOME
-        unless given; any number of processes may open it. lock: what session keys are encrypted with, a passphrase or a
-        lock; VALETKEY_PASSPHRASE unless given. confirmations: blocks until something counts. gas_payer: another account
+        whatever can sign (ports/signer.py); on Solana an Ed25519 key in base58 or hex, a keypair file, or whatever can
+        sign. contract_address: SessionAllowance on that chain, None on Solana, where the token program is the cap.
+        mint: what `token` is on a cluster that is not told so otherwise. chain: a name, a number or a ChainConfig.
+        rpc_url: its node, VALETKEY_RPC_URL unless given. path: the SQLite file, in VALETKEY_HOME unless given;
+        any number of processes may open it. lock: what session keys are encrypted with, a passphrase or a lock;
+        VALETKEY_PASSPHRASE unless given. confirmations: blocks until something counts. gas_payer: another account
         that pays the gas of payments and revocations. gas_wei_day: wei that are spent on gas in any 24 hours at most,
         fee_wei_max: wei per gas at most. lifetime_min, lifetime_max: seconds. wait_seconds: how long a call waits for
         the chain. on_event: told what happens beside what was asked for. Raises InvalidInput, NotConfigured,
         StoreUnreadable, KeystoreUnusable.
         """
-        self._local: Local = open_local(
+        local: Local = open_local(
             signer,
             contract_address,
             chain=chain,
@@ -86,6 +85,7 @@ class AsyncSessionKeyManager:
             keystore=keystore,
             signer_passphrase=signer_passphrase,
             token=token,
+            mint=mint,
             confirmations=confirmations,
             gas_payer=gas_payer,
             gas_wei_day=gas_wei_day,
@@ -95,17 +95,16 @@ class AsyncSessionKeyManager:
             on_event=on_event,
             system_time=system_time,
         )
+        self._local = local
         self._wait_seconds = wait_seconds
         self._swept = False
-        self._driver = Driver(self._local)
-        self._sessions = Sessions(self._local)
-        self._owning = Owning(self._local, self._driver, wait_seconds)
-        self._approving = Approving(self._local, self._owning, self._sessions)
-        self._sending = Sending(self._local, self._driver, self._sessions)
-        self._paying = Paying(self._local, self._sessions, self._approving, self._sending)
-        self._ending = Ending(self._local, self._driver, self._sessions, self._owning)
-        self._rotating = Rotating(self._local, self._driver, self._sessions)
-        self._carrying = Carrying(self._local, self._driver, self._sessions)
+        self._kept = Kept(local)
+        self._side: Side = side_of(local, self._kept, wait_seconds)
+        self._making = Making(local, self._kept, self._side)
+        self._paying = Paying(local, self._kept, self._side)
+        self._ending = Ending(local, self._kept, self._side)
+        self._rotating = Rotating(local, self._kept, self._side)
+        self._sealing = Sealing(self._making, self._side)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._local.owner} on {self._local.chain.name}>"
@@ -131,9 +130,9 @@ class AsyncSessionKeyManager:
         InsufficientFunds.
         """
         await self._local.unlock()
-        record = await self._sessions.create(config_of(config, rules))
+        record = await self._making.create(config_of(config, rules))
         if approve:
-            await self._approving.ensure()
+            await self._side.back(record)
         return self._view(record)
 
     async def list_sessions(
@@ -160,7 +159,7 @@ class AsyncSessionKeyManager:
             limit=limit,
             offset=offset,
         )
-        return [self._view(one) for one in await self._sessions.listed(query)]
+        return [self._view(one) for one in await self._kept.listed(query)]
 
     async def restore_session(self, key_hash: KeyHash) -> ManagedSession:
         """A session by its key's hash, as file and chain have it now: after a restart, in another process, elsewhere.
@@ -169,7 +168,7 @@ class AsyncSessionKeyManager:
         DamagedRecord for a key or row that cannot be read, WrongSecret, ChainUnavailable.
         """
         await self._local.unlock()
-        return self._view(await self._sessions.restore(key_hash))
+        return self._view(await self._making.restore(key_hash))
 
     async def sign(
         self,
@@ -186,15 +185,10 @@ class AsyncSessionKeyManager:
         """
         if (message is None) == (typed_data is None):
             raise InvalidInput("give a message or typed_data", field="message")
-        local = self._local
-        await local.unlock()
-        record = await self._sessions.record(key_hash)
-        self._sessions.check_living(record)
-        if message is not None:
-            return sign_message(self._sessions.key(record), message_bytes(message))
-        assert typed_data is not None
-        check_typed_data(typed_data, local.chain.chain_id, local.contract, local.asset.address)
-        return async_open_signer(self._sessions.key(record)).sign_typed_data(typed_data)
+        await self._local.unlock()
+        record = await self._kept.record(key_hash)
+        self._kept.check_living(record)
+        return self._side.sign(record, message, typed_data)
 
     async def spend(
         self,
@@ -218,15 +212,15 @@ class AsyncSessionKeyManager:
         await self._local.unlock()
         held = await self._paying.spend(key_hash, to, amount, token, idempotency_key, memo)
         if wait:
-            held = await self._sending.wait(held, self._wait_seconds)
+            held = await self._paying.wait(held, self._wait_seconds)
         return await self._paying.view(held)
 
     async def get_spend(self, hold_id: str, *, wait: bool = False) -> Spent:
         """A payment by its hold_id; `wait`: until the chain shows what became of it. Raises NotFound."""
-        held = await self._sending.find(hold_id)
+        held = await self._paying.find(hold_id)
         if wait:
             await self._local.unlock()
-            held = await self._sending.wait(await self._sending.further(held), self._wait_seconds)
+            held = await self._paying.wait(await self._paying.further(held), self._wait_seconds)
         return await self._paying.view(held)
 
     async def approve_spend(self, hold_id: str) -> Spent:
@@ -268,7 +262,7 @@ class AsyncSessionKeyManager:
             spending_limit=spending_limit,
             label=label,
         )
-        await self._approving.ensure()
+        await self._side.back(record)
         return self._view(record)
 
     async def pause_session(self, key_hash: KeyHash) -> ManagedSession:
@@ -296,7 +290,7 @@ class AsyncSessionKeyManager:
         Raises Unfinished while a payment is under way.
         """
         await self._local.unlock()
-        return await self._carrying.export(key_hash, recipient, _secret(passphrase))
+        return await self._sealing.export(key_hash, recipient, _secret(passphrase))
 
     async def import_session(
         self,
@@ -311,7 +305,21 @@ class AsyncSessionKeyManager:
         InvalidInput for what is no such file or another chain's, GrantMismatch for another owner's.
         """
         await self._local.unlock()
-        return self._view(await self._carrying.bring(content, _secret(identity), _secret(passphrase)))
+        return self._view(await self._sealing.bring(content, _secret(identity), _secret(passphrase)))
+
+    async def exposure(self, key_hash: KeyHash) -> Decimal:
+        """What whoever has the session's key could take now, by the chain alone and whatever the gate says."""
+        await self._side.ready()
+        record = await self._kept.record(key_hash)
+        return decimal_units(await self._side.exposure(record), self._local.asset)
+
+    async def reclaim(self, key_hash: KeyHash) -> Reclaimed:
+        """Take a session back, and bring home what it has left. Again, it is nothing.
+
+        On Solana its accounts are closed, whose rent comes back too. What a grant did not spend never left the owner.
+        Raises NotFound, StillPending when the chain takes longer.
+        """
+        return await self._ending.reclaim(key_hash, self._wait_seconds)
 
     async def forget_key(self, key_hash: KeyHash) -> bool:
         """Remove an ended session's key for ever; False when it was not there.
@@ -327,16 +335,16 @@ class AsyncSessionKeyManager:
 
         The transaction's hash, None when that is approved already.
         """
-        return await self._approving.ensure(exactly=True)
+        return await self._side.approve(exactly=True)
 
     async def step(self) -> int:
         """Bring everything that is under way a step further; how many transactions are open then."""
         if not self._swept:
-            await self._sessions.sweep()
+            await self._kept.sweep()
             self._swept = True
         await self._rotating.end_old()
-        await self._driver.step()
-        return await self._driver.open()
+        await self._side.step()
+        return await self._side.open()
 
     async def settle(self, seconds: float | None = None) -> bool:
         """Step until nothing is under way, for `wait_seconds` at most; whether that is so."""
@@ -344,15 +352,14 @@ class AsyncSessionKeyManager:
         await self._rotating.end_old()
 
         async def over() -> bool:
-            return await self._driver.open() == 0 and not await self._ending.waits()
+            return await self._side.open() == 0 and not await self._ending.waits()
 
-        return await self._driver.until(over, self._wait_seconds if seconds is None else seconds)
+        return await self._side.until(over, self._wait_seconds if seconds is None else seconds)
 
     async def close(self) -> None:
         """Close file, keystore and connections. What is under way goes on with the next manager of the file."""
         local = self._local
-        for one in (local.reader, local.owner_sender, local.sender):
-            await one.close()
+        await self._side.close()
         local.keystore.close()
         await local.store.close()
 

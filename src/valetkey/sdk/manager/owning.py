@@ -7,7 +7,7 @@ from valetkey.ports.relays import Relay, RelayState
 from valetkey.ports.wallet import Call, CallReverts, StillPending
 from valetkey.sdk.errors import InsufficientFunds, TransactionReverted, refused_error
 from valetkey.sdk.manager.driving import Driver
-from valetkey.sdk.manager.local import Local
+from valetkey.sdk.manager.on_evm import OnEvm
 
 PAGE = 1_000
 MARGIN_PERCENT = 130
@@ -16,7 +16,7 @@ MARGIN_PERCENT = 130
 class Owning:
     """The part of a manager that sends for its owner."""
 
-    def __init__(self, local: Local, driver: Driver, wait_seconds: float) -> None:
+    def __init__(self, local: OnEvm, driver: Driver, wait_seconds: float) -> None:
         self._local = local
         self._driver = driver
         self._wait_seconds = wait_seconds

@@ -1,36 +1,36 @@
-"""Payments as they are asked for: looked at, and held by the gate. sending.py brings them to the chain."""
+"""Payments: looked at, held by the gate, signed and sent by the chain's side, followed until the chain shows their end.
+
+Each step is durable before the next, and doing the same again goes on from the last one: in any process.
+"""
 
 from hashlib import sha256
 
-from valetkey.core.commands import Approve, Reject
+from valetkey.core.addresses import canonical_address, same_address
+from valetkey.core.commands import Approve, Execute, Reject
 from valetkey.core.errors import InvalidInput
 from valetkey.core.ids import Kind, make_id
-from valetkey.core.money import Money, format_units
-from valetkey.core.refusal import Refused
-from valetkey.core.session import remaining, status
+from valetkey.core.money import Money
+from valetkey.core.refusal import Code, Refused, refuse
+from valetkey.core.session import remaining
 from valetkey.core.spend import HoldState, SpendRequest
 from valetkey.crypto.credentials import new_id
 from valetkey.crypto.keys import keccak256
 from valetkey.engine.gate import SpendGate
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.ledger import Asking, Idempotency, Spend, SpendRecord
+from valetkey.ports.wallet import StillPending
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.config_checks import check_key
-from valetkey.sdk.errors import (
-    InsufficientFunds,
-    refused_error,
-)
-from valetkey.sdk.manager.approving import Approving
+from valetkey.sdk.errors import NotFound, TransactionReverted, refused_error
+from valetkey.sdk.manager.keeping import Kept, KeyHash, hash_in
 from valetkey.sdk.manager.local import BY_OWNER, Local
-from valetkey.sdk.manager.making import KeyHash, Sessions, hash_in
 from valetkey.sdk.manager.rules import (
-    address_of,
+    address_in,
     check_token,
     decimal_units,
     units_of,
 )
-from valetkey.sdk.manager.sending import DEAD_GRANTS, HOLD_SECONDS, Sending
-from valetkey.sdk.manager.standing import grant_needed, written_down
+from valetkey.sdk.manager.side import Side
 from valetkey.sdk.manager.views import Spent
 from valetkey.wire.http import encode
 
@@ -42,12 +42,11 @@ MEMO_CHARS_MAX = 500
 class Paying:
     """The part of a manager that spends."""
 
-    def __init__(self, local: Local, sessions: Sessions, approving: Approving, sending: Sending) -> None:
+    def __init__(self, local: Local, kept: Kept, side: Side) -> None:
         self._local = local
-        self._sessions = sessions
-        self._approving = approving
-        self._gate = SpendGate(local.store, local.clock, HOLD_SECONDS)
-        self._sending = sending
+        self._kept = kept
+        self._side = side
+        self._gate = SpendGate(local.store, local.clock, side.hold_seconds)
 
     async def spend(
         self,
@@ -63,18 +62,58 @@ class Paying:
         check_key(idempotency_key)
         check_token(token, local.asset)
         _check_memo(memo)
-        payee = address_of(to, "to")
+        payee = address_in(local.chain, to, "to")
         request = SpendRequest(
-            Money(units_of(amount, local.asset), local.asset), None, payee.lower(), OPERATION
+            Money(units_of(amount, local.asset), local.asset), None, canonical_address(payee), OPERATION
         )
-        record = await self._sessions.record(key_hash)
+        record = await self._kept.record(key_hash)
         self._check_payee(payee, record)
         hold_id = _hold_id(record.session.id, idempotency_key)
         known = await local.store.spend_record(hold_id)
         if known is None:
-            record = await self._look(record, request)
+            record = await self._side.look(record, request)
         held = await self._held(record, request, hold_id, idempotency_key, memo)
-        return await self._sending.further(held)
+        return await self.further(held)
+
+    async def further(self, held: SpendRecord) -> SpendRecord:
+        """Bring a spend to where nothing but the chain is waited for."""
+        local, hold = self._local, held.hold
+        if hold.state is HoldState.PENDING:
+            raise refused_error(_waits(hold.id))
+        if hold.state is HoldState.APPROVED:
+            ends = local.clock.now() + self._side.hold_seconds
+            done = await local.store.settle(hold.id, Execute(hold.request, ends), by=BY_OWNER)
+            if isinstance(done, Refused):
+                raise refused_error(done)
+            held = done
+        if held.hold.state is HoldState.HELD:
+            await self._side.pay(held)
+        elif held.hold.state is HoldState.UNKNOWN:
+            await self._side.again(held)
+        return await self.find(hold.id)
+
+    async def wait(self, held: SpendRecord, seconds: float) -> SpendRecord:
+        """Drive until the chain shows what became of it. Raises TransactionReverted, StillPending after the time."""
+        further = self._side.pursuit()
+
+        async def over() -> bool:
+            nonlocal held
+            held = await self.find(held.hold.id)
+            if held.hold.state is not HoldState.UNKNOWN:
+                return True
+            await further(held)
+            return False
+
+        if not await self._side.until(over, seconds):
+            raise StillPending(
+                f"the payment {held.hold.id} is signed and in no final block yet: its money stays held. Ask for it"
+                " again with the same idempotency key, or by its hold_id"
+            )
+        if held.hold.state is not HoldState.CAPTURED:
+            raise TransactionReverted(
+                f"the payment {held.hold.id} came to nothing, and its money is given back: ask anew"
+            )
+        return held
 
     async def view(self, held: SpendRecord) -> Spent:
         """A payment as a value."""
@@ -90,14 +129,21 @@ class Paying:
                 hold.captured if hold.state is HoldState.CAPTURED else hold.amount, local.asset
             ),
             token=hold.currency,
-            to=address_of(hold.request.payee or "", "to"),
-            receipt=await self._sending.receipt(held),
+            to=address_in(local.chain, hold.request.payee or "", "to"),
+            receipt=await self._side.receipt(held),
             remaining=decimal_units(min(lefts), local.asset) if lefts else None,
         )
 
+    async def find(self, hold_id: str) -> SpendRecord:
+        """A spend of this owner. Raises NotFound."""
+        found = await self._local.store.spend_record(hold_id)
+        if found is None or found.owner_id != self._local.owner_id:
+            raise NotFound("this file has no payment of this id", code="not_found", status=404)
+        return found
+
     async def owner_says(self, hold_id: str, *, approved: bool) -> SpendRecord:
         """The owner's yes or no to a spend that waits for it."""
-        held = await self._sending.find(hold_id)
+        held = await self.find(hold_id)
         ends = self._local.clock.now() + APPROVAL_SECONDS
         command = Approve(ends) if approved else Reject()
         done = await self._local.store.settle(held.hold.id, command, by=BY_OWNER)
@@ -108,40 +154,15 @@ class Paying:
     # Inside
 
     def _check_payee(self, payee: str, record: SessionRecord) -> None:
-        """Money for its owner goes nowhere, for the key itself past the gate, and for these contracts is lost."""
+        """Money for its owner goes nowhere, for the key itself past the gate, and for a token or contract is lost."""
         local = self._local
-        own = (local.owner, record.wallet_address or "", local.contract, local.asset.address)
-        if payee.lower() in {one.lower() for one in own}:
+        own = (local.owner, record.wallet_address or "", local.asset.address, *self._side.contracts())
+        if any(same_address(payee, one) for one in own):
             raise InvalidInput(
                 "the owner, the session's own key, the token and the contract are nobody to pay",
                 code="invalid_address",
                 field="to",
             )
-
-    async def _look(self, record: SessionRecord, request: SpendRequest) -> SessionRecord:
-        """What would make a payment come to nothing, before anything is held: ended, frozen, not enough money."""
-        local = self._local
-        await local.check_chain()
-        self._sessions.key(record)
-        signed = await self._sessions.ensure_grant(record)
-        if signed is None:
-            # The gate says why.
-            return record
-        record = await written_down(local, record, signed)
-        signed = await self._sessions.grant(record)
-        if str(status(record.session, local.clock.now(), record.ancestors)) != "active":
-            return record
-        if signed is None or signed.status in DEAD_GRANTS:
-            raise refused_error(grant_needed("the session's grant is revoked on chain"))
-        units, asset = request.amount.units, local.asset
-        has = await local.reader.token_balance(local.owner)
-        if has < units:
-            raise InsufficientFunds(
-                f"the owner has {format_units(has, asset.decimals)} {asset.currency},"
-                f" which is less than {format_units(units, asset.decimals)}"
-            )
-        await self._approving.ensure(at_least=units)
-        return record
 
     async def _held(
         self,
@@ -158,7 +179,7 @@ class Paying:
             idempotency = Idempotency(
                 f"spend {record.session.id}", idempotency_key, sha256(encode(meant)).digest()
             )
-        spend = Spend(record.session.id, hold_id, request, now + HOLD_SECONDS, memo)
+        spend = Spend(record.session.id, hold_id, request, now + self._side.hold_seconds, memo)
         done = await self._gate.hold_spend(spend, idempotency, Asking(now + APPROVAL_SECONDS))
         if isinstance(done, Refused):
             raise refused_error(done)
@@ -171,6 +192,16 @@ def _hold_id(session_id: str, idempotency_key: str | None) -> str:
         return new_id(Kind.HOLD)
     named = f"{session_id} {idempotency_key}".encode("ascii")
     return make_id(Kind.HOLD, keccak256(named).hex()[:32])
+
+
+def _waits(hold_id: str) -> Refused:
+    return refuse(
+        Code.APPROVAL_REQUIRED,
+        "approval_above",
+        "the spend waits for the owner's approval",
+        hint="approve_spend, and then the same spend with the same idempotency key",
+        approval=hold_id,
+    )
 
 
 def _check_memo(memo: str | None) -> None:

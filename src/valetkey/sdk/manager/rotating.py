@@ -10,19 +10,14 @@ from dataclasses import replace
 
 from valetkey.core.errors import Contradiction, InvalidInput
 from valetkey.core.policy import Policy
-from valetkey.core.refusal import Refused
-from valetkey.core.session import Status, status
 from valetkey.core.tree import GRACE_SECONDS_MAX
 from valetkey.crypto.credentials import credential_hash, new_session_token
-from valetkey.crypto.keys import PrivateKey
 from valetkey.ports.accounts import SessionQuery, SessionRecord
-from valetkey.ports.grants import GrantStatus
 from valetkey.sdk.amounts import Amount, named_units
-from valetkey.sdk.errors import refused_error
-from valetkey.sdk.manager.driving import Driver
+from valetkey.sdk.manager.keeping import Kept, KeyHash
 from valetkey.sdk.manager.local import BY_OWNER, Local
-from valetkey.sdk.manager.making import KeyHash, Sessions
 from valetkey.sdk.manager.rules import check_ends
+from valetkey.sdk.manager.side import Side
 from valetkey.sdk.session_config import Moment, check_label, unix_seconds_of
 
 PAGE = 1_000
@@ -31,10 +26,10 @@ PAGE = 1_000
 class Rotating:
     """The part of a manager that rotates."""
 
-    def __init__(self, local: Local, driver: Driver, sessions: Sessions) -> None:
+    def __init__(self, local: Local, kept: Kept, side: Side) -> None:
         self._local = local
-        self._driver = driver
-        self._sessions = sessions
+        self._kept = kept
+        self._side = side
 
     async def rotate(
         self,
@@ -50,14 +45,14 @@ class Rotating:
             raise InvalidInput(f"a grace period is 0 to {GRACE_SECONDS_MAX} seconds", field="grace_seconds")
         if label is not None:
             check_label(label)
-        before = await self._sessions.record(key_hash)
+        before = await self._kept.record(key_hash)
         if before.session.successor_id is None:
-            self._sessions.check_living(before)
+            self._kept.check_living(before)
             before = await self._rotate(before, grace_seconds, valid_until, spending_limit, label)
         successor = await self._successor(before)
-        await self._sessions.ensure_grant(successor)
+        await self._side.give(successor)
         if grace_seconds == 0:
-            await self._register(successor)
+            await self._side.hand_over(successor)
         return successor
 
     async def end_old(self) -> int:
@@ -65,12 +60,11 @@ class Rotating:
         # The newest: older ones were looked at when they were.
         query = SessionQuery(self._local.owner_id, status="expired", limit=PAGE)
         count = 0
-        for one in await self._sessions.listed(query):
+        for one in await self._kept.listed(query):
             if one.session.successor_id is None:
                 continue
-            signed = await self._sessions.grant(one)
-            if signed is not None and signed.revoked_at is None:
-                count += await self._register(await self._successor(one))
+            if not await self._side.is_ended(one):
+                count += await self._side.hand_over(await self._successor(one))
         return count
 
     async def _rotate(
@@ -81,16 +75,16 @@ class Rotating:
         spending_limit: Amount | None,
         label: str | None,
     ) -> SessionRecord:
-        local, key = self._local, PrivateKey.generate()
+        local, key = self._local, self._local.keys.new()
         policy = self._policy(before.session.policy, valid_until, spending_limit)
         record = replace(
-            self._sessions.new_record(key, policy, before.label if label is None else label, before.delegate),
+            self._kept.new_record(key, policy, before.label if label is None else label, before.delegate),
             sole=before.sole,
         )
         token_hash = credential_hash(new_session_token().reveal())
         with suppress(Contradiction):
             # Otherwise another process was first, or revoked it.
-            await self._sessions.keep(
+            await self._kept.keep(
                 key,
                 lambda: local.store.rotate_session(
                     before.session.id,
@@ -103,7 +97,7 @@ class Rotating:
             )
         after = await local.store.session(before.session.id)
         assert after is not None, "sessions are never deleted"
-        self._sessions.check_not_revoked(after)
+        self._kept.check_not_revoked(after)
         return after
 
     def _policy(self, policy: Policy, valid_until: Moment | None, spending_limit: Amount | None) -> Policy:
@@ -124,16 +118,3 @@ class Rotating:
         found = await self._local.store.session(before.session.successor_id)
         assert found is not None, "sessions are never deleted"
         return found
-
-    async def _register(self, record: SessionRecord) -> bool:
-        """Queue what makes a session's grant known; whether that was needed."""
-        local = self._local
-        if status(record.session, local.clock.now(), record.ancestors) is Status.REVOKED:
-            return False
-        signed = await self._sessions.ensure_grant(record)
-        if signed is None or signed.status is not GrantStatus.SIGNED:
-            return False
-        done = await self._driver.drawing.register(signed)
-        if isinstance(done, Refused):
-            raise refused_error(done)
-        return done.is_open

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
 
-from valetkey.core.chains import Chain, chain_of
+from valetkey.core.addresses import canonical_address
+from valetkey.core.chains import SOLANA_NAMESPACE, Chain, chain_of
 from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, Asset, format_units, parse_units
 from valetkey.core.policy import Policy, check_lifetime
 from valetkey.core.windows import Window
+from valetkey.crypto import base58
 from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.sdk.amounts import Amount, decimal_of, named_units
 from valetkey.sdk.config_checks import check_amounts
@@ -53,7 +55,7 @@ def policy_of(config: SessionConfig, chain: Chain, asset: Asset, lifetimes: Life
         approval_above=_units(config.approval_above, asset),
         allowed_assets=frozenset({asset.id}),
         allowed_chains=frozenset({chain.chain_id}),
-        allowed_payees=_payees(config.allowed_payees),
+        allowed_payees=_payees(config.allowed_payees, chain),
     )
 
 
@@ -68,7 +70,7 @@ def check_ends(seconds: int, lifetimes: Lifetimes) -> None:
         raise InvalidInput(str(problem), code=problem.code, field="valid_until")
 
 
-def fingerprint(config: SessionConfig, asset: Asset) -> bytes:
+def fingerprint(config: SessionConfig, chain: Chain, asset: Asset) -> bytes:
     """What tells two configs apart, whenever they are asked for: 32 bytes. Raises InvalidAmount, InvalidInput."""
     check_amounts(config, asset.decimals)
 
@@ -88,7 +90,7 @@ def fingerprint(config: SessionConfig, asset: Asset) -> bytes:
         "day": units(config.daily_limit),
         "windows": sorted([seconds, units(limit)] for seconds, limit in config.windows.items()),
         "spends": config.spends_max,
-        "payees": _told_payees(config.allowed_payees),
+        "payees": _told_payees(config.allowed_payees, chain),
         "above": units(config.approval_above),
         "delegate": config.delegate,
         "role": config.role,
@@ -124,17 +126,26 @@ def is_chain(given: str | int, chain: Chain) -> bool:
 
 def check_token(token: str, asset: Asset, field: str = "token") -> None:
     """Raise InvalidInput unless a symbol or an address is the manager's token."""
-    if token == asset.currency:
+    if token in (asset.currency, asset.address):
         return
     if isinstance(token, str) and token.startswith("0x"):
         address_of(token, field)
         if token.lower() == asset.address.lower():
             return
     raise InvalidInput(
-        f"grants are about one token, here {asset.currency} at {asset.address}",
+        f"a manager is about one token, here {asset.currency} at {asset.address}",
         code="unknown_token",
         field=field,
     )
+
+
+def address_in(chain: Chain, text: str, field: str) -> str:
+    """An address of a chain as people write it: EIP-55, or base58 on Solana. Raises InvalidInput."""
+    if chain.namespace != SOLANA_NAMESPACE:
+        return address_of(text, field)
+    if not isinstance(text, str) or not base58.is_solana_address(text) or set(text) == {"1"}:
+        raise InvalidInput("an address of Solana is 32 bytes in base58", code="invalid_address", field=field)
+    return text
 
 
 def address_of(text: str, field: str) -> str:
@@ -201,16 +212,18 @@ def _windows(config: SessionConfig, asset: Asset) -> tuple[Window, ...]:
     return tuple(sorted(Window(seconds, policy_units(limit, asset)) for seconds, limit in wanted.items()))
 
 
-def _payees(given: Iterable[str] | None) -> frozenset[str] | None:
+def _payees(given: Iterable[str] | None, chain: Chain) -> frozenset[str] | None:
     if given is None:
         return None
-    payees = frozenset(address_of(one, "allowed_payees").lower() for one in names(given, "allowed_payees"))
+    payees = frozenset(
+        canonical_address(address_in(chain, one, "allowed_payees")) for one in names(given, "allowed_payees")
+    )
     if not payees:
         raise InvalidInput("a session that may pay nobody needs no grant", field="allowed_payees")
     return payees
 
 
-def _told_payees(given: Iterable[str] | None) -> list[str] | None:
+def _told_payees(given: Iterable[str] | None, chain: Chain) -> list[str] | None:
     """Payees as one tells them apart: in any order, in any spelling of their addresses."""
-    payees = _payees(given)
+    payees = _payees(given, chain)
     return None if payees is None else sorted(payees)

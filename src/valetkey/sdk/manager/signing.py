@@ -87,6 +87,30 @@ def message_bytes(message: str | bytes) -> bytes:
     return raw
 
 
+OFFCHAIN = b"\xffsolana offchain"
+"""What an off-chain message of Solana begins with. No transaction does: its first byte would say version 127."""
+
+OFFCHAIN_BYTES_MAX = 65_515
+OFFCHAIN_SHORT_MAX = 1_212
+
+
+def offchain_message(raw: bytes) -> bytes:
+    """What is signed for a text on Solana: its off-chain message, version 0. Raises InvalidInput for what is no text.
+
+    The prefix, the version, a format (0 printable ASCII, 1 UTF-8, 2 long UTF-8), the length in two bytes, the text.
+    """
+    if not 1 <= len(raw) <= OFFCHAIN_BYTES_MAX:
+        raise InvalidInput(f"a message has 1 to {OFFCHAIN_BYTES_MAX} bytes", field="message")
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidInput("a message on Solana is text", field="message") from None
+    kind = 0 if all(0x20 <= one <= 0x7E for one in raw) else 1
+    if len(raw) > OFFCHAIN_SHORT_MAX:
+        kind = 2
+    return OFFCHAIN + bytes([0, kind]) + len(raw).to_bytes(2, "little") + raw
+
+
 def _number(chain: object) -> int | None:
     """A chain id as wallets write it: a number, its digits, or hex."""
     if isinstance(chain, bool):

@@ -7,7 +7,8 @@ from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.engine.granting import REVOKED_BIT
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.grants import SignedGrant
-from valetkey.sdk.manager.local import BY_CHAIN, Local
+from valetkey.sdk.manager.local import BY_CHAIN
+from valetkey.sdk.manager.on_evm import OnEvm
 from valetkey.wire import grant_calls
 
 
@@ -19,7 +20,7 @@ class Standing:
     frozen: bool
 
 
-async def standing_of(local: Local, signed: SignedGrant) -> Standing:
+async def standing_of(local: OnEvm, signed: SignedGrant) -> Standing:
     """Read from the newest block. Raises ChainUnavailable."""
     word, standing = await asyncio.gather(
         local.reader.view(grant_calls.words(signed.contract, signed.id)),
@@ -30,7 +31,7 @@ async def standing_of(local: Local, signed: SignedGrant) -> Standing:
     return Standing(is_revoked or epoch != signed.grant.epoch, bool(frozen))
 
 
-async def written_down(local: Local, record: SessionRecord, signed: SignedGrant) -> SessionRecord:
+async def written_down(local: OnEvm, record: SessionRecord, signed: SignedGrant) -> SessionRecord:
     """Ask the chain about a session's grant, and write into the file what it does not know; the session afterwards.
 
     A freeze that was found stays until the owner thaws: a chain that says nothing of one may not have heard of it yet.

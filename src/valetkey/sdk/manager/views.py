@@ -77,6 +77,15 @@ class Revoked:
     signed_until: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reclaimed:
+    """What came home from an ended session: a decimal of the token, and on Solana the lamports of closed accounts."""
+
+    session: ManagedSession
+    amount: Decimal
+    lamports: int
+
+
 def session_view(
     record: SessionRecord, key_hash: str, chain: Chain, asset: Asset, now: int
 ) -> ManagedSession:

@@ -11,7 +11,7 @@ from valetkey.core.chains import chain_of
 from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.money import Asset
 from valetkey.core.windows import Window
-from valetkey.sdk.manager.making import id_of, normal_hash
+from valetkey.sdk.manager.keeping import id_of, normal_hash
 from valetkey.sdk.manager.rules import (
     Lifetimes,
     address_of,
