@@ -10,7 +10,17 @@ from valetkey.core.tree import GRACE_SECONDS_MAX
 from valetkey.wire.limits import LimitView, WindowView
 from valetkey.wire.network import NetworkView
 from valetkey.wire.policies import PolicyRules
-from valetkey.wire.shape import END, Address, Id, PublicKeyHex, Request, View, check_amount
+from valetkey.wire.shape import (
+    END,
+    Address,
+    AnyAddress,
+    AnyPublicKeyHex,
+    Id,
+    PublicKeyHex,
+    Request,
+    View,
+    check_amount,
+)
 
 RECOVERY_CHARS_MAX = 16_384
 
@@ -28,21 +38,22 @@ Label = Annotated[str, Meta(min_length=1, max_length=200)]
 """What an owner calls a session."""
 
 KeyHash = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{64}" + END)]
-"""The hash of a session key: keccak256 of its 65-byte public key, 0x and 64 hex digits."""
+"""The hash of a session key: keccak256 of its 65-byte public key (32 of Ed25519), 0x and 64 hex digits."""
 
 
 class CreateSessionRequest(PolicyRules, kw_only=True):
     """POST /agents/session: the rules of its policy, and what else a session has.
 
     `expiry` is seconds of life from now, `not_before` unix seconds. `delegate` is who holds the session, in the
-    owner's words. `funding`: what it pays with, its own wallet or its owner's balance through a grant.
+    owner's words. `funding`: what it pays with, its own wallet, its owner's balance through a grant, or, where the
+    only allowed chain is a cluster of Solana, an allotment: the key is one of Ed25519 there, the wallet its address.
     `session_public_key` is that of `session_wallet`. `sole_label`: no other living session of the owner may have the
     label, neither now nor while this one lives.
     """
 
     expiry: int
-    session_wallet: Address | None = None
-    session_public_key: PublicKeyHex | None = None
+    session_wallet: AnyAddress | None = None
+    session_public_key: AnyPublicKeyHex | None = None
     e2e_public_key: PublicKeyHex | None = None
     role: Literal["buyer", "seller"] = "buyer"
     label: Label | None = None
@@ -50,7 +61,7 @@ class CreateSessionRequest(PolicyRules, kw_only=True):
     not_before: Annotated[int, Meta(ge=0)] | None = None
     recovery: Recovery | None = None
     delegate: Annotated[str, Meta(max_length=200)] | None = None
-    funding: Literal["wallet", "grant"] = "wallet"
+    funding: Literal["wallet", "grant", "allotment"] = "wallet"
 
 
 class ExtendSessionRequest(Request):
