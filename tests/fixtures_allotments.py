@@ -63,7 +63,9 @@ class World:
 
     def delegate(self, account: str) -> str | None:
         """Who may move what is in an account, and is not its owner; None for nobody and for no account."""
-        found = self.rpc("getAccountInfo", account, {"encoding": "base64", "commitment": "confirmed"})["value"]
+        found = self.rpc("getAccountInfo", account, {"encoding": "base64", "commitment": "confirmed"})[
+            "value"
+        ]
         if found is None:
             return None
         import base64

@@ -104,9 +104,7 @@ def test_a_revoked_session_is_looked_at_now_and_a_look_under_way_does_not_hide_i
     under_way = {one.session_id: one for one in store.allotments_due(CHAIN, 10, LEASE)}
     assert len(under_way) == 2
     store.revoke_session(record.session.id)
-    store.allotment_looked_at(
-        under_way[record.session.id], look_at=NOW + HOUR, seen="late", is_dead=False
-    )
+    store.allotment_looked_at(under_way[record.session.id], look_at=NOW + HOUR, seen="late", is_dead=False)
     assert due(store) == [record.session.id]
     assert store.allotment(record.session.id).seen is None
 
@@ -160,7 +158,7 @@ def test_another_revocation_takes_its_place(store: Blocking, record: SessionReco
     assert again.ended_at is None
 
 
-def test_two_replicas_lease_each_of_many_once(pair: Pair) -> None:  # noqa: F811
+def test_two_replicas_lease_each_of_many_once(pair: Pair) -> None:
     store, owner = pair.here, pair.market.owner
     records = [a_session(owner) for _ in range(12)]
     for number, one in enumerate(records):

@@ -3,16 +3,14 @@
 import base64
 import json
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.fixtures_allotments import USDC, Session, World
-from tests.fixtures_solana import SLOT_MILLISECONDS, TOKEN, wait_for
-from tests.integration.platform.conftest import ADDRESS, NOBODY, Start
+from tests.fixtures_solana import TOKEN, wait_for
+from tests.integration.platform.conftest import ADDRESS, NOBODY
 from tests.integration.platform.serving import Agent, Server
-from valetkey.chains.devsolana import DevSolana
 from valetkey.chains.solana import programs
 from valetkey.chains.solana.delegate import SolanaDelegate
 from valetkey.chains.solana.node import SolanaNode
@@ -78,7 +76,7 @@ KEY, OTHER, EVM = SigningKey(b"k" * 32), SigningKey(b"o" * 32), PrivateKey.from_
     [
         ({"sessionWallet": EVM.address, "sessionPublicKey": None}, "invalid_address", "sessionWallet"),
         ({"sessionWallet": "1" * 32, "sessionPublicKey": None}, "invalid_address", "sessionWallet"),
-        ({"sessionWallet": KEY.address + "1", "sessionPublicKey": None}, "invalid_address", "sessionWallet"),
+        ({"sessionWallet": KEY.address[:-2], "sessionPublicKey": None}, "invalid_address", "sessionWallet"),
         ({"sessionPublicKey": OTHER.public_key.hex()}, "invalid_key", "sessionPublicKey"),
         ({"sessionPublicKey": EVM.public_key_compressed.hex()}, "invalid_key", "sessionPublicKey"),
         ({"allowedChains": None}, "invalid_input", "funding"),
@@ -147,7 +145,10 @@ def hostile(session: Session, kind: str) -> str:
             [advance, programs.revoke(accounts.program, other.accounts.account, accounts.owner)],
             accounts,
         ),
-        "other nonce": ([programs.advance_nonce(other.accounts.nonce, accounts.owner), revoke], other.accounts),
+        "other nonce": (
+            [programs.advance_nonce(other.accounts.nonce, accounts.owner), revoke],
+            other.accounts,
+        ),
         "other session": (
             [
                 programs.advance_nonce(other.accounts.nonce, accounts.owner),
@@ -175,7 +176,14 @@ def hostile(session: Session, kind: str) -> str:
 @pytest.mark.parametrize(
     "kind",
     [
-        *("moves tokens", "moves tokens instead", "pays lamports", "closes", "revokes twice", "without a nonce"),
+        *(
+            "moves tokens",
+            "moves tokens instead",
+            "pays lamports",
+            "closes",
+            "revokes twice",
+            "without a nonce",
+        ),
         *("other order", "other account", "other nonce", "other session", "other token program"),
     ],
 )
@@ -232,7 +240,9 @@ def test_a_spend_is_held_paid_and_captured_by_proof(session: Session, sea: World
     over = session.agent.ask("POST", "/spends", {"amount": "37.6", "payee": payee})
     assert (over.status_code, over.json()["code"]) == (403, "budget_exceeded")
     for other in ({"payee": EVM.address}, {"token": EVM.address}, {"token": TOKEN}):
-        assert session.agent.ask("POST", "/spends", {"amount": "1", "payee": payee, **other}).status_code == 400
+        assert (
+            session.agent.ask("POST", "/spends", {"amount": "1", "payee": payee, **other}).status_code == 400
+        )
 
     async def pay(node: SolanaNode) -> None:
         acting = SolanaDelegate(node, session.key, session.wallet.address, session.mint)
