@@ -1,4 +1,4 @@
-"""The Client on Solana: sessions opened, listed, told to pay, revoked and reclaimed; beside sessions of an EVM chain."""
+"""The Client on Solana: sessions opened, listed, told to pay, revoked, reclaimed; beside one of an EVM chain."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ from valetkey.crypto.ed25519 import SigningKey
 from valetkey.crypto.keys import PrivateKey
 from valetkey.platform.settings import Settings
 from valetkey.sdk._sync.client_solana import PAYMENTS
-from valetkey.sdk.errors import BudgetExceeded, NotConfigured, PayeeNotAllowed
+from valetkey.sdk.errors import BudgetExceeded, IdempotencyMismatch, NotConfigured, PayeeNotAllowed
 from valetkey.sdk.kept_sessions import SessionKeys
 from valetkey.sdk.opening import open_keystore
 from valetkey.sdk.solana.blocking import SolanaDesk
@@ -202,7 +202,7 @@ def test_the_same_key_pays_once_also_elsewhere_and_after_a_crash(
     again = owner.pay(session, "5", payee, idempotency_key="two")
     assert again.remaining_limit == Decimal(41)
     assert owner.place.sea.rpc.units(_account_of(owner, payee)) == 9 * USDC
-    with pytest.raises(InvalidInput):
+    with pytest.raises(IdempotencyMismatch):
         owner.pay(session, "6", payee, idempotency_key="two")
 
 

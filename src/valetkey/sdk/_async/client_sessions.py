@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from valetkey.core.chains import is_solana
 from valetkey.crypto.keys import PrivateKey
@@ -22,11 +22,14 @@ from valetkey.sdk.keys_at_rest import Lock
 from valetkey.sdk.limits import policy_of
 from valetkey.sdk.opening import KEYSTORE_FILE, open_keystore
 from valetkey.sdk.session_info import SessionInfo, info_of
-from valetkey.sdk.solana.desks import AsyncSolanaDesk, SolanaSigner, solana_signer_of
+from valetkey.sdk.solana.desks import SolanaSigner, solana_signer_of
 from valetkey.sdk.state import StateFolder
 from valetkey.wire.bundle import Bundle
 from valetkey.wire.child_bundle import parse_child
 from valetkey.wire.sessions import SessionView
+
+if TYPE_CHECKING:
+    from valetkey.sdk.solana.desks import AsyncSolanaDesk
 
 PAGE = 100
 _KEY_HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from valetkey.core.chains import is_solana
 from valetkey.core.errors import InvalidInput
@@ -27,12 +27,15 @@ from valetkey.sdk.errors import NotConfigured, Unfinished
 from valetkey.sdk.executions import Execution, Receipt
 from valetkey.sdk.kept_sessions import KeptSession
 from valetkey.sdk.planning import asset_and_units
-from valetkey.sdk.solana.desks import AsyncSolanaDesk, async_open_desk
+from valetkey.sdk.solana.desks import async_open_desk
 from valetkey.seam import async_sleep
 from valetkey.wire.allotments import AllotmentView, GiveAllotmentRequest
 from valetkey.wire.network import NetworkView
 from valetkey.wire.sessions import SessionView
 from valetkey.wire.solana import read_payment
+
+if TYPE_CHECKING:
+    from valetkey.sdk.solana.desks import AsyncSolanaDesk
 
 OPENINGS, PAYMENTS = "solana-openings", "solana-payments"
 """Rooms of the state folder: signed transactions, by the hash of the session's key and by the id of the hold."""
@@ -181,7 +184,7 @@ class AsyncClientSolana(AsyncClientSessions):
             return Receipt(paid.signature, paid.slot, 0, paid.fee_lamports)
 
     async def _signed(
-        self, kept: KeptSession, hold: AsyncHold, payee: str, units: int, desk: AsyncSolanaDesk
+        self, kept: KeptSession, hold: AsyncHold, payee: str, units: int, desk: "AsyncSolanaDesk"
     ) -> bytes:
         problem: InvalidInput | None = None
         try:
@@ -202,7 +205,7 @@ class AsyncClientSolana(AsyncClientSessions):
             known = self._delegates.setdefault(kept.key_hash, made)
         return known
 
-    async def _solana_desk(self, network: NetworkView) -> AsyncSolanaDesk:
+    async def _solana_desk(self, network: NetworkView) -> "AsyncSolanaDesk":
         """The desk of a cluster."""
         known = self._desks.get(network.chain_id)
         if known is None:

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from valetkey.core.chains import is_solana
 from valetkey.core.errors import InvalidInput
@@ -28,12 +28,15 @@ from valetkey.sdk.errors import NotConfigured, Unfinished
 from valetkey.sdk.executions import Execution, Receipt
 from valetkey.sdk.kept_sessions import KeptSession
 from valetkey.sdk.planning import asset_and_units
-from valetkey.sdk.solana.desks import SolanaDesk, open_desk
+from valetkey.sdk.solana.desks import open_desk
 from valetkey.seam import sleep
 from valetkey.wire.allotments import AllotmentView, GiveAllotmentRequest
 from valetkey.wire.network import NetworkView
 from valetkey.wire.sessions import SessionView
 from valetkey.wire.solana import read_payment
+
+if TYPE_CHECKING:
+    from valetkey.sdk.solana.desks import SolanaDesk
 
 OPENINGS, PAYMENTS = "solana-openings", "solana-payments"
 """Rooms of the state folder: signed transactions, by the hash of the session's key and by the id of the hold."""
@@ -181,7 +184,7 @@ class ClientSolana(ClientSessions):
             paid = desk.pay(signed)
             return Receipt(paid.signature, paid.slot, 0, paid.fee_lamports)
 
-    def _signed(self, kept: KeptSession, hold: Hold, payee: str, units: int, desk: SolanaDesk) -> bytes:
+    def _signed(self, kept: KeptSession, hold: Hold, payee: str, units: int, desk: "SolanaDesk") -> bytes:
         problem: InvalidInput | None = None
         try:
             shown = self.allotment(kept.session_id)
@@ -201,7 +204,7 @@ class ClientSolana(ClientSessions):
             known = self._delegates.setdefault(kept.key_hash, made)
         return known
 
-    def _solana_desk(self, network: NetworkView) -> SolanaDesk:
+    def _solana_desk(self, network: NetworkView) -> "SolanaDesk":
         """The desk of a cluster."""
         known = self._desks.get(network.chain_id)
         if known is None:
