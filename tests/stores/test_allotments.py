@@ -9,14 +9,15 @@ import pytest
 from tests.stores.blocking import Blocking
 from tests.stores.conftest import Market
 from tests.stores.making import HOUR, NOW, SystemTime, a_session, digest
+from tests.stores.making_allotments import CHAIN, an_allotment
 from tests.stores.test_replicas import Pair, pair
 from tests.stores.test_trees import a_child
 from valetkey.core.audit import Kind as What
 from valetkey.core.errors import Contradiction
 from valetkey.ports.accounts import Funding, SessionRecord
-from valetkey.ports.allotments import Allotment, AllotmentEnd, AllotmentStatus
+from valetkey.ports.allotments import AllotmentEnd, AllotmentStatus
 
-CHAIN, LEASE = 1_151_111_081_099_713, 45
+LEASE = 45
 END = AllotmentEnd(77, NOW + 9, "signature", 4)
 
 __all__ = ["pair"]
@@ -27,20 +28,6 @@ def record(store: Blocking, market: Market) -> SessionRecord:
     made = a_session(market.owner)
     store.add_session(made, digest("token"))
     return made
-
-
-def an_allotment(record: SessionRecord, **fields: Any) -> Allotment:
-    plain: dict[str, Any] = {
-        "session_id": record.session.id,
-        "owner_id": record.session.owner_id,
-        "chain_id": CHAIN,
-        "owner": "Owner1111",
-        "account": f"Account {record.session.id}",
-        "mint": "Mint1111",
-        "units": 2**64 - 1,
-        "revocation": b'{"transaction":"AQ=="}',
-    }
-    return Allotment(**{**plain, **fields})
 
 
 def told(store: Blocking, record: SessionRecord) -> list[dict[str, Any]]:
