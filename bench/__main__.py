@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import crypto, growth, holds, over_http
+from bench import crypto, growth, holds, over_http, sessions
 from bench.result import Result
 from valetkey.cli.garbage import collect_seldom
 
@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--into", type=Path, help="where to write; a whole run writes RESULTS.json")
-    parser.add_argument("only", nargs="*", help="holds, postgres, http, revoke, growth, crypto")
+    parser.add_argument("only", nargs="*", help="holds, postgres, http, revoke, growth, crypto, sessions")
     asked = parser.parse_args()
     # As in a process that serves; the floors run in the same one.
     collect_seldom()
@@ -35,6 +35,7 @@ def main() -> int:
         "http": lambda: over_http.holds(5_000 // scale),
         "revoke": over_http.revokes,
         "growth": lambda: growth.growth(1_000_000 // scale, 2 if asked.quick else 31),
+        "sessions": lambda: sessions.results(100_000 // scale, 10 if asked.quick else 100),
     }
     found: list[Result] = []
     for name, take in takers.items():

@@ -23,19 +23,31 @@ if TYPE_CHECKING:
     from valetkey.sdk._async.buyer import AsyncBuyerAgent as AsyncBuyerAgent
     from valetkey.sdk._async.client import AsyncClient as AsyncClient
     from valetkey.sdk._async.holds import AsyncHold as AsyncHold
+    from valetkey.sdk._async.patterns import async_isolated_workloads as async_isolated_workloads
+    from valetkey.sdk._async.patterns import async_refresh_daily_budget as async_refresh_daily_budget
+    from valetkey.sdk._async.patterns import async_rotate_session as async_rotate_session
+    from valetkey.sdk._async.patterns import async_sessions_per_chain as async_sessions_per_chain
+    from valetkey.sdk._async.patterns import async_sessions_per_role as async_sessions_per_role
     from valetkey.sdk._async.seller import AsyncSellerAgent as AsyncSellerAgent
     from valetkey.sdk._sync.buyer import BuyerAgent as BuyerAgent
     from valetkey.sdk._sync.client import Client as Client
     from valetkey.sdk._sync.holds import Hold as Hold
+    from valetkey.sdk._sync.patterns import isolated_workloads as isolated_workloads
+    from valetkey.sdk._sync.patterns import refresh_daily_budget as refresh_daily_budget
+    from valetkey.sdk._sync.patterns import rotate_session as rotate_session
+    from valetkey.sdk._sync.patterns import sessions_per_chain as sessions_per_chain
+    from valetkey.sdk._sync.patterns import sessions_per_role as sessions_per_role
     from valetkey.sdk._sync.seller import SellerAgent as SellerAgent
     from valetkey.sdk.actions import Approve as Approve
     from valetkey.sdk.actions import ContractCall as ContractCall
     from valetkey.sdk.actions import Swap as Swap
     from valetkey.sdk.actions import Transfer as Transfer
+    from valetkey.sdk.chain_config import ChainConfig as ChainConfig
     from valetkey.sdk.checkout import Checkout as Checkout
     from valetkey.sdk.checkout import Funded as Funded
     from valetkey.sdk.errors import ApprovalRequired as ApprovalRequired
     from valetkey.sdk.errors import BudgetExceeded as BudgetExceeded
+    from valetkey.sdk.errors import LabelTaken as LabelTaken
     from valetkey.sdk.errors import NotConfigured as NotConfigured
     from valetkey.sdk.errors import NotFound as NotFound
     from valetkey.sdk.errors import NotNarrower as NotNarrower
@@ -74,6 +86,7 @@ _WHERE = {
     "BundleError": "valetkey.wire.bundle",
     "BundleExpired": "valetkey.wire.bundle",
     "BuyerAgent": "valetkey.sdk._sync.buyer",
+    "ChainConfig": "valetkey.sdk.chain_config",
     "ChainUnavailable": "valetkey.core.errors",
     "Checkout": "valetkey.sdk.checkout",
     "Client": "valetkey.sdk._sync.client",
@@ -88,6 +101,7 @@ _WHERE = {
     "InvalidInput": "valetkey.core.errors",
     "KeyringLock": "valetkey.crypto.locks",
     "KeystoreUnusable": "valetkey.ports.keystore",
+    "LabelTaken": "valetkey.sdk.errors",
     "Limit": "valetkey.sdk.limits",
     "ManagedSession": "valetkey.sdk.manager.views",
     "NotConfigured": "valetkey.sdk.errors",
@@ -115,6 +129,16 @@ _WHERE = {
     "WebhookReceiver": "valetkey.sdk.webhooks",
     "WindowExceeded": "valetkey.sdk.errors",
     "WrongSecret": "valetkey.ports.keystore",
+    "async_isolated_workloads": "valetkey.sdk._async.patterns",
+    "async_refresh_daily_budget": "valetkey.sdk._async.patterns",
+    "async_rotate_session": "valetkey.sdk._async.patterns",
+    "async_sessions_per_chain": "valetkey.sdk._async.patterns",
+    "async_sessions_per_role": "valetkey.sdk._async.patterns",
+    "isolated_workloads": "valetkey.sdk._sync.patterns",
+    "refresh_daily_budget": "valetkey.sdk._sync.patterns",
+    "rotate_session": "valetkey.sdk._sync.patterns",
+    "sessions_per_chain": "valetkey.sdk._sync.patterns",
+    "sessions_per_role": "valetkey.sdk._sync.patterns",
 }
 
 __all__ = sorted(_WHERE)

@@ -43,13 +43,23 @@ def snippets(*languages: str) -> list[Snippet]:
 
 
 def test_every_fence_has_a_language_that_is_tested() -> None:
-    known = {"python", "sh", "json", "text", ""}
+    known = {"python", "sh", "json", "text", "", "ts"}
     strange = [
         str(s)
         for s in snippets(*(m[1] for p in PAGES for m in FENCE.finditer(p.read_text())))
         if s.language not in known
     ]
     assert not strange
+
+
+def test_every_call_of_another_sdk_has_its_twin_below_it() -> None:
+    """What is there in TypeScript is here in Python, in the next fence, which the test below runs."""
+    pages = {snippet.page for snippet in snippets("ts")}
+    assert {page.name for page in pages} == {"coming-from-veridex.md", "coming-from-abba-baba.md"}
+    for page in pages:
+        languages = [match[1] for match in FENCE.finditer(page.read_text())]
+        assert languages == ["ts", "python"] * (len(languages) // 2), page.name
+        assert len(languages) >= 20
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from valetkey.ports.accounts import AccountStore
 from valetkey.ports.chain import ChainReader, Log
 from valetkey.ports.following import FollowingStore, Place
 from valetkey.ports.grants import GrantStore, SignedGrant
+from valetkey.ports.keystore import DamagedRecord
 from valetkey.ports.ledger import LedgerStore, Spend, SpendQuery
 from valetkey.wire import grant_calls
 from valetkey.wire.draws import read_promise, reference_of, voucher_reference
@@ -138,18 +139,28 @@ class Follower:
         payments: Counter[str] = Counter()
         times: dict[int, int] = {}
         for log in logs:
-            event = read_event(log)
-            if isinstance(event, Spent):
-                ordinal, payments[log.tx_hash] = payments[log.tx_hash], payments[log.tx_hash] + 1
-                signed = await self._store.grant(self._asset.chain_id, event.grant)
-                if signed is not None:
-                    await self._spent(_Payment(signed, event, log.tx_hash, ordinal, log.block))
-                    continue
-                for above in await self._children.above(event, log, logs):
-                    payment = _Payment(above, event, log.tx_hash, ordinal, log.block)
-                    await self._moved(payment, event.amount, DRAW)
-            elif event is not None:
+            try:
+                await self._tell_one(log, logs, payments, times)
+            except DamagedRecord:
+                # Of one session, which can spend nothing more: every other one has to hear of what comes after.
+                self._observer("damaged", log.tx_hash)
+
+    async def _tell_one(
+        self, log: Log, logs: list[Log], payments: Counter[str], times: dict[int, int]
+    ) -> None:
+        event = read_event(log)
+        if not isinstance(event, Spent):
+            if event is not None:
                 await self._changed(event, await self._time(log.block, times))
+            return
+        ordinal, payments[log.tx_hash] = payments[log.tx_hash], payments[log.tx_hash] + 1
+        signed = await self._store.grant(self._asset.chain_id, event.grant)
+        if signed is not None:
+            await self._spent(_Payment(signed, event, log.tx_hash, ordinal, log.block))
+            return
+        for above in await self._children.above(event, log, logs):
+            payment = _Payment(above, event, log.tx_hash, ordinal, log.block)
+            await self._moved(payment, event.amount, DRAW)
 
     async def _time(self, number: int, known: dict[int, int]) -> int:
         if number not in known:

@@ -104,7 +104,12 @@ class Unknowns:
         read: Callable[[bytes], DrawPayload | VoucherPayload] = (
             read_draw if reference.startswith(DRAW) else read_promise
         )
-        draw = read(payment.payload)
+        try:
+            draw = read(payment.payload)
+        except InvalidInput:
+            # Damaged since it was stored: it proves nothing, and keeps nobody else waiting.
+            self._observer("unlike", record)
+            return
         contract = self._contracts.get(draw.chain_id)
         if contract is None:
             return

@@ -23,6 +23,16 @@ def usdc_units(amount: Amount) -> int:
     return parse_units(decimal_of(amount), USDC_DECIMALS)
 
 
+def named_units(amount: Amount, decimals: int, field: str) -> int:
+    """Base units of an exact amount; what is wrong with it is told with the field. Raises InvalidAmount."""
+    problem = ""
+    try:
+        return parse_units(decimal_of(amount), decimals)
+    except InvalidAmount as error:
+        problem = str(error)
+    raise InvalidAmount(f"{field}: {problem}", field=field)
+
+
 def usdc_of(amount: Amount) -> Decimal:
     """An exact amount of USDC as the decimal that JSON carries. Raises InvalidAmount."""
     return to_decimal(usdc_units(amount), USDC_DECIMALS)

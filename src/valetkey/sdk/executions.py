@@ -1,5 +1,6 @@
 """What came of an action, and how far one is: so that whoever asks again goes on, or gets the same answer."""
 
+import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -12,6 +13,8 @@ from valetkey.sdk.errors import ContractMisbehaved, SlippageExceeded, Transactio
 from valetkey.sdk.state import StateFolder, StateUnusable
 
 ROOM = "executions"
+LOCK_DIGITS = 3
+"""Of a hash: 4096 locks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,11 @@ def failure_of(progress: Progress) -> ValetkeyError | None:
     if code == TransactionReverted.code:
         return TransactionReverted(reason, tx_hash)
     return SlippageExceeded(reason) if code == SlippageExceeded.code else CallReverts(reason)
+
+
+def bucket(room: str, name: str) -> str:
+    """The name of a lock: two things may share one and then wait for each other, so that there are never many."""
+    return f"{room}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:LOCK_DIGITS]}"
 
 
 def receipt_of(outcome: Outcome | None) -> Receipt | None:

@@ -11,7 +11,7 @@ from valetkey.crypto.secret import Secret
 from valetkey.ports.keystore import DamagedRecord, Keystore
 
 LATE_SECONDS = 60
-"""A request that was never answered is made anew after this: its end is counted from when it arrives."""
+"""A request with an end in seconds from now that was never answered is made anew after this."""
 
 
 class KeptSession(msgspec.Struct, kw_only=True):

@@ -7,6 +7,7 @@ from valetkey.core.chains import is_solana
 from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, NATIVE, Asset, parse_units, rescale, to_decimal
 from valetkey.core.tokens import token_of
+from valetkey.crypto.keys import is_address
 from valetkey.sdk.action_members import is_of_solana
 from valetkey.sdk.actions import Action, ContractCall, Swap, Transfer
 from valetkey.wire.network import NetworkView
@@ -17,6 +18,10 @@ def asset_of(network: NetworkView, token: str, field: str = "token", extra: Iter
 
     `extra`: those of a configuration.
     """
+    if isinstance(token, str) and token.startswith("0x") and not is_address(token):
+        raise InvalidInput(
+            f"{field} is no address, or its checksum is wrong", code="invalid_address", field=field
+        )
     usdc = Asset("USDC", network.chain_id, network.contracts.usdc, CURRENCY_DECIMALS["USDC"])
     if is_solana(network.chain_id):
         if token in (usdc.currency, usdc.address):

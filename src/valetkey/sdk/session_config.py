@@ -8,9 +8,8 @@ from typing import Any, Literal
 
 from valetkey.core.errors import InvalidInput
 from valetkey.sdk.amounts import Amount
+from valetkey.sdk.config_checks import check_config, check_text
 from valetkey.sdk.limits import Limit, Windows
-
-LABEL_CHARS_MAX = 200
 
 SECONDS = (946_684_800, 7_258_118_400)
 """Unix seconds of the years 2000 and 2200: what lies between is a time in seconds."""
@@ -59,7 +58,7 @@ class SessionConfig:
     idempotency_key: str | None = None
 
     def __post_init__(self) -> None:
-        check_label(self.label)
+        check_config(self)
         # What can be read once only is read here; a text is no list, and is refused where lists are looked at.
         for name in ("allowed_tokens", "allowed_payees", "allowed_routers"):
             given = getattr(self, name)
@@ -95,10 +94,7 @@ def config_of(config: SessionConfig | None, given: Mapping[str, Any]) -> Session
 
 def check_label(label: str) -> None:
     """Raise InvalidInput unless people can read it: 1 to 200 characters, none of them invisible control."""
-    if not isinstance(label, str) or not label.strip() or len(label) > LABEL_CHARS_MAX:
-        raise InvalidInput(f"a label has 1 to {LABEL_CHARS_MAX} characters", field="label")
-    if label != label.strip() or not all(one.isprintable() for one in label):
-        raise InvalidInput("a label has no control characters and no blanks around it", field="label")
+    check_text(label, "label", "a label")
 
 
 def unix_seconds_of(moment: Moment, now: int, name: str = "valid_until") -> int:
@@ -110,7 +106,10 @@ def unix_seconds_of(moment: Moment, now: int, name: str = "valid_until") -> int:
     if isinstance(moment, datetime):
         if moment.tzinfo is None:
             raise InvalidInput(f"{name} without a time zone can mean many times: give it one", field=name)
-        return math.floor(moment.astimezone(UTC).timestamp())
+        try:
+            return math.floor(moment.astimezone(UTC).timestamp())
+        except OverflowError:
+            raise InvalidInput(f"{name} is no time that a session could live to see", field=name) from None
     if isinstance(moment, timedelta):
         return now + math.floor(moment.total_seconds())
     if isinstance(moment, bool) or not isinstance(moment, (int, float)):

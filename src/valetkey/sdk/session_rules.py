@@ -7,10 +7,11 @@ from datetime import timedelta
 
 from valetkey.core.chains import is_solana
 from valetkey.core.errors import InvalidAmount, InvalidInput
-from valetkey.core.money import Asset
+from valetkey.core.money import CURRENCY_DECIMALS, Asset
 from valetkey.core.operations import TRANSFER, approve_operation, call_operation, swap_operation
 from valetkey.sdk.action_members import account, solana_account
 from valetkey.sdk.amounts import Amount, usdc_units
+from valetkey.sdk.config_checks import check_amounts
 from valetkey.sdk.limits import Rules, names
 from valetkey.sdk.planning import asset_of
 from valetkey.sdk.session_config import SessionConfig, unix_seconds_of
@@ -30,6 +31,7 @@ def rules_of(
     """
     for name in ("spending_limit", "per_transaction_limit", "daily_limit", "approval_above"):
         _check_amount(getattr(config, name), name)
+    check_amounts(config, CURRENCY_DECIMALS["USDC"])
     windows = dict(config.windows)
     if config.daily_limit is not None:
         if DAY_SECONDS in windows:

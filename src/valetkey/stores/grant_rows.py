@@ -9,6 +9,7 @@ from valetkey.core.grant import Grant
 from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.ports.grants import SignedGrant
 from valetkey.ports.relays import Relay, RelayLimits, RelayState
+from valetkey.stores.damage import told_as_damaged
 from valetkey.stores.rows import Row, Value
 
 GRANT = (
@@ -27,6 +28,7 @@ STANDING_STATES = "('queued', 'signed', 'done')"
 _OVER = frozenset({RelayState.DONE, RelayState.FAILED, RelayState.DROPPED})
 
 
+@told_as_damaged("grant", name_at=1)
 def grant_of(row: Row) -> SignedGrant:
     """A grant from the columns of GRANT."""
     (

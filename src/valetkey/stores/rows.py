@@ -13,6 +13,7 @@ from valetkey.core.spend import UNDECIDED, Hold, HoldState
 from valetkey.core.transaction import PaymentStatus, Transaction, TransactionStatus
 from valetkey.ports.accounts import Funding, SessionRecord
 from valetkey.ports.ledger import Payment, SpendRecord
+from valetkey.stores.damage import told_as_damaged
 from valetkey.stores.records import policy_of, policy_text, request_of, request_text, spent_of
 
 Row = tuple[Any, ...]
@@ -106,6 +107,7 @@ def key_of(row: Row) -> ApiKey:
     )
 
 
+@told_as_damaged("session")
 def session_of(row: Row) -> Session:
     """A session from the columns of SESSION, which RECORD begins with."""
     (
@@ -134,6 +136,7 @@ def session_of(row: Row) -> Session:
     )
 
 
+@told_as_damaged("session")
 def record_of(row: Row, ancestors: Lineage = ()) -> SessionRecord:
     """A session and what is kept beside it, from the columns of RECORD."""
     alias, wallet, key, label, recovery, delegate, funding, key_hash, sole = row[15:]
@@ -190,6 +193,7 @@ def record_values(record: SessionRecord) -> dict[str, Value]:
     }
 
 
+@told_as_damaged("hold")
 def spend_of(row: Row) -> SpendRecord:
     """A hold and what is kept beside it, from the columns of SPEND."""
     (

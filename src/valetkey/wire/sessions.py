@@ -23,6 +23,7 @@ from valetkey.wire.shape import (
 )
 
 RECOVERY_CHARS_MAX = 16_384
+UNIX_SECONDS_MAX = 2**53
 
 Recovery = Annotated[
     str,
@@ -44,14 +45,16 @@ KeyHash = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{64}" + END)]
 class CreateSessionRequest(PolicyRules, kw_only=True):
     """POST /agents/session: the rules of its policy, and what else a session has.
 
-    `expiry` is seconds of life from now, `not_before` unix seconds. `delegate` is who holds the session, in the
-    owner's words. `funding`: what it pays with, its own wallet, its owner's balance through a grant, or, where the
-    only allowed chain is a cluster of Solana, an allotment: the key is one of Ed25519 there, the wallet its address.
-    `session_public_key` is that of `session_wallet`. `sole_label`: no other living session of the owner may have the
-    label, neither now nor while this one lives.
+    Its end is `expiry`, seconds of life from when this arrives, or `expires_at`, unix seconds: one of the two.
+    `not_before` is unix seconds. `delegate` is who holds the session, in the owner's words. `funding`: what it pays
+    with, its own wallet, its owner's balance through a grant, or, where the only allowed chain is a cluster of Solana,
+    an allotment: the key is one of Ed25519 there, the wallet its address. `session_public_key` is that of
+    `session_wallet`. `sole_label`: no other living session of the owner may have the label, neither now nor while this
+    one lives.
     """
 
-    expiry: int
+    expiry: int | None = None
+    expires_at: Annotated[int, Meta(ge=1, le=UNIX_SECONDS_MAX)] | None = None
     session_wallet: AnyAddress | None = None
     session_public_key: AnyPublicKeyHex | None = None
     e2e_public_key: PublicKeyHex | None = None

@@ -2,13 +2,24 @@
 
 import json
 import sys
+import time
 from datetime import timedelta
 from typing import Any
 
+import eth_account.messages  # noqa: F401 - what signing needs is loaded before anybody waits for it
+
+from valetkey import refresh_daily_budget
 from valetkey.core.errors import ValetkeyError
 from valetkey.crypto.locks import Argon2, PassphraseLock
 from valetkey.crypto.secret import Secret
 from valetkey.sdk.manager.blocking import SessionKeyManager
+
+SHIFT = [0.0]
+"""How far the clock of this process is ahead, in seconds."""
+
+
+def now() -> float:
+    return time.time() + SHIFT[0]
 
 
 def opened(told: dict[str, Any]) -> SessionKeyManager:
@@ -20,6 +31,7 @@ def opened(told: dict[str, Any]) -> SessionKeyManager:
         path=told["path"],
         lock=PassphraseLock(Secret(told["passphrase"]), Argon2(memory_kib=64, iterations=1, lanes=1)),
         wait_seconds=told.get("wait_seconds", 90.0),
+        system_time=now,
     )
 
 
@@ -49,6 +61,18 @@ def answer(manager: SessionKeyManager, asked: dict[str, Any]) -> Any:
             return manager.revoke_session(key).on_chain
         case "list":
             return [one.session_key_hash for one in manager.list_sessions(limit=1_000)]
+        case "rotate":
+            return manager.rotate(key, grace_seconds=asked["grace"]).session_key_hash
+        case "days":
+            # What a scheduler is told that asks again and again until a moment is over.
+            SHIFT[0] = asked["shift"]
+            seen: list[list[Any]] = []
+            while not seen or seen[-1][0] < asked["until"]:
+                at = now()
+                made = refresh_daily_budget(manager, asked["label"], asked["limit"], at=at)
+                seen.append([at, made.session_key_hash])
+                time.sleep(asked["pause"])
+            return seen
         case _:
             raise AssertionError(do)
 

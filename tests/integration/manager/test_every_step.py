@@ -10,6 +10,7 @@ import apsw
 import pytest
 
 from tests.integration.manager.world import HOUR, MONEY, PAYEE, USDC, World, cheap_lock
+from valetkey.sdk.errors import SessionRevoked
 from valetkey.sdk.manager import manager as home
 from valetkey.sdk.manager.local import Local
 from valetkey.sdk.manager.manager import AsyncSessionKeyManager
@@ -24,14 +25,14 @@ class Killed(BaseException):
 
 @dataclass
 class Fate:
-    """Kills after so many calls: after the last one took effect, and before its answer came."""
+    """Kills after so many calls, or after the first of a name: when it took effect, and before its answer came."""
 
-    at: int | None = None
+    at: int | str | None = None
     count: int = 0
 
     def passed(self, name: str) -> None:
         self.count += 1
-        if self.count == self.at:
+        if self.at in (self.count, name):
             raise Killed(name)
 
 
@@ -86,7 +87,7 @@ class Runner:
 
         monkeypatch.setattr(home, "open_local", mortal)
 
-    def run(self, story: Story, at: int | None = None) -> int:
+    def run(self, story: Story, at: int | str | None = None) -> int:
         """One process, from its start to its end; how many calls it made."""
         self._fate = Fate(at)
 
@@ -225,7 +226,7 @@ def test_REVOKED_IS_DEAD_a_revocation_reaches_the_chain_wherever_it_is_killed(
     assert runner.killed_everywhere(story, agree, every) >= STEPS_LEAST
 
 
-@pytest.mark.parametrize("every", EVERY)
+@pytest.mark.parametrize("every", [8, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_rotation_is_made_once_wherever_it_is_killed(world: World, runner: Runner, every: int) -> None:
     keys: list[str] = []
 
@@ -247,3 +248,33 @@ def test_a_rotation_is_made_once_wherever_it_is_killed(world: World, runner: Run
 
     runner.run(make)
     assert runner.killed_everywhere(story, agree, every) >= STEPS_LEAST
+
+
+@pytest.mark.parametrize("last", ["hold_spend", "settle"])
+def test_REVOKED_IS_DEAD_what_was_not_sent_when_a_session_was_revoked_never_is(
+    world: World, runner: Runner, last: str
+) -> None:
+    """A process ends with a payment held, or signed and written down; then the session is taken back."""
+    keys: list[str] = []
+
+    async def make(manager: AsyncSessionKeyManager) -> None:
+        made = await manager.create_session(label="ends", spending_limit=10, valid_until=HOUR)
+        keys.append(made.session_key_hash)
+
+    async def pay(manager: AsyncSessionKeyManager) -> None:
+        await manager.spend(keys[0], to=PAYEE, amount=3, idempotency_key="k")
+
+    async def revoke(manager: AsyncSessionKeyManager) -> None:
+        assert (await manager.revoke_session(keys[0])).on_chain
+
+    async def again(manager: AsyncSessionKeyManager) -> None:
+        with pytest.raises(SessionRevoked):
+            await pay(manager)
+
+    runner.run(make)
+    with pytest.raises(Killed):
+        runner.run(pay, last)
+    runner.run(revoke)
+    runner.run(again)
+    assert world.units() == 0
+    assert rows(world, "SELECT count(*) FROM relays WHERE purpose LIKE 'pay %'") == [(0,)]

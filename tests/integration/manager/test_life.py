@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from decimal import Decimal
 
 import pytest
@@ -14,7 +15,14 @@ from valetkey.core.errors import InvalidInput
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.ports.keystore import WrongSecret
-from valetkey.sdk.errors import ApprovalRequired, BudgetExceeded, LabelTaken, NotConfigured, SessionRevoked
+from valetkey.sdk.errors import (
+    ApprovalRequired,
+    BudgetExceeded,
+    LabelTaken,
+    NotConfigured,
+    SessionExpired,
+    SessionRevoked,
+)
 from valetkey.stores.keystore import open_keystore
 
 
@@ -200,3 +208,22 @@ def test_the_manager_is_awaited_just_as_well(world: World) -> None:
 
     asyncio.run(story())
     assert world.units() == 10 * USDC
+
+
+def test_IDEMPOTENT_a_session_is_answered_after_its_end_as_well(world: World) -> None:
+    """The same key and rules answer the first session for ever, though no such session could be made any more."""
+    asked = {
+        "label": "old",
+        "spending_limit": 1,
+        "valid_until": int(time.time()) + 120,
+        "idempotency_key": "k",
+    }
+    with world.manager() as manager:
+        made = manager.create_session(**asked)
+    with world.manager(system_time=lambda: time.time() + 3_600) as later:
+        again = later.create_session(**asked)
+        assert (again.session_key_hash, again.status) == (made.session_key_hash, "expired")
+        with pytest.raises(SessionExpired):
+            later.spend(made.session_key_hash, to=PAYEE, amount=1)
+        with pytest.raises(SessionExpired):
+            later.sign(made.session_key_hash, "hello")

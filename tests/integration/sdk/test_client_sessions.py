@@ -9,7 +9,15 @@ import pytest
 
 from tests.integration.sdk.clients import WORDS, Desk
 from tests.integration.sdk.world import World
-from valetkey import AsyncClient, InvalidInput, NotFound, SessionConfig, SessionRevoked, WrongSecret
+from valetkey import (
+    ApprovalRequired,
+    AsyncClient,
+    InvalidInput,
+    NotFound,
+    SessionConfig,
+    SessionRevoked,
+    WrongSecret,
+)
 from valetkey.crypto.keys import PrivateKey
 from valetkey.ports.keystore import Keystore
 from valetkey.sdk._sync.client_making import ClientMaking
@@ -202,6 +210,22 @@ def test_what_is_shown_holds_no_secret(desk: Desk) -> None:
             assert kept.wallet.encode() not in found
             assert kept.wallet_key.secret() not in found
             assert kept.bundle.encode() not in found
+
+
+def test_what_waits_for_its_owner_is_paid_after_the_yes(world: World, desk: Desk) -> None:
+    session = desk.client.create_session(**RULES, approval_above="2")
+    payee = PrivateKey.generate().address
+    action = {**TRANSFER, "to": payee, "amount": "3"}
+    with pytest.raises(ApprovalRequired) as waits:
+        desk.client.execute(session, action, idempotency_key="asked")
+    with pytest.raises(ApprovalRequired):
+        desk.client.execute(session, action, idempotency_key="asked")
+    assert world.stack.units(payee) == 0
+    assert waits.value.approval_id is not None
+    desk.client.owner.approve(waits.value.approval_id)
+    for _ in range(2):
+        assert desk.client.execute(session, action, idempotency_key="asked").amount == Decimal(3)
+    assert world.stack.units(payee) == 3_000_000
 
 
 async def _both(desk: Desk) -> tuple[Any, Any]:

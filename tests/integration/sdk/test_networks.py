@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.e2e.processes import wait_until
 from tests.fixtures_networks import BASE, ETHEREUM, TwoNetworks
-from valetkey import BuyerAgent, SellerAgent
+from valetkey import BuyerAgent, Client, SellerAgent, Transfer
 from valetkey.chains.evm.errors import WrongChain
 from valetkey.cli.rpc import USDC
 from valetkey.core.errors import ChainUnavailable, InvalidInput
@@ -352,3 +353,32 @@ def test_a_token_that_the_chain_knows_otherwise_is_refused(
         with pytest.raises(InvalidInput) as refused:
             delegate.spend(1, currency=currency, asset=nothing_there)
         assert refused.value.code == "token_mismatch"
+
+
+def test_a_client_has_sessions_on_both_chains_and_each_pays_on_its_own(
+    two_networks: TwoNetworks, owner: BuyerAgent, key: PrivateKey, tmp_path: Path
+) -> None:
+    places = {
+        "base_url": two_networks.base_url,
+        "state_dir": tmp_path / "client",
+        "passphrase": "of two chains",
+    }
+    with Client(owner.api_key, signer=key, **places) as client:
+        rules = {"spending_limit": 20, "valid_until": timedelta(hours=1)}
+        first = client.create_session(label="on base", **rules)
+        second = client.create_session(label="on ethereum", chain_id="1", **rules)
+        wallet = client.create_session(label="wallet", chain="ethereum", funding="wallet", **rules)
+        assert [(one.chain, one.chain_id, one.funding) for one in (first, second, wallet)] == [
+            ("base", BASE, "grant"),
+            ("ethereum", ETHEREUM, "grant"),
+            ("ethereum", ETHEREUM, "wallet"),
+        ]
+        assert [one.label for one in client.list_sessions(chain="base")] == ["on base"]
+        client.fund_session(wallet, "6")
+        payee = PrivateKey.generate().address
+        for session, amount in ((first, 1), (second, 2), (wallet, 4)):
+            done = client.execute(session, Transfer(to=payee, amount=amount))
+            assert done.receipt is not None
+        assert two_networks.base.units(payee) == 1 * USDC
+        assert two_networks.ethereum.units(payee) == 6 * USDC
+        assert client.reclaim_session(wallet)

@@ -430,3 +430,16 @@ def test_threads_derive_a_key_once_and_a_wipe_takes_nobody_s_key() -> None:
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_two_threads_may_derive_at_once() -> None:
+    """With several lanes OpenSSL's own threads would wait for each other for ever."""
+    cost = Argon2(memory_kib=16_384, iterations=2, lanes=4)
+    threads = [
+        threading.Thread(target=PassphraseLock(Secret(WORDS), cost).new_header, daemon=True) for _ in range(4)
+    ]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(60)
+    assert not any(one.is_alive() for one in threads)

@@ -5,6 +5,7 @@ Parameters: memory in KiB (4), iterations (2), lanes (1), salt (16); numbers are
 
 import secrets
 import struct
+import threading
 import unicodedata
 from dataclasses import dataclass
 from typing import cast
@@ -24,6 +25,10 @@ MEMORY_KIB_MAX = 4_194_304
 ITERATIONS_MAX = 64
 LANES_MAX = 64
 _FORMAT = struct.Struct(f">IHB{SALT_BYTES}s")
+
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Two derivations with lanes at once wait for each other's threads for ever: OpenSSL's pool hands out too few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,8 @@ class PassphraseLock(Lock):
         )
         try:
             # It takes any buffer, although its types name bytes alone.
-            argon2.derive_into(cast(bytes, passphrase), key)
+            with _ONE_AT_A_TIME:
+                argon2.derive_into(cast(bytes, passphrase), key)
         except MemoryError:
             raise KeystoreUnusable(
                 f"there are no {cost.memory_kib} KiB of memory to derive the key in"

@@ -33,12 +33,13 @@ async def create(
 ) -> CreatedSession:
     """A new session of the owner. Its token is in the answer and nowhere else."""
     now = platform.clock.now()
+    expires_at = _end(asked, now)
     check_lifetime(
-        asked.expiry,
+        expires_at - now,
         seconds_min=platform.settings.session_seconds_min,
         seconds_max=platform.settings.session_seconds_max,
     )
-    policy = policy_of(asked, not_before=asked.not_before or 0, expires_at=now + asked.expiry)
+    policy = policy_of(asked, not_before=asked.not_before or 0, expires_at=expires_at)
     _check_place(platform, policy, asked)
     record = record_of(
         policy,
@@ -78,6 +79,15 @@ def _check_place(platform: Platform, policy: Policy, asked: CreateSessionRequest
         raise InvalidInput("there are no grants on Solana: its sessions have allotments", field="funding")
     if platform.cluster_of_chain(next(iter(policy.allowed_chains or ()))) is None:
         raise refused(Code.NETWORK_MISMATCH, "network", "this platform does not serve that cluster of Solana")
+
+
+def _end(asked: CreateSessionRequest, now: int) -> int:
+    """When a new session ends, unix seconds. Raises InvalidInput unless it is said in one way."""
+    if (asked.expiry is None) == (asked.expires_at is None):
+        raise InvalidInput(
+            "a session has an expiry in seconds from now, or an expiresAt: one", field="expiry"
+        )
+    return asked.expires_at if asked.expires_at is not None else now + (asked.expiry or 0)
 
 
 def _sole(asked: CreateSessionRequest) -> bool:

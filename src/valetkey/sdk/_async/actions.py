@@ -16,7 +16,7 @@ from valetkey.sdk._async.contract_steps import APPROVE, BRING, MAIN, AsyncJob
 from valetkey.sdk._async.drawing import DRAWS
 from valetkey.sdk.actions import Action, Approve, ContractCall, Swap, Transfer, action_of, digest_of
 from valetkey.sdk.errors import TransactionReverted, Unfinished
-from valetkey.sdk.executions import ROOM, Execution, failure_of, read_progress, receipt_of
+from valetkey.sdk.executions import ROOM, Execution, bucket, failure_of, read_progress, receipt_of
 from valetkey.sdk.planning import asset_and_units, ledger_amount
 from valetkey.seam import async_sleep
 from valetkey.wire import calls
@@ -49,6 +49,7 @@ class AsyncActions(AsyncContractCalls):
         asset, units = asset_and_units(wanted, network, self._assets)
         if self._draws() and asset.address == NATIVE:
             raise InvalidInput("a grant pays no coin of a chain: use a session with a wallet", field="token")
+        self._check_payee(wanted)
         self._state.check_writable(ROOM)
         hold = await self.spend(
             to_decimal(units, asset.decimals),
@@ -76,6 +77,16 @@ class AsyncActions(AsyncContractCalls):
         return await self._told(job)
 
     # Inside
+
+    def _check_payee(self, action: Action) -> None:
+        """What a session pays to itself would leave the gate, and what a grant pays to its owner goes nowhere."""
+        own = {self.wallet_address} | ({self._home()} if self._draws() else set())
+        if isinstance(action, Transfer) and action.to.lower() in {one.lower() for one in own}:
+            raise InvalidInput(
+                "a session pays neither itself nor the owner that it pays for",
+                code="invalid_address",
+                field="to",
+            )
 
     async def _begun(self, job: AsyncJob) -> None:
         problem: InvalidInput | CallReverts | None = None
@@ -201,7 +212,7 @@ class AsyncActions(AsyncContractCalls):
     @asynccontextmanager
     async def _alone_with(self, hold_id: str) -> AsyncIterator[None]:
         """Nobody else carries this action out meanwhile, in any process that shares the state folder."""
-        while (lock := self._state.try_lock(f"execute-{hold_id}")) is None:
+        while (lock := self._state.try_lock(bucket("execute", hold_id))) is None:
             await async_sleep(LOCK_PAUSE_SECONDS)
         try:
             yield

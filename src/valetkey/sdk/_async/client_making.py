@@ -6,7 +6,7 @@ Whoever is killed in between goes on: the same request under the same idempotenc
 import secrets
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -22,6 +22,7 @@ from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.chain_config import resolve_chain
 from valetkey.sdk.client_session import ClientSession
 from valetkey.sdk.errors import Refused, Unauthenticated
+from valetkey.sdk.executions import bucket
 from valetkey.sdk.kept_sessions import LATE_SECONDS, KeptSession, request_name
 from valetkey.sdk.limits import policy_of
 from valetkey.sdk.session_config import Moment, SessionConfig, check_label, config_of, unix_seconds_of
@@ -29,7 +30,7 @@ from valetkey.sdk.session_rules import lifetime_of, rules_of, terms_of
 from valetkey.seam import async_sleep
 from valetkey.wire.http import encode
 from valetkey.wire.network import NetworkView
-from valetkey.wire.sessions import CreateSessionRequest, RotateSessionRequest
+from valetkey.wire.sessions import CreateSessionRequest, RotateSessionRequest, SessionView
 
 LOCK_PAUSE_SECONDS = 0.05
 
@@ -51,12 +52,13 @@ class AsyncClientMaking(AsyncClientSolana):
         request = request_name(self._credential, chosen)
         network = await self._network(wanted)
         terms = terms_of(wanted, rules_of(wanted, network, extra=self.chain.assets), network.chain_id)
-        async with self._alone(f"create-{request}"):
+        async with self._alone(request):
             kept = self._keys.begun(request)
             if kept is None:
                 kept = await self._prepared(wanted, network, terms, chosen)
                 self._keys.keep(kept)
-                self._keys.begin(request, kept.key_hash)
+                if wanted.idempotency_key is not None:
+                    self._keys.begin(request, kept.key_hash)
             if kept.terms != terms:
                 raise InvalidInput(
                     "this idempotency key made a session under other rules",
@@ -68,6 +70,9 @@ class AsyncClientMaking(AsyncClientSolana):
                 return await self._made(kept)
             except (Refused, InvalidInput) as error:
                 problem = error
+            if isinstance(problem, InvalidInput) and problem.code == "lifetime_out_of_bounds":
+                # The platform's word for it is another one.
+                problem.field = "valid_until"
             if not kept.is_made and not isinstance(problem, Unauthenticated):
                 # The platform has no such session and will have none: its keys are for nothing.
                 self._keys.forget(kept, request)
@@ -85,17 +90,51 @@ class AsyncClientMaking(AsyncClientSolana):
     ) -> ClientSession:
         """Put a session with new keys in the place of one; see `rotate_session` of BuyerAgent. Its keys are kept first.
 
-        What is not named stays as it was. A grant gets a successor at once. Raises Conflict for one that was rotated.
+        What is not named stays as it was. A grant gets a successor at once. Of a session that was rotated here already
+        it answers that successor, and finishes what was interrupted. Raises Conflict for one rotated elsewhere.
         """
         before = await self.owner.get_session(await self._id_of(session))
         if is_solana(before.network.chain_id):
             raise InvalidInput(
                 "a session on Solana is not rotated: make another one, revoke this one", field="session"
             )
-        now = int(time.time())
-        until = before.expiry if valid_until is None else unix_seconds_of(valid_until, now)
         if label is not None:
             check_label(label)
+        terms = f"{grace_seconds} {carry} {valid_until} {spending_limit} {label}"
+        request = request_name(self._credential, f"rotate {before.session_id}")
+        async with self._alone(f"create-{request}"):
+            kept = self._keys.begun(request)
+            if kept is not None and (kept.bundle or kept.terms == terms):
+                return await self._made(kept)
+            if kept is not None:
+                # An attempt under other rules, which the platform may have heard of; what it refuses is made anew.
+                with suppress(Refused, InvalidInput):
+                    return await self._made(kept)
+            kept = self._successor(before, terms, grace_seconds, carry, valid_until, spending_limit, label)
+            self._keys.keep(kept)
+            self._keys.begin(request, kept.key_hash)
+            return await self._made(kept)
+
+    async def rotate(
+        self, session: ClientSession | str, *, grace_seconds: int = GRACE_SECONDS
+    ) -> ClientSession:
+        """As `rotate_session`, with every rule as it was."""
+        return await self.rotate_session(session, grace_seconds=grace_seconds)
+
+    # Inside
+
+    def _successor(
+        self,
+        before: SessionView,
+        terms: str,
+        grace_seconds: int,
+        carry: bool,
+        valid_until: Moment | None,
+        spending_limit: Amount | msgspec.UnsetType | None,
+        label: str | None,
+    ) -> KeptSession:
+        now = int(time.time())
+        until = before.expiry if valid_until is None else unix_seconds_of(valid_until, now)
         wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
         budget = spending_limit
         if budget is not None and not isinstance(budget, msgspec.UnsetType):
@@ -110,32 +149,28 @@ class AsyncClientMaking(AsyncClientSolana):
             carry_over=carry,
             label=label,
         )
-        kept = KeptSession(
+        return KeptSession(
             wallet=wallet.to_hex(),
             e2e=e2e.to_hex(),
             path=f"/agents/session/{segment(before.session_id)}/rotate",
             asked=encode(asked).decode("utf-8"),
             key=secrets.token_hex(16),
             made_at=now,
-            terms="",
+            terms=terms,
             chain_id=before.network.chain_id,
             funding=before.funding_mode,
             label=label or before.label or "",
         )
-        self._keys.keep(kept)
-        return await self._made(kept)
-
-    async def rotate(
-        self, session: ClientSession | str, *, grace_seconds: int = GRACE_SECONDS
-    ) -> ClientSession:
-        """As `rotate_session`, with every rule as it was."""
-        return await self.rotate_session(session, grace_seconds=grace_seconds)
-
-    # Inside
 
     async def _network(self, wanted: SessionConfig) -> NetworkView:
         """The platform's network of the chain that a session shall be for. Raises WrongNetwork."""
-        chain = self.chain if wanted.chain is None else resolve_chain(wanted.chain)
+        chain, problem = self.chain, None
+        try:
+            chain = chain if wanted.chain is None else resolve_chain(wanted.chain)
+        except InvalidInput as error:
+            problem = error
+        if problem is not None:
+            raise InvalidInput(str(problem), code=problem.code, field="chain")
         return await (await self._settled()).network(chain.chain_id)
 
     async def _prepared(
@@ -155,7 +190,7 @@ class AsyncClientMaking(AsyncClientSolana):
         rules = rules_of(wanted, network, wallet.address if funding == "grant" else None, self.chain.assets)
         asked = CreateSessionRequest(
             **rules.members(),
-            expiry=until - now,
+            expires_at=until,
             session_wallet=wallet.address,
             session_public_key=wallet.public_key_compressed.hex(),
             e2e_public_key=e2e.public_key_compressed.hex(),
@@ -191,7 +226,7 @@ class AsyncClientMaking(AsyncClientSolana):
         key, e2e = SigningKey.generate(), PrivateKey.generate()
         asked = CreateSessionRequest(
             **rules_of(wanted, network).members(),
-            expiry=until - now,
+            expires_at=until,
             session_wallet=key.address,
             session_public_key=key.public_key.hex(),
             e2e_public_key=e2e.public_key_compressed.hex(),
@@ -273,7 +308,7 @@ class AsyncClientMaking(AsyncClientSolana):
 
     @asynccontextmanager
     async def _alone(self, name: str) -> AsyncIterator[None]:
-        while (lock := self._state.try_lock(name)) is None:
+        while (lock := self._state.try_lock(bucket("create", name))) is None:
             await async_sleep(LOCK_PAUSE_SECONDS)
         try:
             yield

@@ -13,11 +13,16 @@ from typing import Any, Protocol, TypeVar
 from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.days import day_at
-from valetkey.sdk.errors import Conflict
+from valetkey.sdk.errors import Conflict, IdempotencyMismatch, LabelTaken
 from valetkey.sdk.session_config import Moment, SessionConfig, config_of
 
+PAGE = 100
 
-class ManagedSession(Protocol):
+OF_THE_DAY = frozenset({"not_before", "valid_until", "sole_label", "idempotency_key"})
+"""What `refresh_daily_budget` itself says of a session."""
+
+
+class AnySession(Protocol):
     """What a pattern asks of a session."""
 
     @property
@@ -32,16 +37,19 @@ class ManagedSession(Protocol):
     def expires_at(self) -> datetime: ...
 
 
-S_co = TypeVar("S_co", bound=ManagedSession, covariant=True)
-S = TypeVar("S", bound=ManagedSession)
+K = TypeVar("K", bound=str | int)
+S_co = TypeVar("S_co", bound=AnySession, covariant=True)
+S = TypeVar("S", bound=AnySession)
 
 
 class AsyncSessionHost(Protocol[S_co]):
     """Where sessions live: a Client, or a SessionKeyManager."""
 
-    async def create_session(self, config: SessionConfig | None = None, **given: Any) -> S_co: ...
+    async def create_session(self, config: SessionConfig | None = None, **rules: Any) -> S_co: ...
 
-    async def list_sessions(self, *, label: str | None = None) -> Sequence[S_co]: ...
+    async def list_sessions(
+        self, *, label: str | None = None, limit: int = PAGE, offset: int = 0
+    ) -> Sequence[S_co]: ...
 
     async def revoke_session(self, session: str, /) -> Any: ...
 
@@ -67,6 +75,9 @@ async def async_refresh_daily_budget(
     carried over. Raises LabelTaken while a session of another kind has this label, and InvalidInput in the last
     minute of a day that has none yet.
     """
+    told = sorted(OF_THE_DAY & rules.keys())
+    if told:
+        raise InvalidInput(f"the day says what {told[0]} is", field=told[0])
     day = day_at(time.time() if at is None else at, tz)
     config = config_of(
         None,
@@ -83,15 +94,15 @@ async def async_refresh_daily_budget(
     found = await _of_day(host, label, day.begins, day.ends)
     if found is not None:
         return found
-    taken: Conflict | None = None
+    first: ValetkeyError | None = None
     try:
         return await host.create_session(config)
-    except Conflict as error:
-        # Somebody else was first: its label is taken, or its key was used with keys of another keystore.
-        taken = error
+    except (LabelTaken, IdempotencyMismatch, Conflict, InvalidInput) as error:
+        # Somebody else was first: the label is taken, or the key was used under other rules.
+        first = error
     found = await _of_day(host, label, day.begins, day.ends)
     if found is None:
-        raise taken
+        raise first
     return found
 
 
@@ -105,13 +116,13 @@ async def async_rotate_session(host: AsyncSessionHost[S], session: str, *, grace
 
 
 async def async_sessions_per_chain(
-    hosts: Mapping[str, AsyncSessionHost[S]] | AsyncSessionHost[S],
+    hosts: Mapping[K, AsyncSessionHost[S]] | AsyncSessionHost[S],
     label: str,
-    spending_limits: Mapping[str, Amount | None],
+    spending_limits: Mapping[K, Amount | None],
     valid_until: Moment,
     **rules: Any,
-) -> dict[str, S]:
-    """One session for each chain, by the chain's name; each has a limit, a key and a label (`label-chain`) of its own.
+) -> dict[K, S]:
+    """One session for each chain, a name or a number; each has a limit, a key and a label (`label-chain`) of its own.
 
     `hosts` is a Client for all of them, or a host for each chain. A key signs for its own chain only. When one cannot
     be made, those that were made here are revoked, and its error is raised.
@@ -169,20 +180,20 @@ def _named(name: str, rules: SessionConfig | Mapping[str, Any], **more: Any) -> 
 
 
 def _hosts(
-    hosts: Mapping[str, AsyncSessionHost[S]] | AsyncSessionHost[S], configs: Mapping[str, SessionConfig]
-) -> dict[str, AsyncSessionHost[S]]:
+    hosts: Mapping[K, AsyncSessionHost[S]] | AsyncSessionHost[S], configs: Mapping[K, SessionConfig]
+) -> dict[K, AsyncSessionHost[S]]:
     if not isinstance(hosts, Mapping):
         return dict.fromkeys(configs, hosts)
-    missing = sorted(configs.keys() - hosts.keys())
+    missing = [one for one in configs if one not in hosts]
     if missing:
         raise InvalidInput(f"there is no host for {missing[0]}", field="hosts")
     return dict(hosts)
 
 
 async def _all_or_none(
-    hosts: Mapping[str, AsyncSessionHost[S]], configs: Mapping[str, SessionConfig]
-) -> dict[str, S]:
-    made: dict[str, S] = {}
+    hosts: Mapping[K, AsyncSessionHost[S]], configs: Mapping[K, SessionConfig]
+) -> dict[K, S]:
+    made: dict[K, S] = {}
     try:
         for name, config in configs.items():
             made[name] = await hosts[name].create_session(config)
@@ -196,9 +207,14 @@ async def _all_or_none(
 
 
 async def _of_day(host: AsyncSessionHost[S], label: str, begins: int, ends: int) -> S | None:
-    """The session of a label that has exactly this day's life, whatever became of it."""
-    first, last = datetime.fromtimestamp(begins, UTC), datetime.fromtimestamp(ends, UTC)
-    for one in await host.list_sessions(label=label):
-        if one.not_before == first and one.expires_at == last:
-            return one
+    """The session of a label with exactly this day's life, whatever became of it; the newest, where it was rotated."""
+    life = datetime.fromtimestamp(begins, UTC), datetime.fromtimestamp(ends, UTC)
+    page: Sequence[S] = ()
+    offset = 0
+    while offset == 0 or len(page) == PAGE:
+        page = await host.list_sessions(label=label, limit=PAGE, offset=offset)
+        for one in page:
+            if (one.not_before, one.expires_at) == life:
+                return one
+        offset += PAGE
     return None

@@ -17,7 +17,7 @@ from valetkey.sdk._sync.contract_steps import APPROVE, BRING, MAIN, Job
 from valetkey.sdk._sync.drawing import DRAWS
 from valetkey.sdk.actions import Action, Approve, ContractCall, Swap, Transfer, action_of, digest_of
 from valetkey.sdk.errors import TransactionReverted, Unfinished
-from valetkey.sdk.executions import ROOM, Execution, failure_of, read_progress, receipt_of
+from valetkey.sdk.executions import ROOM, Execution, bucket, failure_of, read_progress, receipt_of
 from valetkey.sdk.planning import asset_and_units, ledger_amount
 from valetkey.seam import sleep
 from valetkey.wire import calls
@@ -50,6 +50,7 @@ class Actions(ContractCalls):
         asset, units = asset_and_units(wanted, network, self._assets)
         if self._draws() and asset.address == NATIVE:
             raise InvalidInput("a grant pays no coin of a chain: use a session with a wallet", field="token")
+        self._check_payee(wanted)
         self._state.check_writable(ROOM)
         hold = self.spend(
             to_decimal(units, asset.decimals),
@@ -77,6 +78,16 @@ class Actions(ContractCalls):
         return self._told(job)
 
     # Inside
+
+    def _check_payee(self, action: Action) -> None:
+        """What a session pays to itself would leave the gate, and what a grant pays to its owner goes nowhere."""
+        own = {self.wallet_address} | ({self._home()} if self._draws() else set())
+        if isinstance(action, Transfer) and action.to.lower() in {one.lower() for one in own}:
+            raise InvalidInput(
+                "a session pays neither itself nor the owner that it pays for",
+                code="invalid_address",
+                field="to",
+            )
 
     def _begun(self, job: Job) -> None:
         problem: InvalidInput | CallReverts | None = None
@@ -202,7 +213,7 @@ class Actions(ContractCalls):
     @contextmanager
     def _alone_with(self, hold_id: str) -> Iterator[None]:
         """Nobody else carries this action out meanwhile, in any process that shares the state folder."""
-        while (lock := self._state.try_lock(f"execute-{hold_id}")) is None:
+        while (lock := self._state.try_lock(bucket("execute", hold_id))) is None:
             sleep(LOCK_PAUSE_SECONDS)
         try:
             yield

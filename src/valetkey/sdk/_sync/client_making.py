@@ -7,7 +7,7 @@ Whoever is killed in between goes on: the same request under the same idempotenc
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -23,6 +23,7 @@ from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.chain_config import resolve_chain
 from valetkey.sdk.client_session import ClientSession
 from valetkey.sdk.errors import Refused, Unauthenticated
+from valetkey.sdk.executions import bucket
 from valetkey.sdk.kept_sessions import LATE_SECONDS, KeptSession, request_name
 from valetkey.sdk.limits import policy_of
 from valetkey.sdk.session_config import Moment, SessionConfig, check_label, config_of, unix_seconds_of
@@ -30,7 +31,7 @@ from valetkey.sdk.session_rules import lifetime_of, rules_of, terms_of
 from valetkey.seam import sleep
 from valetkey.wire.http import encode
 from valetkey.wire.network import NetworkView
-from valetkey.wire.sessions import CreateSessionRequest, RotateSessionRequest
+from valetkey.wire.sessions import CreateSessionRequest, RotateSessionRequest, SessionView
 
 LOCK_PAUSE_SECONDS = 0.05
 
@@ -52,12 +53,13 @@ class ClientMaking(ClientSolana):
         request = request_name(self._credential, chosen)
         network = self._network(wanted)
         terms = terms_of(wanted, rules_of(wanted, network, extra=self.chain.assets), network.chain_id)
-        with self._alone(f"create-{request}"):
+        with self._alone(request):
             kept = self._keys.begun(request)
             if kept is None:
                 kept = self._prepared(wanted, network, terms, chosen)
                 self._keys.keep(kept)
-                self._keys.begin(request, kept.key_hash)
+                if wanted.idempotency_key is not None:
+                    self._keys.begin(request, kept.key_hash)
             if kept.terms != terms:
                 raise InvalidInput(
                     "this idempotency key made a session under other rules",
@@ -69,6 +71,9 @@ class ClientMaking(ClientSolana):
                 return self._made(kept)
             except (Refused, InvalidInput) as error:
                 problem = error
+            if isinstance(problem, InvalidInput) and problem.code == "lifetime_out_of_bounds":
+                # The platform's word for it is another one.
+                problem.field = "valid_until"
             if not kept.is_made and not isinstance(problem, Unauthenticated):
                 # The platform has no such session and will have none: its keys are for nothing.
                 self._keys.forget(kept, request)
@@ -86,17 +91,49 @@ class ClientMaking(ClientSolana):
     ) -> ClientSession:
         """Put a session with new keys in the place of one; see `rotate_session` of BuyerAgent. Its keys are kept first.
 
-        What is not named stays as it was. A grant gets a successor at once. Raises Conflict for one that was rotated.
+        What is not named stays as it was. A grant gets a successor at once. Of a session that was rotated here already
+        it answers that successor, and finishes what was interrupted. Raises Conflict for one rotated elsewhere.
         """
         before = self.owner.get_session(self._id_of(session))
         if is_solana(before.network.chain_id):
             raise InvalidInput(
                 "a session on Solana is not rotated: make another one, revoke this one", field="session"
             )
-        now = int(time.time())
-        until = before.expiry if valid_until is None else unix_seconds_of(valid_until, now)
         if label is not None:
             check_label(label)
+        terms = f"{grace_seconds} {carry} {valid_until} {spending_limit} {label}"
+        request = request_name(self._credential, f"rotate {before.session_id}")
+        with self._alone(f"create-{request}"):
+            kept = self._keys.begun(request)
+            if kept is not None and (kept.bundle or kept.terms == terms):
+                return self._made(kept)
+            if kept is not None:
+                # An attempt under other rules, which the platform may have heard of; what it refuses is made anew.
+                with suppress(Refused, InvalidInput):
+                    return self._made(kept)
+            kept = self._successor(before, terms, grace_seconds, carry, valid_until, spending_limit, label)
+            self._keys.keep(kept)
+            self._keys.begin(request, kept.key_hash)
+            return self._made(kept)
+
+    def rotate(self, session: ClientSession | str, *, grace_seconds: int = GRACE_SECONDS) -> ClientSession:
+        """As `rotate_session`, with every rule as it was."""
+        return self.rotate_session(session, grace_seconds=grace_seconds)
+
+    # Inside
+
+    def _successor(
+        self,
+        before: SessionView,
+        terms: str,
+        grace_seconds: int,
+        carry: bool,
+        valid_until: Moment | None,
+        spending_limit: Amount | msgspec.UnsetType | None,
+        label: str | None,
+    ) -> KeptSession:
+        now = int(time.time())
+        until = before.expiry if valid_until is None else unix_seconds_of(valid_until, now)
         wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
         budget = spending_limit
         if budget is not None and not isinstance(budget, msgspec.UnsetType):
@@ -111,30 +148,28 @@ class ClientMaking(ClientSolana):
             carry_over=carry,
             label=label,
         )
-        kept = KeptSession(
+        return KeptSession(
             wallet=wallet.to_hex(),
             e2e=e2e.to_hex(),
             path=f"/agents/session/{segment(before.session_id)}/rotate",
             asked=encode(asked).decode("utf-8"),
             key=secrets.token_hex(16),
             made_at=now,
-            terms="",
+            terms=terms,
             chain_id=before.network.chain_id,
             funding=before.funding_mode,
             label=label or before.label or "",
         )
-        self._keys.keep(kept)
-        return self._made(kept)
-
-    def rotate(self, session: ClientSession | str, *, grace_seconds: int = GRACE_SECONDS) -> ClientSession:
-        """As `rotate_session`, with every rule as it was."""
-        return self.rotate_session(session, grace_seconds=grace_seconds)
-
-    # Inside
 
     def _network(self, wanted: SessionConfig) -> NetworkView:
         """The platform's network of the chain that a session shall be for. Raises WrongNetwork."""
-        chain = self.chain if wanted.chain is None else resolve_chain(wanted.chain)
+        chain, problem = self.chain, None
+        try:
+            chain = chain if wanted.chain is None else resolve_chain(wanted.chain)
+        except InvalidInput as error:
+            problem = error
+        if problem is not None:
+            raise InvalidInput(str(problem), code=problem.code, field="chain")
         return (self._settled()).network(chain.chain_id)
 
     def _prepared(self, wanted: SessionConfig, network: NetworkView, terms: str, chosen: str) -> KeptSession:
@@ -152,7 +187,7 @@ class ClientMaking(ClientSolana):
         rules = rules_of(wanted, network, wallet.address if funding == "grant" else None, self.chain.assets)
         asked = CreateSessionRequest(
             **rules.members(),
-            expiry=until - now,
+            expires_at=until,
             session_wallet=wallet.address,
             session_public_key=wallet.public_key_compressed.hex(),
             e2e_public_key=e2e.public_key_compressed.hex(),
@@ -188,7 +223,7 @@ class ClientMaking(ClientSolana):
         key, e2e = SigningKey.generate(), PrivateKey.generate()
         asked = CreateSessionRequest(
             **rules_of(wanted, network).members(),
-            expiry=until - now,
+            expires_at=until,
             session_wallet=key.address,
             session_public_key=key.public_key.hex(),
             e2e_public_key=e2e.public_key_compressed.hex(),
@@ -270,7 +305,7 @@ class ClientMaking(ClientSolana):
 
     @contextmanager
     def _alone(self, name: str) -> Iterator[None]:
-        while (lock := self._state.try_lock(name)) is None:
+        while (lock := self._state.try_lock(bucket("create", name))) is None:
             sleep(LOCK_PAUSE_SECONDS)
         try:
             yield

@@ -23,11 +23,11 @@ class Approving:
         self._owning = owning
         self._sessions = sessions
 
-    async def ensure(self, *, at_least: int | None = None) -> str | None:
+    async def ensure(self, *, at_least: int | None = None, exactly: bool = False) -> str | None:
         """Approve what living grants may take, unless that is approved; the hash, None when nothing was needed.
 
-        `at_least`: nothing is done where so many base units are approved. Raises InsufficientFunds and
-        TransactionReverted.
+        `at_least`: nothing is done where so many base units are approved. `exactly`: what is approved beyond the need,
+        for sessions that have ended, is taken back. Raises InsufficientFunds and TransactionReverted.
         """
         local, tx_hash = self._local, None
         await local.check_chain()
@@ -37,7 +37,8 @@ class Approving:
         async with local.turn("approve").alone():
             for _ in range(TRIES_MAX):
                 needed = await self.needed()
-                if await self._allowed() >= needed:
+                allowed = await self._allowed()
+                if allowed == needed or (allowed > needed and not exactly):
                     return tx_hash
                 call = calls.approve(local.asset.address, local.contract, needed)
                 tx_hash = await self._owning.perform(f"approve {local.asset.address}", call)
@@ -51,8 +52,8 @@ class Approving:
             query = SessionQuery(self._local.owner_id, status=status, sort="oldest", limit=PAGE)
             while page := await self._sessions.listed(query):
                 for record in page:
-                    # One that was rotated spends out of its successor.
-                    if not record.ancestors:
+                    # One that was rotated spends out of its successor, and one of another token is none of ours.
+                    if not record.ancestors and self._sessions.is_here(record):
                         left = (remaining(record.session) or 0) + record.session.usage.held
                         total += max(left, 0)
                 query = replace(query, offset=query.offset + PAGE)

@@ -172,7 +172,7 @@ class SessionKeyManager:
         The same `idempotency_key` and payment answer the first one, from any process and after any crash; another
         payment with it is refused. `wait=False`: it is signed and queued, and goes on with the next call or `step`.
         Raises BudgetExceeded, WindowExceeded and the other refusals, ApprovalRequired, SessionRevoked,
-        InsufficientFunds, TransactionReverted, and Unfinished when the chain takes longer than `wait_seconds`.
+        InsufficientFunds, TransactionReverted, and StillPending when the chain takes longer than `wait_seconds`.
         """
         return self._portal.call(
             lambda: self._manager.spend(
@@ -202,7 +202,7 @@ class SessionKeyManager:
         """Take a session back for ever: when this returns no process grants it anything, and the chain neither.
 
         `wait=False`: the chain hears of it with the next call or `step`. The key stays in the keystore, as it may own
-        what somebody sent to it; see `forget_key`. Raises NotFound, Unfinished when the chain takes longer.
+        what somebody sent to it; see `forget_key`. Raises NotFound, StillPending when the chain takes longer.
         """
         return self._portal.call(lambda: self._manager.revoke_session(key_hash, wait=wait))
 
@@ -280,7 +280,10 @@ class SessionKeyManager:
         return self._portal.call(lambda: self._manager.forget_key(key_hash))
 
     def approve_contract(self) -> str | None:
-        """Approve the contract for what living sessions may still spend; the hash, None when it is approved already."""
+        """Approve the contract for just what living sessions may still spend, also where more was approved for others.
+
+        The transaction's hash, None when that is approved already.
+        """
         return self._portal.call(lambda: self._manager.approve_contract())
 
     def step(self) -> int:

@@ -8,7 +8,8 @@ from valetkey.core.spend import HoldState
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.grants import GrantStatus
 from valetkey.ports.ledger import SpendQuery
-from valetkey.sdk.errors import Unfinished, refused_error
+from valetkey.ports.wallet import StillPending
+from valetkey.sdk.errors import refused_error
 from valetkey.sdk.manager.driving import Driver
 from valetkey.sdk.manager.local import BY_OWNER, Local
 from valetkey.sdk.manager.making import KeyHash, Sessions, hash_in
@@ -33,13 +34,13 @@ class Ending:
     async def revoke(self, key_hash: KeyHash, seconds: float | None) -> Revoked:
         """Revoke for ever. `seconds`: how long the chain is waited for; None leaves it to the next step.
 
-        Raises Unfinished when the chain took longer, and the session is revoked in the ledger nevertheless.
+        Raises StillPending when the chain took longer, and the session is revoked in the ledger nevertheless.
         """
         local = self._local
         record = await self._sessions.record(key_hash)
         record = await local.store.revoke_session(record.session.id, by=BY_OWNER)
         if seconds is not None and not await self._driver.until(lambda: self._is_ended(record), seconds):
-            raise Unfinished(
+            raise StillPending(
                 "the session is revoked here, and its revocation is in no final block yet: do the same again"
             )
         return await self._view(record)

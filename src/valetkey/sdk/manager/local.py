@@ -70,6 +70,8 @@ class Local:
     limits: RelayLimits
     fee_wei_max: int
     observer: Observer
+    owns_keystore: bool
+    """Whether nothing but this file's keys is in the keystore."""
     tokens: TokenChecks = field(default_factory=TokenChecks)
     known: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when chain, contract and token are what they should be."""

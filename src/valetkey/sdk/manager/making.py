@@ -25,7 +25,7 @@ from valetkey.ports.keystore import DamagedRecord
 from valetkey.ports.ledger import Idempotency
 from valetkey.sdk.errors import NotFound, refused_error
 from valetkey.sdk.manager.local import BY_OWNER, Local
-from valetkey.sdk.manager.rules import check_chain, check_idempotency, fingerprint, policy_of
+from valetkey.sdk.manager.rules import check_chain, fingerprint, policy_of
 from valetkey.sdk.manager.standing import written_down
 from valetkey.sdk.session_config import SessionConfig
 from valetkey.wire import grant_calls
@@ -49,9 +49,6 @@ _STOPPED = {
 }
 """A session that has spent all that it may still signs."""
 
-UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
-"""What reading a damaged row may raise."""
-
 KeyHash = str | bytes
 """A session by its key's hash: 0x and 64 hex digits, the digits alone, or 32 bytes."""
 
@@ -66,11 +63,10 @@ class Sessions:
         """A session with its grant signed. The same idempotency key and config answer the same, and finish it."""
         local = self._local
         check_chain(config.chain, local.chain)
-        check_idempotency(config.idempotency_key)
         idempotency = None
         if config.idempotency_key is not None:
             scope = f"manager create {local.owner_id}"
-            idempotency = Idempotency(scope, config.idempotency_key, fingerprint(config))
+            idempotency = Idempotency(scope, config.idempotency_key, fingerprint(config, local.asset))
         record = await self._known(idempotency)
         if record is None:
             record = await self._made(config, idempotency)
@@ -79,10 +75,31 @@ class Sessions:
 
     async def record(self, key_hash: KeyHash) -> SessionRecord:
         """A session as the file has it. Raises NotFound, DamagedRecord."""
-        found = await self._read(id_of(key_hash))
-        if found is None or found.session.owner_id != self._local.owner_id:
+        name = normal_hash(key_hash)
+        found = await self._local.store.session(id_of(name))
+        if found is not None and (found.key_hash is None or id_of(found.key_hash) != found.session.id):
+            raise DamagedRecord(f"the row of session {found.session.id} is of another key")
+        # An id is made of a part of the hash alone.
+        is_meant = found is not None and hash_in(found) == name
+        if found is None or not is_meant or found.session.owner_id != self._local.owner_id:
             raise NotFound("this file has no session of this key", code="not_found", status=404)
+        self._check_place(found)
         return found
+
+    def is_here(self, record: SessionRecord) -> bool:
+        """Whether a session is about the manager's chain and token: one file may have others'."""
+        policy, local = record.session.policy, self._local
+        return policy.allowed_chains == frozenset(
+            {local.chain.chain_id}
+        ) and policy.allowed_assets == frozenset({local.asset.id})
+
+    def _check_place(self, record: SessionRecord) -> None:
+        if not self.is_here(record):
+            raise InvalidInput(
+                f"this session is for another chain or token than {self._local.asset.id}",
+                code="wrong_chain",
+                field="key_hash",
+            )
 
     async def restore(self, key_hash: KeyHash) -> SessionRecord:
         """A session as file and chain have it; one that lives has its key and its grant. Raises DamagedRecord."""
@@ -181,7 +198,7 @@ class Sessions:
         """One page. A row that cannot be read is left out: it says nothing about the others."""
         try:
             return (await self._local.store.sessions(query))[0]
-        except UNREADABLE:
+        except DamagedRecord:
             if query.limit == 1:
                 self._local.observer("damaged", f"session {query.offset} of a list")
                 return []
@@ -190,13 +207,25 @@ class Sessions:
         return first + await self.listed(replace(query, limit=query.limit - half, offset=query.offset + half))
 
     async def sweep(self) -> int:
-        """Forget keys that no session names, of processes that ended in between; how many those were."""
+        """Forget keys that no session names, of processes that ended in between; how many those were.
+
+        In a keystore that was given there are others' keys: nothing is swept there.
+        """
         local, swept = self._local, 0
+        if not local.owns_keystore:
+            return 0
         with local.turn("keys").tried() as ours:
             for name in local.keystore.names() if ours else ():
-                if await local.store.session(id_of(name)) is None:
+                if not await self._is_named(name):
                     swept += local.keystore.remove(name)
         return swept
+
+    async def _is_named(self, name: str) -> bool:
+        try:
+            return await self._local.store.session(id_of(name)) is not None
+        except DamagedRecord:
+            # It is there, and whoever mends its row needs the key.
+            return True
 
     async def add(
         self, key: PrivateKey, record: SessionRecord, answer: Answer | None = None
@@ -295,15 +324,6 @@ class Sessions:
                 if before is not None and before.revoked_at is None:
                     return grant_hash(before.grant)
         return NOTHING
-
-    async def _read(self, session_id: str) -> SessionRecord | None:
-        problem = False
-        try:
-            return await self._local.store.session(session_id)
-        except UNREADABLE:
-            problem = True
-        assert problem
-        raise DamagedRecord(f"the row of session {session_id} cannot be read")
 
     def _is_dead(self, record: SessionRecord) -> bool:
         return status(record.session, self._local.clock.now(), record.ancestors) in DEAD

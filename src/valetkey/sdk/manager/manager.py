@@ -26,6 +26,7 @@ from valetkey.sdk.manager.owning import Owning
 from valetkey.sdk.manager.paying import Paying
 from valetkey.sdk.manager.rotating import Rotating
 from valetkey.sdk.manager.rules import is_chain
+from valetkey.sdk.manager.sending import Sending
 from valetkey.sdk.manager.signing import check_typed_data, message_bytes
 from valetkey.sdk.manager.views import ManagedSession, Revoked, Spent, session_view
 from valetkey.sdk.session_config import Moment, SessionConfig, config_of
@@ -95,11 +96,13 @@ class AsyncSessionKeyManager:
             system_time=system_time,
         )
         self._wait_seconds = wait_seconds
+        self._swept = False
         self._driver = Driver(self._local)
         self._sessions = Sessions(self._local)
         self._owning = Owning(self._local, self._driver, wait_seconds)
         self._approving = Approving(self._local, self._owning, self._sessions)
-        self._paying = Paying(self._local, self._driver, self._sessions, self._approving)
+        self._sending = Sending(self._local, self._driver, self._sessions)
+        self._paying = Paying(self._local, self._sessions, self._approving, self._sending)
         self._ending = Ending(self._local, self._driver, self._sessions, self._owning)
         self._rotating = Rotating(self._local, self._driver, self._sessions)
         self._carrying = Carrying(self._local, self._driver, self._sessions)
@@ -149,7 +152,14 @@ class AsyncSessionKeyManager:
             raise InvalidInput(f"a page has 1 to {PAGE_MAX} sessions, from 0 on", field="limit")
         if chain is not None and not is_chain(chain, self._local.chain):
             return []
-        query = SessionQuery(self._local.owner_id, label=label, status=status, limit=limit, offset=offset)
+        query = SessionQuery(
+            self._local.owner_id,
+            label=label,
+            status=status,
+            chain_id=self._local.chain.chain_id,
+            limit=limit,
+            offset=offset,
+        )
         return [self._view(one) for one in await self._sessions.listed(query)]
 
     async def restore_session(self, key_hash: KeyHash) -> ManagedSession:
@@ -202,21 +212,21 @@ class AsyncSessionKeyManager:
         The same `idempotency_key` and payment answer the first one, from any process and after any crash; another
         payment with it is refused. `wait=False`: it is signed and queued, and goes on with the next call or `step`.
         Raises BudgetExceeded, WindowExceeded and the other refusals, ApprovalRequired, SessionRevoked,
-        InsufficientFunds, TransactionReverted, and Unfinished when the chain takes longer than `wait_seconds`.
+        InsufficientFunds, TransactionReverted, and StillPending when the chain takes longer than `wait_seconds`.
         """
         token = self._local.asset.currency if token is None else token
         await self._local.unlock()
         held = await self._paying.spend(key_hash, to, amount, token, idempotency_key, memo)
         if wait:
-            held = await self._paying.wait(held, self._wait_seconds)
+            held = await self._sending.wait(held, self._wait_seconds)
         return await self._paying.view(held)
 
     async def get_spend(self, hold_id: str, *, wait: bool = False) -> Spent:
         """A payment by its hold_id; `wait`: until the chain shows what became of it. Raises NotFound."""
-        held = await self._paying.find(hold_id)
+        held = await self._sending.find(hold_id)
         if wait:
             await self._local.unlock()
-            held = await self._paying.wait(await self._paying.further(held), self._wait_seconds)
+            held = await self._sending.wait(await self._sending.further(held), self._wait_seconds)
         return await self._paying.view(held)
 
     async def approve_spend(self, hold_id: str) -> Spent:
@@ -231,7 +241,7 @@ class AsyncSessionKeyManager:
         """Take a session back for ever: when this returns no process grants it anything, and the chain neither.
 
         `wait=False`: the chain hears of it with the next call or `step`. The key stays in the keystore, as it may own
-        what somebody sent to it; see `forget_key`. Raises NotFound, Unfinished when the chain takes longer.
+        what somebody sent to it; see `forget_key`. Raises NotFound, StillPending when the chain takes longer.
         """
         return await self._ending.revoke(key_hash, self._wait_seconds if wait else None)
 
@@ -313,12 +323,17 @@ class AsyncSessionKeyManager:
         return await self._ending.forget(key_hash)
 
     async def approve_contract(self) -> str | None:
-        """Approve the contract for what living sessions may still spend; the hash, None when it is approved already."""
-        return await self._approving.ensure()
+        """Approve the contract for just what living sessions may still spend, also where more was approved for others.
+
+        The transaction's hash, None when that is approved already.
+        """
+        return await self._approving.ensure(exactly=True)
 
     async def step(self) -> int:
         """Bring everything that is under way a step further; how many transactions are open then."""
-        await self._sessions.sweep()
+        if not self._swept:
+            await self._sessions.sweep()
+            self._swept = True
         await self._rotating.end_old()
         await self._driver.step()
         return await self._driver.open()

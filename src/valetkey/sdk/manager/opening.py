@@ -102,6 +102,7 @@ def open_local(
         limits=RelayLimits(gas_wei_day, None),
         fee_wei_max=fee_wei_max,
         observer=on_event or _unheard,
+        owns_keystore=opened is not None,
     )
 
 
@@ -146,9 +147,12 @@ def _file(path: Path | str | None, chain: ChainConfig, owner: str, currency: str
     name = f"{chain.name}-{owner.lower()}-{currency}.db"
     chosen = home_of(None) / FOLDER / name if path is None else Path(path).expanduser()
     try:
+        # By whatever links it is reached: the locks beside it are the same for every process.
+        chosen = chosen.resolve()
         chosen.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        problem = error.strerror or "unknown"
+    except (OSError, RuntimeError) as error:
+        # RuntimeError: links that go round, in Python before 3.13.
+        problem = getattr(error, "strerror", None) or "it is no place for a file"
     else:
         return chosen
     raise KeystoreUnusable(f"the folder cannot be made: {problem}")

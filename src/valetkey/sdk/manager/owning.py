@@ -4,8 +4,8 @@ from valetkey.core.ids import Kind
 from valetkey.core.refusal import Refused
 from valetkey.crypto.credentials import new_id
 from valetkey.ports.relays import Relay, RelayState
-from valetkey.ports.wallet import Call, CallReverts
-from valetkey.sdk.errors import InsufficientFunds, TransactionReverted, Unfinished, refused_error
+from valetkey.ports.wallet import Call, CallReverts, StillPending
+from valetkey.sdk.errors import InsufficientFunds, TransactionReverted, refused_error
 from valetkey.sdk.manager.driving import Driver
 from valetkey.sdk.manager.local import Local
 
@@ -24,7 +24,7 @@ class Owning:
     async def perform(self, purpose: str, call: Call) -> str:
         """Make a call and wait until a final block has it; the hash. One that was left behind is gone on with.
 
-        Raises InsufficientFunds before anything is signed, TransactionReverted, and Unfinished when it takes longer.
+        Raises InsufficientFunds before anything is signed, TransactionReverted, and StillPending when it takes longer.
         """
         relay = await self._queued(purpose, call)
 
@@ -36,7 +36,7 @@ class Owning:
             return not relay.is_open
 
         if not await self._driver.until(over, self._wait_seconds):
-            raise Unfinished(
+            raise StillPending(
                 f"the owner's transaction ({purpose}) is in no final block yet: do the same again"
             )
         tx_hash = relay.hashes[-1] if relay.hashes else ""

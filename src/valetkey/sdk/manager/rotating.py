@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from valetkey.core.errors import Contradiction, InvalidInput
-from valetkey.core.policy import Policy, check_lifetime
+from valetkey.core.policy import Policy
 from valetkey.core.refusal import Refused
 from valetkey.core.session import Status, status
 from valetkey.core.tree import GRACE_SECONDS_MAX
@@ -17,12 +17,12 @@ from valetkey.crypto.credentials import credential_hash, new_session_token
 from valetkey.crypto.keys import PrivateKey
 from valetkey.ports.accounts import SessionQuery, SessionRecord
 from valetkey.ports.grants import GrantStatus
-from valetkey.sdk.amounts import Amount
+from valetkey.sdk.amounts import Amount, named_units
 from valetkey.sdk.errors import refused_error
 from valetkey.sdk.manager.driving import Driver
 from valetkey.sdk.manager.local import BY_OWNER, Local
 from valetkey.sdk.manager.making import KeyHash, Sessions
-from valetkey.sdk.manager.rules import policy_units
+from valetkey.sdk.manager.rules import check_ends
 from valetkey.sdk.session_config import Moment, check_label, unix_seconds_of
 
 PAGE = 1_000
@@ -111,10 +111,12 @@ class Rotating:
         if valid_until is not None:
             now = local.clock.now()
             ends = unix_seconds_of(valid_until, now)
-            check_lifetime(ends - now, seconds_min=local.lifetimes.least, seconds_max=local.lifetimes.most)
+            check_ends(ends - now, local.lifetimes)
             policy = replace(policy, expires_at=ends)
         if spending_limit is not None:
-            policy = replace(policy, budget=policy_units(spending_limit, local.asset))
+            policy = replace(
+                policy, budget=named_units(spending_limit, local.asset.decimals, "spending_limit")
+            )
         return policy
 
     async def _successor(self, before: SessionRecord) -> SessionRecord:

@@ -6,19 +6,19 @@ from decimal import Decimal
 from hashlib import sha256
 
 from valetkey.core.chains import Chain, chain_of
-from valetkey.core.errors import InvalidInput
-from valetkey.core.money import CURRENCY_DECIMALS, Asset, parse_units
+from valetkey.core.errors import InvalidAmount, InvalidInput
+from valetkey.core.money import CURRENCY_DECIMALS, Asset, format_units, parse_units
 from valetkey.core.policy import Policy, check_lifetime
 from valetkey.core.windows import Window
 from valetkey.crypto.keys import checksum_address, is_address
-from valetkey.sdk.amounts import Amount, decimal_of
+from valetkey.sdk.amounts import Amount, decimal_of, named_units
+from valetkey.sdk.config_checks import check_amounts
 from valetkey.sdk.limits import names
 from valetkey.sdk.session_config import Moment, SessionConfig, unix_seconds_of
 from valetkey.wire.http import encode
 
 DAY_SECONDS = 86_400
 ZERO_ADDRESS = "0x" + "0" * 40
-IDEMPOTENCY_CHARS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,15 @@ def policy_of(config: SessionConfig, chain: Chain, asset: Asset, lifetimes: Life
     """The policy of a new session on one chain, about one token. Raises InvalidInput, InvalidAmount."""
     check_chain(config.chain, chain)
     _check_possible(config)
+    check_amounts(config, asset.decimals)
     if config.allowed_tokens is not None:
         for token in names(config.allowed_tokens, "allowed_tokens"):
-            check_token(token, asset)
+            check_token(token, asset, "allowed_tokens")
     ends = unix_seconds_of(config.valid_until, now)
     begins = 0 if config.not_before is None else unix_seconds_of(config.not_before, now, "not_before")
-    check_lifetime(ends - now, seconds_min=lifetimes.least, seconds_max=lifetimes.most)
+    check_ends(ends - now, lifetimes)
+    if begins >= ends:
+        raise InvalidInput("a session begins before it ends", field="not_before")
     return Policy(
         budget=_units(config.spending_limit, asset),
         expires_at=ends,
@@ -54,23 +57,39 @@ def policy_of(config: SessionConfig, chain: Chain, asset: Asset, lifetimes: Life
     )
 
 
-def fingerprint(config: SessionConfig) -> bytes:
-    """What tells two configs apart, whenever they are asked for: 32 bytes."""
+def check_ends(seconds: int, lifetimes: Lifetimes) -> None:
+    """Raise InvalidInput unless a session may live so many seconds, both bounds included."""
+    problem = None
+    try:
+        check_lifetime(seconds, seconds_min=lifetimes.least, seconds_max=lifetimes.most)
+    except InvalidInput as error:
+        problem = error
+    if problem is not None:
+        raise InvalidInput(str(problem), code=problem.code, field="valid_until")
+
+
+def fingerprint(config: SessionConfig, asset: Asset) -> bytes:
+    """What tells two configs apart, whenever they are asked for: 32 bytes. Raises InvalidAmount, InvalidInput."""
+    check_amounts(config, asset.decimals)
+
+    def units(amount: Amount | None) -> str | None:
+        # So that 50, 50.0 and "50" are the same, and no digit is rounded away.
+        return None if amount is None else str(policy_units(amount, asset))
 
     def told(moment: Moment | None) -> str:
         return repr(moment)
 
     facts = {
         "label": config.label,
-        "limit": _text(config.spending_limit),
+        "limit": units(config.spending_limit),
         "until": told(config.valid_until),
         "from": told(config.not_before),
-        "each": _text(config.per_transaction_limit),
-        "day": _text(config.daily_limit),
-        "windows": sorted([seconds, _text(limit)] for seconds, limit in config.windows.items()),
+        "each": units(config.per_transaction_limit),
+        "day": units(config.daily_limit),
+        "windows": sorted([seconds, units(limit)] for seconds, limit in config.windows.items()),
         "spends": config.spends_max,
-        "payees": None if config.allowed_payees is None else sorted(config.allowed_payees),
-        "above": _text(config.approval_above),
+        "payees": _told_payees(config.allowed_payees),
+        "above": units(config.approval_above),
         "delegate": config.delegate,
         "role": config.role,
         "sole": config.sole_label,
@@ -85,7 +104,7 @@ def check_chain(given: str | int | None, chain: Chain) -> None:
             f"this manager is for chain {chain.name} ({chain.chain_id}): one session per chain,"
             " and a manager for each chain",
             code="wrong_chain",
-            field="chain_id",
+            field="chain",
         )
 
 
@@ -93,21 +112,28 @@ def is_chain(given: str | int, chain: Chain) -> bool:
     """Whether a name or number is a chain's. Raises InvalidInput for a name that no chain has."""
     if isinstance(given, int) and not isinstance(given, bool):
         return given == chain.chain_id
-    return given == chain.name or chain_of(given).chain_id == chain.chain_id
+    if given == chain.name:
+        return True
+    problem = None
+    try:
+        return chain_of(given).chain_id == chain.chain_id
+    except InvalidInput as error:
+        problem = error
+    raise InvalidInput(str(problem), code=problem.code, field="chain")
 
 
-def check_token(token: str, asset: Asset) -> None:
+def check_token(token: str, asset: Asset, field: str = "token") -> None:
     """Raise InvalidInput unless a symbol or an address is the manager's token."""
     if token == asset.currency:
         return
     if isinstance(token, str) and token.startswith("0x"):
-        address_of(token, "token")
+        address_of(token, field)
         if token.lower() == asset.address.lower():
             return
     raise InvalidInput(
         f"grants are about one token, here {asset.currency} at {asset.address}",
         code="unknown_token",
-        field="token",
+        field=field,
     )
 
 
@@ -127,20 +153,10 @@ def address_of(text: str, field: str) -> str:
 
 def units_of(amount: Amount, asset: Asset) -> int:
     """Base units to be paid. Raises InvalidAmount, also for nothing."""
-    units = parse_units(decimal_of(amount), asset.decimals)
+    units = named_units(amount, asset.decimals, "amount")
     if units == 0:
-        raise InvalidInput("nothing is no payment", code="invalid_amount", field="amount")
+        raise InvalidAmount("amount: nothing is no payment", field="amount")
     return units
-
-
-def check_idempotency(key: str | None) -> None:
-    """Raise InvalidInput unless a key is 1 to 200 visible ASCII characters."""
-    if key is None:
-        return
-    if not isinstance(key, str) or not 1 <= len(key) <= IDEMPOTENCY_CHARS_MAX or not key.isascii():
-        raise InvalidInput(
-            f"an idempotency key has 1 to {IDEMPOTENCY_CHARS_MAX} ASCII characters", field="idempotency_key"
-        )
 
 
 def policy_units(amount: Amount, asset: Asset) -> int:
@@ -150,8 +166,8 @@ def policy_units(amount: Amount, asset: Asset) -> int:
 
 def decimal_units(units: int, asset: Asset) -> Decimal:
     """Base units as the decimal that people read, negative where more moved than was granted."""
-    places = CURRENCY_DECIMALS[asset.currency]
-    whole = Decimal(abs(units)).scaleb(-places)
+    # Written without zeros at the end, as the platform writes it.
+    whole = Decimal(format_units(abs(units), CURRENCY_DECIMALS[asset.currency]))
     return -whole if units < 0 else whole
 
 
@@ -194,6 +210,7 @@ def _payees(given: Iterable[str] | None) -> frozenset[str] | None:
     return payees
 
 
-def _text(amount: Amount | None) -> str | None:
-    """An amount so that 50, 50.0 and "50" are the same."""
-    return None if amount is None else format(Decimal(str(amount)).normalize(), "f")
+def _told_payees(given: Iterable[str] | None) -> list[str] | None:
+    """Payees as one tells them apart: in any order, in any spelling of their addresses."""
+    payees = _payees(given)
+    return None if payees is None else sorted(payees)

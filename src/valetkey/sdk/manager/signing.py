@@ -5,6 +5,7 @@ from typing import Any
 
 from valetkey.core.errors import InvalidInput
 from valetkey.core.refusal import Code, refuse
+from valetkey.crypto.keys import is_address
 from valetkey.sdk.errors import refused_error
 from valetkey.wire.grants import ESCROW_NAME, NAME
 
@@ -41,7 +42,8 @@ def check_typed_data(typed_data: Mapping[str, Any], chain_id: int, contract: str
             code="wrong_chain",
             field="typed_data",
         )
-    verifying = str(domain.get("verifyingContract", "")).lower()
+    _check_domain(domain, typed_data.get("types"))
+    verifying = (domain.get("verifyingContract") or "").lower()
     is_ours = domain.get("name") in (NAME, ESCROW_NAME) or verifying in (contract.lower(), token.lower())
     if is_ours or kind in MOVES_MONEY:
         raise refused_error(
@@ -54,9 +56,32 @@ def check_typed_data(typed_data: Mapping[str, Any], chain_id: int, contract: str
         )
 
 
+def _check_domain(domain: Mapping[Any, Any], types: object) -> None:
+    """A domain that is written in one way only, and whose chain is among what is hashed."""
+    verifying, name = domain.get("verifyingContract"), domain.get("name")
+    if (name is not None and not isinstance(name, str)) or (
+        verifying is not None and not (isinstance(verifying, str) and is_address(verifying.lower()))
+    ):
+        raise InvalidInput(
+            "the domain's name is a text and its verifyingContract 0x and 40 hex digits", field="typed_data"
+        )
+    told = types.get("EIP712Domain") if isinstance(types, Mapping) else None
+    if told is None:
+        return
+    hashed = [one.get("name") if isinstance(one, Mapping) else None for one in told]
+    if sorted(map(str, hashed)) != sorted(map(str, domain)):
+        raise InvalidInput("the types name other members of the domain than it has", field="typed_data")
+
+
 def message_bytes(message: str | bytes) -> bytes:
     """What personal_sign signs: text as UTF-8. Raises InvalidInput."""
-    raw = message.encode("utf-8") if isinstance(message, str) else bytes(message)
+    # Of a number Python would make so many zeros.
+    if not isinstance(message, (str, bytes, bytearray)):
+        raise InvalidInput("a message is a text or bytes", field="message")
+    try:
+        raw = message.encode("utf-8") if isinstance(message, str) else bytes(message)
+    except UnicodeEncodeError:
+        raise InvalidInput("a message is a text that UTF-8 can write", field="message") from None
     if len(raw) > MESSAGE_BYTES_MAX:
         raise InvalidInput(f"a message has at most {MESSAGE_BYTES_MAX} bytes", field="message")
     return raw

@@ -8,6 +8,7 @@ from valetkey.ports.following import Place
 from valetkey.ports.grants import SignedGrant
 from valetkey.ports.relays import REVOKED_AGAIN_SECONDS
 from valetkey.stores.book import granting
+from valetkey.stores.damage import readable
 from valetkey.stores.grant_rows import GRANT, STANDING_STATES, grant_of
 from valetkey.stores.postgres.book import PostgresBook
 from valetkey.stores.postgres.database import Tables
@@ -70,7 +71,7 @@ class PostgresGrants(Tables):
     async def grants_to_revoke(self, chain_id: int, limit: int) -> list[SignedGrant]:
         """See ports/grants.py."""
         since = self._database.clock.now() - REVOKED_AGAIN_SECONDS
-        return [grant_of(one) for one in await self._database.rows(_TO_REVOKE, chain_id, since, limit)]
+        return readable(grant_of, await self._database.rows(_TO_REVOKE, chain_id, since, limit))
 
     async def grant_known(self, chain_id: int, grant_id: bytes, at: int) -> None:
         """See ports/grants.py."""

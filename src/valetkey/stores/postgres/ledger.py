@@ -16,6 +16,7 @@ from valetkey.ports.ledger import (
     SpendRecord,
 )
 from valetkey.stores.book import placing, settling
+from valetkey.stores.damage import readable
 from valetkey.stores.postgres.book import PostgresBook
 from valetkey.stores.postgres.columns import BOUGHT, SPEND
 from valetkey.stores.postgres.database import Place, Tables
@@ -208,7 +209,7 @@ class PostgresLedger(Tables):
 
         async def take() -> list[SpendRecord]:
             async with self._database.writing() as connection:
-                due = [spend_of(tuple(one)) for one in await connection.fetch(_DUE, now, limit)]
+                due = readable(spend_of, map(tuple, await connection.fetch(_DUE, now, limit)))
                 owners, ids = [one.owner_id for one in due], [one.hold.id for one in due]
                 await connection.execute(_LEASE, now + lease_seconds, owners, ids)
             return due

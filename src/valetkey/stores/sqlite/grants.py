@@ -7,6 +7,7 @@ from valetkey.ports.following import Place
 from valetkey.ports.grants import SignedGrant
 from valetkey.ports.relays import REVOKED_AGAIN_SECONDS
 from valetkey.stores.book import granting
+from valetkey.stores.damage import readable
 from valetkey.stores.grant_rows import GRANT, STANDING_STATES, grant_of
 from valetkey.stores.rows import Value
 from valetkey.stores.sqlite.database import Tables
@@ -47,13 +48,13 @@ class SqliteGrants(Tables):
         found, total = await self._database.read(
             lambda db: page(db, _GRANTS, "grants", ["owner_id = :owner"], values, "seq DESC", limit, offset)
         )
-        return [grant_of(one) for one in found], total
+        return readable(grant_of, found), total
 
     async def grants_to_revoke(self, chain_id: int, limit: int) -> list[SignedGrant]:
         """See ports/grants.py."""
         since = self._database.clock.now() - REVOKED_AGAIN_SECONDS
         found = await self._database.read(lambda db: rows(db, _TO_REVOKE, chain_id, since, limit))
-        return [grant_of(one) for one in found]
+        return readable(grant_of, found)
 
     async def grant_known(self, chain_id: int, grant_id: bytes, at: int) -> None:
         """See ports/grants.py."""

@@ -18,6 +18,7 @@ from valetkey.ports.ledger import (
     TransactionQuery,
 )
 from valetkey.stores.book import placing, settling
+from valetkey.stores.damage import readable
 from valetkey.stores.rows import SPEND, Row, Value, spend_of
 from valetkey.stores.sqlite.book import SqliteBook, find_spend, find_transaction
 from valetkey.stores.sqlite.database import Tables
@@ -144,7 +145,7 @@ class SqliteLedger(Tables):
                 db.execute("UPDATE holds SET look_at = ? WHERE id = ?", (now + lease_seconds, one[0]))
             return due
 
-        return [spend_of(one) for one in await self._database.write(work)]
+        return readable(spend_of, await self._database.write(work))
 
     async def oldest_unknown(self) -> int | None:
         """See ports/ledger.py."""

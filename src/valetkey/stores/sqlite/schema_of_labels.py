@@ -23,7 +23,8 @@ CREATE TRIGGER spent_all_at_once AFTER INSERT ON spent WHEN new.exhausted = 1 BE
   UPDATE sessions SET exhausted = 1 WHERE id = new.session_id;
 END;
 ALTER TABLE sessions ADD COLUMN chains TEXT
-  GENERATED ALWAYS AS (',' || trim(json_extract(policy, '$.allowed_chains'), '[]') || ',') VIRTUAL;
+  GENERATED ALWAYS AS (CASE WHEN json_valid(policy)
+    THEN ',' || trim(json_extract(policy, '$.allowed_chains'), '[]') || ',' ELSE ',' END) VIRTUAL;
 DROP INDEX sessions_newest;
 CREATE INDEX sessions_newest ON sessions (owner_id, created_at, seq,
   label, parent_id, role, delegate, revoked_at, expires_at, paused_at, exhausted, not_before, chains);
