@@ -22,6 +22,11 @@ FACADES = [
         "AsyncSessionKeyManager",
         ROOT / "src/valetkey/sdk/manager/blocking.py",
     ),
+    (
+        ROOT / "src/valetkey/sdk/solana/desk.py",
+        "AsyncSolanaDesk",
+        ROOT / "src/valetkey/sdk/solana/blocking.py",
+    ),
 ]
 """An async source, the class in it, and the file of its facade."""
 

@@ -124,6 +124,8 @@ def test_one_spend_gate() -> None:
             "platform/checkout/service.py",
             "sdk/_async/actions.py",
             "sdk/_sync/actions.py",
+            "sdk/_async/client_solana.py",
+            "sdk/_sync/client_solana.py",
             "sdk/_async/vouchers.py",
             "sdk/_sync/vouchers.py",
             # the manager's own gate, in its own process; its twin hands on

@@ -59,6 +59,8 @@ class Kind(StrEnum):
     GRANT_GIVEN = "grant_given"
     GRANT_KNOWN = "grant_known"
     GRANT_REVOKED = "grant_revoked"
+    ALLOTMENT_GIVEN = "allotment_given"
+    ALLOTMENT_REVOKED = "allotment_revoked"
     ANCHOR = "anchor"
 
 

@@ -1,6 +1,7 @@
 """Every endpoint of the API, in the order of the documents. OpenAPI is written from this list."""
 
 from valetkey.platform.agents.routes import ENDPOINTS as AGENTS
+from valetkey.platform.allotments.routes import ENDPOINTS as ALLOTMENTS
 from valetkey.platform.approvals.routes import ENDPOINTS as APPROVALS
 from valetkey.platform.audit.routes import ENDPOINTS as AUDIT
 from valetkey.platform.checkout.routes import ENDPOINTS as CHECKOUT
@@ -19,6 +20,7 @@ from valetkey.platform.webhooks.routes import ENDPOINTS as WEBHOOKS
 ENDPOINTS: list[Endpoint] = [
     *SESSIONS,
     *GRANTS,
+    *ALLOTMENTS,
     *KEYS,
     *WEBHOOKS,
     *SPENDS,

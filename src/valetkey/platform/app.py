@@ -24,14 +24,23 @@ from valetkey.engine.settlement import Settlement
 from valetkey.platform import background
 from valetkey.platform.answers import http_exception, internal_error
 from valetkey.platform.api import ENDPOINTS
-from valetkey.platform.context import Network, Platform, RelayDesk, Stores, make_network
+from valetkey.platform.context import (
+    Cluster,
+    Network,
+    Platform,
+    RelayDesk,
+    Stores,
+    make_cluster,
+    make_network,
+)
 from valetkey.platform.head import head_of
 from valetkey.platform.health.routes import ROUTES as HEALTH_ROUTES
 from valetkey.platform.http import METHODS, routes
 from valetkey.platform.limits import RateLimiter
 from valetkey.platform.networks import NetworkSettings
 from valetkey.platform.observing import Lines, Log, Metrics, make_log, request_line, where_it_broke
-from valetkey.platform.settings import Settings
+from valetkey.platform.settings import Settings, SettingsError
+from valetkey.ports.allotments import AllotmentChain
 from valetkey.ports.relays import RelayLimits
 from valetkey.stores.postgres import open_postgres
 from valetkey.stores.sqlite import MEMORY, open_memory_store, open_store
@@ -51,7 +60,12 @@ async def open_stores(settings: Settings) -> Stores:
 
 
 def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
-    """The platform as an ASGI application. Store and chains open when it starts and close when it stops."""
+    """The platform as an ASGI application. Store and chains open when it starts and close when it stops.
+
+    Raises SettingsError for a cluster of Solana without what reads one.
+    """
+    if any(one.is_solana for one in settings.networks):
+        _check_solana()
     lines = Lines(sys.stderr)
     log = make_log(lines)
     metrics = Metrics()
@@ -62,15 +76,15 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
         platform = _compose(settings, store, metrics)
         app.state.platform = platform
         tasks = background.start(platform, log)
-        log.info("started", networks=list(platform.networks), test_mode=settings.test_mode)
+        log.info("started", networks=[one.name for one in platform.served], test_mode=settings.test_mode)
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for network in platform.networks.values():
-                await network.reader.close()
+            for one in platform.served:
+                await one.reader.close()
             for _, desk in platform.desks:
                 await desk.sender.close()
             await store.close()
@@ -93,8 +107,12 @@ def _compose(settings: Settings, store: Stores, metrics: Metrics) -> Platform:
     networks: dict[str, Network] = {}
     relayers: dict[int, RelayDesk] = {}
     resolvers: dict[int, RelayDesk] = {}
+    clusters: dict[str, Cluster] = {}
     limits = RelayLimits(settings.relayer_wei_day, settings.relayer_owner_wei_day)
     for one in settings.networks:
+        if one.is_solana:
+            clusters[one.name] = make_cluster(one, _cluster_reader(one), settings.test_mode)
+            continue
         sender = _sender(one, settings.relayer_key)
         reader = _reader(one)
         relayer = sender.address if sender is not None and one.allowance else None
@@ -120,6 +138,7 @@ def _compose(settings: Settings, store: Stores, metrics: Metrics) -> Platform:
         started_at=store.clock.now(),
         relayers=relayers,
         resolvers=resolvers,
+        clusters=clusters,
     )
 
 
@@ -144,6 +163,25 @@ def _reader(settings: NetworkSettings) -> EvmReader:
         confirmations=settings.confirmations,
     )
     return EvmReader(network, settings.rpc_url, confirmations=settings.confirmations)
+
+
+def _check_solana() -> None:
+    missing = ""
+    try:
+        # Imported late: most platforms serve no cluster.
+        import valetkey.chains.solana.allotments  # noqa: F401
+    except ImportError as error:
+        missing = error.name or "solders"
+    if missing:
+        raise SettingsError(
+            f"VALETKEY_NETWORKS names a cluster of Solana, and {missing} is not installed: install valetkey[solana]"
+        )
+
+
+def _cluster_reader(settings: NetworkSettings) -> AllotmentChain:
+    from valetkey.chains.solana.allotments import SolanaAllotments
+
+    return SolanaAllotments(settings.chain.chain_id, settings.rpc_url, settings.usdc)
 
 
 class Application(Starlette):

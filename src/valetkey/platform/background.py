@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from valetkey.core.errors import EnvironmentFailure
+from valetkey.engine.allotments import AllotmentKeeper
 from valetkey.engine.anchoring import Anchoring
 from valetkey.engine.following import Follower
 from valetkey.engine.lapsing import Lapsing
@@ -13,10 +14,11 @@ from valetkey.engine.relaying import Relayer
 from valetkey.engine.revoking import Revoking
 from valetkey.engine.unknowns import Unknowns
 from valetkey.engine.webhooks import WebhookSender
-from valetkey.platform.context import Network, Platform, RelayDesk
+from valetkey.platform.context import Cluster, Network, Platform, RelayDesk
 from valetkey.platform.observing import Log, where_it_broke
 from valetkey.platform.outward import GuardedPoster
 from valetkey.platform.webhooks.service import WebhookSecrets
+from valetkey.ports.allotments import Allotment, AllotmentEnd
 from valetkey.ports.relays import Relay
 
 RESTART_SECONDS = 5.0
@@ -56,6 +58,9 @@ def start(platform: Platform, log: Log) -> list[asyncio.Task[None]]:
     for chain_id, desk in platform.relayers.items():
         revoking = _revoking(platform, chain_id, desk, log)
         runs[f"revoking {chain_id}"] = partial(revoking.run, settings.relay_seconds)
+    for cluster in platform.clusters.values():
+        keeper = _keeper(platform, cluster, log)
+        runs[f"allotments {cluster.name}"] = partial(keeper.run, settings.relay_seconds)
     outages = Outages(log)
     return [asyncio.create_task(forever(name, run, log, outages), name=name) for name, run in runs.items()]
 
@@ -81,7 +86,7 @@ def _unknowns(platform: Platform, log: Log) -> Unknowns:
     return Unknowns(
         platform.store,
         platform.store,
-        {network.asset.chain_id: network.reader for network in platform.networks.values()},
+        {one.asset.chain_id: one.reader for one in platform.served},
         observer=lambda outcome, record: told(outcome, record.hold.id),
         following=platform.store,
         contracts={
@@ -135,6 +140,35 @@ def _revoking(platform: Platform, chain_id: int, desk: RelayDesk, log: Log) -> R
         chain_id,
         platform.clock,
         observer=told,
+    )
+
+
+def _keeper(platform: Platform, cluster: Cluster, log: Log) -> AllotmentKeeper:
+    def told(outcome: str, allotment: Allotment) -> None:
+        platform.metrics.allotments.labels(outcome).inc()
+        # A key that moves money without asking may have leaked; a dead revocation needs its owner.
+        tell = log.warning if outcome in ("unasked", "dead", "unavailable") else log.info
+        tell("allotment", outcome=outcome, session=allotment.session_id, network=cluster.name)
+
+    def ended(allotment: Allotment, end: AllotmentEnd) -> None:
+        if end.lateness is not None:
+            platform.metrics.lateness.observe(end.lateness)
+        log.info(
+            "revoked_on_chain",
+            session=allotment.session_id,
+            slot=end.slot,
+            at=end.at,
+            lateness_seconds=end.lateness,
+        )
+
+    return AllotmentKeeper(
+        platform.store,
+        cluster.reader,
+        cluster.asset,
+        platform.clock,
+        poll_seconds=platform.settings.allotment_seconds,
+        observer=told,
+        ended=ended,
     )
 
 

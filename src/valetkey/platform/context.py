@@ -21,6 +21,7 @@ from valetkey.platform.refusing import refused
 from valetkey.platform.settings import Settings
 from valetkey.platform.streaming import Streams
 from valetkey.ports.accounts import AccountStore
+from valetkey.ports.allotments import AllotmentChain, AllotmentStore
 from valetkey.ports.chain import ChainReader
 from valetkey.ports.clock import Clock
 from valetkey.ports.following import FollowingStore
@@ -34,7 +35,15 @@ from valetkey.wire.network import Contracts, NetworkView, network_for
 
 
 class Stores(
-    LedgerStore, AccountStore, MarketStore, OutboxStore, GrantStore, RelayStore, FollowingStore, Protocol
+    LedgerStore,
+    AccountStore,
+    MarketStore,
+    OutboxStore,
+    GrantStore,
+    RelayStore,
+    FollowingStore,
+    AllotmentStore,
+    Protocol,
 ):
     """One database that answers every store's port."""
 
@@ -61,6 +70,20 @@ class Network:
         """The escrow contract of a network on which something is sold, EIP-55."""
         assert self.escrow is not None, "what is bought and sold is so on a network with an escrow"
         return self.escrow
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster of Solana that is served: its facts, and how to read it. Nothing is sold on one."""
+
+    name: str
+    asset: Asset
+    coin: Asset
+    reader: AllotmentChain
+    view: NetworkView
+
+
+Served = Network | Cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +118,18 @@ class Platform:
     recent: Recent = field(default_factory=Recent)
     exports: Streams = field(default_factory=lambda: Streams(owner_max=2, total_max=16))
     event_streams: Streams = field(default_factory=lambda: Streams(owner_max=8, total_max=256))
+    clusters: Mapping[str, Cluster] = field(default_factory=dict)
+    """Of Solana. `networks` are EVM chains."""
 
     @property
     def main_network(self) -> Network:
         """The first network of the settings, that of whoever names none."""
         return next(iter(self.networks.values()))
+
+    @property
+    def served(self) -> list[Served]:
+        """All that is served, the network of those who name none first."""
+        return [*self.networks.values(), *self.clusters.values()]
 
     @property
     def desks(self) -> list[tuple[int, RelayDesk]]:
@@ -134,11 +164,15 @@ class Platform:
         """The network of a chain; None when it is not served."""
         return next((one for one in self.networks.values() if one.asset.chain_id == chain_id), None)
 
-    def network_of_session(self, policy: Policy) -> Network:
+    def cluster_of_chain(self, chain_id: int) -> Cluster | None:
+        """The cluster of a chain; None when it is not served, or is none."""
+        return next((one for one in self.clusters.values() if one.asset.chain_id == chain_id), None)
+
+    def network_of_session(self, policy: Policy) -> Served:
         """The network on which a session lives: see network_for."""
-        found = network_for((one.view for one in self.networks.values()), policy.allowed_chains)
+        found = network_for((one.view for one in self.served), policy.allowed_chains)
         assert found is not None, "the settings name at least one network"
-        return self.networks[found.network]
+        return self.networks.get(found.network) or self.clusters[found.network]
 
 
 def make_network(
@@ -168,6 +202,27 @@ def make_network(
             confirmations=settings.confirmations,
             test_mode=test_mode,
             relayer=relayer,
+        ),
+    )
+
+
+def make_cluster(settings: NetworkSettings, reader: AllotmentChain, test_mode: bool) -> Cluster:
+    """A cluster from its settings and its reader."""
+    chain = settings.chain
+    told = settings.public_rpc_url or (settings.rpc_url if test_mode else None)
+    return Cluster(
+        name=settings.name,
+        asset=Asset("USDC", chain.chain_id, settings.usdc, CURRENCY_DECIMALS["USDC"]),
+        coin=Asset(chain.coin, chain.chain_id, NATIVE, CURRENCY_DECIMALS[chain.coin]),
+        reader=reader,
+        view=NetworkView(
+            network=settings.name,
+            chain=chain.name,
+            chain_id=chain.chain_id,
+            rpc_url=told,
+            contracts=Contracts(usdc=settings.usdc),
+            confirmations=settings.confirmations,
+            test_mode=test_mode,
         ),
     )
 

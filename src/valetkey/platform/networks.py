@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from valetkey.core.chains import EIP155, Chain, chain_of
+from valetkey.core.chains import SOLANA_NAMESPACE, Chain, chain_of, is_solana
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, NATIVE
+from valetkey.crypto.base58 import is_solana_address
 from valetkey.crypto.keys import is_address
 from valetkey.wire.network import CHAIN_NAMES
 
@@ -24,7 +25,8 @@ class NetworkSettings(msgspec.Struct, frozen=True, rename="camel", kw_only=True,
 
     `network` is a chain's name, as in core/chains.py, or another one together with `chain_id`; `coin` is what fees are
     paid in there. `escrow` and `score` come together; without them nothing is sold on the network. `public_rpc_url` is
-    what clients are told; in test mode they are told `rpc_url` when it is None.
+    what clients are told; in test mode they are told `rpc_url` when it is None. A cluster of Solana has a mint for
+    `usdc`, no contracts, and decides itself what is final.
     """
 
     network: str
@@ -44,12 +46,20 @@ class NetworkSettings(msgspec.Struct, frozen=True, rename="camel", kw_only=True,
             raise ValueError("confirmations are at least 1")
         if (self.escrow is None) != (self.score is None):
             raise ValueError("a network has an escrow and a score, or neither")
+        if self.is_solana:
+            self._check_cluster()
+            return
         for address in (self.usdc, self.escrow, self.score, self.allowance):
             if address is not None and (not is_address(address) or address == NATIVE):
                 raise ValueError("an address is none, or its checksum is wrong")
 
     def __repr__(self) -> str:
         return f"<NetworkSettings {self.network}>"
+
+    @property
+    def is_solana(self) -> bool:
+        """Whether it is a cluster of Solana."""
+        return is_solana(self.chain.chain_id)
 
     @property
     def chain(self) -> Chain:
@@ -86,10 +96,18 @@ class NetworkSettings(msgspec.Struct, frozen=True, rename="camel", kw_only=True,
             if CURRENCY_DECIMALS.get(self.coin, 18) != 18 or not self.coin.isalnum():
                 raise ValueError("a coin is a symbol, and no token's")
             return
-        if found.namespace != EIP155:
-            raise ValueError("a network of this platform is an EVM chain")
         if self.chain_id is not None and self.chain_id != found.chain_id:
             raise ValueError(f"{found.name} is the chain {found.chain_id}")
+        if found.namespace == SOLANA_NAMESPACE and self.coin not in ("ETH", found.coin):
+            raise ValueError(f"the coin of {found.name} is {found.coin}")
+
+    def _check_cluster(self) -> None:
+        if (self.escrow, self.score, self.allowance) != (None, None, None):
+            raise ValueError("a cluster of Solana has no escrow, score or allowance")
+        if self.confirmations != 1:
+            raise ValueError("a cluster of Solana decides itself what is final: leave confirmations out")
+        if not is_solana_address(self.usdc):
+            raise ValueError("on Solana usdc is a mint: 32 bytes in base58")
 
 
 def check_once(networks: Iterable[NetworkSettings]) -> bool:

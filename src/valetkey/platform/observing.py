@@ -42,6 +42,15 @@ class Metrics:
         self.reconciled = Counter(
             "valetkey_reconciled", "Outcomes of the reconciler", ["outcome"], registry=self.registry
         )
+        self.allotments = Counter(
+            "valetkey_allotments", "What became of accounts on Solana", ["outcome"], registry=self.registry
+        )
+        self.lateness = Histogram(
+            "valetkey_revocation_lateness_seconds",
+            "From the end of a session on Solana to the block that revoked it",
+            buckets=(1, 2, 5, 10, 20, 30, 60, 120, 300, 900, 3_600),
+            registry=self.registry,
+        )
         self.anchored = Counter(
             "valetkey_audit_anchored",
             "Heads of trees that were written into owners' chains",

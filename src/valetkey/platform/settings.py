@@ -77,12 +77,17 @@ class Settings:
     operator_token: Secret | None = None
     follow_seconds: float = 4.0
     relay_seconds: float = 2.0
+    allotment_seconds: int = 60
 
     def __post_init__(self) -> None:
         if not self.networks:
             raise SettingsError(f"{PREFIX}NETWORKS names at least one network")
         if not check_once(self.networks):
             raise SettingsError(f"{PREFIX}NETWORKS names each network once")
+        if all(one.is_solana for one in self.networks):
+            raise SettingsError(
+                f"{PREFIX}NETWORKS names an EVM chain, too: owners are known by their wallets there"
+            )
         if len(self.master_secret.reveal()) < MASTER_SECRET_CHARS_MIN:
             raise SettingsError(f"{PREFIX}MASTER_SECRET has at least {MASTER_SECRET_CHARS_MIN} characters")
         if not self.webhook_secret:
@@ -117,6 +122,7 @@ class Settings:
         OPERATOR_TOKEN (or _FILE): who has it may resolve disputes. RESOLVER_KEY (or _FILE): the resolver's key, which
         sends what the operator decides.
         FOLLOW_SECONDS, RELAY_SECONDS: how often the events of grants, and the relayer's queue, are looked at.
+        ALLOTMENT_SECONDS: how often it is looked what moved out of each account of a session on Solana.
         RATE_GENERAL, RATE_PUBLIC, RATE_GUESS, RATE_SEARCH, RATE_CHECKOUT, RATE_FUND, RATE_DELIVER, RATE_CONFIRM:
         requests a minute and key.
         """
@@ -150,6 +156,7 @@ class Settings:
             operator_token=names.maybe_secret("OPERATOR_TOKEN"),
             follow_seconds=names.number("FOLLOW_SECONDS", 1 if test_mode else 4),
             relay_seconds=names.number("RELAY_SECONDS", 1 if test_mode else 2),
+            allotment_seconds=names.number("ALLOTMENT_SECONDS", 2 if test_mode else 60),
         )
         names.check_all_known()
         return settings

@@ -14,20 +14,23 @@ from valetkey.ports.ledger import Idempotency
 
 
 class Funding(StrEnum):
-    """What a session pays with: the wallet that was funded for it, or its owner's balance through a grant."""
+    """What a session pays with: the wallet that was funded for it, its owner's balance through a grant, or the account
+    that its owner keeps for it on Solana, its allotment."""
 
     WALLET = "wallet"
     GRANT = "grant"
+    ALLOTMENT = "allotment"
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
     """A session and what the platform keeps beside its rules. No private key is ever here.
 
-    `alias` is the buyer id that sellers see; `wallet_address` (EIP-55) and `e2e_public_key` (33 bytes) may be
-    None for clients that make a session without keys. `recovery` is ciphertext that only the owner opens.
+    `alias` is the buyer id that sellers see; `wallet_address` (EIP-55, base58 on Solana) and `e2e_public_key` (33
+    bytes) may be None for clients that make a session without keys. `recovery` is ciphertext that only the owner opens.
     `delegate` is who holds it, in the owner's words. `ancestors`: the session's parent, and so on up to the root;
-    what stops one of them stops the session. `key_hash` is keccak256 of the session's public key, 32 bytes, None where
+    what stops one of them stops the session. `key_hash` is keccak256 of the session's public key (65 bytes,
+    or the 32 of Ed25519), None where
     only its address is known. `sole`: no other living session of the owner may have its label.
     """
 

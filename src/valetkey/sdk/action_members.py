@@ -5,11 +5,12 @@ from typing import cast
 
 from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.money import NATIVE, parse_units, to_decimal
+from valetkey.crypto import base58
 from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.sdk.amounts import Amount, decimal_of
 from valetkey.wire.abi import CALLDATA_BYTES_MAX
 
-TOKEN_CHARS_MAX = 42
+TOKEN_CHARS_MAX = 44
 DECIMALS = (0, 6, 18)
 PATH_MAX = 8
 
@@ -25,6 +26,25 @@ def account(address: object, field: str) -> str:
             f"{field} is the zero address, which is nobody's", code="invalid_address", field=field
         )
     return checksum_address(address)
+
+
+def payee(given: object, field: str) -> str:
+    """Who is paid, on an EVM chain as EIP-55 spells it, or on Solana. Which one is meant shows later."""
+    return solana_account(given, field) if is_of_solana(given) else account(given, field)
+
+
+def is_of_solana(given: object) -> bool:
+    """Whether this is an address of Solana."""
+    return isinstance(given, str) and not given.startswith("0x") and base58.is_solana_address(given)
+
+
+def solana_account(given: object, field: str) -> str:
+    """An address of Solana. Raises InvalidInput for one that is none, and for nobody's."""
+    if not isinstance(given, str) or not is_of_solana(given) or not any(base58.decode(given)):
+        raise InvalidInput(
+            f"{field} is not an address of Solana, 32 bytes in base58", code="invalid_address", field=field
+        )
+    return given
 
 
 def amount(given: object, field: str = "amount", *, least: int = 1) -> Decimal:

@@ -45,7 +45,7 @@ class Transfer:
     def __post_init__(self) -> None:
         _set(
             self,
-            to=checked.account(self.to, "to"),
+            to=checked.payee(self.to, "to"),
             amount=checked.amount(self.amount),
             token=checked.token(self.token),
         )

@@ -13,8 +13,8 @@ class ClientSession:
     """A session of the owner. Amounts are decimals of USDC, None = unlimited; times have a time zone (UTC).
 
     session_key_hash: what identifies it, 0x and 64 hex digits; its id for one whose key nobody told. chain: its
-    name, or its number where it has none. wallet_address: its key's account. funding: "grant" or "wallet". view: all
-    that the platform says of it.
+    name, or its number where it has none. wallet_address: its key's account. funding: "grant", "wallet" or
+    "allotment". view: all that the platform says of it.
     """
 
     label: str | None

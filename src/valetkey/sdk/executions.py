@@ -19,7 +19,10 @@ LOCK_DIGITS = 3
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A transaction in a block; `gas_used` is gas, `fee_wei` what it cost whoever sent it."""
+    """A transaction in a block; `gas_used` is gas, `fee_wei` what it cost whoever sent it.
+
+    On Solana: its signature, its slot, no gas, and lamports.
+    """
 
     tx_hash: str
     block_number: int

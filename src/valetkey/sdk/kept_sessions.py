@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from valetkey.crypto.ed25519 import SigningKey, ed25519_key_hash
 from valetkey.crypto.keys import PrivateKey, session_key_hash
 from valetkey.crypto.secret import Secret
 from valetkey.ports.keystore import DamagedRecord, Keystore
@@ -16,9 +17,10 @@ LATE_SECONDS = 60
 class KeptSession(msgspec.Struct, kw_only=True):
     """Keys, and the request that tells the platform of them: the same bytes under the same idempotency key.
 
-    wallet, e2e: private keys in hex. path, asked, key: the request, its JSON and its key; made_at: when it was written.
+    wallet, e2e: private keys in hex; seed: instead of wallet on Solana, with the token in the
+    place of a bundle. path, asked, key: the request, its JSON and its key; made_at: when it was written.
     terms: what was asked for, as a digest. bundle and session_id are there once
-    the platform has answered; granted: once its grant is given.
+    the platform has answered; granted: once its grant, or its allotment, is given.
     """
 
     wallet: str
@@ -34,6 +36,8 @@ class KeptSession(msgspec.Struct, kw_only=True):
     bundle: str = ""
     session_id: str = ""
     granted: bool = False
+    seed: str = ""
+    token: str = ""
 
     def __repr__(self) -> str:
         return f"<KeptSession {self.key_hash} {self.session_id}>"
@@ -44,6 +48,16 @@ class KeptSession(msgspec.Struct, kw_only=True):
         return PrivateKey.from_hex(self.wallet)
 
     @property
+    def is_made(self) -> bool:
+        """Whether the platform knows it."""
+        return bool(self.bundle or self.token)
+
+    @property
+    def solana_key(self) -> SigningKey:
+        """The session key of a session on Solana."""
+        return SigningKey(bytes.fromhex(self.seed))
+
+    @property
     def e2e_key(self) -> PrivateKey:
         """What its deliveries are encrypted to."""
         return PrivateKey.from_hex(self.e2e)
@@ -51,6 +65,8 @@ class KeptSession(msgspec.Struct, kw_only=True):
     @property
     def key_hash(self) -> str:
         """What identifies the session: 0x and 64 hex digits."""
+        if self.seed:
+            return "0x" + ed25519_key_hash(self.solana_key.public_key).hex()
         return key_hash_of(self.wallet_key)
 
 

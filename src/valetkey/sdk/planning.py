@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
+from valetkey.core.chains import is_solana
 from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, NATIVE, Asset, parse_units, rescale, to_decimal
 from valetkey.core.tokens import token_of
 from valetkey.crypto.keys import is_address
+from valetkey.sdk.action_members import is_of_solana
 from valetkey.sdk.actions import Action, ContractCall, Swap, Transfer
 from valetkey.wire.network import NetworkView
 
@@ -21,6 +23,10 @@ def asset_of(network: NetworkView, token: str, field: str = "token", extra: Iter
             f"{field} is no address, or its checksum is wrong", code="invalid_address", field=field
         )
     usdc = Asset("USDC", network.chain_id, network.contracts.usdc, CURRENCY_DECIMALS["USDC"])
+    if is_solana(network.chain_id):
+        if token in (usdc.currency, usdc.address):
+            return usdc
+        raise InvalidInput("sessions on Solana pay USDC", code="unknown_token", field=field)
     problem = None
     try:
         return token_of(network.chain_id, token, (*extra, usdc))
@@ -31,6 +37,8 @@ def asset_of(network: NetworkView, token: str, field: str = "token", extra: Iter
 
 def asset_and_units(action: Action, network: NetworkView, extra: Iterable[Asset] = ()) -> tuple[Asset, int]:
     """What an action spends: the asset, and base units of it. Raises InvalidInput."""
+    if isinstance(action, Transfer) and is_of_solana(action.to) is not is_solana(network.chain_id):
+        raise InvalidInput(f"this is no account on {network.chain}", code="invalid_address", field="to")
     if isinstance(action, Swap):
         asset, given, field = (
             asset_of(network, action.token_in, "token_in", extra),

@@ -30,9 +30,10 @@ class SessionConfig:
     called, `transfer(address,uint256)`. allowed_routers: contracts that `swap` may use. None is every payee; of
     contracts and routers none is allowed that is not named. approval_above: what is above waits for the owner.
     not_before: its beginning, now unless given. delegate, role: who holds it and what for, in the owner's words.
-    funding: "grant" pays out of the owner's balance, "wallet" out of a wallet that is filled for it; what the host of
-    the session does by itself when None. sole_label: refuse it while another active session of the owner has this
-    label. idempotency_key: asking again with the same key answers the same session.
+    funding: "grant" pays out of the owner's balance, "wallet" out of a wallet that is filled for it, "allotment" out of
+    the session's account on Solana; what the host of the session does by itself when None. sole_label: refuse it while
+    another active session of the owner has this label. idempotency_key: asking again with the same key answers the
+    same session.
     """
 
     label: str
@@ -52,7 +53,7 @@ class SessionConfig:
     not_before: Moment | None = None
     delegate: str | None = None
     role: str | None = None
-    funding: Literal["wallet", "grant"] | None = None
+    funding: Literal["wallet", "grant", "allotment"] | None = None
     sole_label: bool = False
     idempotency_key: str | None = None
 

@@ -5,10 +5,11 @@ import json
 from collections.abc import Iterable
 from datetime import timedelta
 
+from valetkey.core.chains import is_solana
 from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, Asset
 from valetkey.core.operations import TRANSFER, approve_operation, call_operation, swap_operation
-from valetkey.sdk.action_members import account
+from valetkey.sdk.action_members import account, solana_account
 from valetkey.sdk.amounts import Amount, usdc_units
 from valetkey.sdk.config_checks import check_amounts
 from valetkey.sdk.limits import Rules, names
@@ -38,10 +39,14 @@ def rules_of(
                 "daily_limit and a window of a day are the same: give one", field="daily_limit"
             )
         windows[DAY_SECONDS] = config.daily_limit
+    on_solana = is_solana(network.chain_id)
+    if on_solana:
+        _check_solana(config)
     contracts, operations = _contracts(config)
     payees = None
     if config.allowed_payees is not None:
-        named = [account(one, "allowed_payees") for one in names(config.allowed_payees, "allowed_payees")]
+        checked = solana_account if on_solana else account
+        named = [checked(one, "allowed_payees") for one in names(config.allowed_payees, "allowed_payees")]
         brought = [wallet] if wallet is not None and contracts else []
         payees = sorted({*named, *contracts, *brought})
     assets = None
@@ -86,6 +91,16 @@ def terms_of(config: SessionConfig, rules: Rules, chain_id: int) -> str:
         "moments": [str(one) if not isinstance(one, timedelta) else f"in {one}" for one in moments],
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def _check_solana(config: SessionConfig) -> None:
+    for name in ("allowed_contracts", "allowed_routers", "limits"):
+        if getattr(config, name):
+            raise InvalidInput(f"a session on Solana pays USDC, and has no {name}", field=name)
+    if config.spending_limit is None:
+        raise InvalidInput("an allotment has a cap: give a spending_limit", field="spending_limit")
+    if config.funding not in (None, "allotment"):
+        raise InvalidInput("a session on Solana pays out of an allotment", field="funding")
 
 
 def _check_amount(given: Amount | None, field: str) -> None:

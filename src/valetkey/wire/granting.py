@@ -97,7 +97,9 @@ class ExposureView(View, kw_only=True):
     Decimal strings of USDC on one chain, read now. `gate`: what the platform would still grant, held money included;
     None is unlimited. `wallet`: what lies in the session's wallet. `grant`: what the contract would still let out, at
     most what the owner has (`owner_balance`) and approved (`owner_approval`). `signed`: what was signed for and is not
-    settled, which is part of the others. `worst_case_usdc` is what a thief of the key could take: wallet and grant.
+    settled, which is part of the others. On Solana the token program lets out what its key may move, `owner_balance` is
+    what the session's account holds, and `block` is a final slot. `worst_case_usdc` is what a thief of the key could
+    take: wallet and grant.
     """
 
     worst_case_usdc: str

@@ -10,7 +10,17 @@ from valetkey.core.tree import GRACE_SECONDS_MAX
 from valetkey.wire.limits import LimitView, WindowView
 from valetkey.wire.network import NetworkView
 from valetkey.wire.policies import PolicyRules
-from valetkey.wire.shape import END, Address, Id, PublicKeyHex, Request, View, check_amount
+from valetkey.wire.shape import (
+    END,
+    Address,
+    AnyAddress,
+    AnyPublicKeyHex,
+    Id,
+    PublicKeyHex,
+    Request,
+    View,
+    check_amount,
+)
 
 RECOVERY_CHARS_MAX = 16_384
 UNIX_SECONDS_MAX = 2**53
@@ -29,7 +39,7 @@ Label = Annotated[str, Meta(min_length=1, max_length=200)]
 """What an owner calls a session."""
 
 KeyHash = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{64}" + END)]
-"""The hash of a session key: keccak256 of its 65-byte public key, 0x and 64 hex digits."""
+"""The hash of a session key: keccak256 of its 65-byte public key (32 of Ed25519), 0x and 64 hex digits."""
 
 
 class CreateSessionRequest(PolicyRules, kw_only=True):
@@ -37,14 +47,16 @@ class CreateSessionRequest(PolicyRules, kw_only=True):
 
     Its end is `expiry`, seconds of life from when this arrives, or `expires_at`, unix seconds: one of the two.
     `not_before` is unix seconds. `delegate` is who holds the session, in the owner's words. `funding`: what it pays
-    with, its own wallet or its owner's balance through a grant. `session_public_key` is that of `session_wallet`.
-    `sole_label`: no other living session of the owner may have the label, neither now nor while this one lives.
+    with, its own wallet, its owner's balance through a grant, or, where the only allowed chain is a cluster of Solana,
+    an allotment: the key is one of Ed25519 there, the wallet its address. `session_public_key` is that of
+    `session_wallet`. `sole_label`: no other living session of the owner may have the label, neither now nor while this
+    one lives.
     """
 
     expiry: int | None = None
     expires_at: Annotated[int, Meta(ge=1, le=UNIX_SECONDS_MAX)] | None = None
-    session_wallet: Address | None = None
-    session_public_key: PublicKeyHex | None = None
+    session_wallet: AnyAddress | None = None
+    session_public_key: AnyPublicKeyHex | None = None
     e2e_public_key: PublicKeyHex | None = None
     role: Literal["buyer", "seller"] = "buyer"
     label: Label | None = None
@@ -52,7 +64,7 @@ class CreateSessionRequest(PolicyRules, kw_only=True):
     not_before: Annotated[int, Meta(ge=0)] | None = None
     recovery: Recovery | None = None
     delegate: Annotated[str, Meta(max_length=200)] | None = None
-    funding: Literal["wallet", "grant"] = "wallet"
+    funding: Literal["wallet", "grant", "allotment"] = "wallet"
 
 
 class ExtendSessionRequest(Request):

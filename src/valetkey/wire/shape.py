@@ -27,6 +27,9 @@ AnyAddress = Annotated[str, msgspec.Meta(pattern=f"^({EVM_ADDRESS}|{SOLANA_ADDRE
 PublicKeyHex = Annotated[str, msgspec.Meta(pattern="^0[23][0-9a-fA-F]{64}" + END)]
 """A compressed public key: 66 hex digits, no 0x."""
 
+AnyPublicKeyHex = Annotated[str, msgspec.Meta(pattern="^(?:0[23][0-9a-fA-F]{64}|[0-9a-fA-F]{64})" + END)]
+"""A compressed public key, 66 hex digits, or one of Ed25519, 64; no 0x."""
+
 Payload = msgspec.Raw | msgspec.UnsetType
 """Any JSON value, kept as the bytes that were sent: key order and numbers count."""
 

@@ -82,3 +82,23 @@ def escrows(devchain: Any) -> Chain:
 
     contracts = deploy(devchain.rpc_url, LocalSigner(PrivateKey.from_hex(DEPLOYER_KEY)))
     return Chain(devchain.rpc_url, contracts.escrow, contracts.score, contracts.usdc)
+
+
+@pytest.fixture(scope="session")
+def sea() -> Iterator[Any]:
+    """A cluster of Solana of this worker whose clock is the machine's; see tests/fixtures_allotments.py."""
+    # Imported here: most tests of the platform need no solders.
+    from tests.fixtures_allotments import World
+    from tests.fixtures_solana import SLOT_MILLISECONDS
+    from valetkey.chains.devsolana import DevSolana
+
+    with DevSolana.start(slot_milliseconds=SLOT_MILLISECONDS) as running:
+        world = World(running)
+        yield world
+        world.rpc.close()
+
+
+@pytest.fixture(scope="session")
+def port(start: Start, sea: Any) -> Server:
+    """A platform that serves it."""
+    return start(VALETKEY_NETWORKS=sea.networks())

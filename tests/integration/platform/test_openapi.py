@@ -26,7 +26,8 @@ post /approvals/{id}/reject | put /agents/webhook | get /audit | get /audit/key 
 get /agents/keys | get /agents/keys/{id} | delete /agents/keys/{id}
 post /agents/session/{id}/replay | post /policies/diff | get /agents/label-policy | put /agents/label-policy
 post /agents/session/{id}/grant | get /agents/session/{id}/grant | get /agents/grants
-get /agents/session/{id}/exposure | post /transactions/{id}/relay | post /transactions/{id}/step
+get /agents/session/{id}/exposure | post /agents/session/{id}/allotment | get /agents/session/{id}/allotment
+post /transactions/{id}/relay | post /transactions/{id}/step
 post /spends/{id}/relay | get /relays/{id} | get /operator/transactions/{id}/dispute
 post /operator/transactions/{id}/dispute/resolve | get /operator/relays/{id}
 """

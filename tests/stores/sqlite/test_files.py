@@ -21,6 +21,7 @@ from tests.stores.making import (
     code,
     digest,
 )
+from tests.stores.making_allotments import an_allotment
 from tests.stores.making_grants import a_grant
 from tests.stores.sqlite.conftest import Open
 from tests.stores.sqlite.test_races import prepare
@@ -103,8 +104,12 @@ def test_keys_of_an_older_file_go_on_and_have_a_name_and_an_id(open_again: Open,
     assert status(revoked, NOW) is KeyStatus.REVOKED
 
 
-_AS_VERSION_3 = """
+_AS_VERSION_4 = """
 PRAGMA foreign_keys = OFF;
+DROP TABLE allotments;
+PRAGMA user_version = 4;
+"""
+_AS_VERSION_3 = f"""{_AS_VERSION_4}
 DROP INDEX sessions_key;
 DROP INDEX sessions_label;
 DROP INDEX sessions_sole;
@@ -146,6 +151,20 @@ DROP TABLE api_keys;
 ALTER TABLE older RENAME TO credentials;
 PRAGMA user_version = 1;
 """
+
+
+def test_a_file_without_allotments_goes_on(open_again: Open, path: Path) -> None:
+    """Version 4 knew no sessions on Solana: whoever has one may be given an allotment."""
+    store = open_again()
+    _, record = prepare(store)
+    before = _schema(path)
+    store.close()
+    _run(path, _AS_VERSION_4)
+    again = open_again()
+    assert _schema(path) == before
+    kept = again.give_allotment(an_allotment(record), "owner")
+    assert again.allotment(record.session.id) == kept
+    assert again.session(record.session.id).funding is Funding.ALLOTMENT
 
 
 def test_names_and_lists_of_an_older_file_go_on(open_again: Open, path: Path) -> None:

@@ -37,6 +37,7 @@ class Revocation:
     nonce: Pubkey
     nonce_value: bytes
     payer: Pubkey
+    program: Pubkey
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def read_revocation(payment: SolanaPayment) -> Revocation:
     wanted = (programs.SYSTEM, programs.ADVANCE_NONCE, bytes([programs.REVOKE]), owner)
     if what != wanted or program not in (programs.TOKEN, programs.TOKEN_2022) or _has_tables(transaction):
         raise InvalidInput("this is no signed revocation")
-    return Revocation(payment, owner, account, nonce, bytes(message.recent_blockhash), keys[0])
+    return Revocation(payment, owner, account, nonce, bytes(message.recent_blockhash), keys[0], program)
 
 
 def _has_tables(transaction: VersionedTransaction) -> bool:

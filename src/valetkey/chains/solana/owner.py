@@ -15,7 +15,14 @@ from valetkey.chains.solana.errors import SessionClosed, StillPending, Transacti
 from valetkey.chains.solana.expiring import Revocation, presign
 from valetkey.chains.solana.node import SolanaNode
 from valetkey.chains.solana.state import SessionState, mint_of, rent, session_state
-from valetkey.chains.solana.submitting import CONFIRMED, PAUSE_SECONDS_MAX, WAIT_SECONDS, blockhash, settle
+from valetkey.chains.solana.submitting import (
+    CONFIRMED,
+    PAUSE_SECONDS_MAX,
+    WAIT_SECONDS,
+    Landed,
+    blockhash,
+    settle,
+)
 from valetkey.chains.solana.transactions import sign
 from valetkey.core.errors import ChainUnavailable, InvalidInput
 from valetkey.ports.signer import Ed25519Signer
@@ -34,10 +41,14 @@ Store = Callable[[SolanaPayment], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Reclaimed:
-    """What came back to the owner: base units of the token, and lamports of the accounts that were closed."""
+    """What came back to the owner: base units of the token, and lamports of the accounts that were closed.
+
+    `signature`: of the transaction that brought them; None when nothing was there.
+    """
 
     units: int
     lamports: int
+    signature: str | None = None
 
 
 class SolanaOwner:
@@ -203,14 +214,14 @@ class SolanaOwner:
                 0 if state.nonce is None else state.nonce_lamports
             )
             try:
-                await self._send(instructions, commitment=commitment)
+                landed = await self._send(instructions, commitment=commitment)
             except TransactionRefused:
                 # Somebody sent something there since the look: the account was not empty.
                 if attempt == ATTEMPTS - 1:
                     raise
                 await asyncio.sleep(PAUSE_SECONDS_MAX)
                 continue
-            return Reclaimed(units, lamports)
+            return Reclaimed(units, lamports, landed.signature)
         raise AssertionError("the last attempt answers or raises")
 
     async def exposure(self, session: SessionAccounts) -> int:
@@ -230,14 +241,14 @@ class SolanaOwner:
 
     async def _send(
         self, instructions: list[Instruction], store: Store | None = None, *, commitment: str = CONFIRMED
-    ) -> None:
+    ) -> Landed:
         recent = await blockhash(self._node)
         asked = [*self._compute(), *instructions]
         raw = sign(asked, self.key, recent.value, [self._signer])
         payment = payment_of(raw, recent.last_valid_height, recent.slot)
         if store is not None:
             await store(payment)
-        await settle(self._node, payment, commitment=commitment, wait_seconds=self._wait_seconds)
+        return await settle(self._node, payment, commitment=commitment, wait_seconds=self._wait_seconds)
 
     def _compute(self) -> list[Instruction]:
         return programs.compute(200_000, self._unit_price) if self._unit_price else []

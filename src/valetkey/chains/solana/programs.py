@@ -41,6 +41,11 @@ def _key(key: Pubkey, *, signs: bool = False, changes: bool = False) -> AccountM
     return AccountMeta(key, signs, changes)
 
 
+def pubkey_of(public_key: bytes) -> Pubkey:
+    """The address of a key, 32 bytes."""
+    return Pubkey(public_key)
+
+
 # System
 
 

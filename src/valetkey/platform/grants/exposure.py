@@ -6,8 +6,9 @@ from valetkey.core.grant import Grant
 from valetkey.core.money import format_units
 from valetkey.core.session import worst_case_loss
 from valetkey.platform.callers import Caller
-from valetkey.platform.context import Network, Platform
+from valetkey.platform.context import Cluster, Network, Platform
 from valetkey.platform.sessions.service import own
+from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.grants import GrantStatus, SignedGrant
 from valetkey.ports.ledger import SpendQuery
 from valetkey.wire import grant_calls
@@ -20,6 +21,8 @@ async def exposure(platform: Platform, caller: Caller, session_id: str) -> Expos
     """See ExposureView: read from ledger and chain now, on the network of the session."""
     record = await own(platform, caller, session_id)
     network = platform.network_of_session(record.session.policy)
+    if isinstance(network, Cluster):
+        return await _on_solana(platform, network, record)
     reader, asset = network.reader, network.asset
     signed = await platform.store.grant_of_session(session_id, asset.chain_id)
     head = await reader.head()
@@ -46,6 +49,33 @@ async def exposure(platform: Platform, caller: Caller, session_id: str) -> Expos
         owner_approval_usdc=told(approval),
         signed_usdc=told(pending),
         block=head.number,
+    )
+
+
+async def _on_solana(platform: Platform, cluster: Cluster, record: SessionRecord) -> ExposureView:
+    """The session's account is its owner's: what is in it, and what its key may move, are balance and approval."""
+    session, asset = record.session, cluster.asset
+    allotment = await platform.store.allotment(session.id)
+    slot = (await cluster.reader.head()).number
+    amount = delegated = 0
+    if allotment is not None and record.wallet_address is not None:
+        state = await cluster.reader.state(allotment, record.wallet_address)
+        slot, amount, delegated = state.slot, state.amount, state.delegated
+    pending = await _signed(platform, session.owner_id, session.id)
+    gate = worst_case_loss(session, platform.clock.now(), record.ancestors)
+
+    def told(units: int) -> str:
+        return format_units(units, asset.decimals)
+
+    return ExposureView(
+        worst_case_usdc=told(min(amount, delegated)),
+        gate_usdc=None if gate is None else told(gate),
+        wallet_usdc=told(0),
+        grant_usdc=told(min(amount, delegated)),
+        owner_balance_usdc=told(amount),
+        owner_approval_usdc=told(delegated),
+        signed_usdc=told(pending),
+        block=slot,
     )
 
 

@@ -62,6 +62,13 @@ async def _failing(platform: Platform) -> list[str]:
             failing.append(network.name)
         except TokenMismatch:
             failing.append(f"{network.name} usdc")
+    for cluster in platform.clusters.values():
+        try:
+            await cluster.reader.check_token(cluster.asset)
+        except EnvironmentFailure:
+            failing.append(cluster.name)
+        except TokenMismatch:
+            failing.append(f"{cluster.name} usdc")
     return failing
 
 

@@ -20,7 +20,7 @@ async def network(call: Call) -> NetworkView:
 
 async def networks(call: Call) -> NetworkList:
     """Every network that is served."""
-    return NetworkList(networks=[one.view for one in call.platform.networks.values()])
+    return NetworkList(networks=[one.view for one in call.platform.served])
 
 
 ENDPOINTS = [

@@ -16,7 +16,7 @@ from valetkey.platform.context import Platform
 from valetkey.platform.idempotency import Remembering
 from valetkey.platform.limits import Limit
 from valetkey.platform.refusing import NotFound, RefusedRequest, Unauthenticated
-from valetkey.platform.sessions.making import key_hash_of, record_of, units
+from valetkey.platform.sessions.making import key_hash_of, lives_on_solana, record_of, units
 from valetkey.platform.sessions.service import own
 from valetkey.platform.sessions.views import session_view
 from valetkey.ports.accounts import Child, SessionQuery
@@ -61,6 +61,10 @@ async def rotate(
     before = await own(platform, caller, session_id)
     now = platform.clock.now()
     policy = before.session.policy
+    if lives_on_solana(policy):
+        raise InvalidInput(
+            "a session on Solana is not rotated: make another one, and revoke this one", field="id"
+        )
     if asked.expiry is not None:
         _check_lifetime(platform, asked.expiry)
         policy = replace(policy, expires_at=now + asked.expiry)

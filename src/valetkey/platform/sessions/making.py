@@ -4,6 +4,7 @@ import base64
 from decimal import Decimal
 
 from valetkey.core.addresses import canonical_addresses, canonical_assets
+from valetkey.core.chains import is_solana
 from valetkey.core.errors import InvalidInput
 from valetkey.core.ids import Kind
 from valetkey.core.limits import Limits
@@ -11,7 +12,9 @@ from valetkey.core.money import CURRENCY_DECIMALS, parse_units
 from valetkey.core.policy import Policy
 from valetkey.core.session import Role, Session, Usage
 from valetkey.core.windows import Window
+from valetkey.crypto import base58
 from valetkey.crypto.credentials import new_id
+from valetkey.crypto.ed25519 import ed25519_key_hash
 from valetkey.crypto.keys import (
     address_of,
     checksum_address,
@@ -65,7 +68,8 @@ def record_of(
     sole: bool = False,
 ) -> SessionRecord:
     """A new session of the caller. Raises InvalidInput for keys that are none, another wallet's, or the owner's own."""
-    address = _wallet(wallet, caller.agent.wallet_address)
+    on_solana = lives_on_solana(policy)
+    address = _solana_wallet(wallet) if on_solana else _wallet(wallet, caller.agent.wallet_address)
     session = Session(
         id=new_id(Kind.SESSION),
         owner_id=caller.agent.id,
@@ -83,19 +87,26 @@ def record_of(
         recovery=base64.b64decode(recovery) if recovery else None,
         delegate=delegate,
         funding=funding,
-        key_hash=None if public_key is None else key_hash_of(public_key, address),
+        key_hash=None if public_key is None else key_hash_of(public_key, address, on_solana=on_solana),
         sole=sole,
     )
 
 
-def key_hash_of(public_key: str, wallet: str | None) -> bytes:
+def lives_on_solana(policy: Policy) -> bool:
+    """Whether a cluster of Solana is the only chain that a policy allows."""
+    chains = policy.allowed_chains
+    return chains is not None and len(chains) == 1 and all(map(is_solana, chains))
+
+
+def key_hash_of(public_key: str, wallet: str | None, *, on_solana: bool = False) -> bytes:
     """The hash of a session key, which must be that of the session's wallet. Raises InvalidInput."""
     key = bytes.fromhex(public_key)
-    if wallet is None or address_of(key) != wallet:
+    is_of_kind = (len(key) == base58.ADDRESS_BYTES) is on_solana
+    if not is_of_kind or wallet is None or (base58.encode(key) if on_solana else address_of(key)) != wallet:
         raise InvalidInput(
             "the session's public key is not that of its wallet", code="invalid_key", field="sessionPublicKey"
         )
-    return session_key_hash(key)
+    return ed25519_key_hash(key) if on_solana else session_key_hash(key)
 
 
 def units(amount: Decimal | None, currency: str = "USDC") -> int | None:
@@ -138,6 +149,16 @@ def _wallet(wallet: str | None, owner_wallet: str) -> str | None:
     if address == owner_wallet:
         raise InvalidInput("a session has a wallet of its own, not the owner's", field="sessionWallet")
     return address
+
+
+def _solana_wallet(wallet: str | None) -> str | None:
+    if wallet is not None and (not base58.is_solana_address(wallet) or not any(base58.decode(wallet))):
+        raise InvalidInput(
+            "a session that lives on Solana has a key of Ed25519, and its address in base58",
+            code="invalid_address",
+            field="sessionWallet",
+        )
+    return wallet
 
 
 def _public_key(text: str | None) -> bytes | None:

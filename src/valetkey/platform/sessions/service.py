@@ -3,16 +3,16 @@
 import base64
 
 from valetkey.core.errors import InvalidInput
-from valetkey.core.policy import check_lifetime
-from valetkey.core.refusal import Refused
+from valetkey.core.policy import Policy, check_lifetime
+from valetkey.core.refusal import Code, Refused
 from valetkey.core.session import Role
 from valetkey.crypto.credentials import credential_hash, new_session_token
 from valetkey.platform.callers import Caller
 from valetkey.platform.context import Platform
 from valetkey.platform.idempotency import Remembering
 from valetkey.platform.paging import page_limit
-from valetkey.platform.refusing import Conflict, NotFound, RefusedRequest
-from valetkey.platform.sessions.making import policy_of, record_of
+from valetkey.platform.refusing import Conflict, NotFound, RefusedRequest, refused
+from valetkey.platform.sessions.making import lives_on_solana, policy_of, record_of
 from valetkey.platform.sessions.views import session_view
 from valetkey.ports.accounts import Funding, SessionQuery, SessionRecord
 from valetkey.wire.sessions import (
@@ -39,8 +39,10 @@ async def create(
         seconds_min=platform.settings.session_seconds_min,
         seconds_max=platform.settings.session_seconds_max,
     )
+    policy = policy_of(asked, not_before=asked.not_before or 0, expires_at=expires_at)
+    _check_place(platform, policy, asked)
     record = record_of(
-        policy_of(asked, not_before=asked.not_before or 0, expires_at=expires_at),
+        policy,
         Role(asked.role),
         caller,
         now,
@@ -64,6 +66,19 @@ async def create(
     if isinstance(done, Refused):
         raise RefusedRequest(done)
     return made
+
+
+def _check_place(platform: Platform, policy: Policy, asked: CreateSessionRequest) -> None:
+    """A session that lives on a cluster of Solana lives on one that is served. Raises InvalidInput, and a refusal."""
+    on_solana = lives_on_solana(policy)
+    if Funding(asked.funding) is Funding.ALLOTMENT and not on_solana:
+        raise InvalidInput("an allotment is for a session whose only chain is on Solana", field="funding")
+    if not on_solana:
+        return
+    if Funding(asked.funding) is Funding.GRANT:
+        raise InvalidInput("there are no grants on Solana: its sessions have allotments", field="funding")
+    if platform.cluster_of_chain(next(iter(policy.allowed_chains or ()))) is None:
+        raise refused(Code.NETWORK_MISMATCH, "network", "this platform does not serve that cluster of Solana")
 
 
 def _end(asked: CreateSessionRequest, now: int) -> int:
@@ -91,6 +106,11 @@ def _funding(asked: CreateSessionRequest) -> Funding:
         )
     if funding is Funding.GRANT and asked.budget_usdc is None:
         raise InvalidInput("a grant has a cap: give the session a budget", field="budgetUsdc")
+    if funding is Funding.ALLOTMENT and (asked.limits or asked.budget_usdc is None):
+        raise InvalidInput(
+            "an allotment is about USDC, and has a cap: give the session a budget, and no other limits",
+            field="limits" if asked.limits else "budgetUsdc",
+        )
     return funding
 
 

@@ -8,7 +8,7 @@ from valetkey.core.money import CURRENCY_DECIMALS, NATIVE, Asset
 from valetkey.core.tokens import COINS, TokenMismatch, token_of
 from valetkey.crypto.base58 import is_solana_address
 from valetkey.crypto.keys import checksum_address, is_address
-from valetkey.platform.context import Platform
+from valetkey.platform.context import Cluster, Platform
 from valetkey.ports.accounts import SessionRecord
 from valetkey.wire.spends import SpendBody
 
@@ -26,15 +26,15 @@ async def asset_of(platform: Platform, record: SessionRecord, asked: SpendBody) 
     `token_mismatch`, and ChainUnavailable.
     """
     own = platform.network_of_session(record.session.policy)
-    on_solana = asked.chain_id is not None and is_solana(asked.chain_id)
+    chain_id = own.asset.chain_id if asked.chain_id is None else asked.chain_id
+    on_solana = is_solana(chain_id)
     for address, name in ((asked.token, "token"), (asked.payee, "payee")):
         if address is not None:
             _check_address(address, name, on_solana=on_solana)
-    if asked.chain_id is not None and on_solana:
-        return _of_solana(asked.chain_id, asked)
+    if on_solana:
+        return _of_solana(chain_id, asked, platform.cluster_of_chain(chain_id))
     if asked.token is None and asked.chain_id is None and asked.currency == own.asset.currency:
         return own.asset
-    chain_id = own.asset.chain_id if asked.chain_id is None else asked.chain_id
     network = platform.network_of_chain(chain_id)
     known = () if network is None else (network.asset, network.coin)
     found = _of_symbol if asked.token is None else _of_address
@@ -44,8 +44,14 @@ async def asset_of(platform: Platform, record: SessionRecord, asked: SpendBody) 
     return await platform.tokens.checked(asset, network.reader)
 
 
-def _of_solana(chain_id: int, asked: SpendBody) -> Asset:
-    """A mint, or the coin; whoever pays checks the mint's decimals on its cluster."""
+def _of_solana(chain_id: int, asked: SpendBody, cluster: Cluster | None) -> Asset:
+    """A mint, or the coin. On a cluster that is not served whoever pays checks the mint's decimals."""
+    if cluster is not None:
+        if (asked.currency, asked.token or cluster.asset.address) == ("USDC", cluster.asset.address):
+            return cluster.asset
+        if asked.currency == SOL and asked.token is None:
+            return cluster.coin
+        raise InvalidInput("on this cluster USDC and SOL are spent", code="unknown_token", field="token")
     if (asked.token is None) is not (asked.currency == SOL):
         raise InvalidInput(f"on Solana a token is named by its mint, and {SOL} has none", field="token")
     return _asset(asked.currency, chain_id, asked.token or NATIVE)

@@ -15,7 +15,9 @@ from valetkey.sdk.actions import Action
 from valetkey.sdk.chain_config import ChainConfig
 from valetkey.sdk.client_session import ClientSession
 from valetkey.sdk.executions import Execution
+from valetkey.sdk.kept_sessions import KeptSession
 from valetkey.sdk.keys_at_rest import Lock
+from valetkey.sdk.solana.desks import SolanaSigner
 
 
 class AsyncClient(AsyncClientMaking):
@@ -25,8 +27,9 @@ class AsyncClient(AsyncClientMaking):
     number, CAIP-2 id or ChainConfig; `rpc_url` is its node. `base_url`, `state_dir` as for BuyerAgent. `signer`: the
     owner's wallet, a private key, a PrivateKey or a Signer, for grants and for funding; without one sessions pay out of
     wallets of their own. Session keys are kept encrypted in the state folder under `passphrase` or `lock`, from
-    VALETKEY_PASSPHRASE unless given, or in `keystore`. `owner` is the BuyerAgent below, for everything else. Raises
-    NotConfigured, InvalidInput.
+    VALETKEY_PASSPHRASE unless given, or in `keystore`. `solana_signer`: the owner's account on
+    Solana, which opens the accounts of sessions there: 32 bytes in hex, 64 in base58, or an Ed25519Signer. `owner` is
+    the BuyerAgent below, for everything else. Raises NotConfigured, InvalidInput.
     """
 
     def __init__(
@@ -41,8 +44,21 @@ class AsyncClient(AsyncClientMaking):
         passphrase: Secret | str | None = None,
         lock: Lock | None = None,
         keystore: Keystore | None = None,
+        solana_signer: SolanaSigner | None = None,
     ) -> None:
-        super().__init__(api_key, chain, rpc_url, base_url, state_dir, signer, lock or passphrase, keystore)
+        super().__init__(
+            *(
+                api_key,
+                chain,
+                rpc_url,
+                base_url,
+                state_dir,
+                signer,
+                lock or passphrase,
+                keystore,
+                solana_signer,
+            )
+        )
         self._delegates: dict[str, AsyncBuyerAgent] = {}
 
     async def execute(
@@ -60,12 +76,20 @@ class AsyncClient(AsyncClientMaking):
         keystore, after kill -9 anywhere. Raises what `execute` of BuyerAgent raises, and NotFound for a session whose
         keys are not in this keystore.
         """
-        delegate = await self._delegate(session)
+        kept = await self._kept(session)
+        if kept.seed:
+            if not kept.granted:
+                await self._made(kept)
+            return await self._pay_on_solana(kept, action, idempotency_key, wait_approval)
+        delegate = await self._delegate(kept)
         return await delegate.execute(action, idempotency_key=idempotency_key, wait_approval=wait_approval)
 
     async def close(self) -> None:
         """Close every connection, and the keystore unless it was given."""
         delegates, self._delegates = self._delegates, {}
+        desks, self._desks = self._desks, {}
+        for desk in desks.values():
+            await desk.close()
         for one in delegates.values():
             await one.close()
         await self.owner.close()
@@ -84,9 +108,8 @@ class AsyncClient(AsyncClientMaking):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.chain.name}>"
 
-    async def _delegate(self, session: ClientSession | str) -> AsyncBuyerAgent:
+    async def _delegate(self, kept: KeptSession) -> AsyncBuyerAgent:
         """The holder of a session, which goes on where its making was interrupted."""
-        kept = await self._kept(session)
         if not kept.bundle or (
             kept.funding == "grant" and not kept.granted and self.owner._signer is not None
         ):

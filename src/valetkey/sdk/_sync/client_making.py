@@ -12,10 +12,12 @@ from typing import Any
 
 import msgspec
 
+from valetkey.core.chains import is_solana
 from valetkey.core.errors import InvalidInput
+from valetkey.crypto.ed25519 import SigningKey
 from valetkey.crypto.keys import PrivateKey
 from valetkey.sdk._sync.agent import segment
-from valetkey.sdk._sync.client_sessions import ClientSessions
+from valetkey.sdk._sync.client_solana import ClientSolana
 from valetkey.sdk._sync.making import GRACE_SECONDS, made_info
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.chain_config import resolve_chain
@@ -34,7 +36,7 @@ from valetkey.wire.sessions import CreateSessionRequest, RotateSessionRequest, S
 LOCK_PAUSE_SECONDS = 0.05
 
 
-class ClientMaking(ClientSessions):
+class ClientMaking(ClientSolana):
     """The part of a Client that makes sessions."""
 
     def create_session(self, config: SessionConfig | None = None, **rules: Any) -> ClientSession:
@@ -42,7 +44,8 @@ class ClientMaking(ClientSessions):
 
         Its keys are made here and kept in the keystore before the platform is told of it. It pays out of the owner's
         balance by a grant where the platform serves grants, the client has a signer and the rules allow one (a limit,
-        and no other currency), and out of a wallet that `fund_session` fills otherwise. The same `idempotency_key` and
+        and no other currency), and out of a wallet that `fund_session` fills otherwise. On Solana it pays out of an
+        account that `solana_signer` opens with all of its limit in it. The same `idempotency_key` and
         rules answer the same session, and go on where that was interrupted. Raises InvalidInput, InvalidAmount.
         """
         wanted = config_of(config, rules)
@@ -71,7 +74,7 @@ class ClientMaking(ClientSessions):
             if isinstance(problem, InvalidInput) and problem.code == "lifetime_out_of_bounds":
                 # The platform's word for it is another one.
                 problem.field = "valid_until"
-            if not kept.bundle and not isinstance(problem, Unauthenticated):
+            if not kept.is_made and not isinstance(problem, Unauthenticated):
                 # The platform has no such session and will have none: its keys are for nothing.
                 self._keys.forget(kept, request)
             raise problem
@@ -92,6 +95,10 @@ class ClientMaking(ClientSessions):
         it answers that successor, and finishes what was interrupted. Raises Conflict for one rotated elsewhere.
         """
         before = self.owner.get_session(self._id_of(session))
+        if is_solana(before.network.chain_id):
+            raise InvalidInput(
+                "a session on Solana is not rotated: make another one, revoke this one", field="session"
+            )
         if label is not None:
             check_label(label)
         terms = f"{grace_seconds} {carry} {valid_until} {spending_limit} {label}"
@@ -168,6 +175,10 @@ class ClientMaking(ClientSessions):
     def _prepared(self, wanted: SessionConfig, network: NetworkView, terms: str, chosen: str) -> KeptSession:
         now = int(time.time())
         since, until = lifetime_of(wanted, now)
+        if is_solana(network.chain_id):
+            return self._prepared_on_solana(wanted, network, terms, chosen, (now, since, until))
+        if wanted.funding == "allotment":
+            raise InvalidInput("an allotment is for a session on Solana", field="funding")
         can = wanted.spending_limit is not None and not wanted.limits and self.owner._signer is not None
         funding = wanted.funding or ("grant" if can and network.contracts.allowance is not None else "wallet")
         if funding == "grant":
@@ -199,6 +210,43 @@ class ClientMaking(ClientSessions):
             label=wanted.label,
         )
 
+    def _prepared_on_solana(
+        self,
+        wanted: SessionConfig,
+        network: NetworkView,
+        terms: str,
+        chosen: str,
+        times: tuple[int, int | None, int],
+    ) -> KeptSession:
+        self._need_solana_signer()
+        now, since, until = times
+        key, e2e = SigningKey.generate(), PrivateKey.generate()
+        asked = CreateSessionRequest(
+            **rules_of(wanted, network).members(),
+            expires_at=until,
+            session_wallet=key.address,
+            session_public_key=key.public_key.hex(),
+            e2e_public_key=e2e.public_key_compressed.hex(),
+            label=wanted.label,
+            sole_label=wanted.sole_label,
+            not_before=since,
+            delegate=wanted.delegate or wanted.role,
+            funding="allotment",
+        )
+        return KeptSession(
+            wallet="",
+            seed=key.secret().hex(),
+            e2e=e2e.to_hex(),
+            path="/agents/session",
+            asked=encode(asked).decode("utf-8"),
+            key=chosen,
+            made_at=now,
+            terms=terms,
+            chain_id=network.chain_id,
+            funding="allotment",
+            label=wanted.label,
+        )
+
     def _check_grantable(self, wanted: SessionConfig, network: NetworkView) -> None:
         """Nobody learns of a session that could not be given what it pays with."""
         if self.owner._signer is None:
@@ -213,10 +261,18 @@ class ClientMaking(ClientSessions):
             raise InvalidInput("a session that may pay nobody needs no grant", field="allowed_payees")
 
     def _made(self, kept: KeptSession) -> ClientSession:
-        """Tell the platform, once, and give the grant; what was done already is not done again."""
-        if not kept.bundle:
+        """Tell the platform, once, and give the grant or the allotment; what was done already is not done again."""
+        if not kept.is_made:
             self._renew(kept)
             made = self.owner._make(kept.path, msgspec.Raw(kept.asked.encode("utf-8")), kept.key)
+            if kept.seed:
+                kept.token, kept.session_id = made.token, made.session_id
+                self._keys.keep(kept)
+        if kept.seed:
+            if not kept.granted:
+                self._allot(kept)
+            return self._shown(self.owner.get_session(kept.session_id))
+        if not kept.bundle:
             view = self.owner.get_session(made.session_id)
             policy = policy_of(view, view.expiry)
             info = made_info(made, view.agent_id, policy, kept.wallet_key, kept.e2e_key)

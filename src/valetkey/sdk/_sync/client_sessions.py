@@ -5,8 +5,9 @@ import re
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from valetkey.core.chains import is_solana
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.ports.keystore import Keystore
@@ -22,10 +23,14 @@ from valetkey.sdk.keys_at_rest import Lock
 from valetkey.sdk.limits import policy_of
 from valetkey.sdk.opening import KEYSTORE_FILE, open_keystore
 from valetkey.sdk.session_info import SessionInfo, info_of
+from valetkey.sdk.solana.desks import SolanaSigner, solana_signer_of
 from valetkey.sdk.state import StateFolder
 from valetkey.wire.bundle import Bundle
 from valetkey.wire.child_bundle import parse_child
 from valetkey.wire.sessions import SessionView
+
+if TYPE_CHECKING:
+    from valetkey.sdk.solana.desks import SolanaDesk
 
 PAGE = 100
 _KEY_HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
@@ -44,13 +49,16 @@ class ClientSessions:
         signer: str | Secret | PrivateKey | Signer | None,
         lock: Lock | Secret | str | None,
         keystore: Keystore | None,
+        solana_signer: SolanaSigner | None = None,
     ) -> None:
         key = places.api_key_of(api_key)
         self.chain = resolve_chain(chain, rpc_url=rpc_url)
         home = places.home_of(state_dir)
+        on_solana = is_solana(self.chain.chain_id)
         self._places: dict[str, Any] = {
             "base_url": base_url,
-            "rpc_url": self.chain.rpc_url,
+            # Agents are about EVM chains: a node of a cluster is no use to them.
+            "rpc_url": None if on_solana else self.chain.rpc_url,
             "state_dir": home,
         }
         self._home = home
@@ -60,7 +68,9 @@ class ClientSessions:
         self._opened: Keystore | None = None
         self._credential = key
         self.owner = BuyerAgent(key, **self._places)
-        self._is_settled = False
+        self._is_settled = on_solana
+        self._solana_signer = None if solana_signer is None else solana_signer_of(solana_signer)
+        self._desks: dict[int, SolanaDesk] = {}
         if signer is not None:
             self.owner.init_eoa_wallet(signer)
 

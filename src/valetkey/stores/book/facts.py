@@ -14,6 +14,7 @@ from valetkey.core.session import Lineage, Session
 from valetkey.core.spend import Hold, SpendRequest
 from valetkey.core.transaction import Transaction
 from valetkey.ports.accounts import Answer, Child, SessionRecord
+from valetkey.ports.allotments import Allotment
 from valetkey.ports.grants import SignedGrant
 from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
 
@@ -154,7 +155,14 @@ class Book(Protocol):
         ...
 
     def stop_grants(self, tree_id: str) -> None:
-        """Grants of this tree's sessions that are revoked, or below one that is, are stopped since then."""
+        """Grants of this tree's sessions that are revoked, or below one that is, are stopped since then; the allotments
+        of its sessions are looked at, now."""
+        ...
+
+    def find_allotment(self, session_id: str) -> Allotment | None: ...
+
+    def write_allotment(self, allotment: Allotment, tree_id: str) -> None:
+        """The allotment of a session, in the place of one before. From then on its session pays out of it."""
         ...
 
     def set_frozen(self, owner_id: str, *, frozen: bool) -> int | None:

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from valetkey.core.audit import GENESIS
 from valetkey.stores.failures import StoreFailed
+from valetkey.stores.postgres.allotment_book import write_allotments
 from valetkey.stores.postgres.book import PostgresBook
 from valetkey.stores.postgres.clock import DatabaseClock
 from valetkey.stores.postgres.grant_book import write_grants
@@ -106,6 +107,7 @@ async def _decide(
 async def _write(connection: Connection, book: PostgresBook) -> str | None:
     xid = await write(connection, book)
     await write_grants(connection, book)
+    await write_allotments(connection, book)
     return xid
 
 

@@ -26,6 +26,9 @@ _STOP = (
     " SELECT min(revoked_at) FROM line)"
     " WHERE g.owner_id = $1 AND g.tree_id = ANY($2::text[]) AND g.stopped_at IS NULL"
 )
+_LOOK = (
+    "UPDATE allotments SET look_at = 0 WHERE owner_id = $1 AND tree_id = ANY($2::text[]) AND ended_at IS NULL"
+)
 
 Key = tuple[int, bytes]
 
@@ -92,3 +95,4 @@ async def write_grants(connection: Connection, book: GrantBook) -> None:
             await connection.execute(_SHOW, book.owner_id, *key, signed.known_at, signed.revoked_at)
     if book.stopping.changed:
         await connection.execute(_STOP, book.owner_id, [*book.stopping.changed])
+        await connection.execute(_LOOK, book.owner_id, [*book.stopping.changed])

@@ -33,6 +33,7 @@ class Wanted:
     last_grants: set[tuple[str, int]] = field(default_factory=set)
     labels: set[Label] = field(default_factory=set)
     session_keys: set[bytes] = field(default_factory=set)
+    allotments: set[str] = field(default_factory=set)
     living_keys: bool = False
     crowds: bool = False
 
@@ -47,7 +48,7 @@ class Wanted:
 
 SETS = (
     "agents", "services", "sessions", "holds", "transactions", "undecided", "keys", "fundings", "living",
-    "api_keys", "grants", "last_grants", "labels", "session_keys",
+    "api_keys", "grants", "last_grants", "labels", "session_keys", "allotments",
 )  # fmt: skip
 
 

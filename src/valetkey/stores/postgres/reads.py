@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from valetkey.ports.ledger import SpendRecord
+from valetkey.stores.postgres.allotment_book import read_allotments
 from valetkey.stores.postgres.book import NEW_CHAIN, Bought, Chain, PostgresBook
 from valetkey.stores.postgres.columns import BOUGHT, LINEAGES, SPEND
 from valetkey.stores.postgres.crowds import CROWD_MAX, PENDING, SIGNED, UNSETTLED, Place
@@ -142,6 +143,7 @@ async def read(connection: Connection, book: PostgresBook, wanted: Wanted) -> fl
         book.api_keys.load(key_id, None)
     book.knows_living_keys |= wanted.living_keys
     await read_grants(connection, book, wanted)
+    await read_allotments(connection, book, wanted)
     await read_names(connection, book, wanted)
     seconds: float = now
     return seconds

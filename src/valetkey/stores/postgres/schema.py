@@ -10,6 +10,7 @@ Amounts are decimal text, figures JSON text; times are unix seconds. Credentials
 from typing import Any
 
 from valetkey.stores.failures import StoreUnreadable
+from valetkey.stores.postgres.schema_of_allotments import ALLOTMENTS
 from valetkey.stores.postgres.schema_of_grants import GRANTS
 from valetkey.stores.postgres.schema_of_labels import LABELS
 
@@ -345,7 +346,7 @@ CREATE TABLE evidence (
 CREATE INDEX evidence_transaction ON evidence (transaction_id, seq);
 """
 
-MIGRATIONS = (_FIRST, GRANTS, LABELS)
+MIGRATIONS = (_FIRST, GRANTS, LABELS, ALLOTMENTS)
 """The n-th makes version n out of version n - 1."""
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from valetkey.stores.clock import StoreClock, SystemTime, system_time
 from valetkey.stores.sqlite.accounts import SqliteAccounts
+from valetkey.stores.sqlite.allotments import SqliteAllotments
 from valetkey.stores.sqlite.audit import SqliteAudit
 from valetkey.stores.sqlite.book import SqliteBook
 from valetkey.stores.sqlite.database import Database
@@ -29,6 +30,7 @@ class SqliteStore(
     SqliteOutbox,
     SqliteGrants,
     SqliteRelays,
+    SqliteAllotments,
 ):
     """Every store's port on one file. Its methods may be called from any event loop, until it is closed."""
 

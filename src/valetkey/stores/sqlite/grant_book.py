@@ -17,6 +17,8 @@ _STOP = (
     " SELECT min(revoked_at) FROM line) WHERE tree_id = ? AND stopped_at IS NULL"
 )
 
+_LOOK = "UPDATE allotments SET look_at = 0 WHERE tree_id = ? AND ended_at IS NULL"
+
 
 def find_grant(db: apsw.Connection, chain_id: int, grant_id: bytes) -> SignedGrant | None:
     """A grant by its id."""
@@ -52,3 +54,4 @@ class GrantBook:
 
     def stop_grants(self, tree_id: str) -> None:
         run(self._db, _STOP, tree_id)
+        run(self._db, _LOOK, tree_id)

@@ -1,0 +1,236 @@
+# Generated from src/valetkey/sdk/_async/client_solana.py by scripts/generate_sync.py: edit that file instead.
+"""Sessions of a Client on Solana: their accounts are opened by the owner's key, and pay by their own.
+
+The platform's gate holds the money of each payment first; the token program is the hard cap. Keys and signed bytes are
+kept before they are sent, so that whoever is killed in between goes on.
+"""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from valetkey.core.chains import is_solana
+from valetkey.core.errors import InvalidInput
+from valetkey.core.money import to_decimal
+from valetkey.core.spend import HoldState
+from valetkey.crypto.secret import Secret
+from valetkey.sdk._sync.agent import segment
+from valetkey.sdk._sync.buyer import BuyerAgent
+from valetkey.sdk._sync.client_sessions import ClientSessions
+from valetkey.sdk._sync.holds import Hold
+from valetkey.sdk.actions import Action, Transfer, action_of, digest_of
+from valetkey.sdk.amounts import Amount, usdc_units
+from valetkey.sdk.chain_config import node_of
+from valetkey.sdk.client_session import ClientSession
+from valetkey.sdk.errors import NotConfigured, Unfinished
+from valetkey.sdk.executions import Execution, Receipt
+from valetkey.sdk.kept_sessions import KeptSession
+from valetkey.sdk.planning import asset_and_units
+from valetkey.sdk.solana.desks import open_desk
+from valetkey.seam import sleep
+from valetkey.wire.allotments import AllotmentView, GiveAllotmentRequest
+from valetkey.wire.network import NetworkView
+from valetkey.wire.sessions import SessionView
+from valetkey.wire.solana import read_payment
+
+if TYPE_CHECKING:
+    from valetkey.sdk.solana.desks import SolanaDesk
+
+OPENINGS, PAYMENTS = "solana-openings", "solana-payments"
+"""Rooms of the state folder: signed transactions, by the hash of the session's key and by the id of the hold."""
+
+FEE_LAMPORTS = 10_000_000
+"""What a session's key gets for its fees: some hundred payments, or four to payees who have no account yet."""
+
+LOCK_PAUSE_SECONDS = 0.05
+
+
+class ClientSolana(ClientSessions):
+    """The part of a Client whose sessions live on Solana."""
+
+    _delegates: dict[str, BuyerAgent]
+
+    def allotment(self, session: ClientSession | str) -> AllotmentView:
+        """The account of a session on Solana: whether its key can move anything, and how late it was revoked.
+
+        Raises NotFound for a session that has none.
+        """
+        path = f"/agents/session/{segment(self._id_of(session))}/allotment"
+        return self.owner._client.get(path, AllotmentView)
+
+    def revoke_session(self, session: ClientSession | str, *, on_chain: bool = False) -> ClientSession:
+        """End a session for ever, and all made out of it. When this returns the gate grants it nothing more.
+
+        What is left in its wallet is taken back by `reclaim_session`; a grant is revoked on chain by the relayer, and
+        an account on Solana by the platform with what was signed in advance. `on_chain`: the owner revokes there too,
+        now, and this returns when a final block says so; Solana alone.
+        """
+        ended = super().revoke_session(session)
+        if on_chain:
+            if not is_solana(ended.chain_id):
+                raise InvalidInput("on EVM chains the relayer revokes grants", field="on_chain")
+            (self._solana_desk(ended.view.network)).revoke(_key_of(ended.view))
+        return ended
+
+    def fund_session(
+        self, session: ClientSession | str, amount: Amount | None = None, *, gas_wei: int | None = None
+    ) -> str:
+        """Send USDC and gas to the wallet of a session without a grant; see `fund_session` of BuyerAgent.
+
+        Raises InvalidInput for a session on Solana, whose account was filled when it was made.
+        """
+        if is_solana((self.get_session(session)).chain_id):
+            raise InvalidInput(
+                "the account of a session on Solana is filled when it is made", field="session"
+            )
+        return super().fund_session(session, amount, gas_wei=gas_wei)
+
+    def reclaim_session(self, session: ClientSession | str, to: str | None = None) -> str | None:
+        """Take what is left in a session's wallet back, also after its end, to the owner's wallet unless told.
+
+        On Solana the owner's signature revokes, brings all home, and closes the session's accounts; its key is not
+        needed, but where it is in this keystore its lamports come home too. Raises InvalidInput for another `to` there.
+        """
+        shown = self.get_session(session)
+        if not is_solana(shown.chain_id):
+            return super().reclaim_session(session, to)
+        if to is not None:
+            raise InvalidInput("what is on Solana goes back to its owner's account", field="to")
+        kept = self._keys.find(shown.session_key_hash)
+        desk = self._solana_desk(shown.view.network)
+        return desk.reclaim(_key_of(shown.view), None if kept is None else kept.solana_key)
+
+    # Inside
+
+    def _allot(self, kept: KeptSession) -> None:
+        """Open the account of a session, and hand the platform what ends it; what is done already is done once."""
+        view = self.owner.get_session(kept.session_id)
+        desk, key = self._solana_desk(view.network), kept.solana_key.address
+        assert view.budget_usdc is not None, "an allotment has a cap"
+        name = kept.key_hash
+
+        def keep(signed: bytes) -> None:
+            self._state.write(OPENINGS, name, signed)
+
+        desk.open(key, usdc_units(view.budget_usdc), FEE_LAMPORTS, keep)
+        asked = GiveAllotmentRequest(revocation=desk.presign(key))
+        path = f"/agents/session/{segment(kept.session_id)}/allotment"
+        self.owner._client.send("POST", path, AllotmentView, asked, repeat=True)
+        kept.granted = True
+        self._keys.keep(kept)
+        self._state.remove(OPENINGS, name)
+
+    def _pay_on_solana(
+        self,
+        kept: KeptSession,
+        action: Action | Mapping[str, Any],
+        idempotency_key: str | None,
+        wait_approval: float | None,
+    ) -> Execution:
+        wanted = action_of(action)
+        if not isinstance(wanted, Transfer):
+            raise InvalidInput(
+                f"on Solana a session pays: {wanted.type} is for EVM chains",
+                code="not_on_solana",
+                field="type",
+            )
+        network = self.owner.network(kept.chain_id)
+        asset, units = asset_and_units(wanted, network)
+        self._state.check_writable(PAYMENTS)
+        holder = self._holder(kept)
+        hold = holder.spend(
+            to_decimal(units, asset.decimals),
+            currency=asset.currency,
+            asset=asset.id,
+            payee=wanted.to,
+            operation=wanted.operation,
+            note=f"{wanted.type} {digest_of(wanted)}",
+            wait_approval=wait_approval,
+            idempotency_key=idempotency_key or secrets.token_hex(16),
+        )
+        receipt = self._carried(kept, hold, wanted.to, units, network)
+        now = holder._client.get("/agents/session/self", SessionView)
+        return Execution(
+            action=wanted.type,
+            receipt=receipt,
+            hold_id=hold.id,
+            session_id=kept.session_id,
+            session_key_hash=kept.key_hash,
+            amount=to_decimal(units, asset.decimals),
+            token=asset.currency,
+            remaining_limit=None if now.remaining_usdc is None else Decimal(now.remaining_usdc),
+        )
+
+    def _carried(
+        self, kept: KeptSession, hold: Hold, payee: str, units: int, network: NetworkView
+    ) -> Receipt | None:
+        """Sign once, keep, tell, send: whoever is interrupted goes on with the same bytes."""
+        desk = self._solana_desk(network)
+        with self._alone_with(hold.id):
+            signed = self._state.read(PAYMENTS, hold.id)
+            if signed is None and hold.state != HoldState.HELD:
+                reference = hold.view.reference
+                done = None if reference is None else desk.outcome(reference)
+                if hold.state != HoldState.CAPTURED and done is None:
+                    raise Unfinished("this payment was signed from another state folder: go on with it there")
+                return None if done is None else Receipt(done.signature, done.slot, 0, done.fee_lamports)
+            if signed is None:
+                signed = self._signed(kept, hold, payee, units, desk)
+                self._state.write(PAYMENTS, hold.id, signed)
+            if hold.state == HoldState.HELD:
+                hold.mark_signed(signed, read_payment(signed).signature)
+            paid = desk.pay(signed)
+            return Receipt(paid.signature, paid.slot, 0, paid.fee_lamports)
+
+    def _signed(self, kept: KeptSession, hold: Hold, payee: str, units: int, desk: "SolanaDesk") -> bytes:
+        problem: InvalidInput | None = None
+        try:
+            shown = self.allotment(kept.session_id)
+            return desk.sign(kept.solana_key, shown.owner, payee, units, hold.id)
+        except InvalidInput as error:
+            problem = error
+        # Nothing was signed, and trying it again would end as now.
+        hold.void()
+        raise problem
+
+    def _holder(self, kept: KeptSession) -> BuyerAgent:
+        """Who spends from a session: it has the token, and no wallet of an EVM chain."""
+        known = self._delegates.get(kept.key_hash)
+        if known is None:
+            made = BuyerAgent(**{**self._places, "rpc_url": None})
+            made._use(Secret(kept.token))
+            known = self._delegates.setdefault(kept.key_hash, made)
+        return known
+
+    def _solana_desk(self, network: NetworkView) -> "SolanaDesk":
+        """The desk of a cluster."""
+        known = self._desks.get(network.chain_id)
+        if known is None:
+            is_own = network.chain_id == self.chain.chain_id
+            rpc_url = node_of(network, self.chain.rpc_url if is_own else None, is_own=False)
+            made = open_desk(network.chain_id, rpc_url, network.contracts.usdc, self._solana_signer)
+            known = self._desks.setdefault(network.chain_id, made)
+        return known
+
+    def _need_solana_signer(self) -> None:
+        if self._solana_signer is None:
+            raise NotConfigured(
+                "a session on Solana is opened by its owner there: give the client solana_signer"
+            )
+
+    @contextmanager
+    def _alone_with(self, hold_id: str) -> Iterator[None]:
+        """Nobody else carries this payment out meanwhile, in any process that shares the state folder."""
+        while (lock := self._state.try_lock(f"execute-{hold_id}")) is None:
+            sleep(LOCK_PAUSE_SECONDS)
+        try:
+            yield
+        finally:
+            self._state.unlock(lock)
+
+
+def _key_of(view: SessionView) -> str:
+    assert view.session_wallet is not None, "a session of a client has a key"
+    return view.session_wallet
