@@ -142,6 +142,7 @@ def documented_world(
     api_key = owner.api_key
     assert api_key is not None
     contracts = _contracts(stack) if _page(request).endswith("many-sessions.md") else {}
+    on_solana = _on_solana(request) if _page(request).endswith("coming-from-veridex.md") else {}
     yield {
         "OWNER_KEY": owner_key.to_hex(),
         "SELLER_KEY": seller_key.to_hex(),
@@ -153,6 +154,7 @@ def documented_world(
         "service": service,
         "seller": seller,
         **contracts,
+        **on_solana,
     }
     owner.close()
     seller.close()
@@ -162,6 +164,18 @@ def _page(request: pytest.FixtureRequest) -> str:
     """The page whose snippets ask for the world."""
     callspec = getattr(request.node, "callspec", None)
     return str(callspec.params.get("page", "")) if callspec else ""
+
+
+def _on_solana(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The embedded cluster, an owner with a hundred USDC on it, and what USDC is there."""
+    from valetkey.crypto import base58
+
+    cluster = request.getfixturevalue("cluster")
+    owner = cluster.wallet()
+    mint = cluster.mint()
+    cluster.give(owner.address, mint, 100 * USDC)
+    key = base58.encode(owner.secret() + owner.public_key)
+    return {"SOLANA_OWNER_KEY": key, "SOLANA_RPC_URL": cluster.rpc_url, "SOLANA_MINT": mint}
 
 
 def _contracts(stack: RunningStack) -> dict[str, str]:

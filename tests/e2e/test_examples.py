@@ -12,13 +12,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.fixtures_networks import RunningNetwork, start_network
+from tests.fixtures_solana import ClusterRpc
 from tests.fixtures_stack import RunningStack
 from valetkey import BuyerAgent, Client
 from valetkey.cli.rpc import USDC
+from valetkey.core.chains import SOLANA_LOCAL
+from valetkey.crypto.ed25519 import SigningKey
 from valetkey.crypto.keys import PrivateKey
 from valetkey.sdk.days import day_at
 
@@ -61,6 +65,12 @@ class Newcomer:
         said = self.run("set_up.py", f"newcomer-{uuid.uuid4().hex[:8]}")
         name, _, value = said.removeprefix("export ").strip().partition("=")
         self.environ[name] = value
+
+    def names_chains(self, *entries: dict[str, Any]) -> None:
+        """A file of chains says where the nodes are, and nothing else does."""
+        (self.folder / "chains.json").write_text(json.dumps(entries))
+        self.environ["VALETKEY_CHAINS_FILE"] = "chains.json"
+        del self.environ["VALETKEY_RPC_URL"]
 
     def client(self) -> Client:
         return Client(
@@ -215,20 +225,19 @@ def two_chains() -> Iterator[list[RunningNetwork]]:
         one.chain.stop()
 
 
+def entry_of(name: str, network: RunningNetwork) -> dict[str, Any]:
+    """A network as a file of chains has it."""
+    return {
+        "name": name,
+        "chainId": network.chain.chain_id,
+        "rpcUrl": network.rpc_url,
+        "tokens": {"USDC": {"address": network.at.usdc, "decimals": 6}},
+        "allowance": network.at.allowance,
+    }
+
+
 def test_each_chain_has_a_session_of_its_own(newcomer: Newcomer, two_chains: list[RunningNetwork]) -> None:
-    entries = [
-        {
-            "name": name,
-            "chainId": one.chain.chain_id,
-            "rpcUrl": one.rpc_url,
-            "tokens": {"USDC": {"address": one.at.usdc, "decimals": 6}},
-            "allowance": one.at.allowance,
-        }
-        for name, one in zip(("base", "ethereum"), two_chains, strict=True)
-    ]
-    (newcomer.folder / "chains.json").write_text(json.dumps(entries))
-    newcomer.environ["VALETKEY_CHAINS_FILE"] = "chains.json"
-    del newcomer.environ["VALETKEY_RPC_URL"]
+    newcomer.names_chains(*map(entry_of, ("base", "ethereum"), two_chains))
     for one in two_chains:
         one.supply(newcomer.key.address, 100 * USDC)
     payee = newcomer.payee
@@ -236,6 +245,39 @@ def test_each_chain_has_a_session_of_its_own(newcomer: Newcomer, two_chains: lis
     assert said[:2] == ["base: paid 2 USDC, 18 remaining", "ethereum: paid 2 USDC, 3 remaining"]
     assert said[2].startswith("the key of Base on Ethereum: ")
     assert [one.units(payee) for one in two_chains] == [2 * USDC, 2 * USDC]
+
+
+def test_base_and_solana_have_a_session_each(
+    newcomer: Newcomer, two_chains: list[RunningNetwork], cluster: ClusterRpc
+) -> None:
+    base, owner, shop = two_chains[0], cluster.wallet(), SigningKey.generate()
+    mint = cluster.mint()
+    home = cluster.give(owner.address, mint, 100 * USDC)
+    till = cluster.give(shop.address, mint, 0)
+    on_solana = {
+        "name": "solanaLocal",
+        "chainId": SOLANA_LOCAL,
+        "rpcUrl": cluster.rpc_url,
+        "tokens": {"USDC": {"address": mint, "decimals": 6}},
+    }
+    newcomer.names_chains(entry_of("base", base), on_solana)
+    base.supply(newcomer.key.address, 100 * USDC)
+    keypair = list(owner.secret() + owner.public_key)
+    (newcomer.folder / "id.json").write_text(json.dumps(keypair))
+    newcomer.environ |= {"SOLANA_KEYPAIR_FILE": "id.json", "SOLANA_CHAIN": "solanaLocal"}
+    before, payee = base.units(newcomer.key.address), newcomer.payee
+
+    said = newcomer.run("veridex/base_and_solana.py", payee, shop.address).splitlines()
+    assert said[:2] == ["base: paid 3 USDC, 17 remaining", "solanaLocal: paid 3 USDC, 7 remaining"]
+    assert said[2].startswith("the key of Base on Solana: ")
+    assert said[3:] == [
+        "app-base: 3 of 20 USDC spent, revoked, the chain shows it",
+        "app-solanaLocal: 3 of 10 USDC spent, revoked, the chain shows it",
+        "back from Solana: 7 USDC",
+    ]
+    assert (base.units(payee), cluster.units(till)) == (3 * USDC, 3 * USDC)
+    assert base.units(newcomer.key.address) == before - 3 * USDC
+    assert cluster.units(home) == 97 * USDC
 
 
 # A session handed over
