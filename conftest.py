@@ -8,7 +8,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # Fixtures live in modules named for what they start; each is loaded when present.
-_FIXTURES = ("tests.fixtures_chain", "tests.fixtures_stack", "tests.fixtures_networks", "tests.fixtures_solana")
+_FIXTURES = (
+    "tests.fixtures_chain",
+    "tests.fixtures_stack",
+    "tests.fixtures_networks",
+    "tests.fixtures_solana",
+)
 pytest_plugins = [name for name in _FIXTURES if find_spec(name)]
 
 settings.register_profile(
