@@ -1,9 +1,9 @@
-"""Tokens of EVM chains by currency and chain: which contract is USDC there. Nothing here asks a chain."""
+"""Tokens by currency and chain: which contract, or which mint, is USDC there. Nothing here asks a chain."""
 
 import re
 from collections.abc import Iterable
 
-from valetkey.core.chains import CHAINS, EIP155
+from valetkey.core.chains import CHAINS, EIP155, SOLANA, SOLANA_DEVNET
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, NATIVE, Asset
 
@@ -38,8 +38,10 @@ _CONTRACTS = {
         "WETH": "0x7ceB23fD6bC0adD59E62ac25578270cFf1b9f619",
     },
     80002: {"USDC": "0x41E94Eb019C0762f9Bfcf9Fb1E58725BfB0e7582"},
+    SOLANA: {"USDC": "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"},
+    SOLANA_DEVNET: {"USDC": "4zMMC9srt5Ri5X14GAgXhaHii3GnPAEERYPJgZJDncDU"},
 }
-"""By chain id, EIP-55. USDC and EURC are those that Circle itself issues there, never a bridge's."""
+"""By chain id, EIP-55, or the mint in base58. USDC and EURC are those that Circle itself issues there, never a bridge's."""
 
 TOKENS = tuple(
     Asset(currency, chain_id, address, CURRENCY_DECIMALS[currency])
@@ -63,7 +65,7 @@ class TokenMismatch(InvalidInput):
 
 
 def token_of(chain_id: int, token: str, extra: Iterable[Asset] = ()) -> Asset:
-    """A token of an EVM chain by its symbol (USDC, exactly so) or its address; the symbol of the coin is the coin.
+    """A token by its symbol (USDC, exactly so), its address or its mint; the symbol of an EVM chain's coin is the coin.
 
     `extra`: assets of a configuration, each address in EIP-55. One of them takes the place of what is known here under
     the same symbol on that chain. Raises InvalidInput with the code `unknown_token`, also for a symbol in other letters
@@ -75,7 +77,7 @@ def token_of(chain_id: int, token: str, extra: Iterable[Asset] = ()) -> Asset:
     known = {asset.currency: asset for asset in (*TOKENS, *COINS) if asset.chain_id == chain_id} | given
     if token.startswith("0x"):
         return _by_address(token, known.values())
-    found = known.get(token)
+    found = known.get(token) or next((one for one in known.values() if one.address == token), None)
     if found is None:
         raise _unknown(f"; known on this chain are {', '.join(known)}" if known else "")
     return found

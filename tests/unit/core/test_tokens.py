@@ -2,17 +2,23 @@
 
 import pytest
 
-from valetkey.core.chains import CHAINS, EIP155
+from valetkey.core.chains import CHAINS, EIP155, SOLANA, SOLANA_DEVNET, is_solana
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, NATIVE, Asset
 from valetkey.core.tokens import COINS, TOKENS, TokenMismatch, check_decimals, token_of
+from valetkey.crypto.base58 import is_solana_address
 from valetkey.crypto.keys import checksum_address, is_address
 
 USDC = token_of(8453, "USDC")
+WRAPPED_SOL = "So11111111111111111111111111111111111111112"
 OTHER = Asset("USDC", 8453, checksum_address("0x" + "ab" * 20), 6)
 
 
-@pytest.mark.parametrize("asset", TOKENS, ids=lambda one: f"{one.currency}@{one.chain_id}")
+@pytest.mark.parametrize(
+    "asset",
+    [one for one in TOKENS if not is_solana(one.chain_id)],
+    ids=lambda one: f"{one.currency}@{one.chain_id}",
+)
 def test_every_token_is_found_by_symbol_and_by_address_in_any_case_without_a_checksum(asset):
     digits = asset.address[2:]
     for spelled in (asset.currency, asset.address, "0x" + digits.lower(), "0x" + digits.upper()):
@@ -20,6 +26,17 @@ def test_every_token_is_found_by_symbol_and_by_address_in_any_case_without_a_che
     assert is_address(asset.address)
     assert asset.address == checksum_address(asset.address)
     assert asset.decimals == CURRENCY_DECIMALS[asset.currency]
+
+
+@pytest.mark.parametrize("chain_id", [SOLANA, SOLANA_DEVNET])
+def test_a_mint_is_found_by_symbol_and_by_its_own_spelling_alone(chain_id):
+    asset = token_of(chain_id, "USDC")
+    assert token_of(chain_id, asset.address) is asset
+    assert is_solana_address(asset.address)
+    for other in (asset.address.lower(), asset.address[:-1], "SOL", WRAPPED_SOL):
+        with pytest.raises(InvalidInput) as refused:
+            token_of(chain_id, other)
+        assert refused.value.code == "unknown_token"
 
 
 @pytest.mark.parametrize(
