@@ -41,7 +41,7 @@ _CONTRACTS = {
     SOLANA: {"USDC": "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"},
     SOLANA_DEVNET: {"USDC": "4zMMC9srt5Ri5X14GAgXhaHii3GnPAEERYPJgZJDncDU"},
 }
-"""By chain id, EIP-55, or the mint in base58. USDC and EURC are those that Circle itself issues there, never a bridge's."""
+"""By chain id: EIP-55, or a mint in base58. USDC and EURC are those that Circle itself issues there, no bridge's."""
 
 TOKENS = tuple(
     Asset(currency, chain_id, address, CURRENCY_DECIMALS[currency])
