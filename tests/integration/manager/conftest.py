@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures_chain import PRIVATE_KEYS, ChainRpc
-from tests.fixtures_solana import ClusterRpc
+from tests.fixtures_solana import TOKEN, ClusterRpc
 from tests.integration.manager.solana_world import SolanaWorld
 from tests.integration.manager.world import World
 from valetkey.chains.evm.deploy import Deployed, deploy
@@ -35,8 +35,8 @@ def manager(world: World) -> Iterator[SessionKeyManager]:
 
 
 @pytest.fixture
-def solana(cluster: ClusterRpc, tmp_path: Path) -> SolanaWorld:
-    made = SolanaWorld(cluster, tmp_path)
+def solana(cluster: ClusterRpc, tmp_path: Path, request: pytest.FixtureRequest) -> SolanaWorld:
+    made = SolanaWorld(cluster, tmp_path, program=getattr(request, "param", TOKEN))
     made.furnish()
     return made
 

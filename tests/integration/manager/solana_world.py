@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.fixtures_solana import SOL, ClusterRpc
+from tests.fixtures_solana import SOL, TOKEN, ClusterRpc
 from tests.integration.manager.world import cheap_lock
 from valetkey.chains.solana.addresses import SessionAccounts
-from valetkey.chains.solana.programs import TOKEN, associated_account
+from valetkey.chains.solana.programs import associated_account
 from valetkey.crypto.ed25519 import SigningKey
 from valetkey.sdk.manager.blocking import SessionKeyManager
 
@@ -23,6 +23,7 @@ class SolanaWorld:
     folder: Path
     owner: SigningKey = field(default_factory=SigningKey.generate)
     mint: str = ""
+    program: str = TOKEN
     events: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -34,7 +35,7 @@ class SolanaWorld:
         return self.account_of(self.owner.address)
 
     def furnish(self) -> None:
-        self.mint = self.rpc.mint()
+        self.mint = self.rpc.mint(6, self.program)
         self.rpc("requestAirdrop", self.owner.address, 10 * SOL)
         self.rpc.give(self.owner.address, self.mint, MONEY)
 
@@ -66,10 +67,12 @@ class SolanaWorld:
 
     def account_of(self, owner: str) -> str:
         """Where somebody keeps the token."""
-        return str(associated_account(_key(owner), _key(self.mint), TOKEN))
+        return str(associated_account(_key(owner), _key(self.mint), _key(self.program)))
 
     def session_account(self, key: str) -> str:
-        return str(SessionAccounts(_key(self.owner.address), _key(key), _key(self.mint), TOKEN).account)
+        return str(
+            SessionAccounts(_key(self.owner.address), _key(key), _key(self.mint), _key(self.program)).account
+        )
 
     def exists(self, account: str) -> bool:
         return bool(self.rpc("getAccountInfo", account, {"commitment": "processed"})["value"])

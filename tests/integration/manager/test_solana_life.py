@@ -12,6 +12,7 @@ from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
+from tests.fixtures_solana import TOKEN, TOKEN_2022
 from tests.integration.manager.solana_world import MONEY, USDC, SolanaWorld
 from tests.integration.manager.world import HOUR, PASSPHRASE
 from valetkey import SessionKeyManager
@@ -38,6 +39,7 @@ from valetkey.sdk.errors import (
 from valetkey.sdk.manager.signing import OFFCHAIN, offchain_message
 
 
+@pytest.mark.parametrize("solana", [TOKEN, TOKEN_2022], indirect=True, ids=["spl", "token-2022"])
 def test_a_session_is_made_spent_from_taken_back_and_reclaimed(
     solana: SolanaWorld, on_solana: SessionKeyManager
 ) -> None:
