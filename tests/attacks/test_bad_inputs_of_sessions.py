@@ -346,9 +346,9 @@ TABLE = [
 
 @pytest.mark.parametrize(("door", "given", "code", "field"), TABLE)
 def test_bad_input_is_told_and_leaves_nothing(
-    request: pytest.FixtureRequest, door: str, given: dict[str, Any], code: str, field: str
+    managed: Managed, served: Served, door: str, given: dict[str, Any], code: str, field: str
 ) -> None:
-    place: Managed | Served = request.getfixturevalue("managed" if door.startswith("manager") else "served")
+    place: Managed | Served = managed if door.startswith("manager") else served
     before = place.facts()
     problem = refused(lambda: ask(place, door, given))
     if isinstance(problem, WrongNetwork):
@@ -365,9 +365,9 @@ def test_bad_input_is_told_and_leaves_nothing(
 @pytest.mark.parametrize("whose", ["owner", "session"])
 @pytest.mark.parametrize("door", ["manager.spend", "client.execute"])
 def test_what_would_be_paid_to_oneself_is_told_and_leaves_nothing(
-    request: pytest.FixtureRequest, door: str, whose: str
+    managed: Managed, served: Served, door: str, whose: str
 ) -> None:
-    place: Any = request.getfixturevalue("managed" if door.startswith("manager") else "served")
+    place: Any = managed if door.startswith("manager") else served
     owner = place.world.owner.address if isinstance(place, Managed) else place.desk.key.address
     before = place.facts()
     problem = refused(

@@ -56,6 +56,7 @@ BODIES |= {
         "signature": "0x" + "11" * 65,
         "revocation": "0x" + "11" * 65,
     },
+    "POST /api/v1/agents/session/{id}/allotment": {"revocation": "c3RvbGVu"},
     "POST /api/v1/transactions/{id}/relay": {**_SIGNED, "deadline": 2_000_000_000},
     "POST /api/v1/transactions/{id}/step": {
         "step": 1,
