@@ -14,6 +14,7 @@ from valetkey.sdk.manager.blocking import SessionKeyManager
 from valetkey.sdk.manager.views import ManagedSession
 from valetkey.wire.grants import Domain
 
+DOMAIN_TYPES = {"name": "string", "version": "string", "chainId": "uint256", "verifyingContract": "address"}
 LOGIN: dict[str, Any] = {
     "types": {
         "EIP712Domain": [
@@ -36,7 +37,11 @@ def made(manager: SessionKeyManager) -> ManagedSession:
 def changed(**domain: Any) -> dict[str, Any]:
     data = copy.deepcopy(LOGIN)
     data["domain"] |= domain
-    return {**data, "domain": {name: one for name, one in data["domain"].items() if one is not None}}
+    data["domain"] = {name: one for name, one in data["domain"].items() if one is not None}
+    data["types"]["EIP712Domain"] = [
+        {"name": name, "type": DOMAIN_TYPES[name]} for name in DOMAIN_TYPES if name in data["domain"]
+    ]
+    return data
 
 
 def test_messages_and_typed_data_are_signed_as_other_wallets_sign_them(

@@ -119,7 +119,7 @@ BAD_KEYS = {
     "another wallet's": (public(OTHER), "invalid_key"),
     "uncompressed": (KEY.public_key.hex(), "validation_failed"),
     "with 0x": ("0x" + public(KEY), "validation_failed"),
-    "too short": (public(KEY)[:-2], "validation_failed"),
+    "too short": (public(KEY)[:-4], "validation_failed"),
     "too long": (public(KEY) + "00", "validation_failed"),
     "a line break": (public(KEY) + "\n", "validation_failed"),
     "no hex": ("02" + "zz" * 32, "validation_failed"),
@@ -129,7 +129,7 @@ BAD_KEYS = {
     "the other half": (("03" if public(KEY)[:2] == "02" else "02") + public(KEY)[2:], "invalid_key"),
     "empty": ("", "validation_failed"),
     "a number": (2, "validation_failed"),
-    "an ed25519 key": ("11" * 32, "validation_failed"),
+    "an ed25519 key": ("11" * 32, "invalid_key"),
 }
 
 

@@ -133,7 +133,7 @@ def test_a_chain_that_is_not_served_is_said(desk: Desk, chain: str | int) -> Non
         desk.client.create_session(**RULES, chain_id=chain)
     with pytest.raises(InvalidInput) as refused:
         desk.client.create_session(**RULES, chain_id="nowhere")
-    assert refused.value.field == "chain_id"
+    assert refused.value.field == "chain"
 
 
 @pytest.mark.parametrize(
@@ -189,8 +189,9 @@ def test_a_request_that_never_arrived_is_renewed(desk: Desk, monkeypatch: pytest
     store.close()
     assert desk.client.list_sessions() == [], "keys without a session spend nothing"
     made = ClientMaking._made(desk.client, kept)
+    # Its end was written as a moment, so that it is the same whenever the request arrives.
     left = made.expires_at - datetime.now(UTC)
-    assert timedelta(minutes=57) < left < timedelta(minutes=59)
+    assert timedelta(minutes=58) < left < timedelta(hours=1)
 
 
 def test_what_is_shown_holds_no_secret(desk: Desk) -> None:
