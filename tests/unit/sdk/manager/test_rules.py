@@ -11,11 +11,11 @@ from valetkey.core.chains import chain_of
 from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.money import Asset
 from valetkey.core.windows import Window
+from valetkey.sdk.config_checks import check_key
 from valetkey.sdk.manager.keeping import id_of, normal_hash
 from valetkey.sdk.manager.rules import (
     Lifetimes,
     address_of,
-    check_idempotency,
     check_token,
     decimal_units,
     fingerprint,
@@ -107,7 +107,9 @@ def test_milliseconds_are_told_from_seconds() -> None:
 
 
 def test_a_fingerprint_is_that_of_what_is_meant() -> None:
-    assert fingerprint(CONFIG) == fingerprint(replace(CONFIG, spending_limit=10.0, idempotency_key="x"))
+    assert fingerprint(CONFIG, CHAIN, ASSET) == fingerprint(
+        replace(CONFIG, spending_limit=10.0, idempotency_key="x"), CHAIN, ASSET
+    )
     for change in (
         {"spending_limit": 11},
         {"label": "two"},
@@ -117,7 +119,7 @@ def test_a_fingerprint_is_that_of_what_is_meant() -> None:
         {"daily_limit": 1},
         {"sole_label": True},
     ):
-        assert fingerprint(CONFIG) != fingerprint(replace(CONFIG, **change))
+        assert fingerprint(CONFIG, CHAIN, ASSET) != fingerprint(replace(CONFIG, **change), CHAIN, ASSET)
 
 
 @pytest.mark.parametrize("amount", [0, "0", Decimal(0), -1, "nan", True, "0.0000001", None, [1]])
@@ -151,9 +153,9 @@ def test_a_chain_is_meant_by_name_number_and_caip_2() -> None:
 @pytest.mark.parametrize("key", ["", "x" * 201, "ü", 5])
 def test_an_idempotency_key_is_plain_text(key: Any) -> None:
     with pytest.raises(InvalidInput):
-        check_idempotency(key)
-    check_idempotency(None)
-    check_idempotency("invoice 17")
+        check_key(key)
+    check_key(None)
+    check_key("invoice 17")
 
 
 def test_a_token_is_the_manager_s_own() -> None:
