@@ -21,15 +21,16 @@ from bench.servers import bare, load
 from bench.timing import measure
 from valetkey.chains.devchain import DevChain, dev_private_key
 from valetkey.chains.evm.deploy import deploy
-from valetkey.chains.evm.reader import EvmReader
 from valetkey.chains.evm.signer import LocalSigner
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.locks import Argon2, PassphraseLock
 from valetkey.crypto.secret import Secret
 from valetkey.ports.accounts import SessionQuery
 from valetkey.sdk.manager.blocking import SessionKeyManager
+from valetkey.sdk.manager.grants import Grants
+from valetkey.sdk.manager.on_evm import OnEvm
+from valetkey.sdk.manager.standing import standing_of
 from valetkey.stores.sqlite import open_store
-from valetkey.wire import grant_calls
 
 LIST_MS_MOST, RESTORE_MS_MOST = 50, 20
 LABELS = 1_000
@@ -166,21 +167,19 @@ def _restored(manager: SessionKeyManager, rounds: int, among: str = "") -> list[
 
 def _parts(manager: SessionKeyManager, key: str, rounds: int) -> str:
     """The medians of what a restore does, in milliseconds."""
-    inner, local = manager._manager._sessions, manager._manager._local
+    kept, local = manager._manager._kept, manager._manager._local
     portal = manager._portal
+    assert isinstance(local, OnEvm)
+    grants = Grants(local, kept)
 
     async def of_store() -> None:
-        await inner.grant(await inner.record(key))
+        await grants.of(await kept.record(key))
 
     async def of_chain() -> None:
-        signed = await inner.grant(await inner.record(key))
+        signed = await grants.of(await kept.record(key))
         assert signed is not None
         began = time.perf_counter()
-        assert isinstance(local.reader, EvmReader)
-        await asyncio.gather(
-            local.reader.view(grant_calls.words(local.contract, signed.id)),
-            local.reader.view(grant_calls.standings(local.contract, local.owner)),
-        )
+        await standing_of(local, signed)
         chain.append(time.perf_counter() - began)
 
     chain: list[float] = []
