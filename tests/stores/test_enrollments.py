@@ -49,7 +49,9 @@ def test_one_that_expired_unused_begins_anew(store: Blocking, time: SystemTime) 
     assert store.enrollment(one.code) == again
 
 
-def test_a_session_uses_it_up_and_keeps_it_as_long_as_itself(store: Blocking, market: Market, time: SystemTime) -> None:
+def test_a_session_uses_it_up_and_keeps_it_as_long_as_itself(
+    store: Blocking, market: Market, time: SystemTime
+) -> None:
     one = an_enrollment()
     store.add_enrollment(one, 1)
     record = a_session(market.owner, proof_key=a_proof_key())
@@ -73,7 +75,9 @@ def test_a_session_uses_it_up_and_keeps_it_as_long_as_itself(store: Blocking, ma
 
 
 @pytest.mark.parametrize("whose", ["the same owner's", "another owner's"])
-def test_a_second_session_for_it_is_refused_and_leaves_nothing(store: Blocking, market: Market, whose: str) -> None:
+def test_a_second_session_for_it_is_refused_and_leaves_nothing(
+    store: Blocking, market: Market, whose: str
+) -> None:
     one = an_enrollment()
     store.add_enrollment(one, MAX)
     first = a_session(market.owner)
@@ -88,7 +92,9 @@ def test_a_second_session_for_it_is_refused_and_leaves_nothing(store: Blocking, 
     assert store.enrollment(one.code) == used
 
 
-def test_one_that_is_over_or_unknown_makes_no_session(store: Blocking, market: Market, time: SystemTime) -> None:
+def test_one_that_is_over_or_unknown_makes_no_session(
+    store: Blocking, market: Market, time: SystemTime
+) -> None:
     one = an_enrollment()
     store.add_enrollment(one, MAX)
     time.seconds += LIFE
@@ -140,7 +146,9 @@ def test_IDEMPOTENT_the_answer_is_kept_with_the_session_or_neither(store: Blocki
     assert store.enrollment(two.code) == two
 
 
-def test_a_rotation_uses_one_up_and_needs_a_proof_key_where_there_was_one(store: Blocking, market: Market) -> None:
+def test_a_rotation_uses_one_up_and_needs_a_proof_key_where_there_was_one(
+    store: Blocking, market: Market
+) -> None:
     one = an_enrollment()
     store.add_enrollment(one, MAX)
     record = a_session(market.owner, proof_key=a_proof_key())
@@ -161,7 +169,9 @@ def test_a_rotation_uses_one_up_and_needs_a_proof_key_where_there_was_one(store:
     assert code(refused) == "enrollment_used"
 
 
-def test_NARROW_ONLY_nothing_bearer_comes_out_of_a_session_that_proves_itself(store: Blocking, market: Market) -> None:
+def test_NARROW_ONLY_nothing_bearer_comes_out_of_a_session_that_proves_itself(
+    store: Blocking, market: Market
+) -> None:
     parent = a_session(market.owner, proof_key=a_proof_key())
     store.add_session(parent, digest("token"))
     bearer = _child(parent.session.id)
@@ -183,7 +193,9 @@ def test_a_bearer_session_may_have_a_child_that_proves_itself(store: Blocking, m
     assert store.add_children([child])[0].proof_key == a_proof_key("child")
 
 
-def test_the_log_says_that_a_session_proves_itself_and_holds_no_secret(store: Blocking, market: Market) -> None:
+def test_the_log_says_that_a_session_proves_itself_and_holds_no_secret(
+    store: Blocking, market: Market
+) -> None:
     one = an_enrollment()
     store.add_enrollment(one, MAX)
     record = a_session(market.owner, proof_key=a_proof_key())

@@ -1,7 +1,7 @@
-"""Boxes: bytes that one key alone opens. Sealed to a secp256k1 public key by whoever likes; ECIES with HKDF and AES-GCM.
+"""Boxes: bytes that one key alone opens, sealed to its secp256k1 public key by whoever likes (ECIES).
 
-Format, version 1: 02, the ephemeral public key (33), nonce (12), AES-256-GCM ciphertext and tag. The key of a box follows
-from the shared point and both public keys. A box does not say who made it.
+Format, version 1: 02, the ephemeral public key (33), nonce (12), AES-256-GCM ciphertext and tag. The key of a box
+follows from the shared point and both public keys (HKDF). A box does not say who made it.
 """
 
 import secrets

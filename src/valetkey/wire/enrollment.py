@@ -1,4 +1,4 @@
-"""An enrolment: the public keys that a delegate made for itself, the short code that follows from them, and JSON about it.
+"""An enrolment: public keys that a delegate made for itself, the short code that follows from them, JSON about it.
 
 The message is `Valetkey enrolment v1`, a line break, and canonical JSON. The code is a hash of it, so that whoever has
 the code knows the keys, whatever a platform in between answers.
@@ -82,11 +82,12 @@ def code_of(message: str) -> str:
 
 
 def parse_code(text: str) -> str:
-    """A code as somebody typed it: in any case, with or without dashes, O for 0 and I or L for 1. Raises InvalidInput."""
+    """A code as somebody typed it: in any case, with or without dashes, O for 0, I or L for 1. Raises InvalidInput."""
     letters = text.upper().translate(_READ_AS) if isinstance(text, str) and len(text) <= 64 else ""
     if len(letters) != _CODE_CHARS or not set(letters) <= set(ALPHABET):
         raise InvalidInput(
-            "an enrolment code is 16 letters and digits, XXXX-XXXX-XXXX-XXXX", code="enrollment_code_malformed"
+            "an enrolment code is 16 letters and digits, XXXX-XXXX-XXXX-XXXX",
+            code="enrollment_code_malformed",
         )
     return "-".join(letters[at : at + 4] for at in range(0, _CODE_CHARS, 4))
 
@@ -140,16 +141,22 @@ def _key_set(told: Any) -> KeySet | None:
         return None
     if len(session) != PUBLIC_KEY_BYTES + 1 or len(e2e) != PUBLIC_KEY_BYTES + 1:
         return None
-    if label is not None and not (isinstance(label, str) and 1 <= len(label) <= LABEL_CHARS_MAX and label.isprintable()):
+    if label is not None and not (
+        isinstance(label, str) and 1 <= len(label) <= LABEL_CHARS_MAX and label.isprintable()
+    ):
         return None
-    if owner is not None and not (isinstance(owner, str) and is_address(owner) and checksum_address(owner) == owner):
+    if owner is not None and not (
+        isinstance(owner, str) and is_address(owner) and checksum_address(owner) == owner
+    ):
         return None
     return KeySet(session, e2e, proof, label, owner)
 
 
 def _bytes(text: object) -> bytes | None:
     try:
-        return bytes.fromhex(text) if isinstance(text, str) and len(text) <= 2 * (PUBLIC_KEY_BYTES + 1) else None
+        return (
+            bytes.fromhex(text) if isinstance(text, str) and len(text) <= 2 * (PUBLIC_KEY_BYTES + 1) else None
+        )
     except ValueError:
         return None
 
@@ -160,7 +167,7 @@ def box_context(code: str, session_id: str) -> bytes:
 
 
 class EnrollRequest(Request):
-    """POST /enrollments: the message, and its signatures by the session key (EIP-191) and by the proof key (Ed25519)."""
+    """POST /enrollments: the message, signed by the session key (EIP-191) and by the proof key (Ed25519)."""
 
     message: Annotated[str, Meta(max_length=MESSAGE_CHARS_MAX)]
     signature: Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{130}" + END)]
@@ -188,7 +195,10 @@ class EnrollmentView(View):
 
 
 class EnrolledSessionRequest(PolicyRules, kw_only=True):
-    """POST /enrollments/{code}/session: the rules of a session for these keys; as in POST /agents/session."""
+    """POST /enrollments/{code}/session: the rules of a session for these keys; as in POST /agents/session.
+
+    `funding` of a buyer's is `grant`: what its wallet held, nobody but its delegate could bring back.
+    """
 
     expiry: int | None = None
     expires_at: Annotated[int, Meta(ge=1, le=UNIX_SECONDS_MAX)] | None = None

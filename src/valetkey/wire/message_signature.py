@@ -1,6 +1,6 @@
 """Proof of possession: a request signed with an Ed25519 key, as HTTP message signatures (RFC 9421) write it.
 
-One profile and no other: the signature is called `vk`, covers a fixed set of components, and every parameter is there once.
+One profile and no other: the signature is called `vk`, covers a fixed set of components, and has every parameter once.
 Whatever else the RFC allows is refused here, so that what is signed has one meaning.
 """
 
@@ -30,7 +30,9 @@ WINDOW_SECONDS = 60
 INPUT_CHARS_MAX = 1_000
 METHOD, TARGET_URI = "@method", "@target-uri"
 
-_COMPONENTS = re.compile(r'vk=\(("[a-z0-9@-]{1,64}"(?: "[a-z0-9@-]{1,64}"){0,15})\)((?:;[^;]{1,200}){1,16})', re.ASCII)
+_COMPONENTS = re.compile(
+    r'vk=\(("[a-z0-9@-]{1,64}"(?: "[a-z0-9@-]{1,64}"){0,15})\)((?:;[^;]{1,200}){1,16})', re.ASCII
+)
 _PARAMETERS = {
     "created": re.compile(r"(0|[1-9][0-9]{0,14})", re.ASCII),
     "nonce": re.compile(r'"([A-Za-z0-9_-]{16,64})"', re.ASCII),
@@ -85,7 +87,11 @@ def covered(headers: Mapping[str, str], *, has_body: bool) -> tuple[str, ...]:
     if has_body:
         names.append(CONTENT_DIGEST.lower())
     # With another key, or without it, the same request would be done twice.
-    names += [one.lower() for one in (IDEMPOTENCY_HEADER, API_KEY_HEADER, AUTHORIZATION_HEADER) if one.lower() in headers]
+    names += [
+        one.lower()
+        for one in (IDEMPOTENCY_HEADER, API_KEY_HEADER, AUTHORIZATION_HEADER)
+        if one.lower() in headers
+    ]
     return tuple(names)
 
 
@@ -98,7 +104,14 @@ def lines_of(
 
 
 def sign_request(
-    key: SigningKey, method: str, uri: str, headers: Mapping[str, str], body: bytes | None, *, created: int, nonce: str
+    key: SigningKey,
+    method: str,
+    uri: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    *,
+    created: int,
+    nonce: str,
 ) -> dict[str, str]:
     """The headers that prove a request: Signature-Input, Signature and, with a body, Content-Digest.
 
@@ -108,9 +121,8 @@ def sign_request(
     told = {name.lower(): value for name, value in (*headers.items(), *proving.items())}
     components = covered(told, has_body=bool(body))
     names = " ".join(f'"{one}"' for one in components)
-    parameters = (
-        f'({names});created={created};nonce="{nonce}";keyid="{key.public_key.hex()}";alg="{ALGORITHM}";tag="{TAG}"'
-    )
+    named = f'keyid="{key.public_key.hex()}";alg="{ALGORITHM}";tag="{TAG}"'
+    parameters = f'({names});created={created};nonce="{nonce}";{named}'
     signature = key.sign(signature_base(lines_of(components, method, uri, told), parameters))
     return {
         **proving,

@@ -1,7 +1,13 @@
 """Enrolments on PostgreSQL. One is used up in the batch that adds its session; see enrollment_book.py."""
 
 from valetkey.ports.enrollments import Enrollment
-from valetkey.stores.enrollment_rows import COLUMNS, ENROLLMENT, FORGOTTEN_MAX, enrollment_of, enrollment_values
+from valetkey.stores.enrollment_rows import (
+    COLUMNS,
+    ENROLLMENT,
+    FORGOTTEN_MAX,
+    enrollment_of,
+    enrollment_values,
+)
 from valetkey.stores.postgres.database import Tables
 
 # S608: the parts of these statements are constants of ours.

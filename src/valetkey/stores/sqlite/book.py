@@ -67,10 +67,10 @@ _STEP = (
 _ADD_SESSION = (
     "INSERT INTO sessions (id, owner_id, tree_id, parent_id, depth, role, policy, policy_version, not_before,"
     " expires_at, created_at, revoked_at, paused_at, successor_id, carried, alias, wallet_address, e2e_public_key,"
-    " label, delegate, recovery, funding, key_hash, sole, proof_key) VALUES (:id, :owner_id, :tree_id, :parent_id, :depth, :role,"
-    " :policy, :policy_version, :not_before, :expires_at, :created_at, :revoked_at, :paused_at, :successor_id,"
-    " :carried, :alias, :wallet_address, :e2e_public_key, :label, :delegate, :recovery, :funding, :key_hash, :sole,"
-    " :proof_key)"
+    " label, delegate, recovery, funding, key_hash, sole, proof_key) VALUES (:id, :owner_id, :tree_id, :parent_id,"
+    " :depth, :role, :policy, :policy_version, :not_before, :expires_at, :created_at, :revoked_at, :paused_at,"
+    " :successor_id, :carried, :alias, :wallet_address, :e2e_public_key, :label, :delegate, :recovery, :funding,"
+    " :key_hash, :sole, :proof_key)"
 )
 _LIFE = (
     "UPDATE sessions SET parent_id = :parent_id, policy = :policy, policy_version = :policy_version,"
