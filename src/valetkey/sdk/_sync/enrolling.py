@@ -13,12 +13,14 @@ from valetkey.crypto.boxes import open_box
 from valetkey.crypto.errors import DecryptionFailed
 from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.crypto.secret import Secret
+from valetkey.sdk import config
 from valetkey.sdk._sync.agent import Agent, segment
 from valetkey.sdk.amounts import usdc_of
 from valetkey.sdk.errors import EnrollmentExpired, EnrollmentMismatch, NotFound, WaitedTooLong
 from valetkey.sdk.kept_enrollment import KeptEnrollment, KeptEnrollments, lock_or_none
 from valetkey.sdk.keys_at_rest import Lock
 from valetkey.sdk.proving import Prover
+from valetkey.sdk.state import StateFolder
 from valetkey.seam import sleep
 from valetkey.wire.bundle import Bundle
 from valetkey.wire.enrollment import LABEL_CHARS_MAX, EnrollmentView, box_context
@@ -161,15 +163,16 @@ class Enrolling(Agent):
         `label` is what this delegate calls itself, and its owner sees. `owner`: the wallet address of the only owner
         that it will work for; the code stands for it, too. `lock`: an age, keyring or passphrase lock, or a passphrase,
         that the keys are encrypted with in the state folder; VALETKEY_PASSPHRASE unless given, and without either the
-        file is readable by this user alone. Raises InvalidInput, PlatformUnavailable where too many wait, StateUnusable.
+        file is readable by this user alone. Raises InvalidInput, StateUnusable, and PlatformUnavailable where too many
+        wait.
         """
         if label is not None and not (1 <= len(label) <= LABEL_CHARS_MAX and label.isprintable()):
             raise InvalidInput(f"a label has 1 to {LABEL_CHARS_MAX} printable characters", field="label")
         if owner is not None and not is_address(owner):
             raise InvalidInput("this is not an address, or its checksum is wrong", code="invalid_address")
         kept = KeptEnrollment.new(label, None if owner is None else checksum_address(owner))
+        store = KeptEnrollments(StateFolder(config.home_of(state_dir)), lock_or_none(lock))
         agent = cls(base_url=base_url, rpc_url=rpc_url, state_dir=state_dir)
-        store = KeptEnrollments(agent._state, lock_or_none(lock))
         return _begun(Enrollment(agent, kept, store), lambda: store.keep(kept))
 
     @classmethod
@@ -186,9 +189,10 @@ class Enrolling(Agent):
 
         `code` may be left out where there is but one. Raises NotFound, InvalidInput, WrongSecret, DamagedRecord.
         """
+        store = KeptEnrollments(StateFolder(config.home_of(state_dir)), lock_or_none(lock))
+        kept = store.find(code)
         agent = cls(base_url=base_url, rpc_url=rpc_url, state_dir=state_dir)
-        store = KeptEnrollments(agent._state, lock_or_none(lock))
-        return _begun(Enrollment(agent, store.find(code), store), lambda: None)
+        return _begun(Enrollment(agent, kept, store), lambda: None)
 
 
 def _begun(enrollment: Enrollment[A], keep: Callable[[], None]) -> Enrollment[A]:
