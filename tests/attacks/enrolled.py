@@ -4,6 +4,8 @@ import base64
 import json
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -127,11 +129,18 @@ class Recorded:
     answer: bytes = b""
 
 
+Moment = Callable[[Recorded], None]
+"""What is done at an exact moment: before a request arrives, or before its answer does."""
+
+
 class Listener:
     """Stands between a delegate and its platform, passes everything on, and keeps a copy. It has broken the TLS."""
 
     def __init__(self, target: str) -> None:
         self.seen: list[Recorded] = []
+        self.before: Moment = lambda _: None
+        self.after: Moment = lambda _: None
+        outer = self
         upstream = self._upstream = httpx.Client(base_url=target, timeout=60, trust_env=False)
         seen = self.seen
 
@@ -148,8 +157,15 @@ class Listener:
                 }
                 one = Recorded(self.command, self.path, headers, body)
                 seen.append(one)
+                outer.before(one)
                 answer = upstream.request(self.command, self.path, content=body, headers=headers)
                 one.answer = answer.content
+                outer.after(one)
+                with suppress(OSError):
+                    # Whoever asked may be gone.
+                    self.answer(answer)
+
+            def answer(self, answer: httpx.Response) -> None:
                 self.send_response(answer.status_code)
                 self.send_header("Content-Type", answer.headers["content-type"])
                 self.send_header("Content-Length", str(len(answer.content)))
