@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from valetkey.core.errors import InvalidInput
 
-
 MOMENT_MAX = 253_000_000_000
 """Unix seconds of the year 9987: calendars end a little later. A number in milliseconds is beyond it."""
 
