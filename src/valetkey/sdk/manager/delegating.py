@@ -106,10 +106,9 @@ class DelegationSide:
             # What is left by the ledger bounds it, and so does what the old key could still take.
             left = (remaining(record.session) or 0) + record.session.usage.held
             grown = (new.policy.budget or 0) - (old.policy.budget or 0)
-            bound = (there.exposure if there.is_open else there.units) + grown
-            units = min(left, bound)
-            if units > 0:
-                await local.delegations.move(_key_of(before), _key_of(record), units)
+            seen = there.exposure if there.is_open else there.units
+            units = min(left, seen + grown)
+            if units > 0 and await local.delegations.move(_key_of(before), _key_of(record), units, seen=seen):
                 (state,) = await local.delegations.states([_key_of(record)])
                 await self._marks.keep(session.id, Opened(state.slot))
         await self._presign(record)
