@@ -26,7 +26,7 @@ from valetkey.sdk.manager.local import BY_CHAIN
 from valetkey.sdk.manager.marks import Marks, Opened, Presigned
 from valetkey.sdk.manager.on_solana import OnSolana
 from valetkey.sdk.manager.side import Pursuit
-from valetkey.sdk.manager.signing import offchain_message
+from valetkey.sdk.manager.signing import message_bytes, offchain_message
 from valetkey.sdk.manager.stepping import Stepping
 from valetkey.sdk.manager.views import Receipt
 from valetkey.sdk.manager.waiting import until
@@ -119,7 +119,7 @@ class DelegationSide:
     ) -> bytes:
         if typed_data is not None or message is None:
             raise InvalidInput("typed data is for EVM chains: sign a message", field="typed_data")
-        raw = message.encode() if isinstance(message, str) else bytes(message)
+        raw = message_bytes(message)
         if self._local.delegations.is_transaction(raw):
             raise refused_error(
                 refuse(
