@@ -107,7 +107,7 @@ class Place:
     def where(self) -> dict[str, Any]:
         """How agents are told where everything is."""
         return {
-            "base_url": self._base_url(),
+            "base_url": self.base_url(),
             "rpc_url": self.configured.text("rpc_url"),
             "state_dir": self.configured.folder(),
         }
@@ -134,7 +134,8 @@ class Place:
 
     # Inside
 
-    def _base_url(self) -> str:
+    def base_url(self) -> str:
+        """Where the platform is. Raises Complaint."""
         url = self.configured.text("base_url")
         if url is None:
             raise Complaint(

@@ -62,6 +62,43 @@ def register(
     return Told(data, facts({"agent": made.agent_id, "wallet": address, "API key in": out}))
 
 
+@command(agent, "enroll", needs=("passphrase", "base_url", "home"))
+def enroll(
+    place: "Place",
+    label: Annotated[
+        str | None, typer.Option(help="What this delegate calls itself.", show_default=False)
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option(help="The wallet of the only owner it works for.", show_default=False)
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option(help="Go on with the enrolment of this code.", show_default=False)
+    ] = None,
+    patience: Annotated[
+        str | None, typer.Option("--for", help="How long it waits for the owner.", show_default=False)
+    ] = None,
+) -> None:
+    """Make a delegate's keys here, print the code for their owner, and wait for the session that it makes.
+
+    No private key leaves this machine. The owner says `session create --enrollment CODE`. With --json there are two
+    documents, a line each: the code at once, and the session.
+    """
+    from valetkey.cli.enroll import run_enroll
+    from valetkey.cli.words import maybe_seconds
+
+    seconds = maybe_seconds(patience, "--for")
+    run_enroll(
+        label,
+        owner=owner,
+        resume=resume,
+        base_url=place.base_url(),
+        lock=place.secret("passphrase"),
+        home=place.configured.folder(),
+        timeout=seconds,
+        as_json=place.as_json,
+    )
+
+
 @command(agent, "show", needs=OWNER)
 def show(
     place: "Place",

@@ -15,8 +15,8 @@ def doctor(place: "Place") -> Told:
     """Look at everything that is needed here, and say what to do about what is not as it must be.
 
     Clocks, platform, chain, contracts, balances, database, credentials, state folder, extras. What nothing names is
-    skipped. The exit code is 0 when nothing fails, otherwise that of the first failure: 2 a setting, 4 a credential, 6 a newer
-    database, 7 the world, 8 a contract that is not there.
+    skipped. The exit code is 0 when nothing fails, otherwise that of the first failure: 2 a setting, 4 a credential,
+    6 a newer database, 7 the world, 8 a contract that is not there.
     """
     import os
 

@@ -42,9 +42,14 @@ def create(
     ] = False,
     delegate: Annotated[str | None, option("Who holds it, in your words.")] = None,
     funding: Annotated[
-        Literal["wallet", "grant"],
-        typer.Option(help="What it pays with: a wallet of its own, or a grant on the owner's balance."),
-    ] = "wallet",
+        Literal["wallet", "grant"] | None,
+        option(
+            "What it pays with: a wallet of its own, or a grant on the owner's balance. A wallet unless enrolled."
+        ),
+    ] = None,
+    enrollment: Annotated[
+        str | None, option("The code of a delegate's own keys (`agent enroll`): then there is no bundle.")
+    ] = None,
     not_before: Annotated[
         str | None, option("When it begins: an ISO-8601 date, unix seconds, or +1h.")
     ] = None,
@@ -78,6 +83,7 @@ def create(
     Its keys are made here; the platform never learns them. With the owner's wallet at hand (--key-file) a recovery copy
     is stored at once, which `session fund` and `session reclaim` need. Without one, keep the bundle.
     """
+    from valetkey.cli.commands.sessions_shown import data_of, facts_of
     from valetkey.cli.secrets_at_hand import destination
     from valetkey.cli.words import budget_of, limits_of, listed, moment_of, seconds_of, windows_of
 
@@ -101,13 +107,19 @@ def create(
         "refunds_restore": refunds_restore,
         "funding": funding,
     }
+    if enrollment is not None:
+        owner = place.owner(wallet=True)
+        with place.waiting("making the session"):
+            enrolled = owner.create_session(**asked, enrollment=enrollment)  # type: ignore[arg-type]
+        view = owner.get_session(enrolled.session_id)
+        return Told({"session": data_of(view)}, facts_of(view))
     owner = place.owner(wallet=funding == "grant")
     with destination("bundle", out, printed=print_bundle, flag="--print-bundle") as kept:
         with place.waiting("making the session"):
             made = owner.create_session(**asked)  # type: ignore[arg-type]  # by name, as above
             kept.put(made.serialize())
             is_recoverable = place.secret("owner_key") is not None
-            if is_recoverable and funding == "wallet":
+            if is_recoverable and funding != "grant":
                 owner.keep_recovery(made)
     return _handed_over(owner.get_session(made.session_id), kept, out, is_recoverable=is_recoverable)
 
