@@ -1,0 +1,65 @@
+"""The official x402 facilitator and resource server on the chain of the development stack, over real HTTP."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fixtures_stack import RunningStack
+from valetkey.crypto.keys import PrivateKey
+
+if TYPE_CHECKING:
+    # FastAPI and the package are imported when something asks for them: most tests do not.
+    from tests.x402.facilitator import OfficialFacilitator
+    from tests.x402.resources import Asset, OfficialSeller
+
+
+@dataclass
+class X402Lab:
+    """A facilitator of this worker, and what a seller needs to know. `facilitator.settlements` is shared: filter."""
+
+    stack: RunningStack
+    facilitator: "OfficialFacilitator"
+    facilitator_url: str
+    asset: "Asset"
+
+    @property
+    def network(self) -> str:
+        """CAIP-2."""
+        return self.facilitator.network
+
+    def units(self, address: str) -> int:
+        """USDC of an address, in base units."""
+        return self.stack.units(address)
+
+    def payments_of(self, payer: str) -> "list[int]":
+        """Base units of each settlement that moved this payer's money, in order."""
+        return [one.amount for one in self.facilitator.settled if one.payer.lower() == payer.lower()]
+
+    def sell(self, pay_to: str | None = None) -> "OfficialSeller":
+        """An official resource server that is paid to a new address. Stop it."""
+        from tests.x402.resources import OfficialSeller
+
+        address = pay_to or PrivateKey.generate().address
+        return OfficialSeller(self.facilitator_url, self.asset, self.network, address)
+
+
+@pytest.fixture(scope="session")
+def x402_lab(stack: RunningStack) -> Iterator[X402Lab]:
+    """The facilitator of this worker, which pays gas out of a wallet of its own, and settles on the stack's chain."""
+    from tests.x402.facilitator import OfficialFacilitator
+    from tests.x402.loopback import Loopback
+    from tests.x402.resources import Asset
+
+    facilitator = OfficialFacilitator(stack.rpc_url, stack.wallet(), stack.chain_id)
+    with Loopback(facilitator.app) as running:
+        yield X402Lab(stack, facilitator, running.url, Asset(stack.contracts["usdc"]))
+
+
+@pytest.fixture
+def x402_seller(x402_lab: X402Lab) -> "Iterator[OfficialSeller]":
+    """A resource server of this test alone, paid to an address that has nothing yet."""
+    seller = x402_lab.sell()
+    yield seller
+    seller.stop()
