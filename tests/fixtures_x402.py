@@ -1,7 +1,9 @@
 """The official x402 facilitator and resource server on the chain of the development stack, over real HTTP."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +14,10 @@ from valetkey.crypto.keys import PrivateKey
 if TYPE_CHECKING:
     # FastAPI and the package are imported when something asks for them: most tests do not.
     from tests.x402.facilitator import OfficialFacilitator
+    from tests.x402.hostile import Behaviour, HostileSeller
     from tests.x402.resources import Asset, OfficialSeller
+    from tests.x402.victim import Victim
+    from valetkey import BuyerAgent
 
 
 @dataclass
@@ -63,3 +68,39 @@ def x402_seller(x402_lab: X402Lab) -> "Iterator[OfficialSeller]":
     seller = x402_lab.sell()
     yield seller
     seller.stop()
+
+
+@pytest.fixture(scope="session")
+def x402_owner(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> "Iterator[BuyerAgent]":
+    """The owner of this worker's sessions that pay over HTTP."""
+    from tests.x402.victim import register_owner
+
+    owner = register_owner(stack, tmp_path_factory.mktemp("x402-owner"), f"x402-owner-{os.urandom(4).hex()}")
+    yield owner
+    owner.close()
+
+
+@pytest.fixture
+def victim(stack: RunningStack, x402_owner: "BuyerAgent", tmp_path: Path) -> "Iterator[Victim]":
+    """A session of this test alone: it may spend one USDC, ten cents at once, and holds five."""
+    from tests.x402.victim import open_session
+
+    made = open_session(stack, x402_owner, tmp_path / "delegate")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def hostile(stack: RunningStack) -> "Iterator[Callable[..., HostileSeller]]":
+    """Makes hostile sellers, which close when the test ends."""
+    from tests.x402.hostile import HostileSeller
+
+    made: list[HostileSeller] = []
+
+    def new(behaviour: "Behaviour | None" = None) -> HostileSeller:
+        made.append(HostileSeller(stack.rpc, stack.contracts["usdc"], behaviour))
+        return made[-1]
+
+    yield new
+    for seller in made:
+        seller.close()
