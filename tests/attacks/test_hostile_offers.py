@@ -46,7 +46,7 @@ def test_lookalike_asset_with_other_decimals(victim: Victim, hostile: New) -> No
 ASSETS = {
     "an account": "0x" + "12" * 20,
     "zero": "0x" + "00" * 20,
-    "the real chain's USDC": "0x036CbD53842c5426634e7929541eC2318f3dCF7e",
+    "the USDC of another chain": "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913",
     "too short": "0x1234",
     "a name": "USDC",
     "empty": "",

@@ -279,11 +279,13 @@ class Agent:
         place = (network.chain_id, signer.address)
         wallet = self._wallets.get(place)
         if wallet is None:
-            # A node that was named for the agent is one of its own network.
-            is_own = network.chain_id == own.chain_id
-            rpc_url = node_of(network, self._rpc_url if is_own else None, is_own=is_own)
-            wallet = self._wallets[place] = open_wallet(network, rpc_url, signer)
+            wallet = self._wallets[place] = open_wallet(network, self._node(network, own), signer)
         return Desk(wallet, Journal(self._state, network.chain_id, signer.address))
+
+    def _node(self, network: NetworkView, own: NetworkView) -> str:
+        """The node of a network: one that was named for the agent is of its own network."""
+        is_own = network.chain_id == own.chain_id
+        return node_of(network, self._rpc_url if is_own else None, is_own=is_own)
 
 
 def _private_key(key: str | Secret | PrivateKey) -> PrivateKey:
