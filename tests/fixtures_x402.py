@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.x402.resources import Asset, OfficialSeller
     from tests.x402.victim import Victim
     from valetkey import BuyerAgent
+    from valetkey.ports.wallet import Call
 
 
 @dataclass
@@ -38,6 +39,17 @@ class X402Lab:
         """USDC of an address, in base units."""
         return self.stack.units(address)
 
+    def permit2(self, *payers: PrivateKey) -> None:
+        """Put Permit2 and its proxies on the chain, and give it an allowance of each payer's whole balance for ever."""
+        from tests.x402.permit2 import PERMIT2_ADDRESS, place_permit2
+        from valetkey.wire import calls
+
+        place_permit2(self.stack)
+        for payer in payers:
+            self.stack.supply(payer.address)
+            call = calls.approve(self.asset.address, PERMIT2_ADDRESS, 2**256 - 1)
+            send_call(self.stack.rpc_url, payer, call, self.stack.chain_id)
+
     def payments_of(self, payer: str) -> "list[int]":
         """Base units of each settlement that moved this payer's money, in order."""
         return [one.amount for one in self.facilitator.settled if one.payer.lower() == payer.lower()]
@@ -48,6 +60,18 @@ class X402Lab:
 
         address = pay_to or PrivateKey.generate().address
         return OfficialSeller(self.facilitator_url, self.asset, self.network, address)
+
+
+def send_call(rpc_url: str, sender: PrivateKey, call: "Call", chain_id: int) -> None:
+    """Send one call from an account that has gas, and wait for its block."""
+    from valetkey.chains.evm._sync.wallet import EvmWallet
+    from valetkey.chains.evm.signer import LocalSigner
+
+    wallet = EvmWallet(rpc_url, chain_id, call.to, LocalSigner(sender))
+    signed = wallet.sign(call)
+    wallet.send(signed)
+    assert wallet.wait(signed.tx_hash, 30).succeeded
+    wallet.close()
 
 
 @pytest.fixture(scope="session")

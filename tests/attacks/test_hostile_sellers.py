@@ -11,13 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from tests.fixtures_x402 import X402Lab
 from tests.x402.hostile import Asked, Behaviour, HostileSeller, Reply
+from tests.x402.permit2 import PLACES
 from tests.x402.victim import BUDGET, Victim
 from valetkey.core.errors import ValetkeyError
 from valetkey.wire.errors import CODES
 
 New = Callable[..., HostileSeller]
 CENT = 10_000
+PROXIES = (PLACES["ExactProxy"], PLACES["UptoProxy"])
 
 
 def refused(answer: object) -> str:
@@ -335,3 +338,41 @@ def test_is_watched_by_two_threads_of_one_client(victim: Victim, hostile: New) -
             assert got == [seller.pay_to] * 3
             assert {one["payload"]["authorization"]["to"] for one in seller.payments} == {seller.pay_to}
     costs(victim, *sellers, units=6 * CENT)
+
+
+# Permit2: an allowance that stands for ever, and signatures that say who may use it
+
+
+@pytest.fixture
+def approved(victim: Victim, x402_lab: X402Lab) -> Victim:
+    """A victim whose wallet has given Permit2 an allowance of all it has."""
+    x402_lab.permit2(victim.session.bundle.wallet_private_key)
+    return victim
+
+
+PERMITS = {
+    "asks for more on the retry": {},
+    "another spender": {"spender": "0x" + "66" * 20},
+    "a proxy of its own": {"proxy": "0x" + "66" * 20, "permit2Address": "0x" + "66" * 20},
+    "for ever": {"deadline": str(2**255), "validAfter": "0"},
+}
+
+
+@pytest.mark.parametrize("trick", PERMITS)
+@pytest.mark.parametrize("scheme", ["exact", "upto"])
+def test_permit2_gives_no_more_than_was_quoted(
+    approved: Victim, hostile: New, scheme: str, trick: str
+) -> None:
+    seller = hostile()
+    taker = approved.stack.rpc.call("eth_accounts")[0]
+    extra = {"name": "USDC", "version": "2", "assetTransferMethod": "permit2", "facilitatorAddress": taker}
+    quoted = seller.asks(seller.offer(scheme=scheme, extra=extra | PERMITS[trick]))
+    dearer = seller.asks(seller.offer(scheme=scheme, extra=extra | PERMITS[trick], amount="90000"))
+    seller.behaviour = then(quoted, dearer)
+    refused(approved.get(seller.url + "/paid"))
+    for payment in seller.payments:
+        signed = payment["payload"]["permit2Authorization"]
+        assert signed["spender"] in PROXIES
+        assert int(signed["deadline"]) <= approved.session.expiry
+    assert len({str(one) for one in seller.payments}) <= 1
+    costs(approved, seller, units=CENT * len(seller.payments[:1]))

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from x402 import x402FacilitatorSync
 from x402.mechanisms.evm import FacilitatorWeb3Signer
 from x402.mechanisms.evm.exact import register_exact_evm_facilitator
+from x402.mechanisms.evm.upto import UptoEvmFacilitatorScheme
 from x402.schemas import PaymentPayload, PaymentRequirements, SettleResponse, VerifyResponse
 from x402.schemas.v1 import PaymentPayloadV1, PaymentRequirementsV1
 
@@ -33,7 +34,9 @@ class Settlement:
 
 
 class OfficialFacilitator:
-    """`x402FacilitatorSync` with the exact scheme for EVM. Its gas comes out of `key`, which needs ETH.
+    """`x402FacilitatorSync` with the schemes exact (EIP-3009, Permit2) and upto for EVM.
+
+    Its gas comes out of `key`, which needs ETH.
 
     `app` serves /supported, /verify and /settle; `settlements` are in the order in which they ended.
     """
@@ -46,6 +49,7 @@ class OfficialFacilitator:
         self._facilitator = x402FacilitatorSync()
         signer = FacilitatorWeb3Signer(key.to_hex(), rpc_url, confirmation_timeout_seconds=RECEIPT_SECONDS)
         register_exact_evm_facilitator(self._facilitator, signer, self.network)
+        self._facilitator.register([self.network], UptoEvmFacilitatorScheme(signer))
         routes = [
             Route("/supported", self._tell_supported),
             Route("/verify", self._verify, methods=["POST"]),
@@ -68,7 +72,7 @@ class OfficialFacilitator:
         payload, requirements = _read(body)
         answer = self._facilitator.settle(payload, requirements)
         signed = payload.payload.get("authorization") or payload.payload["permit2Authorization"]
-        amount = requirements.get_amount()
+        amount = answer.amount or requirements.get_amount()
         settlement = Settlement(
             signed["from"],
             requirements.pay_to,

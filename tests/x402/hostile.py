@@ -17,6 +17,9 @@ from valetkey.crypto.keys import PrivateKey, keccak256
 
 TAKE = keccak256(b"transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)")[:4]
 TAKE_TYPES = ["address", "address", "uint256", "uint256", "uint256", "bytes32", "bytes"]
+PERMIT = "((address,uint256),uint256,uint256)"
+EXACT_WITNESS = "(address,uint256)"
+UPTO_WITNESS = "(address,address,uint256)"
 Json = dict[str, Any]
 
 
@@ -120,11 +123,13 @@ class HostileSeller:
         names = ("payment-signature", "x-payment")
         return [one.headers[name] for one in self.asked for name in names if name in one.headers]
 
-    def take(self, payment: Json, token: str | None = None) -> str | None:
-        """Send an EIP-3009 authorisation to the chain; its hash, None when the chain refused."""
-        signed = payment["payload"].get("authorization")
-        if signed is None:
-            return None
+    def take(self, payment: Json) -> str | None:
+        """Send an authorisation to the chain, through Permit2 if it is for that; its hash, None when it was refused."""
+        payload = payment["payload"]
+        signature = bytes.fromhex(payload["signature"].removeprefix("0x"))
+        if "permit2Authorization" in payload:
+            return self._call(*_through_permit2(payload["permit2Authorization"], signature))
+        signed = payload["authorization"]
         arguments = [
             signed["from"],
             signed["to"],
@@ -132,14 +137,13 @@ class HostileSeller:
             int(signed["validAfter"]),
             int(signed["validBefore"]),
             bytes.fromhex(signed["nonce"].removeprefix("0x")),
-            bytes.fromhex(payment["payload"]["signature"].removeprefix("0x")),
+            signature,
         ]
-        call = {
-            "from": self.rpc.call("eth_accounts")[0],
-            "to": token or self.usdc,
-            "data": "0x" + (TAKE + encode(TAKE_TYPES, arguments)).hex(),
-            "gas": hex(300_000),
-        }
+        return self._call(self.usdc, TAKE + encode(TAKE_TYPES, arguments))
+
+    def _call(self, to: str, data: bytes) -> str | None:
+        sender = self.rpc.call("eth_accounts")[0]
+        call = {"from": sender, "to": to, "data": "0x" + data.hex(), "gas": hex(400_000)}
         try:
             self.rpc.call("eth_call", call, "latest")
             sent: str = self.rpc.call("eth_sendTransaction", call)
@@ -216,6 +220,20 @@ def decoded(header: str) -> Json:
     except binascii.Error as error:
         raise ValueError("not base64") from error
     return told
+
+
+def _through_permit2(signed: Json, signature: bytes) -> tuple[str, bytes]:
+    """The call of the proxy that may spend this, for all that was permitted."""
+    permitted, witness = signed["permitted"], signed["witness"]
+    units = int(permitted["amount"])
+    permit = ((permitted["token"], units), int(signed["nonce"]), int(signed["deadline"]))
+    told = [witness["to"], int(witness["validAfter"])]
+    types, values = [PERMIT, "address", EXACT_WITNESS, "bytes"], [permit, signed["from"], told, signature]
+    if "facilitator" in witness:
+        told.insert(1, witness["facilitator"])
+        types[2:3], types[1:1], values[1:1] = [UPTO_WITNESS], ["uint256"], [units]
+    data = keccak256(f"settle({','.join(types)})".encode())[:4] + encode(types, values)
+    return signed["spender"], data
 
 
 def _some(line: socket.socket) -> bytes:

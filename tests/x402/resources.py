@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from x402 import AssetAmount, x402ResourceServer
 from x402.http import FacilitatorConfig, HTTPFacilitatorClient, PaymentOption, RouteConfig
-from x402.http.middleware.fastapi import PaymentMiddlewareASGI
+from x402.http.middleware.fastapi import PaymentMiddlewareASGI, set_settlement_overrides
 from x402.mechanisms.evm.exact import ExactEvmServerScheme
+from x402.mechanisms.evm.upto import UptoEvmServerScheme
 
 from tests.x402.loopback import Loopback
 
 SCALE = 10**6
-PRICES = {"/weather": 10_000, "/jobs": 50_000, "/report": 250_000}
-"""Base units."""
+PRICES = {"/weather": 10_000, "/jobs": 50_000, "/report": 250_000, "/permit2": 20_000, "/meter": 90_000}
+"""Base units; /meter costs as many at most, and METERED in the end."""
+
+METERED = 30_000
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,15 @@ class Asset:
     def domain(self) -> dict[str, str]:
         return {"name": self.name, "version": self.version}
 
-    def amount(self, units: int) -> AssetAmount:
+    def amount(self, units: int, **extra: str) -> AssetAmount:
         """So many base units of it, as a price."""
-        return AssetAmount(amount=str(units), asset=self.address, extra=dict(self.domain))
+        return AssetAmount(amount=str(units), asset=self.address, extra=self.domain | extra)
 
 
 class OfficialSeller:
     """Sells /weather for "$0.01" (10,000 units), POST /jobs for "$0.05" and /report for 250,000 units; /free is free.
+
+    /permit2 takes Permit2, /meter the scheme upto: the chain needs their contracts (permit2.py), payers an allowance.
 
     `served` counts by route what the handlers did, paid or not.
     """
@@ -50,14 +55,17 @@ class OfficialSeller:
             lambda dollars, _: asset.amount(int(Decimal(str(dollars)) * SCALE))
         )
         server.register(network, scheme)
+        server.register(network, UptoEvmServerScheme())
 
-        def priced(price: Any) -> RouteConfig:
-            return RouteConfig(accepts=PaymentOption("exact", pay_to, price, network, max_timeout_seconds=60))
+        def priced(price: Any, scheme: str = "exact") -> RouteConfig:
+            return RouteConfig(accepts=PaymentOption(scheme, pay_to, price, network, max_timeout_seconds=60))
 
         routes = {
             "GET /weather": priced("$0.01"),
             "POST /jobs": priced("$0.05"),
             "GET /report": priced(asset.amount(250_000)),
+            "GET /permit2": priced(asset.amount(20_000, assetTransferMethod="permit2")),
+            "GET /meter": priced(asset.amount(90_000), "upto"),
         }
         app = FastAPI()
         app.add_middleware(PaymentMiddlewareASGI, routes=routes, server=server)
@@ -85,6 +93,17 @@ class OfficialSeller:
         async def jobs(request: Request) -> dict[str, Any]:
             served["/jobs"] += 1
             return {"done": await request.json()}
+
+        @app.get("/permit2")
+        async def permit2() -> dict[str, str]:
+            served["/permit2"] += 1
+            return {"permit2": "yes"}
+
+        @app.get("/meter")
+        async def meter(response: Response) -> dict[str, int]:
+            served["/meter"] += 1
+            set_settlement_overrides(response, {"amount": str(METERED)})
+            return {"used": METERED}
 
         @app.get("/free")
         async def free() -> dict[str, str]:

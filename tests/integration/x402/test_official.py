@@ -9,10 +9,11 @@ from x402 import x402Client
 from x402.http.clients.httpx import PaymentError, x402HttpxClient
 from x402.http.utils import decode_payment_required_header, decode_payment_response_header
 from x402.mechanisms.evm.exact import register_exact_evm_client
+from x402.mechanisms.evm.upto import UptoEvmClientScheme
 
 from tests.fixtures_x402 import X402Lab
 from tests.x402.faults import FaultyProxy, fail, lose, slowly
-from tests.x402.resources import OfficialSeller
+from tests.x402.resources import METERED, OfficialSeller
 from valetkey.cli.rpc import USDC
 from valetkey.crypto.keys import PrivateKey
 
@@ -42,6 +43,7 @@ def _ask(key: PrivateKey, *asked: tuple[str, str]) -> list[httpx.Response | Exce
 
     async def ask() -> list[httpx.Response | Exception]:
         client = register_exact_evm_client(x402Client(), Account.from_key(key.to_hex()))
+        client.register("eip155:*", UptoEvmClientScheme(Account.from_key(key.to_hex())))
         answers: list[httpx.Response | Exception] = []
         async with x402HttpxClient(client, timeout=30, trust_env=False) as http:
             for method, url in asked:
@@ -97,3 +99,15 @@ def test_a_late_answer(x402_lab: X402Lab, x402_seller: OfficialSeller, payer: Pr
         (answer,) = _ask(payer, ("GET", f"{proxy.url}/weather"))
     assert isinstance(answer, httpx.Response)
     assert answer.elapsed.total_seconds() > 0.3
+
+
+def test_permit2_and_upto(x402_lab: X402Lab, x402_seller: OfficialSeller, payer: PrivateKey) -> None:
+    x402_lab.permit2(payer)
+    permit2, meter = _ask(payer, ("GET", f"{x402_seller.url}/permit2"), ("GET", f"{x402_seller.url}/meter"))
+    assert isinstance(permit2, httpx.Response)
+    assert isinstance(meter, httpx.Response)
+    assert permit2.json() == {"permit2": "yes"}
+    assert meter.json() == {"used": METERED}
+    assert "settlement-overrides" not in meter.headers
+    assert x402_lab.units(x402_seller.pay_to) == 20_000 + METERED
+    assert x402_lab.units(payer.address) == USDC - 20_000 - METERED
