@@ -272,6 +272,8 @@ class Paid:
     def keep(self, key: bytes, answer: Answer) -> None:
         if not key or len(answer.body) > self._bytes_max // 8:
             return
+        if (before := self._answers.pop(key, None)) is not None:
+            self._bytes -= len(before.body)
         self._answers[key] = answer
         self._bytes += len(answer.body)
         while self._bytes > self._bytes_max:
