@@ -37,7 +37,7 @@ postgres:        # PostgreSQL's programs, installed when they are absent and thi
 	@scripts/need_postgres.sh
 
 test: $(VENV)/.dev postgres  ## the fast tier, on two workers
-	@$(PYTEST) -n 2 -q -m "not slow"
+	@$(PYTEST) -n 2 -q -m "not slow" --durations=25
 
 test-slow: $(VENV)/.dev postgres  ## the long runs as well
 	@HYPOTHESIS_PROFILE=slow $(PYTEST) -n 2 -q

@@ -56,6 +56,14 @@ def check_text(text: object, field: str, what: str) -> None:
         raise InvalidInput(f"{what} has no control characters and no blanks around it", field=field)
 
 
+def check_page(limit: object, offset: object, limit_max: int) -> None:
+    """Raise InvalidInput unless these are the whole numbers of a page."""
+    if type(limit) is not int or not 1 <= limit <= limit_max:
+        raise InvalidInput(f"a page has 1 to {limit_max} entries", field="limit")
+    if type(offset) is not int or offset < 0:
+        raise InvalidInput("a page begins at 0 or a whole number above", field="offset")
+
+
 def check_key(key: object) -> None:
     """Raise InvalidInput unless an idempotency key is none, or 1 to 200 visible ASCII characters."""
     if key is None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from valetkey.core.errors import InvalidInput
+from valetkey.sdk.config_checks import check_page
 from valetkey.sdk.session_config import SessionConfig, config_of, unix_seconds_of
 
 NOW = 1_800_000_000
@@ -89,3 +90,26 @@ def test_keywords_that_make_none_are_named(given, field):
 def test_a_config_and_keywords_are_not_mixed():
     with pytest.raises(InvalidInput):
         config_of(SessionConfig(label="a", spending_limit=1, valid_until=NOW), {"label": "b"})
+
+
+@pytest.mark.parametrize(
+    ("limit", "offset", "field"),
+    [
+        (0, 0, "limit"),
+        (101, 0, "limit"),
+        (-1, 0, "limit"),
+        (True, 0, "limit"),
+        (10.0, 0, "limit"),
+        ("10", 0, "limit"),
+        (None, 0, "limit"),
+        (10, -1, "offset"),
+        (10, "0", "offset"),
+        (10, None, "offset"),
+        (10, 1.5, "offset"),
+    ],
+)
+def test_a_page_that_is_none_is_told_by_its_field(limit, offset, field):
+    with pytest.raises(InvalidInput) as refused:
+        check_page(limit, offset, 100)
+    assert refused.value.field == field
+    check_page(100, 0, 100)

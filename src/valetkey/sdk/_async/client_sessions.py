@@ -16,6 +16,7 @@ from valetkey.sdk._async.buyer import AsyncBuyerAgent
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.chain_config import ChainConfig, resolve_chain
 from valetkey.sdk.client_session import ClientSession, client_session
+from valetkey.sdk.config_checks import check_page
 from valetkey.sdk.errors import NotFound, WrongNetwork
 from valetkey.sdk.kept_sessions import KeptSession, SessionKeys
 from valetkey.sdk.keys_at_rest import Lock
@@ -89,6 +90,7 @@ class AsyncClientSessions:
 
         `status` is active, pending, exhausted, paused, expired or revoked; `limit` is 100 at most. Raises InvalidInput.
         """
+        check_page(limit, offset, PAGE)
         page = await self.owner.list_sessions(
             status=status,
             label=label,

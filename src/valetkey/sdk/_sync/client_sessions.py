@@ -17,6 +17,7 @@ from valetkey.sdk._sync.buyer import BuyerAgent
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.chain_config import ChainConfig, resolve_chain
 from valetkey.sdk.client_session import ClientSession, client_session
+from valetkey.sdk.config_checks import check_page
 from valetkey.sdk.errors import NotFound, WrongNetwork
 from valetkey.sdk.kept_sessions import KeptSession, SessionKeys
 from valetkey.sdk.keys_at_rest import Lock
@@ -90,6 +91,7 @@ class ClientSessions:
 
         `status` is active, pending, exhausted, paused, expired or revoked; `limit` is 100 at most. Raises InvalidInput.
         """
+        check_page(limit, offset, PAGE)
         page = self.owner.list_sessions(
             status=status,
             label=label,

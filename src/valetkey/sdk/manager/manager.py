@@ -13,6 +13,7 @@ from valetkey.ports.accounts import SessionQuery
 from valetkey.ports.keystore import Keystore
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.chain_config import ChainConfig
+from valetkey.sdk.config_checks import check_page
 from valetkey.sdk.keys_at_rest import Lock
 from valetkey.sdk.manager.ending import Ending
 from valetkey.sdk.manager.keeping import Kept, KeyHash, hash_in
@@ -147,8 +148,7 @@ class AsyncSessionKeyManager:
         """Sessions of the owner, newest first, ended ones too, as the file has them: one page of at most 1,000."""
         if status is not None and status not in STATUSES:
             raise InvalidInput(f"a status is one of {', '.join(STATUSES)}", field="status")
-        if not 1 <= limit <= PAGE_MAX or offset < 0:
-            raise InvalidInput(f"a page has 1 to {PAGE_MAX} sessions, from 0 on", field="limit")
+        check_page(limit, offset, PAGE_MAX)
         if chain is not None and not is_chain(chain, self._local.chain):
             return []
         query = SessionQuery(

@@ -43,9 +43,9 @@ class Portal:
 
     def call(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine to its end. One that is interrupted here (Ctrl-C) is cancelled there. Raises PortalClosed."""
+        self._check_open()
         with self._lock:
-            if not self.is_open:
-                raise PortalClosed("this manager is closed here: open another one")
+            self._check_open()
             done = asyncio.run_coroutine_threadsafe(begin(), self._loop)
         try:
             return done.result()
@@ -55,13 +55,20 @@ class Portal:
 
     def close(self) -> None:
         """End the thread. Closing twice is closing once."""
+        # Asked before the lock as well: a thread that was not forked along may have held it.
+        if not self.is_open:
+            return
         with self._lock:
-            if not self.is_open:
+            if self._closed:
                 return
             self._closed = True
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def _check_open(self) -> None:
+        if not self.is_open:
+            raise PortalClosed("this manager is closed here: open another one")
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

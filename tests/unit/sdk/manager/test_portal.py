@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import threading
 
 import pytest
@@ -73,8 +74,13 @@ def test_what_still_runs_is_cancelled_at_the_end() -> None:
 def test_a_forked_child_is_told_to_open_its_own() -> None:
     portal = Portal()
     assert portal.call(named)
-    child = os.fork()
+    # As it is when another thread calls at that moment: the child has the lock, and not the thread that lets it go.
+    with portal._lock:
+        child = os.fork()
     if child == 0:
+        portal._lock.acquire(blocking=False)
+        signal.alarm(10)
+        portal.close()
         try:
             portal.call(named)
         except PortalClosed:
