@@ -67,7 +67,8 @@ class Agent:
         self._held: Bundle | None = None
         self._rpc_url = rpc_url
         self._state = StateFolder(config.home_of(state_dir))
-        self._client = Connection(config.base_url_of(base_url), self.api_key, version("valetkey"))
+        self._base_url = config.base_url_of(base_url)
+        self._client = Connection(self._base_url, self.api_key, version("valetkey"))
         self._signer: Signer | None = None
         self._crypto: PrivateKey | None = None
         self._served: NetworkView | None = None
