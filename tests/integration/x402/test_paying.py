@@ -299,3 +299,25 @@ def test_a_wallet_that_is_empty_holds_nothing(
         http.get(f"{x402_seller.url}/weather")
     (shown,) = [one for one in x402_owner.sessions() if one.session_id == session.session_id]
     assert Decimal(shown.held_usdc) == 0
+
+
+def test_a_session_with_a_grant_draws_what_it_pays(
+    x402_lab: X402Lab, x402_seller: OfficialSeller, stack: RunningStack, tmp_path: Path
+) -> None:
+    key = stack.wallet(10 * 10**6)
+    owner = BuyerAgent.register(
+        key, f"granting-{tmp_path.name}", base_url=stack.base_url, state_dir=tmp_path / "owner"
+    )
+    owner.init_eoa_wallet(key)
+    session = owner.create_session(budget_usdc="0.02", expiry=3_600, funding="grant")
+    agent = BuyerAgent(base_url=stack.base_url, state_dir=tmp_path / "granted")
+    agent.init_with_session(session.serialize())
+    with agent.http() as http:
+        assert [http.get(f"{x402_seller.url}/weather").status_code for _ in range(2)] == [200, 200]
+        with pytest.raises(BudgetExceeded):
+            http.get(f"{x402_seller.url}/weather")
+    assert x402_lab.payments_of(session.wallet_address) == [CENT, CENT]
+    assert x402_lab.units(session.wallet_address) == 0
+    assert x402_lab.units(key.address) == 10 * 10**6 - 2 * CENT
+    agent.close()
+    owner.close()
