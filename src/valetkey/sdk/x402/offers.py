@@ -22,11 +22,14 @@ HEADER_CHARS_MAX = 65_536
 BODY_BYTES_MAX = 262_144
 TIMEOUT_SECONDS_MAX = 3_600
 NAME_CHARS_MAX = 200
+DEPTH_MAX = 32
 
 EXACT, UPTO = "exact", "upto"
 TRANSFER_BY_SIGNATURE, THROUGH_PERMIT2 = "eip3009", "permit2"
 
 _AMOUNT = re.compile(r"[1-9][0-9]{0,29}", re.ASCII)
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKETS = re.compile(rb"[\[\]{}]")
 _CHAIN = re.compile(r"eip155:[1-9][0-9]{0,17}", re.ASCII)
 
 
@@ -254,10 +257,22 @@ def _json_of_header(header: str) -> Any:
 
 
 def _json(text: bytes) -> Any:
+    if _is_deep(text):
+        return None
     try:
         return msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
         return None
+
+
+def _is_deep(text: bytes) -> bool:
+    """Whether JSON is nested deeper than any offer: a parser may run out of stack, which no exception tells."""
+    depth = 0
+    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", text)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > DEPTH_MAX:
+            return True
+    return False
 
 
 def _unreadable(message: str, *, rule: str = "offer") -> Refused:
