@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.attacks.conftest import Rows
+from tests.attacks.enrolled import Enrolled
 from tests.integration.platform.serving import Agent, Server, registration
 from tests.integration.platform.test_growing import narrowed
 from valetkey.core.api_key import Scope, granted
@@ -86,6 +87,7 @@ class Scene:
     bought: str
     spend: str
     key: str
+    code: str
     keys: dict[frozenset[Scope], str] = field(default_factory=dict)
 
     def scoped(self, *scopes: Scope) -> dict[str, str]:
@@ -109,13 +111,15 @@ class Scene:
             known = self.session.session_id
         else:
             known = self.seller.agent_id
-        return endpoint.path.replace("{id}", known)
+        return endpoint.path.replace("{id}", known).replace("{code}", self.code)
 
     def body(self, endpoint: Endpoint) -> Any:
         if endpoint.path.endswith("/register"):
             return registration(PrivateKey.generate())
         if endpoint.path.endswith("/checkout"):
             return {"serviceId": self.service["id"]}
+        if endpoint.path.endswith("/enrollments"):
+            return Enrolled(self.server).request()
         if endpoint.path.endswith("/attenuate"):
             _, narrowing, _ = narrowed(self.session)
             return {"narrowings": [narrowing]}
@@ -138,7 +142,8 @@ def scene(server: Server) -> Scene:
     bought = session.buy(service).json()["data"]["transactionId"]
     spend = session.data("POST", "/spends", {"amount": 1})["spendId"]
     key = owner.data("POST", "/agents/keys", {"name": "victim", "scopes": ["read"]})["key"]["id"]
-    return Scene(server, owner, seller, session, service, bought, spend, key)
+    code = Enrolled(server).enroll().code
+    return Scene(server, owner, seller, session, service, bought, spend, key, code)
 
 
 def named(endpoint: Endpoint) -> str:
@@ -226,6 +231,8 @@ def test_a_session_never_acts_as_its_owner(scene: Scene, endpoint: Endpoint, rol
     elif "{id}" in endpoint.path and endpoint.path not in EVERYONE:
         # Its owner's other session, and what that session bought.
         assert answer == (404, "not_found")
+    elif "{code}" in endpoint.path:
+        assert answer == (403, "owner_only"), "who has keys already enrols none"
     else:
         assert answer[0] in (200, 201, 503)
 

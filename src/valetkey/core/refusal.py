@@ -41,6 +41,15 @@ class Code(StrEnum):
     RELAY_UNAVAILABLE = "relay_unavailable"
     RELAY_LIMIT = "relay_limit"
     RELAY_REFUSED = "relay_refused"
+    # the keys that its delegate made for itself, and the proof that whoever calls has them
+    ENROLLMENT_USED = "enrollment_used"
+    ENROLLMENT_EXPIRED = "enrollment_expired"
+    ENROLLMENT_NEEDED = "enrollment_needed"
+    ENROLLMENT_FOR_ANOTHER = "enrollment_for_another_owner"
+    PROOF_REQUIRED = "proof_required"
+    PROOF_INVALID = "proof_invalid"
+    PROOF_STALE = "proof_stale"
+    PROOF_REPLAYED = "proof_replayed"
     # the API key that calls
     SCOPE_MISSING = "scope_missing"
     KEYS_FULL = "keys_full"

@@ -5,6 +5,7 @@ from valetkey.platform.allotments.routes import ENDPOINTS as ALLOTMENTS
 from valetkey.platform.approvals.routes import ENDPOINTS as APPROVALS
 from valetkey.platform.audit.routes import ENDPOINTS as AUDIT
 from valetkey.platform.checkout.routes import ENDPOINTS as CHECKOUT
+from valetkey.platform.enrollments.routes import ENDPOINTS as ENROLLMENTS
 from valetkey.platform.grants.routes import ENDPOINTS as GRANTS
 from valetkey.platform.http import Endpoint
 from valetkey.platform.keys.routes import ENDPOINTS as KEYS
@@ -19,6 +20,7 @@ from valetkey.platform.webhooks.routes import ENDPOINTS as WEBHOOKS
 # Webhooks, sessions and keys before agents: `/agents/session/...` must not be read as an agent's id.
 ENDPOINTS: list[Endpoint] = [
     *SESSIONS,
+    *ENROLLMENTS,
     *GRANTS,
     *ALLOTMENTS,
     *KEYS,

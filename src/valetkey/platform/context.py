@@ -24,6 +24,7 @@ from valetkey.ports.accounts import AccountStore
 from valetkey.ports.allotments import AllotmentChain, AllotmentStore
 from valetkey.ports.chain import ChainReader
 from valetkey.ports.clock import Clock
+from valetkey.ports.enrollments import EnrollmentStore
 from valetkey.ports.following import FollowingStore
 from valetkey.ports.grants import GrantStore
 from valetkey.ports.ledger import LedgerStore
@@ -43,6 +44,7 @@ class Stores(
     RelayStore,
     FollowingStore,
     AllotmentStore,
+    EnrollmentStore,
     Protocol,
 ):
     """One database that answers every store's port."""

@@ -35,6 +35,10 @@ class Head:
         value = self._values.get(_as_sent(name))
         return None if value is None else value.decode("latin-1")
 
+    def once(self, name: str) -> str | None:
+        """A header's value; None also when it comes twice."""
+        return None if _as_sent(name) in self._twice else self.get(name)
+
     def credential(self) -> Secret | None:
         """The request's credential; None also when a header comes twice, of which a proxy may have seen the other."""
         if self._twice and any(_as_sent(name) in self._twice for name in _CREDENTIALS):

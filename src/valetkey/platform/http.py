@@ -23,6 +23,7 @@ from valetkey.platform.context import Platform
 from valetkey.platform.head import Head, head_of
 from valetkey.platform.idempotency import NOTHING, Remembering
 from valetkey.platform.limits import Limit
+from valetkey.platform.proving import Asked, prove
 from valetkey.platform.refusing import PayloadTooLarge, RefusedRequest, Unauthenticated
 from valetkey.wire.http import (
     IDEMPOTENCY_HEADER,
@@ -88,6 +89,18 @@ class Call:
         if self._caller is None:
             raise Unauthenticated("An API key or session token is required")
         return self._caller
+
+    async def prove(self, key: bytes) -> None:
+        """Return when the holder of this Ed25519 key made this request. Raises a refusal, which counts as a guess."""
+        try:
+            await prove(self.platform, Asked(self.request, self.head, self.raw), key)
+        except RefusedRequest:
+            self.count_guess()
+            raise
+
+    def count_guess(self) -> None:
+        """Count that something was asked for which whoever knows it does not ask for. Raises RateLimited."""
+        self.platform.limiter.take(client_of(self.request), Limit.GUESS)
 
     @property
     def visitor(self) -> Caller | None:
@@ -231,7 +244,7 @@ async def _understand(endpoint: Endpoint, request: Request, head: Head) -> Call:
     platform: Platform = request.app.state.platform
     secret = head.credential() if endpoint.access is not Access.PUBLIC else None
     # Before the look-up: a flood of requests must not reach the database.
-    key = credential_hash(secret.reveal()) if secret else _client(request)
+    key = credential_hash(secret.reveal()) if secret else client_of(request)
     platform.limiter.take(key, endpoint.limit)
     caller, known = None, False
     if endpoint.access is Access.OPERATOR:
@@ -256,7 +269,20 @@ async def _understand(endpoint: Endpoint, request: Request, head: Head) -> Call:
         if caller is not None and time.monotonic() - before > AT_ONCE_SECONDS:
             # The body came slowly, and the key or the session may have been revoked meanwhile.
             caller = await authenticate(platform.store, secret, platform.clock.now())
+    record = None if caller is None else caller.session
+    if record is not None and record.proof_key is not None:
+        await _prove(platform, Asked(request, head, raw), record.proof_key, key, endpoint.limit)
     return Call(platform, request, raw, caller, _remembering(endpoint, request, secret, caller, raw), known)
+
+
+async def _prove(platform: Platform, asked: Asked, proof_key: bytes, bucket: bytes, limit: Limit) -> None:
+    try:
+        await prove(platform, asked, proof_key)
+    except RefusedRequest:
+        # Whoever has the token alone must not use up what its session may ask.
+        platform.limiter.give_back(bucket, limit)
+        platform.limiter.take(client_of(asked.request), Limit.GUESS)
+        raise
 
 
 def _check_operator(platform: Platform, request: Request, secret: Secret | None) -> None:
@@ -265,11 +291,11 @@ def _check_operator(platform: Platform, request: Request, secret: Secret | None)
     if token is not None and secret is not None:
         if hmac.compare_digest(credential_hash(token.reveal()), credential_hash(secret.reveal())):
             return
-        platform.limiter.take(_client(request), Limit.GUESS)
+        platform.limiter.take(client_of(request), Limit.GUESS)
     raise Unauthenticated("The operator's token is required, as a Bearer token")
 
 
-def _client(request: Request) -> bytes:
+def client_of(request: Request) -> bytes:
     """Where a request comes from, as what counts for a limit."""
     return f"address {request.client.host if request.client else ''}".encode()
 
@@ -281,7 +307,7 @@ async def _authenticated(
         caller = await authenticate(platform.store, secret, now, platform.recent if decided else None)
     except Unauthenticated:
         # Guessing is counted by where it comes from; every guess has a key of its own.
-        platform.limiter.take(_client(request), Limit.GUESS)
+        platform.limiter.take(client_of(request), Limit.GUESS)
         raise
     await _remember_use(platform, caller, now)
     platform.recent.keep(key, caller)

@@ -39,6 +39,12 @@ class PayloadTooLarge(ValetkeyError):
     code = "payload_too_large"
 
 
+class OverCapacity(EnvironmentFailure):
+    """There is no room for another one now."""
+
+    code = "over_capacity"
+
+
 class RateLimited(EnvironmentFailure):
     """Too many requests of one key; `retry_after` is whole seconds."""
 

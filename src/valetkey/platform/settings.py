@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,8 @@ CLIENT_SIDE = (
 
 MASTER_SECRET_CHARS_MIN = 32
 STEP_WAIT_SECONDS_MAX = 8
+URLS_MAX = 4
+_ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~/-]*)?", re.ASCII)
 
 
 class SettingsError(InvalidInput):
@@ -78,6 +81,9 @@ class Settings:
     follow_seconds: float = 4.0
     relay_seconds: float = 2.0
     allotment_seconds: int = 60
+    public_urls: tuple[str, ...] = ()
+    enrollment_seconds: int = 900
+    enrollments_open_max: int = 10_000
 
     def __post_init__(self) -> None:
         if not self.networks:
@@ -123,8 +129,11 @@ class Settings:
         sends what the operator decides.
         FOLLOW_SECONDS, RELAY_SECONDS: how often the events of grants, and the relayer's queue, are looked at.
         ALLOTMENT_SECONDS: how often it is looked what moved out of each account of a session on Solana.
-        RATE_GENERAL, RATE_PUBLIC, RATE_GUESS, RATE_SEARCH, RATE_CHECKOUT, RATE_FUND, RATE_DELIVER, RATE_CONFIRM:
-        requests a minute and key.
+        PUBLIC_URLS: where this platform is reached from outside, with commas, such as https://pay.example.com; signed
+        requests name it. Unless given, it is what each request says, which a proxy may change.
+        ENROLLMENT_SECONDS: how long an enrolment waits for its owner. ENROLLMENTS_OPEN_MAX: how many wait at once.
+        RATE_GENERAL, RATE_PUBLIC, RATE_GUESS, RATE_SEARCH, RATE_CHECKOUT, RATE_FUND, RATE_DELIVER, RATE_CONFIRM,
+        RATE_ENROLL: requests a minute and key.
         """
         names = _Names(os.environ if environ is None else environ)
         test_mode = names.flag("TEST_MODE", False)
@@ -156,6 +165,9 @@ class Settings:
             operator_token=names.maybe_secret("OPERATOR_TOKEN"),
             follow_seconds=names.number("FOLLOW_SECONDS", 1 if test_mode else 4),
             relay_seconds=names.number("RELAY_SECONDS", 1 if test_mode else 2),
+            public_urls=names.urls("PUBLIC_URLS"),
+            enrollment_seconds=names.number("ENROLLMENT_SECONDS", 900),
+            enrollments_open_max=names.number("ENROLLMENTS_OPEN_MAX", 10_000),
             allotment_seconds=names.number("ALLOTMENT_SECONDS", 2 if test_mode else 60),
         )
         names.check_all_known()
@@ -196,6 +208,15 @@ class _Names:
         except ValueError:
             raise SettingsError(f"{PREFIX}{name} is a list of addresses or networks, with commas") from None
         return found
+
+    def urls(self, name: str) -> tuple[str, ...]:
+        self._known.add(name)
+        found = tuple(one.strip() for one in self._values.get(name, "").split(",") if one.strip())
+        if len(found) > URLS_MAX or not all(_ORIGIN.fullmatch(one) for one in found):
+            raise SettingsError(
+                f"{PREFIX}{name} is up to {URLS_MAX} addresses in lower case, such as https://pay.example.com"
+            )
+        return tuple(one.rstrip("/") for one in found)
 
     def flag(self, name: str, default: bool) -> bool:
         text = self.text(name, "1" if default else "0").lower()

@@ -10,6 +10,7 @@ from valetkey.core.audit import Entry, Head
 from valetkey.core.refusal import Refused
 from valetkey.core.session import Lineage, Session
 from valetkey.core.tree import Narrowing
+from valetkey.ports.enrollments import Claim
 from valetkey.ports.ledger import Idempotency
 
 
@@ -31,7 +32,8 @@ class SessionRecord:
     `delegate` is who holds it, in the owner's words. `ancestors`: the session's parent, and so on up to the root;
     what stops one of them stops the session. `key_hash` is keccak256 of the session's public key (65 bytes,
     or the 32 of Ed25519), None where
-    only its address is known. `sole`: no other living session of the owner may have its label.
+    only its address is known. `sole`: no other living session of the owner may have its label. `proof_key`: the Ed25519
+    key (32 bytes) that every request with its token is signed with, for ever; None where the token alone is enough.
     """
 
     session: Session
@@ -45,6 +47,7 @@ class SessionRecord:
     funding: Funding = Funding.WALLET
     key_hash: bytes | None = None
     sole: bool = False
+    proof_key: bytes | None = None
 
     @property
     def asks(self) -> bool:
@@ -85,6 +88,7 @@ class Child:
     token_hash: bytes
     label: str | None = None
     key_hash: bytes | None = None
+    proof_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +204,14 @@ class AccountStore(Protocol):
         by: str = "owner",
         *,
         idempotency: Idempotency | None = None,
+        claim: Claim | None = None,
     ) -> SessionRecord | Refused:
         """Store a session, the hash of its token and, with an idempotency key, the answer: all or nothing.
 
         Answers the session. With `idempotency` whoever comes second gets the first one's, and nothing is stored: not
         its own id, token or keys, so that keys are kept elsewhere before. Refused with `label_taken`,
-        `session_key_taken`, and with `idempotency_mismatch` where the key was used for another request.
+        `session_key_taken`, and with `idempotency_mismatch` where the key was used for another request. `claim` uses an
+        enrolment up with it: refused with `enrollment_used`, `enrollment_expired`.
         `by` is who asked, here and below: the audit log says so. Raises Contradiction when an id, an alias or the
         answer's idempotency key is taken.
         """
@@ -237,11 +243,13 @@ class AccountStore(Protocol):
         carry: bool,
         answer: Answer | None = None,
         by: str = "owner",
+        claim: Claim | None = None,
     ) -> SessionRecord | Refused:
         """Put a new session in the place of one; see core/tree.py. `record` brings id, policy, label and keys of it.
 
         Answers the new session, which may share its label with those whose place it takes. Raises Contradiction for
-        one that is revoked or was rotated already.
+        one that is revoked or was rotated already. `claim` as in `add_session`; refused with `enrollment_needed` where
+        the old session has a proof key and the new one none.
         """
         ...
 

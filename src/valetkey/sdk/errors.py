@@ -88,6 +88,18 @@ class InstructionsDiffer(core.ValetkeyError):
     code = "instructions_differ"
 
 
+class EnrollmentMismatch(InstructionsDiffer):
+    """What a platform says of an enrolment is not what its code, or its delegate, stands for: it may be lying."""
+
+    code = "enrollment_mismatch"
+
+
+class WaitedTooLong(core.ValetkeyError):
+    """The time to wait is over, and what was waited for has not come yet."""
+
+    code = "waited_too_long"
+
+
 class WrongNetwork(InstructionsDiffer):
     """A grant, a spend or a chain is of another network than the one that was meant: nothing was signed."""
 

@@ -300,3 +300,38 @@ class WrongParty(Refused):
 
 class IdempotencyMismatch(Refused):
     """The idempotency key was used for another request."""
+
+
+# Keys that a delegate made for itself
+
+
+class EnrollmentUsed(Refused):
+    """The enrolment has a session already: each is good for one."""
+
+
+class EnrollmentExpired(Refused):
+    """The enrolment was not used in time; the delegate makes another one."""
+
+
+class EnrollmentNeeded(Refused):
+    """The session was made by enrolment, and so are the keys that take its place: let the delegate enrol anew."""
+
+
+class EnrollmentForAnother(Refused):
+    """The delegate enrolled for another owner, whom its code names."""
+
+
+class ProofRequired(Refused, Unauthenticated):
+    """The session's requests are signed with its proof key, and this one was not."""
+
+
+class ProofInvalid(Refused, Unauthenticated):
+    """The signature is not that of this request by the session's proof key."""
+
+
+class ProofStale(Refused, Unauthenticated):
+    """The signature is too old, or of the future; `limit` is the platform's time, unix seconds."""
+
+
+class ProofReplayed(Refused, Unauthenticated):
+    """A request with this very signature was there before."""

@@ -35,7 +35,7 @@ SESSION = (
 )
 RECORD = (
     f"{SESSION}, s.alias, s.wallet_address, s.e2e_public_key, s.label, s.recovery, s.delegate, s.funding, s.key_hash,"
-    " s.sole"
+    " s.sole, s.proof_key"
 )
 SESSIONS = "sessions s JOIN spent u ON u.session_id = s.id"
 
@@ -139,7 +139,7 @@ def session_of(row: Row) -> Session:
 @told_as_damaged("session")
 def record_of(row: Row, ancestors: Lineage = ()) -> SessionRecord:
     """A session and what is kept beside it, from the columns of RECORD."""
-    alias, wallet, key, label, recovery, delegate, funding, key_hash, sole = row[15:]
+    alias, wallet, key, label, recovery, delegate, funding, key_hash, sole, proof_key = row[15:]
     return SessionRecord(
         session_of(row),
         alias,
@@ -152,6 +152,7 @@ def record_of(row: Row, ancestors: Lineage = ()) -> SessionRecord:
         Funding(funding),
         key_hash,
         bool(sole),
+        proof_key,
     )
 
 
@@ -190,6 +191,7 @@ def record_values(record: SessionRecord) -> dict[str, Value]:
         "funding": str(record.funding),
         "key_hash": record.key_hash,
         "sole": int(record.sole),
+        "proof_key": record.proof_key,
     }
 
 

@@ -59,7 +59,8 @@ class AttenuateRequest(Request):
 class Attenuation:
     """What a narrowing says. `token_hash` is the SHA-256 of the child's token, which the parent made.
 
-    `wallet` is the child's session wallet (EIP-55), `e2e_public_key` its encryption key (33 bytes) or None.
+    `wallet` is the child's session wallet (EIP-55), `e2e_public_key` its encryption key (33 bytes) or None. `proof_key`
+    is what its requests are signed with (32 bytes of Ed25519); None where its token alone is enough.
     """
 
     parent_id: str
@@ -68,6 +69,7 @@ class Attenuation:
     token_hash: bytes
     label: str | None
     narrowing: Narrowing
+    proof_key: bytes | None = None
 
     @property
     def message(self) -> str:
@@ -152,6 +154,7 @@ def _told(attenuation: Attenuation) -> dict[str, Any]:
         "token": attenuation.token_hash.hex(),
         "label": attenuation.label,
         "rules": rules,
+        **({} if attenuation.proof_key is None else {"proof": attenuation.proof_key.hex()}),
     }
 
 
@@ -165,6 +168,9 @@ def _read(told: dict[str, Any]) -> Attenuation:
         raise InvalidInput("a label has at most 200 characters", code="attenuation_malformed")
     e2e, token = told["e2e"], told["token"]
     if len(token) != 64 or not _HEX.fullmatch(token) or not (e2e is None or len(e2e) == 66):
+        raise InvalidInput("a narrowing names keys by hex", code="attenuation_malformed")
+    proof = told.get("proof")
+    if proof is not None and (len(proof) != 64 or not _HEX.fullmatch(proof)):
         raise InvalidInput("a narrowing names keys by hex", code="attenuation_malformed")
     rules: dict[str, Any] = {}
     for name, value in told["rules"].items():
@@ -185,6 +191,7 @@ def _read(told: dict[str, Any]) -> Attenuation:
         token_hash=bytes.fromhex(token),
         label=label,
         narrowing=Narrowing(**rules),
+        proof_key=None if proof is None else bytes.fromhex(proof),
     )
 
 

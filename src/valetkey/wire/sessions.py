@@ -122,7 +122,8 @@ class SessionView(View, kw_only=True):
     empty for every service; the other lists are None for every one. `expires_at` is ISO-8601, `expiry` and
     `not_before` are unix seconds: the session's own end, its ancestors' may be earlier. `status` is what its
     ancestors leave of it. `worst_case_loss_usdc`: the most that it could still cost if its key leaked now.
-    `session_key_hash` is None where only the key's address is known.
+    `session_key_hash` is None where only the key's address is known. `proof` is `required` where every request with the
+    session's token is signed, and absent otherwise.
     """
 
     session_id: str
@@ -163,6 +164,7 @@ class SessionView(View, kw_only=True):
     )  # a null is told: defaults are left out
     e2e_public_key: str | None
     sole_label: bool = False
+    proof: str | None = None
     funding_mode: str
     network: NetworkView
 

@@ -25,6 +25,7 @@ post /spends/{id}/void | post /spends/{id}/refund | get /approvals | post /appro
 post /approvals/{id}/reject | put /agents/webhook | get /audit | get /audit/key | get /events | post /agents/keys
 get /agents/keys | get /agents/keys/{id} | delete /agents/keys/{id}
 post /agents/session/{id}/replay | post /policies/diff | get /agents/label-policy | put /agents/label-policy
+post /enrollments | get /enrollments/{code} | post /enrollments/{code}/session | post /enrollments/{code}/rotation
 post /agents/session/{id}/grant | get /agents/session/{id}/grant | get /agents/grants
 get /agents/session/{id}/exposure | post /agents/session/{id}/allotment | get /agents/session/{id}/allotment
 post /transactions/{id}/relay | post /transactions/{id}/step

@@ -15,6 +15,8 @@ from valetkey.stores.postgres import migrate_database
 from valetkey.stores.postgres.schema import MIGRATIONS
 
 _AS_VERSION_2 = (
+    "DROP TABLE enrollments",
+    "ALTER TABLE sessions DROP COLUMN proof_key",
     "DROP TABLE allotments",
     "ALTER TABLE agents DROP COLUMN unique_labels",
     "DROP INDEX sessions_label",

@@ -22,6 +22,7 @@ from tests.stores.making import (
     digest,
 )
 from tests.stores.making_allotments import an_allotment
+from tests.stores.making_enrollments import an_enrollment
 from tests.stores.making_grants import a_grant
 from tests.stores.sqlite.conftest import Open
 from tests.stores.sqlite.test_races import prepare
@@ -104,8 +105,13 @@ def test_keys_of_an_older_file_go_on_and_have_a_name_and_an_id(open_again: Open,
     assert status(revoked, NOW) is KeyStatus.REVOKED
 
 
-_AS_VERSION_4 = """
+_AS_VERSION_5 = """
 PRAGMA foreign_keys = OFF;
+DROP TABLE enrollments;
+ALTER TABLE sessions DROP COLUMN proof_key;
+PRAGMA user_version = 5;
+"""
+_AS_VERSION_4 = f"""{_AS_VERSION_5}
 DROP TABLE allotments;
 PRAGMA user_version = 4;
 """
@@ -151,6 +157,20 @@ DROP TABLE api_keys;
 ALTER TABLE older RENAME TO credentials;
 PRAGMA user_version = 1;
 """
+
+
+def test_a_file_without_enrolments_goes_on(open_again: Open, path: Path) -> None:
+    """Version 5 knew no proof keys: the tokens of its sessions are enough, as they always were."""
+    store = open_again()
+    _, record = prepare(store)
+    before = _schema(path)
+    store.close()
+    _run(path, _AS_VERSION_5)
+    again = open_again()
+    assert _schema(path) == before
+    assert again.session(record.session.id).proof_key is None
+    kept = an_enrollment()
+    assert again.add_enrollment(kept, 1) == kept
 
 
 def test_a_file_without_allotments_goes_on(open_again: Open, path: Path) -> None:

@@ -124,6 +124,7 @@ async def attenuate(platform: Platform, asked: AttenuateRequest) -> SessionTree:
             e2e_public_key=told.e2e_public_key,
             token_hash=told.token_hash,
             label=told.label,
+            proof_key=told.proof_key,
         )
         if told.e2e_public_key is not None:
             load_public_key(told.e2e_public_key)

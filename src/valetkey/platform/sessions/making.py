@@ -66,6 +66,7 @@ def record_of(
     recovery: str | None,
     funding: Funding = Funding.WALLET,
     sole: bool = False,
+    proof_key: bytes | None = None,
 ) -> SessionRecord:
     """A new session of the caller. Raises InvalidInput for keys that are none, another wallet's, or the owner's own."""
     on_solana = lives_on_solana(policy)
@@ -89,6 +90,7 @@ def record_of(
         funding=funding,
         key_hash=None if public_key is None else key_hash_of(public_key, address, on_solana=on_solana),
         sole=sole,
+        proof_key=proof_key,
     )
 
 

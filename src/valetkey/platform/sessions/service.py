@@ -15,6 +15,8 @@ from valetkey.platform.refusing import Conflict, NotFound, RefusedRequest, refus
 from valetkey.platform.sessions.making import lives_on_solana, policy_of, record_of
 from valetkey.platform.sessions.views import session_view
 from valetkey.ports.accounts import Funding, SessionQuery, SessionRecord
+from valetkey.wire.enrollment import EnrolledSessionRequest
+from valetkey.wire.policies import PolicyRules
 from valetkey.wire.sessions import (
     CreatedSession,
     CreateSessionRequest,
@@ -33,7 +35,7 @@ async def create(
 ) -> CreatedSession:
     """A new session of the owner. Its token is in the answer and nowhere else."""
     now = platform.clock.now()
-    expires_at = _end(asked, now)
+    expires_at = end_of(asked, now)
     check_lifetime(
         expires_at - now,
         seconds_min=platform.settings.session_seconds_min,
@@ -53,7 +55,7 @@ async def create(
         delegate=asked.delegate,
         recovery=asked.recovery,
         funding=_funding(asked),
-        sole=_sole(asked),
+        sole=sole_of(asked),
     )
     token = new_session_token()
     made = CreatedSession(
@@ -81,7 +83,7 @@ def _check_place(platform: Platform, policy: Policy, asked: CreateSessionRequest
         raise refused(Code.NETWORK_MISMATCH, "network", "this platform does not serve that cluster of Solana")
 
 
-def _end(asked: CreateSessionRequest, now: int) -> int:
+def end_of(asked: CreateSessionRequest | EnrolledSessionRequest, now: int) -> int:
     """When a new session ends, unix seconds. Raises InvalidInput unless it is said in one way."""
     if (asked.expiry is None) == (asked.expires_at is None):
         raise InvalidInput(
@@ -90,28 +92,35 @@ def _end(asked: CreateSessionRequest, now: int) -> int:
     return asked.expires_at if asked.expires_at is not None else now + (asked.expiry or 0)
 
 
-def _sole(asked: CreateSessionRequest) -> bool:
+def sole_of(asked: CreateSessionRequest | EnrolledSessionRequest) -> bool:
+    """Whether no other session may have the label. Raises InvalidInput when there is none."""
     if asked.sole_label and asked.label is None:
         raise InvalidInput("there is no label to be the only one that has it", field="label")
     return asked.sole_label
 
 
 def _funding(asked: CreateSessionRequest) -> Funding:
-    """What a new session pays with. A grant is about one token: raises InvalidInput for limits of another currency."""
+    """What a new session pays with. Raises InvalidInput where it cannot."""
     funding = Funding(asked.funding)
-    if funding is Funding.GRANT and asked.limits:
-        raise InvalidInput(
-            "a grant is about USDC: a chain's own coin has no allowance. Wrap it, or fund a session wallet",
-            field="limits",
-        )
-    if funding is Funding.GRANT and asked.budget_usdc is None:
-        raise InvalidInput("a grant has a cap: give the session a budget", field="budgetUsdc")
+    if funding is Funding.GRANT:
+        check_grant_terms(asked)
     if funding is Funding.ALLOTMENT and (asked.limits or asked.budget_usdc is None):
         raise InvalidInput(
             "an allotment is about USDC, and has a cap: give the session a budget, and no other limits",
             field="limits" if asked.limits else "budgetUsdc",
         )
     return funding
+
+
+def check_grant_terms(asked: PolicyRules) -> None:
+    """Raise InvalidInput for rules that no grant can keep: it is about one token, and has a cap."""
+    if asked.limits:
+        raise InvalidInput(
+            "a grant is about USDC: a chain's own coin has no allowance. Wrap it, or fund a session wallet",
+            field="limits",
+        )
+    if asked.budget_usdc is None:
+        raise InvalidInput("a grant has a cap: give the session a budget", field="budgetUsdc")
 
 
 async def itself(platform: Platform, caller: Caller) -> SessionView:

@@ -71,6 +71,7 @@ def session_view(platform: Platform, record: SessionRecord, owner: Agent) -> Ses
         session_key_hash=None if record.key_hash is None else f"0x{record.key_hash.hex()}",
         sole_label=record.sole,
         e2e_public_key=record.e2e_public_key.hex() if record.e2e_public_key else None,
+        proof=None if record.proof_key is None else "required",
         funding_mode=str(record.funding),
         network=platform.network_of_session(policy).view,
     )

@@ -57,7 +57,8 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions,
         allowed_payees: Iterable[str] | None = None,
         allowed_operations: Iterable[str] | None = None,
         refunds_restore: bool = False,
-        funding: Literal["wallet", "grant"] = "wallet",
+        funding: Literal["wallet", "grant"] | None = None,
+        enrollment: str | None = None,
     ) -> SessionInfo:
         """Make a session for a delegate. Its keys are made here; the platform learns only the public ones.
 
@@ -70,8 +71,16 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions,
         what a payee gives back may be spent again. `delegate` says who holds it. `sole_label`: no other
         living session of this owner may have the label while this one lives. `funding`: "wallet" has a wallet of
         its own, which `fund_session` fills; "grant" pays out of the owner's balance by a grant, which is given at once
-        (see `grant_session`). Raises InvalidAmount, InvalidInput, LabelTaken.
+        (see `grant_session`). It is "wallet" unless given. `enrollment`: the code that a delegate told who made its own
+        keys, which nobody else ever has; such a session pays by grant, and there is no bundle to hand over. Raises
+        InvalidAmount, InvalidInput, LabelTaken, EnrollmentMismatch, EnrollmentUsed, EnrollmentExpired.
         """
+        if enrollment is not None and funding == "wallet":
+            raise InvalidInput(
+                "nobody but its delegate could bring back what an enrolled session's wallet holds: let it pay by grant",
+                field="funding",
+            )
+        funding = funding or ("wallet" if enrollment is None else "grant")
         rules = Rules(
             budget=budget_usdc,
             services=allowed_service_ids or (),
@@ -99,6 +108,7 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions,
             delegate=delegate,
             not_before=not_before,
             funding=funding,
+            enrollment=enrollment,
         )
         if funding == "grant":
             await self.grant_session(session)

@@ -10,6 +10,7 @@ import msgspec
 from valetkey.core.errors import InvalidInput
 from valetkey.crypto.secret import Secret
 from valetkey.sdk.errors import NetworkError, NotConfigured, PlatformAnswer, TryLater, error_of
+from valetkey.sdk.proving import Prover
 from valetkey.seam import async_sleep
 from valetkey.wire.http import (
     API_KEY_HEADER,
@@ -38,10 +39,14 @@ RETRY_AFTER_DIGITS_MAX = 6
 
 
 class AsyncConnection:
-    """One connection to a platform. `credential` is an API key or a session token, and may change."""
+    """One connection to a platform. `credential` is an API key or a session token, and may change.
+
+    `prover` signs every request of a session whose token alone is of no use; with another credential comes another one.
+    """
 
     def __init__(self, base_url: str, credential: Secret | None, version: str) -> None:
         self.credential = credential
+        self.prover: Prover | None = None
         try:
             url = httpx.URL(base_url)
         except httpx.InvalidURL:
@@ -91,8 +96,12 @@ class AsyncConnection:
         _check_headers(sent)
         failure = ""
         try:
+            url = f"{API_PREFIX}{path}"
+            if self.prover is not None:
+                whole = self._http.build_request("GET", url, params=asked).url
+                sent |= self.prover.headers("GET", _address(whole), sent, None)
             async with self._http.stream(
-                "GET", f"{API_PREFIX}{path}", params=asked, headers=sent, timeout=STREAM_TIMEOUT_SECONDS
+                "GET", url, params=asked, headers=sent, timeout=STREAM_TIMEOUT_SECONDS
             ) as response:
                 if not response.is_success:
                     answer = read_answer(await response.aread())
@@ -130,6 +139,9 @@ class AsyncConnection:
         _check_headers(sent)
         for attempt in range(1, TRIES + 1):
             problem = await self._try(method, path, params, content, sent)
+            if self.prover is not None and self.prover.learns(problem):
+                # Nothing was done: the platform looks at the signature first.
+                problem = await self._try(method, path, params, content, sent)
             if isinstance(problem, bytes):
                 return problem
             # The world's failures may be gone in a moment; a refusal that waits for the chain takes longer.
@@ -149,9 +161,13 @@ class AsyncConnection:
     ) -> bytes | PlatformAnswer:
         failure = ""
         try:
-            response = await self._http.request(
+            request = self._http.build_request(
                 method, f"{API_PREFIX}{path}", params=params, content=content, headers=dict(headers)
             )
+            if self.prover is not None:
+                # Anew for every try: the platform takes each signature once.
+                request.headers.update(self.prover.headers(method, _address(request.url), headers, content))
+            response = await self._http.send(request)
         except httpx.TimeoutException:
             failure = f"the platform did not answer within {TIMEOUT_SECONDS:g} s"
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
@@ -162,6 +178,11 @@ class AsyncConnection:
         if answer is not None and answer.success and response.is_success:
             return response.content
         return error_of(response.status_code, answer, _seconds(response.headers.get(RETRY_AFTER_HEADER, "")))
+
+
+def _address(url: httpx.URL) -> str:
+    """The whole address of a request, as it goes out."""
+    return f"{url.scheme}://{url.netloc.decode('ascii')}{url.raw_path.decode('ascii')}"
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from valetkey.sdk._async.agent import AsyncAgent, segment
+from valetkey.sdk._async.agent import segment
+from valetkey.sdk._async.enrolling import AsyncEnrolling
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.errors import NotConfigured
 from valetkey.sdk.limits import Windows, policy_of
@@ -10,7 +11,7 @@ from valetkey.sdk.session_info import SessionInfo, info_of
 from valetkey.wire.sessions import SessionView
 
 
-class AsyncDelegate(AsyncAgent):
+class AsyncDelegate(AsyncEnrolling):
     """The part of an agent that holds a session."""
 
     def attenuate(
@@ -38,6 +39,11 @@ class AsyncDelegate(AsyncAgent):
         it by first using it, and what it spends counts in every session above it. Its wallet is empty. A child makes
         children in turn (`SessionInfo.attenuate`). Raises NotNarrower, InvalidAmount, InvalidInput, NotConfigured.
         """
+        if self.session is not None and self.session.proof is not None:
+            raise NotConfigured(
+                "a bundle is good for whoever has it, and nothing of that kind comes out of an enrolled session:"
+                " its owner makes another session for whoever shall have less"
+            )
         return self._held_session().attenuate(
             budget_usdc,
             expiry,

@@ -11,7 +11,8 @@ from valetkey.sdk._async.agent import segment
 from valetkey.sdk._async.desk import AsyncDesk
 from valetkey.sdk._async.fleet import id_of
 from valetkey.sdk._async.making import AsyncSessionMaker
-from valetkey.sdk.errors import NotConfigured, NotFound
+from valetkey.sdk.enrolled_session import EnrolledSession
+from valetkey.sdk.errors import EnrollmentMismatch, NotConfigured, NotFound
 from valetkey.sdk.limits import policy_of
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.wire import calls, grant_calls
@@ -39,7 +40,12 @@ class AsyncGrants(AsyncSessionMaker):
         view = await self.get_session(id_of(session))
         network = view.network
         self._met(network)
-        if isinstance(session, SessionInfo):
+        if isinstance(session, EnrolledSession):
+            if view.session_wallet != session.wallet_address:
+                raise EnrollmentMismatch(
+                    "the platform names another key than the delegate's: no grant is signed"
+                )
+        elif isinstance(session, SessionInfo):
             # Not for the money, which stays with the owner: for deliveries that are encrypted to the session.
             await self.keep_recovery(session)
         given = await self.find_grant(view.session_id)

@@ -16,13 +16,16 @@ from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.sdk import recovery
 from valetkey.sdk._async.agent import segment
-from valetkey.sdk._async.fleet import AsyncFleet, id_of
+from valetkey.sdk._async.enrolled_making import AsyncEnrolledMaker
+from valetkey.sdk._async.fleet import id_of
 from valetkey.sdk.amounts import Amount, usdc_of, usdc_units
-from valetkey.sdk.errors import Conflict, NotFound, RecoveryFailed
+from valetkey.sdk.enrolled_session import check_has_keys
+from valetkey.sdk.errors import Conflict, EnrollmentNeeded, NotFound, RecoveryFailed
 from valetkey.sdk.limits import Rules, policy_of
 from valetkey.sdk.session_info import SessionInfo, info_of
 from valetkey.wire.bundle import BUNDLE_PREFIX, Bundle
 from valetkey.wire.child_bundle import parse_child
+from valetkey.wire.enrollment import EnrolledRotationRequest, EnrolledSessionRequest
 from valetkey.wire.http import IDEMPOTENCY_HEADER
 from valetkey.wire.network import NetworkView, network_for
 from valetkey.wire.sessions import (
@@ -39,7 +42,7 @@ Session = SessionInfo | str | Secret
 """A session as its maker holds it, its id, or its bundle."""
 
 
-class AsyncSessionMaker(AsyncFleet):
+class AsyncSessionMaker(AsyncEnrolledMaker):
     """The part of an owner that makes sessions and looks after their keys."""
 
     async def rotate_session(
@@ -51,6 +54,7 @@ class AsyncSessionMaker(AsyncFleet):
         expiry: int | None = None,
         budget_usdc: Amount | msgspec.UnsetType | None = msgspec.UNSET,
         label: str | None = None,
+        enrollment: str | None = None,
     ) -> SessionInfo:
         """Put a session with new keys in the place of one, under the same rules unless others are named.
 
@@ -58,10 +62,16 @@ class AsyncSessionMaker(AsyncFleet):
         too. `carry`: what it has spent counts in the new one, in all and in its windows. `expiry` is seconds from
         now, the old end unless given; `budget_usdc` None is unlimited. The new wallet is empty: what is in the old
         one is moved by `reclaim_session(new.wallet_address, session=old)`. An owner with a wallet keeps a recovery
-        copy at once. The label is the old one's unless another is given; they may share it. Raises Conflict for a
-        session that is revoked or was rotated, LabelTaken.
+        copy at once. The label is the old one's unless another is given; they may share it. `enrollment`: the code of
+        keys that a delegate made for itself, which an enrolled session needs. Raises Conflict for a session that is
+        revoked or was rotated, LabelTaken, EnrollmentNeeded, EnrollmentUsed, EnrollmentMismatch.
         """
         before = await self.get_session(id_of(session))
+        if enrollment is None and before.proof is not None:
+            raise EnrollmentNeeded(
+                "the delegate of this session made its own keys: let it enrol anew, and name its code",
+                code="enrollment_needed",
+            )
         wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
         # An amount as JSON carries it; not named at all is neither an amount nor unlimited.
         wanted = (
@@ -69,6 +79,21 @@ class AsyncSessionMaker(AsyncFleet):
             if budget_usdc is None or isinstance(budget_usdc, msgspec.UnsetType)
             else usdc_of(budget_usdc)
         )
+        if enrollment is not None:
+            keys = await self.enrollment(enrollment)
+            with_code = EnrolledRotationRequest(
+                session_id=before.session_id,
+                expiry=expiry,
+                budget_usdc=wanted,
+                grace_seconds=grace_seconds,
+                carry_over=carry,
+                label=label,
+            )
+            done = await self._enrolled_rotation(keys, with_code)
+            policy = policy_of(before, unix_seconds(done.expires_at))
+            if not isinstance(wanted, msgspec.UnsetType):
+                policy = replace(policy, budget=None if wanted is None else usdc_units(wanted))
+            return await self._enrolled_info(done.session_id, keys, policy)
         asked = RotateSessionRequest(
             session_wallet=wallet.address,
             session_public_key=wallet.public_key_compressed.hex(),
@@ -103,6 +128,7 @@ class AsyncSessionMaker(AsyncFleet):
 
     async def keep_recovery(self, session: SessionInfo) -> None:
         """Store the session's keys, sealed to the owner's wallet: in the state folder and on the platform."""
+        check_has_keys(session)
         name = session.session_id
         if session.narrowings:
             # A child that nobody used yet is not known to the platform.
@@ -154,7 +180,24 @@ class AsyncSessionMaker(AsyncFleet):
         delegate: str | None = None,
         not_before: int | None = None,
         funding: Literal["wallet", "grant"] = "wallet",
+        enrollment: str | None = None,
     ) -> SessionInfo:
+        if enrollment is not None:
+            keys = await self.enrollment(enrollment)
+            with_code = EnrolledSessionRequest(
+                **rules.members(),
+                expiry=expiry,
+                role=role,
+                label=label,
+                sole_label=sole_label,
+                not_before=not_before,
+                delegate=delegate,
+                funding=funding,
+            )
+            done = await self._enrolled_session(keys, with_code)
+            return await self._enrolled_info(
+                done.session_id, keys, policy_of(with_code, unix_seconds(done.expires_at))
+            )
         wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
         asked = CreateSessionRequest(
             **rules.members(),
@@ -190,6 +233,7 @@ class AsyncSessionMaker(AsyncFleet):
         return await self._client.send("POST", path, CreatedSession, asked, headers=headers, repeat=True)
 
     async def _keys(self, session: Session) -> Bundle:
+        check_has_keys(session)
         if isinstance(session, SessionInfo):
             return session.bundle
         text = session.reveal() if isinstance(session, Secret) else session

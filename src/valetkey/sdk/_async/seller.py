@@ -183,22 +183,28 @@ class AsyncSellerAgent(AsyncDirectory, AsyncOwner, AsyncSettlements, AsyncProtec
         *,
         label: str | None = None,
         sole_label: bool = False,
+        enrollment: str | None = None,
     ) -> SessionInfo:
         """Make a session whose holder delivers in the owner's name and can do nothing else: it spends nothing.
 
         `expiry` is seconds from now; `allowed_service_ids` [] is every service of the owner; `sole_label`: no
         other living session of this owner may have the label while this one lives. Its key records
         deliveries on chain once `authorize_session` was called. Buyers encrypt to the session's key from now on,
-        so a recovery copy is stored at once: this needs the owner's wallet.
+        so a recovery copy is stored at once: this needs the owner's wallet. `enrollment`: the code that a delegate told
+        who made its own keys; what buyers encrypt to them, nobody else ever reads, and there is no copy.
         """
-        self._need_signer()
+        if enrollment is None:
+            self._need_signer()
         made = await self._create_session(
             role="seller",
             expiry=expiry,
             rules=Rules(budget=0, services=allowed_service_ids or ()),
             label=label,
             sole_label=sole_label,
+            enrollment=enrollment,
         )
+        if enrollment is not None:
+            return made
         kept = False
         try:
             await self.keep_recovery(made)

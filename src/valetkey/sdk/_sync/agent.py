@@ -20,6 +20,7 @@ from valetkey.sdk._sync.wallet import Wallet
 from valetkey.sdk.chain_config import node_of
 from valetkey.sdk.errors import Conflict, InstructionsDiffer, NotConfigured, WrongNetwork
 from valetkey.sdk.journal import Journal
+from valetkey.sdk.proving import Prover
 from valetkey.sdk.state import StateFolder
 from valetkey.seam import sleep
 from valetkey.wire.agents import PublicKey, RegisterRequest, RegisterResponse
@@ -130,25 +131,7 @@ class Agent:
         """
         text = bundle.reveal() if isinstance(bundle, Secret) else bundle
         held, narrowings = parse_child(text, int(time.time()))
-        if held.token:
-            self._use(held.token)
-        self.init_eoa_wallet(held.wallet_private_key)
-        self._crypto, self._held = held.e2e_private_key, held
-        self.agent_id = held.agent_id or None
-        self.session = self._served = None
-        if not held.token:
-            return None
-        if narrowings:
-            self._register_line(narrowings, held)
-        view = self._client.get("/agents/session/self", SessionView)
-        if view.session_wallet is not None and view.session_wallet.lower() != held.wallet_address.lower():
-            raise InstructionsDiffer("the platform knows this session with another wallet")
-        self.session, self._served, self.agent_id = view, view.network, view.agent_id
-        self._met(view.network)
-        self._settle_on(held.wallet_address, view.network)
-        # The way home is remembered: after the session's end nobody answers its token.
-        self._state.write(OWNERS, held.wallet_address, view.owner_wallet.encode())
-        return view
+        return self._become(held, narrowings)
 
     @property
     def wallet_address(self) -> str:
@@ -221,6 +204,29 @@ class Agent:
 
     # Inside
 
+    def _become(
+        self, held: Bundle, narrowings: Narrowings = (), prover: Prover | None = None
+    ) -> SessionView | None:
+        if held.token:
+            self._use(held.token, prover)
+        self.init_eoa_wallet(held.wallet_private_key)
+        self._crypto, self._held = held.e2e_private_key, held
+        self.agent_id = held.agent_id or None
+        self.session = self._served = None
+        if not held.token:
+            return None
+        if narrowings:
+            self._register_line(narrowings, held)
+        view = self._client.get("/agents/session/self", SessionView)
+        if view.session_wallet is not None and view.session_wallet.lower() != held.wallet_address.lower():
+            raise InstructionsDiffer("the platform knows this session with another wallet")
+        self.session, self._served, self.agent_id = view, view.network, view.agent_id
+        self._met(view.network)
+        self._settle_on(held.wallet_address, view.network)
+        # The way home is remembered: after the session's end nobody answers its token.
+        self._state.write(OWNERS, held.wallet_address, view.owner_wallet.encode())
+        return view
+
     def _met(self, network: NetworkView) -> None:
         """Remember a network, for the day on which no platform answers."""
         if self._networks.get(network.chain_id) != network:
@@ -259,8 +265,9 @@ class Agent:
         asked = AttenuateRequest(narrowings=list(narrowings), session_public_key=key)
         return self._client.send("POST", "/agents/session/attenuate", SessionTree, asked, repeat=True)
 
-    def _use(self, credential: Secret) -> None:
+    def _use(self, credential: Secret, prover: Prover | None = None) -> None:
         self.api_key = self._client.credential = credential
+        self._client.prover = prover
 
     def _need_signer(self) -> Signer:
         if self._signer is None:

@@ -12,7 +12,8 @@ from valetkey.sdk._sync.agent import segment
 from valetkey.sdk._sync.desk import Desk
 from valetkey.sdk._sync.fleet import id_of
 from valetkey.sdk._sync.making import SessionMaker
-from valetkey.sdk.errors import NotConfigured, NotFound
+from valetkey.sdk.enrolled_session import EnrolledSession
+from valetkey.sdk.errors import EnrollmentMismatch, NotConfigured, NotFound
 from valetkey.sdk.limits import policy_of
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.wire import calls, grant_calls
@@ -40,7 +41,12 @@ class Grants(SessionMaker):
         view = self.get_session(id_of(session))
         network = view.network
         self._met(network)
-        if isinstance(session, SessionInfo):
+        if isinstance(session, EnrolledSession):
+            if view.session_wallet != session.wallet_address:
+                raise EnrollmentMismatch(
+                    "the platform names another key than the delegate's: no grant is signed"
+                )
+        elif isinstance(session, SessionInfo):
             # Not for the money, which stays with the owner: for deliveries that are encrypted to the session.
             self.keep_recovery(session)
         given = self.find_grant(view.session_id)

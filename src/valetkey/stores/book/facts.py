@@ -15,6 +15,7 @@ from valetkey.core.spend import Hold, SpendRequest
 from valetkey.core.transaction import Transaction
 from valetkey.ports.accounts import Answer, Child, SessionRecord
 from valetkey.ports.allotments import Allotment
+from valetkey.ports.enrollments import Enrollment
 from valetkey.ports.grants import SignedGrant
 from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
 
@@ -165,6 +166,12 @@ class Book(Protocol):
         """The allotment of a session, in the place of one before. From then on its session pays out of it."""
         ...
 
+    def enrollment(self, code: str) -> Enrollment | None: ...
+
+    def use_enrollment(self, enrollment: Enrollment) -> None:
+        """An enrolment that is used up by a session of this transaction."""
+        ...
+
     def set_frozen(self, owner_id: str, *, frozen: bool) -> int | None:
         """Freeze or thaw an owner; since when it is frozen."""
         ...
@@ -180,4 +187,5 @@ def child_record(child: Child, session: Session, ancestors: Lineage) -> SessionR
         label=child.label,
         ancestors=ancestors,
         key_hash=child.key_hash,
+        proof_key=child.proof_key,
     )

@@ -8,8 +8,10 @@ from valetkey.core.refusal import Refused
 from valetkey.core.session import Lineage, Session
 from valetkey.core.tree import attenuate, extend, rotate
 from valetkey.ports.accounts import Answer, Child, SessionRecord
+from valetkey.ports.enrollments import Claim
 from valetkey.ports.ledger import Idempotency
 from valetkey.stores.book import telling
+from valetkey.stores.book.enrolling import bearer_child, claim_it, claim_refused, proof_lost
 from valetkey.stores.book.facts import Book, Value, child_record
 from valetkey.stores.book.naming import name_taken, time_taken
 from valetkey.stores.book.placing import subject
@@ -23,6 +25,7 @@ def add(
     answer: Answer | None,
     by: str,
     idempotency: Idempotency | None,
+    claim: Claim | None = None,
 ) -> str | Refused:
     """See ports/accounts.py; the id of the session, which is the first caller's."""
     if idempotency is not None:
@@ -33,12 +36,13 @@ def add(
         # The same request at the same time: it has the same key, and its answer is not that the key is taken.
         raise Contradiction("this idempotency key has an answer")
     session = record.session
-    refused = name_taken(book, record)
+    refused = claim_refused(book, claim) or name_taken(book, record)
     if refused is not None:
         facts = telling.unmade_session(record, by, refused)
         book.append(session.owner_id, session.owner_id, Kind.SESSION_REFUSED, None, facts)
         return refused
     book.add_session(record, token_hash)
+    claim_it(book, claim, session)
     _tell(book, session, Kind.SESSION_CREATED, telling.made(record, by))
     if idempotency is not None:
         book.remember(idempotency, session.id)
@@ -138,6 +142,7 @@ def rotate_one(
     grace_seconds: int,
     carry: bool,
     rotated: int,
+    claim: Claim | None = None,
 ) -> SessionRecord | Refused:
     """See ports/accounts.py, and `rotations` in core/tree.py for what is `rotated`."""
     before = book.record(session_id)
@@ -155,13 +160,19 @@ def rotate_one(
         raise Contradiction("this idempotency key has an answer")
     if not isinstance(done, Refused):
         record = replace(record, session=done[0], ancestors=before.ancestors, sole=before.sole)
-        done = name_taken(book, record, before.session.id) or done
+        done = (
+            proof_lost(before, record)
+            or claim_refused(book, claim)
+            or name_taken(book, record, before.session.id)
+            or done
+        )
     if isinstance(done, Refused):
         _tell(book, before.session, Kind.ROTATION_REFUSED, {"by": by, **telling.why(done)})
         return done
     new, old = done
     after = record
     book.add_session(after, token_hash)
+    claim_it(book, claim, new)
     book.write_spent((new,))
     book.write_session(old)
     _tell(book, new, Kind.SESSION_CREATED, telling.made(after, by))
@@ -199,6 +210,9 @@ def add_children(book: Book, children: list[Child]) -> list[SessionRecord] | Ref
 
 
 def _child(book: Book, child: Child, lineage: Lineage) -> SessionRecord | Refused:
+    bearer = bearer_child(book.record(child.parent_id), child.proof_key)
+    if bearer is not None:
+        return bearer
     count = book.tree_sessions(lineage[0].tree)
     session = attenuate(lineage[0], lineage[1:], child.narrowing, child.id, count, book.now)
     if isinstance(session, Refused):

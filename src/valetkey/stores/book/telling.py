@@ -152,5 +152,6 @@ def made(record: SessionRecord, by: str | None = None) -> dict[str, Value]:
         "wallet": record.wallet_address,
         "label": record.label,
         "delegate": record.delegate,
+        **({} if record.proof_key is None else {"proof": "required"}),
         **({} if by is None else {"by": by}),
     }

@@ -5,6 +5,7 @@ from valetkey.stores.postgres.accounts import PostgresAccounts
 from valetkey.stores.postgres.allotments import PostgresAllotments
 from valetkey.stores.postgres.audit import PostgresAudit
 from valetkey.stores.postgres.database import CONNECTIONS, connect, migrating
+from valetkey.stores.postgres.enrollments import PostgresEnrollments
 from valetkey.stores.postgres.grants import PostgresGrants
 from valetkey.stores.postgres.ledger import PostgresLedger
 from valetkey.stores.postgres.lifecycle import PostgresLifecycle
@@ -31,6 +32,7 @@ class PostgresStore(
     PostgresGrants,
     PostgresRelays,
     PostgresAllotments,
+    PostgresEnrollments,
 ):
     """The stores' ports on one database, which any number of processes share. Its methods are of one event loop."""
 

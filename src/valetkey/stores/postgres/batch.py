@@ -13,6 +13,7 @@ from valetkey.stores.failures import StoreFailed
 from valetkey.stores.postgres.allotment_book import write_allotments
 from valetkey.stores.postgres.book import PostgresBook
 from valetkey.stores.postgres.clock import DatabaseClock
+from valetkey.stores.postgres.enrollment_book import write_enrollments
 from valetkey.stores.postgres.grant_book import write_grants
 from valetkey.stores.postgres.overlay import Missing, Wanted
 from valetkey.stores.postgres.reads import lock, read
@@ -108,6 +109,7 @@ async def _write(connection: Connection, book: PostgresBook) -> str | None:
     xid = await write(connection, book)
     await write_grants(connection, book)
     await write_allotments(connection, book)
+    await write_enrollments(connection, book)
     return xid
 
 

@@ -18,6 +18,7 @@ from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
 from valetkey.stores.book.facts import Value as Fact
 from valetkey.stores.postgres.allotment_book import AllotmentBook
 from valetkey.stores.postgres.crowds import Crowds
+from valetkey.stores.postgres.enrollment_book import EnrollmentBook
 from valetkey.stores.postgres.grant_book import GrantBook
 from valetkey.stores.postgres.name_book import NameBook
 from valetkey.stores.postgres.overlay import Journal, Missing, Rows, Wanted
@@ -46,7 +47,7 @@ class Bought:
 NEW_CHAIN = Chain()
 
 
-class PostgresBook(GrantBook, AllotmentBook, NameBook, Crowds):
+class PostgresBook(GrantBook, AllotmentBook, NameBook, EnrollmentBook, Crowds):
     """See stores/book/facts.py, which documents every method."""
 
     def __init__(self, owner_id: str, now: int) -> None:
@@ -88,6 +89,7 @@ class PostgresBook(GrantBook, AllotmentBook, NameBook, Crowds):
         GrantBook.__init__(self, rows)
         AllotmentBook.__init__(self, rows)
         NameBook.__init__(self, rows)
+        EnrollmentBook.__init__(self, rows)
         Crowds.__init__(self, rows)
 
     def begin(self, trees: frozenset[str]) -> None:

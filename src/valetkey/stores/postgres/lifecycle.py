@@ -4,6 +4,7 @@ from valetkey.core.errors import Contradiction
 from valetkey.core.refusal import Refused
 from valetkey.core.tree import rotations
 from valetkey.ports.accounts import Answer, Child, SessionRecord
+from valetkey.ports.enrollments import Claim
 from valetkey.ports.ledger import Idempotency
 from valetkey.stores.book import life
 from valetkey.stores.postgres.batch import Work
@@ -47,19 +48,20 @@ class PostgresLifecycle(Tables):
         by: str = "owner",
         *,
         idempotency: Idempotency | None = None,
+        claim: Claim | None = None,
     ) -> SessionRecord | Refused:
         """See ports/accounts.py."""
         session = record.session
 
         def work(book: PostgresBook) -> SessionRecord | Refused | str:
-            done = life.add(book, record, token_hash, answer, by, idempotency)
+            done = life.add(book, record, token_hash, answer, by, idempotency, claim)
             return book.record(done) if done == session.id else done
 
         done = await self._database.batch(
             session.owner_id,
             frozenset({session.tree, session.owner_id}),
             work,
-            _names(record, answer.idempotency if answer else idempotency),
+            _names(record, answer.idempotency if answer else idempotency, claim),
         )
         if isinstance(done, str):
             # The first caller's session, whose tree is not locked here; it is there for ever.
@@ -112,6 +114,7 @@ class PostgresLifecycle(Tables):
         carry: bool,
         answer: Answer | None = None,
         by: str = "owner",
+        claim: Claim | None = None,
     ) -> SessionRecord | Refused:
         """See ports/accounts.py."""
         place = await self._database.session_place(session_id)
@@ -131,8 +134,9 @@ class PostgresLifecycle(Tables):
                 grace_seconds=grace_seconds,
                 carry=carry,
                 rotated=rotated,
+                claim=claim,
             ),
-            _names(record, answer.idempotency if answer else None),
+            _names(record, answer.idempotency if answer else None, claim),
             names=True,
         )
 
@@ -201,8 +205,9 @@ class PostgresLifecycle(Tables):
         await self._database.again(wait)
 
 
-def _names(record: SessionRecord, idempotency: Idempotency | None) -> Wanted:
+def _names(record: SessionRecord, idempotency: Idempotency | None, claim: Claim | None) -> Wanted:
     return Wanted(
+        enrollments=set() if claim is None else {claim.code},
         session_keys=set() if record.key_hash is None else {record.key_hash},
         keys=set() if idempotency is None else {(idempotency.scope, idempotency.key)},
     )

@@ -8,6 +8,7 @@ from valetkey.stores.postgres.allotment_book import read_allotments
 from valetkey.stores.postgres.book import NEW_CHAIN, Bought, Chain, PostgresBook
 from valetkey.stores.postgres.columns import BOUGHT, LINEAGES, SPEND
 from valetkey.stores.postgres.crowds import CROWD_MAX, PENDING, SIGNED, UNSETTLED, Place
+from valetkey.stores.postgres.enrollment_book import read_enrollments
 from valetkey.stores.postgres.grant_book import read_grants
 from valetkey.stores.postgres.name_book import read_names
 from valetkey.stores.postgres.overlay import Wanted
@@ -145,6 +146,7 @@ async def read(connection: Connection, book: PostgresBook, wanted: Wanted) -> fl
     await read_grants(connection, book, wanted)
     await read_allotments(connection, book, wanted)
     await read_names(connection, book, wanted)
+    await read_enrollments(connection, book, wanted)
     seconds: float = now
     return seconds
 

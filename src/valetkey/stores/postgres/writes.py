@@ -57,7 +57,7 @@ _LIFE = {
 _SESSION = {
     **_LIFE, "tree_id": "text", "depth": "int4", "role": "text", "created_at": "int8", "alias": "text",
     "wallet_address": "text", "e2e_public_key": "bytea", "label": "text", "delegate": "text", "recovery": "bytea",
-    "funding": "text", "key_hash": "bytea", "sole": "bool",
+    "funding": "text", "key_hash": "bytea", "sole": "bool", "proof_key": "bytea",
 }  # fmt: skip
 _NUMBERS = {
     "quantity": "int8", "checkout_ends_at": "int8", "created_at": "int8", "updated_at": "int8", "chain_id": "int8",

@@ -38,6 +38,7 @@ from valetkey.stores.rows import (
     transaction_values,
 )
 from valetkey.stores.sqlite.allotment_book import AllotmentBook
+from valetkey.stores.sqlite.enrollments import EnrollmentBook
 from valetkey.stores.sqlite.grant_book import GrantBook
 from valetkey.stores.sqlite.keys import add_key, end_key, find_key, living_keys
 from valetkey.stores.sqlite.names import NameBook
@@ -66,9 +67,10 @@ _STEP = (
 _ADD_SESSION = (
     "INSERT INTO sessions (id, owner_id, tree_id, parent_id, depth, role, policy, policy_version, not_before,"
     " expires_at, created_at, revoked_at, paused_at, successor_id, carried, alias, wallet_address, e2e_public_key,"
-    " label, delegate, recovery, funding, key_hash, sole) VALUES (:id, :owner_id, :tree_id, :parent_id, :depth, :role,"
-    " :policy, :policy_version, :not_before, :expires_at, :created_at, :revoked_at, :paused_at, :successor_id,"
-    " :carried, :alias, :wallet_address, :e2e_public_key, :label, :delegate, :recovery, :funding, :key_hash, :sole)"
+    " label, delegate, recovery, funding, key_hash, sole, proof_key) VALUES (:id, :owner_id, :tree_id, :parent_id,"
+    " :depth, :role, :policy, :policy_version, :not_before, :expires_at, :created_at, :revoked_at, :paused_at,"
+    " :successor_id, :carried, :alias, :wallet_address, :e2e_public_key, :label, :delegate, :recovery, :funding,"
+    " :key_hash, :sole, :proof_key)"
 )
 _LIFE = (
     "UPDATE sessions SET parent_id = :parent_id, policy = :policy, policy_version = :policy_version,"
@@ -137,7 +139,7 @@ def _hold_rows(holds: _Holds) -> list[tuple[Value, ...]]:
     return [(*hold_row(hold), owner_id, note) for hold, owner_id, note in holds.values()]
 
 
-class SqliteBook(GrantBook, AllotmentBook, NameBook):
+class SqliteBook(GrantBook, AllotmentBook, NameBook, EnrollmentBook):
     """See stores/book/facts.py, which documents every method."""
 
     def __init__(self, db: apsw.Connection, now: int) -> None:

@@ -3,6 +3,7 @@
 from valetkey.core.refusal import Refused
 from valetkey.core.tree import rotations
 from valetkey.ports.accounts import Answer, Child, SessionRecord
+from valetkey.ports.enrollments import Claim
 from valetkey.ports.ledger import Idempotency
 from valetkey.stores.book import life
 from valetkey.stores.sqlite.book import SqliteBook
@@ -31,11 +32,12 @@ class SqliteLifecycle(Tables):
         by: str = "owner",
         *,
         idempotency: Idempotency | None = None,
+        claim: Claim | None = None,
     ) -> SessionRecord | Refused:
         """See ports/accounts.py."""
 
         def work(book: SqliteBook) -> SessionRecord | Refused:
-            done = life.add(book, record, token_hash, answer, by, idempotency)
+            done = life.add(book, record, token_hash, answer, by, idempotency, claim)
             return done if isinstance(done, Refused) else book.record(done)
 
         return await self._database.keep(work)
@@ -62,6 +64,7 @@ class SqliteLifecycle(Tables):
         carry: bool,
         answer: Answer | None = None,
         by: str = "owner",
+        claim: Claim | None = None,
     ) -> SessionRecord | Refused:
         """See ports/accounts.py."""
         successors: dict[str, str] = dict(
@@ -79,6 +82,7 @@ class SqliteLifecycle(Tables):
                 grace_seconds=grace_seconds,
                 carry=carry,
                 rotated=rotated,
+                claim=claim,
             )
         )
 
