@@ -12,9 +12,11 @@ import httpx
 import pytest
 
 from tests.attacks.test_hostile_sellers import CENT, New, costs, nothing_paid, refused, then
+from tests.fixtures_stack import RunningStack
 from tests.integration.sdk.amm import token
 from tests.x402.hostile import HostileSeller, Reply, encoded
-from tests.x402.victim import Victim
+from tests.x402.victim import Victim, open_session
+from valetkey import BuyerAgent
 from valetkey.core.errors import ValetkeyError
 
 YEARS = 10 * 365 * 24 * 3_600
@@ -22,6 +24,16 @@ HOSTILE_SECONDS = 15
 """Whatever a seller does, its 402 is done with by then."""
 
 MEGABYTE = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def wary(
+    stack: RunningStack, x402_owner: BuyerAgent, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Victim]:
+    """One session for every offer of which nothing comes: after each of them it has all it had."""
+    made = open_session(stack, x402_owner, tmp_path_factory.mktemp("wary"))
+    yield made
+    made.close()
 
 
 def quoted(victim: Victim, seller: HostileSeller, *offers: dict[str, Any], **more: Any) -> object:
@@ -38,7 +50,8 @@ def test_lookalike_asset_with_other_decimals(victim: Victim, hostile: New) -> No
     fake = token(victim.stack, "USDC")
     fake.send("mint(address,uint256)", victim.wallet, 10**30)
     seller = hostile()
-    refused(quoted(victim, seller, seller.offer(asset=fake.address, amount=str(10**16))))
+    answer = quoted(victim, seller, seller.offer(asset=fake.address, amount=str(10**16)))
+    assert refused(answer) == "offer_asset_unknown"
     nothing_paid(victim, seller)
     assert fake.has(victim.wallet) == 10**30
 
@@ -57,10 +70,10 @@ ASSETS = {
 
 
 @pytest.mark.parametrize("asset", ASSETS)
-def test_asset_that_the_policy_does_not_know(victim: Victim, hostile: New, asset: str) -> None:
+def test_asset_that_the_policy_does_not_know(wary: Victim, hostile: New, asset: str) -> None:
     seller = hostile()
-    refused(quoted(victim, seller, seller.offer(asset=ASSETS[asset])))
-    nothing_paid(victim, seller)
+    assert refused(quoted(wary, seller, seller.offer(asset=ASSETS[asset]))) == "offer_asset_unknown"
+    nothing_paid(wary, seller)
 
 
 @pytest.mark.parametrize(
@@ -70,10 +83,10 @@ def test_asset_that_the_policy_does_not_know(victim: Victim, hostile: New, asset
         "eip155:0x14a34", "eip155:-84532", "eip155:84532.0", "eip155:*", "base", "solana:devnet", "", None, 84532,
     ],
 )  # fmt: skip
-def test_network_that_is_not_the_sessions(victim: Victim, hostile: New, network: Any) -> None:
+def test_network_that_is_not_the_sessions(wary: Victim, hostile: New, network: Any) -> None:
     seller = hostile()
-    refused(quoted(victim, seller, seller.offer(network=network)))
-    nothing_paid(victim, seller)
+    assert refused(quoted(wary, seller, seller.offer(network=network))) == "offer_network_unknown"
+    nothing_paid(wary, seller)
 
 
 DOMAINS = {
@@ -111,20 +124,20 @@ AMOUNTS: list[Any] = [
 
 
 @pytest.mark.parametrize("amount", AMOUNTS, ids=lambda one: ascii(one)[:24])
-def test_amount_that_is_none(victim: Victim, hostile: New, amount: Any) -> None:
+def test_amount_that_is_none(wary: Victim, hostile: New, amount: Any) -> None:
     seller = hostile()
-    refused(quoted(victim, seller, seller.offer(amount=amount)))
-    nothing_paid(victim, seller)
+    assert refused(quoted(wary, seller, seller.offer(amount=amount))) == "offer_unreadable"
+    nothing_paid(wary, seller)
 
 
 @pytest.mark.parametrize("amount", [100_001, 1_000_001, 10**20])
-def test_amount_beyond_the_policy(victim: Victim, hostile: New, amount: int) -> None:
+def test_amount_beyond_the_policy(wary: Victim, hostile: New, amount: int) -> None:
     seller = hostile()
-    assert refused(quoted(victim, seller, seller.offer(amount=str(amount)))) in (
+    assert refused(quoted(wary, seller, seller.offer(amount=str(amount)))) in (
         "per_spend_exceeded",
         "budget_exceeded",
     )
-    nothing_paid(victim, seller)
+    nothing_paid(wary, seller)
 
 
 # Times
@@ -143,10 +156,11 @@ def test_authorisation_for_years(victim: Victim, hostile: New, seconds: int) -> 
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 1.5, "60", "", None, True, [], float("1e400")])
-def test_time_that_is_none(victim: Victim, hostile: New, seconds: Any) -> None:
+def test_time_that_is_none(wary: Victim, hostile: New, seconds: Any) -> None:
     seller = hostile()
-    refused(quoted(victim, seller, seller.offer(maxTimeoutSeconds=seconds)))
-    nothing_paid(victim, seller)
+    answer = quoted(wary, seller, seller.offer(maxTimeoutSeconds=seconds))
+    assert refused(answer) in ("offer_times_refused", "offer_unreadable")
+    nothing_paid(wary, seller)
 
 
 # Payees and schemes
@@ -175,17 +189,18 @@ PAYEES: dict[str, Callable[[Victim, HostileSeller], Any]] = {
 
 
 @pytest.mark.parametrize("payee", PAYEES)
-def test_payee_that_cannot_be_meant(victim: Victim, hostile: New, payee: str) -> None:
+def test_payee_that_cannot_be_meant(wary: Victim, hostile: New, payee: str) -> None:
     seller = hostile()
-    refused(quoted(victim, seller, seller.offer(payTo=PAYEES[payee](victim, seller))))
-    nothing_paid(victim, seller)
+    answer = quoted(wary, seller, seller.offer(payTo=PAYEES[payee](wary, seller)))
+    assert refused(answer) in ("offer_payee_refused", "offer_unreadable")
+    nothing_paid(wary, seller)
 
 
 @pytest.mark.parametrize("scheme", ["exakt", "EXACT", "exact ", "permit", "deferred", "", None, 1])
-def test_scheme_that_nobody_knows(victim: Victim, hostile: New, scheme: Any) -> None:
+def test_scheme_that_nobody_knows(wary: Victim, hostile: New, scheme: Any) -> None:
     seller = hostile()
-    refused(quoted(victim, seller, seller.offer(scheme=scheme)))
-    nothing_paid(victim, seller)
+    assert refused(quoted(wary, seller, seller.offer(scheme=scheme))) == "offer_scheme_unknown"
+    nothing_paid(wary, seller)
 
 
 # Two versions at once
@@ -206,10 +221,10 @@ def test_header_and_body_contradict_each_other(victim: Victim, hostile: New) -> 
 
 
 @pytest.mark.parametrize("version", [0, 3, 99, "2", 2.5, None, -1, [2]])
-def test_version_that_is_none(victim: Victim, hostile: New, version: Any) -> None:
+def test_version_that_is_none(wary: Victim, hostile: New, version: Any) -> None:
     seller = hostile()
-    quoted(victim, seller, seller.offer(), x402Version=version)
-    nothing_paid(victim, seller)
+    quoted(wary, seller, seller.offer(), x402Version=version)
+    nothing_paid(wary, seller)
 
 
 # Offers that are not
@@ -237,13 +252,13 @@ GARBAGE: dict[str, Callable[[HostileSeller], Reply]] = {
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
-def test_garbage_in_place_of_an_offer(victim: Victim, hostile: New, garbage: str) -> None:
+def test_garbage_in_place_of_an_offer(wary: Victim, hostile: New, garbage: str) -> None:
     """The caller sees the 402 as it is, or a typed error; never a bare exception of a parser."""
     seller = hostile()
     seller.behaviour = then(GARBAGE[garbage](seller))
-    answer = victim.get(seller.url + "/paid")
+    answer = wary.get(seller.url + "/paid")
     assert isinstance(answer, (ValetkeyError, httpx.HTTPError)) or answer.status_code == 402  # type: ignore[attr-defined]
-    nothing_paid(victim, seller)
+    nothing_paid(wary, seller)
 
 
 @pytest.mark.parametrize("through", ["header", "body"])

@@ -157,6 +157,8 @@ class HostileSeller:
 
     def close(self) -> None:
         self.closed.set()
+        # Closing alone would not wake the thread that waits in accept.
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     # How it answers

@@ -1,10 +1,14 @@
 """What a paid route is called, how a request is read, and how long a paid answer is kept."""
 
+from base64 import b64encode
+
 import pytest
 
 from valetkey.core.errors import InvalidInput
+from valetkey.sdk.x402.asked import Request
 from valetkey.sdk.x402.asking import pattern_of
-from valetkey.sdk.x402.seller import Answer, Paid, Request
+from valetkey.sdk.x402.offers import is_deep
+from valetkey.sdk.x402.seller import Answer, Paid
 
 
 @pytest.mark.parametrize(
@@ -42,7 +46,7 @@ def _scope(**changes: object) -> dict[str, object]:
         "raw_path": b"/a%20b",
         "query_string": b"c=d&c=e&f",
         "root_path": "",
-        "headers": [(b"Host", b"shop.example"), (b"Payment-Signature", b"signed")],
+        "headers": [(b"Host", b"shop.example"), (b"Payment-Signature", b"e30=")],
         **changes,
     }
 
@@ -52,7 +56,7 @@ def test_a_request_is_read_as_it_was_sent() -> None:
     context = request.context()
     assert request.get_url() == "https://shop.example/a%20b?c=d&c=e&f"
     assert (context.path, context.decoded_path, context.method) == ("/a%20b", "/a b", "GET")
-    assert context.payment_header == "signed"
+    assert context.payment_header == "e30="
     assert request.get_query_params() == {"c": ["d", "e"], "f": ""}
     assert request.get_query_param("g") is None
 
@@ -83,6 +87,18 @@ def test_one_payment_buys_one_target_by_one_method() -> None:
     keys = [Request(scope).key("signed") for scope in scopes] + [Request(_scope()).key("other")]
     assert len(set(keys)) == len(keys) - 1
     assert keys[3] == keys[5]
+
+
+def test_depth_is_counted_before_anything_decodes() -> None:
+    assert not is_deep(b"[" * 32 + b"]" * 32)
+    assert is_deep(b"[" * 33)
+    assert is_deep(b'{"a":' * 33)
+    assert not is_deep(b"[]" * 1_000)
+    # What is text does not count, whatever it holds.
+    assert not is_deep(b'["' + b"[" * 1_000 + b'\\"' + b"{" * 1_000 + b'"]')
+    assert is_deep(b'["a", ' + b"[" * 32)
+    request = Request(_scope(headers=[(b"payment-signature", b64encode(b"[" * 33))]))
+    assert request.context().payment_header is None
 
 
 def test_paid_answers_are_kept_within_a_bound() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.money import parse_units
 from valetkey.crypto.keys import PrivateKey
+from valetkey.recursion import recursion_limit_kept
 from valetkey.sdk.amounts import USDC_DECIMALS
 from valetkey.sdk.errors import NotConfigured
 
@@ -76,15 +77,16 @@ def resource_server(routes: Mapping[str, Price], terms: Terms, facilitator: Any)
     Raises InvalidInput, InvalidAmount, and NotConfigured without the package.
     """
     try:
-        from x402 import AssetAmount, x402ResourceServer
-        from x402.http import (
-            FacilitatorConfig,
-            HTTPFacilitatorClient,
-            PaymentOption,
-            RouteConfig,
-            x402HTTPResourceServer,
-        )
-        from x402.mechanisms.evm.exact import ExactEvmServerScheme
+        with recursion_limit_kept():
+            from x402 import AssetAmount, x402ResourceServer
+            from x402.http import (
+                FacilitatorConfig,
+                HTTPFacilitatorClient,
+                PaymentOption,
+                RouteConfig,
+                x402HTTPResourceServer,
+            )
+            from x402.mechanisms.evm.exact import ExactEvmServerScheme
     except ImportError as error:
         raise NotConfigured("this needs the x402 package: install valetkey[x402]") from error
     if not routes:
@@ -123,9 +125,10 @@ class LocalFacilitator:
 
     def __init__(self, rpc_url: str, key: PrivateKey, chain_id: int) -> None:
         try:
-            from x402 import x402FacilitatorSync
-            from x402.mechanisms.evm import FacilitatorWeb3Signer
-            from x402.mechanisms.evm.exact import register_exact_evm_facilitator
+            with recursion_limit_kept():
+                from x402 import x402FacilitatorSync
+                from x402.mechanisms.evm import FacilitatorWeb3Signer
+                from x402.mechanisms.evm.exact import register_exact_evm_facilitator
         except ImportError as error:
             raise NotConfigured("this needs the x402 package: install valetkey[x402]") from error
         self.address = key.address

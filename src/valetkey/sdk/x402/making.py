@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from valetkey.core.refusal import Code, refuse
+from valetkey.recursion import recursion_limit_kept
 from valetkey.sdk.errors import NotConfigured, refused_error
 from valetkey.sdk.x402.guard import Guard, check_sent
 from valetkey.sdk.x402.offers import EXACT, Offer, Required
@@ -56,8 +57,11 @@ def check_installed() -> None:
     """Raise NotConfigured unless the package is there."""
     missing = False
     try:
-        import x402.http.x402_http_client_base
-        import x402.mechanisms.evm.upto.client  # noqa: F401
+        with recursion_limit_kept():
+            import x402.http.x402_http_client_base
+            import x402.mechanisms.evm.exact.client
+            import x402.mechanisms.evm.exact.v1.client
+            import x402.mechanisms.evm.upto.client  # noqa: F401
     except ImportError:
         missing = True
     if missing:

@@ -257,7 +257,7 @@ def _json_of_header(header: str) -> Any:
 
 
 def _json(text: bytes) -> Any:
-    if _is_deep(text):
+    if is_deep(text):
         return None
     try:
         return msgspec.json.decode(text)
@@ -265,7 +265,7 @@ def _json(text: bytes) -> Any:
         return None
 
 
-def _is_deep(text: bytes) -> bool:
+def is_deep(text: bytes) -> bool:
     """Whether JSON is nested deeper than any offer: a parser may run out of stack, which no exception tells."""
     depth = 0
     for bracket in _BRACKETS.findall(_STRINGS.sub(b"", text)):

@@ -4,14 +4,14 @@ Plain ASGI: Starlette, FastAPI or anything else below it. What an answer costs i
 """
 
 import asyncio
-import hashlib
 import json
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qs, quote
+
+from valetkey.sdk.x402.asked import Request
 
 if TYPE_CHECKING:
     from x402.http import x402HTTPResourceServer
@@ -28,7 +28,6 @@ REMEMBERED_BYTES_MAX = 32 << 20
 """Of answers that were paid for and are kept for whoever did not get them."""
 
 ERROR_STATUS = 400
-PAYMENT_HEADER = "payment-signature"
 
 _log = logging.getLogger("valetkey.x402")
 
@@ -83,7 +82,7 @@ class PaidRoutes:
         await (await self._answer(request, context, scope, receive)).send(send)
 
     async def _answer(
-        self, request: "Request", context: "HTTPRequestContext", scope: Message, receive: Receive
+        self, request: Request, context: "HTTPRequestContext", scope: Message, receive: Receive
     ) -> Answer:
         if context.payment_header is None:
             return await self._sold(context, scope, receive)
@@ -182,80 +181,6 @@ class PaidRoutes:
                 return _told(402, {"error": "the payment was not settled"}, result.headers)
             return _told(told.status, told.body, told.headers, is_text=told.is_html)
         return answer.with_headers({**result.headers, "Cache-Control": "private, no-store"})
-
-
-class Request:
-    """One request as the official package looks at it (its HTTPAdapter)."""
-
-    def __init__(self, scope: Message) -> None:
-        self._scope = scope
-        self._headers = {name.lower(): value for name, value in scope["headers"]}
-        self._is_head = scope["method"] == "HEAD"
-
-    def context(self) -> "HTTPRequestContext":
-        """What the package judges. The path in both spellings: no escape leads around a price."""
-        from x402.http.types import HTTPRequestContext
-
-        raw = self._scope.get("raw_path") or quote(self._scope["path"]).encode("ascii")
-        return HTTPRequestContext(
-            adapter=self,
-            path=raw.decode("latin-1").partition("?")[0],
-            decoded_path=self._below_root(),
-            method=self.get_method(),
-            payment_header=self.get_header(PAYMENT_HEADER),
-        )
-
-    def key(self, payment: str) -> bytes:
-        """What one payment buys: a hash of it and of the method and target that it came with."""
-        query = self._scope.get("query_string", b"")
-        parts = (payment.encode("latin-1"), self.get_method().encode(), self.get_path().encode(), query)
-        digest = hashlib.sha256()
-        for part in parts:
-            digest.update(len(part).to_bytes(8, "big") + part)
-        return digest.digest()
-
-    def get_header(self, name: str) -> str | None:
-        if self._is_head and name.lower() in (PAYMENT_HEADER, "x-payment"):
-            return None
-        value = self._headers.get(name.lower().encode("latin-1"))
-        return None if value is None else value.decode("latin-1")
-
-    def get_method(self) -> str:
-        return "GET" if self._is_head else str(self._scope["method"])
-
-    def get_path(self) -> str:
-        return str(self._scope["path"])
-
-    def get_url(self) -> str:
-        host = self.get_header("host")
-        if host is None:
-            name, port = self._scope.get("server") or ("localhost", None)
-            host = name if port is None else f"{name}:{port}"
-        query = self._scope.get("query_string", b"").decode("latin-1")
-        url = f"{self._scope.get('scheme', 'http')}://{host}{quote(self.get_path())}"
-        return f"{url}?{query}" if query else url
-
-    def get_accept_header(self) -> str:
-        return self.get_header("accept") or ""
-
-    def get_user_agent(self) -> str:
-        return self.get_header("user-agent") or ""
-
-    def get_query_params(self) -> dict[str, str | list[str]]:
-        found = parse_qs(self._scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
-        return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
-
-    def get_query_param(self, name: str) -> str | list[str] | None:
-        return self.get_query_params().get(name)
-
-    def get_body(self) -> None:
-        """The body is the application's alone."""
-
-    def _below_root(self) -> str:
-        path, root = self.get_path(), str(self._scope.get("root_path", ""))
-        if root and path.startswith(root) and (len(path) == len(root) or path[len(root)] == "/"):
-            return path[len(root) :]
-        return path
 
 
 class Paid:
