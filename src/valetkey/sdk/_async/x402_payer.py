@@ -228,7 +228,7 @@ class AsyncPayment:
 
     async def _hold(self, taken: Taken) -> AsyncHold:
         """The money of this payment, off the budget: the gate decides."""
-        offer = self._offer
+        offer, is_known = self._offer, taken.note is not None
         for is_last in (False, True):
             key = taken.key(offer.text)
             self._notes.keep(taken, Note(offer.text))
@@ -256,7 +256,8 @@ class AsyncPayment:
             except Refused:
                 self._notes.drop(taken)
                 raise
-            if hold.state == HoldState.UNKNOWN or (hold.state == HoldState.CAPTURED and not self._draws):
+            # With a grant what was signed by then is the draw, which whoever asked for it goes on with.
+            if hold.state in SENT and not (self._draws and is_known):
                 raise error_of(
                     refuse(
                         Code.PAYMENT_SIGNED_ELSEWHERE,
@@ -291,7 +292,8 @@ class AsyncPayment:
             reference=made.signed.reference,
         )
         self._notes.keep(taken, note)
-        if hold.state != HoldState.CAPTURED:
+        # What was drawn is spent already, and its draw is what the platform keeps.
+        if not self._draws:
             try:
                 await hold.mark_signed(note.payload, note.reference)
             except HoldEnded:

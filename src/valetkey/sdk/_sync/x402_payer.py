@@ -229,7 +229,7 @@ class Payment:
 
     def _hold(self, taken: Taken) -> Hold:
         """The money of this payment, off the budget: the gate decides."""
-        offer = self._offer
+        offer, is_known = self._offer, taken.note is not None
         for is_last in (False, True):
             key = taken.key(offer.text)
             self._notes.keep(taken, Note(offer.text))
@@ -257,7 +257,8 @@ class Payment:
             except Refused:
                 self._notes.drop(taken)
                 raise
-            if hold.state == HoldState.UNKNOWN or (hold.state == HoldState.CAPTURED and not self._draws):
+            # With a grant what was signed by then is the draw, which whoever asked for it goes on with.
+            if hold.state in SENT and not (self._draws and is_known):
                 raise error_of(
                     refuse(
                         Code.PAYMENT_SIGNED_ELSEWHERE,
@@ -292,7 +293,8 @@ class Payment:
             reference=made.signed.reference,
         )
         self._notes.keep(taken, note)
-        if hold.state != HoldState.CAPTURED:
+        # What was drawn is spent already, and its draw is what the platform keeps.
+        if not self._draws:
             try:
                 hold.mark_signed(note.payload, note.reference)
             except HoldEnded:
