@@ -28,6 +28,9 @@ CLIENT_SIDE = (
     "DEPLOYER_KEY",
     "OWNER_KEY",
     "PASSPHRASE",
+    "BUNDLE",
+    "CONFIG",
+    "KEYSTORE",
 )
 """Names that agents and the command line read; the platform leaves them alone."""
 

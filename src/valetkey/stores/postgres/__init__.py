@@ -14,7 +14,7 @@ from valetkey.stores.postgres.market import PostgresMarket
 from valetkey.stores.postgres.outbox import PostgresOutbox
 from valetkey.stores.postgres.queue import PostgresQueue
 from valetkey.stores.postgres.relays import PostgresRelays
-from valetkey.stores.postgres.schema import migrate
+from valetkey.stores.postgres.schema import MIGRATIONS, migrate, version_of
 from valetkey.stores.postgres.sessions import PostgresSessions
 from valetkey.stores.waiting import LATE_WATCH_SECONDS
 
@@ -68,3 +68,9 @@ async def migrate_database(url: str) -> tuple[int, int]:
     """
     async with migrating(url) as connection:
         return await migrate(connection)
+
+
+async def peek_database(url: str) -> tuple[int, int]:
+    """A database's version and that of this software; nothing in it is changed. Raises as `migrate_database`."""
+    async with migrating(url) as connection:
+        return await version_of(connection), len(MIGRATIONS)

@@ -10,7 +10,7 @@ from valetkey.stores.sqlite.book import SqliteBook
 from valetkey.stores.sqlite.database import Database
 from valetkey.stores.sqlite.enrollments import SqliteEnrollments
 from valetkey.stores.sqlite.files import MEMORY as MEMORY
-from valetkey.stores.sqlite.files import connect, create_file, migrate
+from valetkey.stores.sqlite.files import connect, create_file, migrate, peek
 from valetkey.stores.sqlite.grants import SqliteGrants
 from valetkey.stores.sqlite.ledger import SqliteLedger
 from valetkey.stores.sqlite.lifecycle import SqliteLifecycle
@@ -59,6 +59,14 @@ def migrate_file(path: Path) -> tuple[int, int]:
         return migrate(db)
     finally:
         db.close()
+
+
+def peek_file(path: Path) -> tuple[int, int, str]:
+    """A database file's version, that of this software, and the journal mode; nothing in it is changed.
+
+    Raises StoreUnreadable, also for the database of another program, and StoreFailed.
+    """
+    return peek(path)
 
 
 def open_store(
