@@ -52,6 +52,18 @@ class SessionInfo:
             raise NotConfigured("no owner made this session here: call grant_session of its owner")
         return self.owner.grant_session(self, approve=approve)
 
+    def http(self, **limits: Any) -> Any:
+        """An HTTP client that pays (x402) as this session's delegate: see `BuyerAgent.http`. Close it.
+
+        For a session that an owner made here; whoever holds a bundle calls `http` of an agent that was given it.
+        Raises NotConfigured, InvalidInput, InvalidAmount.
+        """
+        if self.owner is None:
+            raise NotConfigured(
+                "no owner made this session here: call http of the agent that holds its bundle"
+            )
+        return self.owner.http_of(self, **limits)
+
     def serialize(self) -> str:
         """The bundle as text: `abba_session_bundle_...`. Treat it like a private key.
 

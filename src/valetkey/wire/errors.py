@@ -94,6 +94,25 @@ CODES: dict[str, ErrorRow] = {
     Code.SELF_PURCHASE: _row(403, "SelfPurchase", "forbidden", Exit.REFUSED),
     Code.GRADUATION_REQUIRED: _row(403, "GraduationRequired", "forbidden", Exit.REFUSED),
     Code.INSUFFICIENT_BALANCE: _row(403, "InsufficientBalance", "forbidden", Exit.REFUSED),
+    # a payment over HTTP: decided by whoever pays, before anything is signed
+    Code.OFFER_UNREADABLE: _row(403, "OfferUnreadable", "refused", Exit.REFUSED),
+    Code.OFFER_SCHEME_UNKNOWN: _row(403, "OfferSchemeUnknown", "refused", Exit.REFUSED),
+    Code.OFFER_NETWORK_UNKNOWN: _row(403, "OfferNetworkUnknown", "refused", Exit.REFUSED),
+    Code.OFFER_ASSET_UNKNOWN: _row(403, "OfferAssetUnknown", "refused", Exit.REFUSED),
+    Code.OFFER_DOMAIN_MISMATCH: _row(403, "OfferDomainMismatch", "refused", Exit.REFUSED),
+    Code.OFFER_TIMES_REFUSED: _row(403, "OfferTimesRefused", "refused", Exit.REFUSED),
+    Code.OFFER_PAYEE_REFUSED: _row(403, "OfferPayeeRefused", "refused", Exit.REFUSED),
+    Code.OFFER_ABOVE_MAX: _row(403, "OfferAboveMax", "refused", Exit.REFUSED),
+    Code.OFFER_RESOURCE_ELSEWHERE: _row(403, "OfferResourceElsewhere", "refused", Exit.REFUSED),
+    Code.OFFER_CHANGED: _row(409, "OfferChanged", "conflict", Exit.CONFLICT),
+    Code.PAYEE_CHANGED: _row(403, "PayeeChanged", "refused", Exit.REFUSED),
+    Code.HOST_NOT_ALLOWED: _row(403, "HostNotAllowed", "refused", Exit.REFUSED),
+    Code.HOST_INSECURE: _row(403, "HostInsecure", "refused", Exit.REFUSED),
+    Code.REDIRECTED_OFFER: _row(403, "RedirectedOffer", "refused", Exit.REFUSED),
+    Code.BODY_NOT_REPLAYABLE: _row(403, "BodyNotReplayable", "refused", Exit.REFUSED),
+    Code.PAYMENT_NOT_ACCEPTED: _row(409, "PaymentNotAccepted", "conflict", Exit.CONFLICT),
+    Code.PAYMENT_SIGNED_ELSEWHERE: _row(409, "PaymentSignedElsewhere", "conflict", Exit.CONFLICT),
+    Code.SIGNING_REFUSED: _row(403, "SigningRefused", "refused", Exit.REFUSED),
     # the chain disagrees with what was claimed
     Code.FUNDING_NOT_FOUND: _row(409, "FundingNotFound", "unproven", Exit.PROOF, retryable=True),
     Code.FUNDING_UNCONFIRMED: _row(409, "FundingUnconfirmed", "unproven", Exit.PROOF, retryable=True),
@@ -177,6 +196,7 @@ AMOUNT_CODES = frozenset(
         Code.NO_LIMIT_FOR_ASSET,
         Code.INSUFFICIENT_BALANCE,
         Code.PRICE_EXCEEDS_MAX,
+        Code.OFFER_ABOVE_MAX,
     }
 )
 """Refusals whose figures are amounts of money. The limit of any other is a plain integer (unix seconds)."""

@@ -70,7 +70,9 @@ def test_from_the_code_to_a_purchase_out_of_the_owners_balance(world: World, own
     assert owner.get_session(session.session_id).session_key_hash == session.session_key_hash
     checkout = delegate.purchase_encrypted(shop.service_id, {"text": "mine"}, max_total="10.2")
     assert delegate.fund_and_verify(checkout).status == "escrowed"
-    assert shop.seller.decrypt_request_payload(checkout.id).plaintext == {"text": "mine"}
+    assert shop.seller.decrypt_request_payload(shop.seller.get_transaction(checkout.id)).payload == {
+        "text": "mine"
+    }
     shop.seller.deliver(checkout.id, {"done": True})
     shop.seller.submit_delivery(checkout.id, {"done": True})
     assert delegate.confirm_and_release(checkout.id).status == "completed"

@@ -67,7 +67,8 @@ class AsyncAgent:
         self._held: Bundle | None = None
         self._rpc_url = rpc_url
         self._state = StateFolder(config.home_of(state_dir))
-        self._client = AsyncConnection(config.base_url_of(base_url), self.api_key, version("valetkey"))
+        self._base_url = config.base_url_of(base_url)
+        self._client = AsyncConnection(self._base_url, self.api_key, version("valetkey"))
         self._signer: Signer | None = None
         self._crypto: PrivateKey | None = None
         self._served: NetworkView | None = None
@@ -285,11 +286,13 @@ class AsyncAgent:
         place = (network.chain_id, signer.address)
         wallet = self._wallets.get(place)
         if wallet is None:
-            # A node that was named for the agent is one of its own network.
-            is_own = network.chain_id == own.chain_id
-            rpc_url = node_of(network, self._rpc_url if is_own else None, is_own=is_own)
-            wallet = self._wallets[place] = async_open_wallet(network, rpc_url, signer)
+            wallet = self._wallets[place] = async_open_wallet(network, self._node(network, own), signer)
         return AsyncDesk(wallet, Journal(self._state, network.chain_id, signer.address))
+
+    def _node(self, network: NetworkView, own: NetworkView) -> str:
+        """The node of a network: one that was named for the agent is of its own network."""
+        is_own = network.chain_id == own.chain_id
+        return node_of(network, self._rpc_url if is_own else None, is_own=is_own)
 
 
 def _private_key(key: str | Secret | PrivateKey) -> PrivateKey:
