@@ -5,6 +5,7 @@ from valetkey.platform.allotments.routes import ENDPOINTS as ALLOTMENTS
 from valetkey.platform.approvals.routes import ENDPOINTS as APPROVALS
 from valetkey.platform.audit.routes import ENDPOINTS as AUDIT
 from valetkey.platform.checkout.routes import ENDPOINTS as CHECKOUT
+from valetkey.platform.claims.routes import ENDPOINTS as CLAIMS
 from valetkey.platform.grants.routes import ENDPOINTS as GRANTS
 from valetkey.platform.http import Endpoint
 from valetkey.platform.keys.routes import ENDPOINTS as KEYS
@@ -21,6 +22,7 @@ ENDPOINTS: list[Endpoint] = [
     *SESSIONS,
     *GRANTS,
     *ALLOTMENTS,
+    *CLAIMS,
     *KEYS,
     *WEBHOOKS,
     *SPENDS,

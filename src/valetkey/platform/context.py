@@ -23,6 +23,7 @@ from valetkey.platform.streaming import Streams
 from valetkey.ports.accounts import AccountStore
 from valetkey.ports.allotments import AllotmentChain, AllotmentStore
 from valetkey.ports.chain import ChainReader
+from valetkey.ports.claims import ClaimStore
 from valetkey.ports.clock import Clock
 from valetkey.ports.following import FollowingStore
 from valetkey.ports.grants import GrantStore
@@ -43,6 +44,7 @@ class Stores(
     RelayStore,
     FollowingStore,
     AllotmentStore,
+    ClaimStore,
     Protocol,
 ):
     """One database that answers every store's port."""

@@ -13,7 +13,7 @@ KEYS_MAX = 20_000
 
 
 class Limit(StrEnum):
-    """What is counted, each on its own: PUBLIC and GUESS by address, the others by credential.
+    """What is counted, each on its own: PUBLIC, CLAIM and GUESS by address, the others by credential.
 
     GUESS counts credentials that nobody has: it must not use up what an address may look up in public.
     """
@@ -26,6 +26,7 @@ class Limit(StrEnum):
     FUND = "fund"
     DELIVER = "deliver"
     CONFIRM = "confirm"
+    CLAIM = "claim"
 
 
 PER_MINUTE: Mapping[Limit, int] = {
@@ -37,6 +38,7 @@ PER_MINUTE: Mapping[Limit, int] = {
     Limit.FUND: 20,
     Limit.DELIVER: 20,
     Limit.CONFIRM: 20,
+    Limit.CLAIM: 30,
 }
 
 

@@ -42,6 +42,7 @@ class AsyncConnection:
 
     def __init__(self, base_url: str, credential: Secret | None, version: str) -> None:
         self.credential = credential
+        self.base_url = base_url
         try:
             url = httpx.URL(base_url)
         except httpx.InvalidURL:

@@ -4,6 +4,7 @@ from valetkey.stores.clock import StoreClock, SystemTime
 from valetkey.stores.postgres.accounts import PostgresAccounts
 from valetkey.stores.postgres.allotments import PostgresAllotments
 from valetkey.stores.postgres.audit import PostgresAudit
+from valetkey.stores.postgres.claims import PostgresClaims
 from valetkey.stores.postgres.database import CONNECTIONS, connect, migrating
 from valetkey.stores.postgres.grants import PostgresGrants
 from valetkey.stores.postgres.ledger import PostgresLedger
@@ -31,6 +32,7 @@ class PostgresStore(
     PostgresGrants,
     PostgresRelays,
     PostgresAllotments,
+    PostgresClaims,
 ):
     """The stores' ports on one database, which any number of processes share. Its methods are of one event loop."""
 

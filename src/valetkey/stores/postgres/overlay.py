@@ -34,6 +34,8 @@ class Wanted:
     labels: set[Label] = field(default_factory=set)
     session_keys: set[bytes] = field(default_factory=set)
     allotments: set[str] = field(default_factory=set)
+    claims: set[str] = field(default_factory=set)
+    unclaimed: set[str] = field(default_factory=set)
     living_keys: bool = False
     crowds: bool = False
 
@@ -48,7 +50,7 @@ class Wanted:
 
 SETS = (
     "agents", "services", "sessions", "holds", "transactions", "undecided", "keys", "fundings", "living",
-    "api_keys", "grants", "last_grants", "labels", "session_keys", "allotments",
+    "api_keys", "grants", "last_grants", "labels", "session_keys", "allotments", "claims", "unclaimed",
 )  # fmt: skip
 
 
