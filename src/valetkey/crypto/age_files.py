@@ -40,11 +40,12 @@ def open_age(sealed: bytes, *, identity: Secret | None = None, passphrase: Secre
     """
     if (identity is None) == (passphrase is None):
         raise InvalidInput("an age file is opened with an identity or a passphrase", field="passphrase")
+    # An identity that is none is told as such: it is an InvalidInput, and so a ValueError.
+    identities = None if identity is None else _identities(identity)
     try:
         if passphrase is not None:
             return bytearray(pyrage.passphrase.decrypt(sealed, passphrase.reveal()))
-        assert identity is not None
-        return bytearray(pyrage.decrypt(sealed, _identities(identity)))
+        return bytearray(pyrage.decrypt(sealed, identities))
     except (pyrage.DecryptError, ValueError):
         problem = DecryptionFailed("this is not an age file for this secret, or it was changed")
     raise problem

@@ -15,6 +15,7 @@ from valetkey.stores.postgres import migrate_database
 from valetkey.stores.postgres.schema import MIGRATIONS
 
 _AS_VERSION_2 = (
+    "DROP TABLE claims",
     "DROP TABLE allotments",
     "ALTER TABLE agents DROP COLUMN unique_labels",
     "DROP INDEX sessions_label",

@@ -22,6 +22,7 @@ from tests.stores.making import (
     digest,
 )
 from tests.stores.making_allotments import an_allotment
+from tests.stores.making_claims import a_claim
 from tests.stores.making_grants import a_grant
 from tests.stores.sqlite.conftest import Open
 from tests.stores.sqlite.test_races import prepare
@@ -104,8 +105,12 @@ def test_keys_of_an_older_file_go_on_and_have_a_name_and_an_id(open_again: Open,
     assert status(revoked, NOW) is KeyStatus.REVOKED
 
 
-_AS_VERSION_4 = """
+_AS_VERSION_5 = """
 PRAGMA foreign_keys = OFF;
+DROP TABLE claims;
+PRAGMA user_version = 5;
+"""
+_AS_VERSION_4 = f"""{_AS_VERSION_5}
 DROP TABLE allotments;
 PRAGMA user_version = 4;
 """
@@ -151,6 +156,19 @@ DROP TABLE api_keys;
 ALTER TABLE older RENAME TO credentials;
 PRAGMA user_version = 1;
 """
+
+
+def test_a_file_without_claims_goes_on(open_again: Open, path: Path) -> None:
+    """Version 5 knew no one-time links: its sessions may be handed over by one."""
+    store = open_again()
+    _, record = prepare(store)
+    before = _schema(path)
+    store.close()
+    _run(path, _AS_VERSION_5)
+    again = open_again()
+    assert _schema(path) == before
+    made = again.make_claim(a_claim(record), "owner")
+    assert again.claim(made.id) == made
 
 
 def test_a_file_without_allotments_goes_on(open_again: Open, path: Path) -> None:
