@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tests.attacks.conftest import Rows
-from tests.integration.platform.serving import Agent, Server, registration
 from tests.integration.platform.claiming import a_claim
+from tests.integration.platform.serving import Agent, Server, registration
 from tests.integration.platform.test_growing import narrowed
 from valetkey.core.api_key import Scope, granted
 from valetkey.crypto.keys import PrivateKey
@@ -61,7 +61,7 @@ BODIES |= {
     "POST /api/v1/claims": {
         "claimId": "clm_" + "0" * 25,
         "sessionId": "ses_stolen",
-        "access": "12" * 32,
+        "accessHash": "12" * 32,
         "ciphertext": "c3RvbGVu",
         "expiresAt": 2_000_000_000,
     },

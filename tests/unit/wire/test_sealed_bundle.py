@@ -154,7 +154,13 @@ def assert_shape(error: BundleError, code: str) -> None:
     assert error.__cause__ is None
     assert error.__context__ is None
     told = "".join(traceback.format_exception(error)) + repr(error)
-    for secret in (str(IDENTITY), str(OTHER), SESSION.serialize()[20:], SESSION.token.reveal()[13:], SEALED[40:]):
+    for secret in (
+        str(IDENTITY),
+        str(OTHER),
+        SESSION.serialize()[20:],
+        SESSION.token.reveal()[13:],
+        SEALED[40:],
+    ):
         assert secret[:12] not in told
 
 
