@@ -62,7 +62,7 @@ BODIES |= {
     "POST /api/v1/claims": {
         "claimId": "clm_" + "0" * 25,
         "sessionId": "ses_stolen",
-        "access": "12" * 32,
+        "accessHash": "12" * 32,
         "ciphertext": "c3RvbGVu",
         "expiresAt": 2_000_000_000,
     },

@@ -25,13 +25,13 @@ ClaimId = Annotated[str, Meta(pattern="^clm_[0-9a-z]{20,40}" + END)]
 class MakeClaimRequest(Request, kw_only=True):
     """POST /claims: ciphertext that one claimant gets. The key is in the link, and never comes here.
 
-    `claim_id` is made by the owner, because it is sealed with the ciphertext; `access` is what whoever has the link can
-    show, 32 bytes derived from the key. `ciphertext` is base64; `expires_at` is unix seconds.
+    `claim_id` is made by the owner, because it is sealed with the ciphertext; `access_hash` is the SHA-256 of what
+    whoever has the link can show, 32 bytes derived from the key. `ciphertext` is base64; `expires_at` is unix seconds.
     """
 
     claim_id: ClaimId
     session_id: Id
-    access: Digest
+    access_hash: Digest
     ciphertext: Annotated[str, Meta(min_length=4, max_length=CIPHERTEXT_CHARS_MAX)]
     expires_at: Annotated[int, Meta(ge=0, le=2**53)]
     on_interception: OnInterception = "revoke"

@@ -1,5 +1,6 @@
 """Claims as a client without our SDK makes them: its own words, and nothing that opens."""
 
+import hashlib
 import secrets
 import time
 from typing import Any
@@ -15,7 +16,7 @@ def a_claim(session: Agent, **changes: Any) -> dict[str, Any]:
     return {
         "claimId": f"clm_{secrets.token_hex(13)}",
         "sessionId": session.session_id,
-        "access": ACCESS,
+        "accessHash": hashlib.sha256(bytes.fromhex(ACCESS)).hexdigest(),
         "ciphertext": CIPHERTEXT,
         "expiresAt": int(time.time()) + 900,
         **changes,

@@ -36,7 +36,7 @@ async def make(platform: Platform, caller: Caller, asked: MakeClaimRequest) -> C
         id=asked.claim_id,
         owner_id=caller.agent.id,
         session_id=record.session.id,
-        access=hashlib.sha256(bytes.fromhex(asked.access)).digest(),
+        access=bytes.fromhex(asked.access_hash),
         digest=hashlib.sha256(sealed).digest(),
         expires_at=asked.expires_at,
         on_interception=OnInterception(asked.on_interception),

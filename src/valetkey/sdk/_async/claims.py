@@ -1,6 +1,7 @@
 """An owner's one-time claims: a link that gives a session to whoever opens it first, and tells of a second one."""
 
 import base64
+import hashlib
 import time
 
 from valetkey.core.errors import InvalidInput
@@ -44,7 +45,7 @@ class AsyncClaims(AsyncSessionMaker):
         asked = MakeClaimRequest(
             claim_id=key.claim_id,
             session_id=info.session_id,
-            access=key.access.hex(),
+            access_hash=hashlib.sha256(key.access).hexdigest(),
             ciphertext=base64.b64encode(sealed).decode("ascii"),
             expires_at=expires_at,
             on_interception=on_interception,
