@@ -7,7 +7,7 @@ from typing import Any
 from valetkey.cli.complaint import Complaint
 from valetkey.cli.printing import note
 from valetkey.core.errors import ValetkeyError
-from valetkey.wire.errors import Exit, row_of
+from valetkey.wire.errors import Exit, exit_code_of, row_of
 from valetkey.wire.timestamps import iso_timestamp
 
 INTERRUPTED, READER_GONE = 130, 141
@@ -30,7 +30,7 @@ _FAMILIES = {
 
 def tell_failure(error: ValetkeyError, *, as_json: bool) -> int:
     """Say what went wrong on standard error; the exit code."""
-    code = exit_code_of(error)
+    code = error.exit_code if isinstance(error, Complaint) else exit_code_of(error)
     facts = facts_of(error, code)
     if as_json:
         print(json.dumps(facts), file=sys.stderr)
@@ -69,11 +69,6 @@ def tell_bug(error: Exception) -> int:
     }
     print(json.dumps(facts), file=sys.stderr)
     return Exit.BUG
-
-
-def exit_code_of(error: ValetkeyError) -> int:
-    """By the one table, which is wire/errors.py."""
-    return error.exit_code if isinstance(error, Complaint) else row_of(error).exit_code
 
 
 def facts_of(error: ValetkeyError, exit_code: int) -> dict[str, Any]:

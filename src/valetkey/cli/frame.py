@@ -202,5 +202,5 @@ def _usage(error: Any, *, as_json: bool) -> int:
         print(error.format_message(), file=sys.stderr)
         return Exit.INPUT
     context = getattr(error, "ctx", None)
-    message = "a command is missing" if is_help else error.format_message()
+    message = "a command is missing" if is_help else error.format_message().replace("Value error, ", "")
     return tell_usage(message, context.command_path if context is not None else PROGRAM, as_json=as_json)

@@ -1,4 +1,4 @@
-"""What is waited for, said on standard error once it takes longer than a second."""
+"""What is waited for, said on standard error once it takes longer than a second, or five in a log."""
 
 import sys
 import threading
@@ -7,12 +7,13 @@ from contextlib import contextmanager
 
 from valetkey.cli.printing import colours_wanted, note
 
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS, PATIENCE_SECONDS_OF_LOGS = 1.0, 5.0
+"""People at a terminal wonder sooner than readers of a log, for whom what was quick needs no line."""
 
 
 @contextmanager
 def waiting(what: str, *, silent: bool = False) -> Iterator[None]:
-    """While the block runs: nothing for a second, then a line that moves on a terminal and is plain elsewhere."""
+    """While the block runs: nothing at first, then a line that moves on a terminal and is plain elsewhere."""
     if silent:
         yield
         return
@@ -27,9 +28,10 @@ def waiting(what: str, *, silent: bool = False) -> Iterator[None]:
 
 
 def _tell(what: str, done: threading.Event) -> None:
-    if done.wait(PATIENCE_SECONDS):
+    is_watched = sys.stderr.isatty()
+    if done.wait(PATIENCE_SECONDS if is_watched else PATIENCE_SECONDS_OF_LOGS):
         return
-    if not sys.stderr.isatty():
+    if not is_watched:
         note(f"{what} ...")
         return
     from rich.console import Console

@@ -170,6 +170,27 @@ CODES: dict[str, ErrorRow] = {
 }
 """Every code of `core.refusal.Code` and of the environment; none is ever renamed."""
 
+LOCAL_EXITS: dict[str, Exit] = {
+    "wrong_secret": Exit.CREDENTIAL,
+    "decryption_failed": Exit.CREDENTIAL,
+    "damaged_record": Exit.ENVIRONMENT,
+    "recovery_failed": Exit.NOT_FOUND,
+    "waited_too_long": Exit.ENVIRONMENT,
+    "insufficient_funds": Exit.REFUSED,
+    "slippage_exceeded": Exit.REFUSED,
+    "checkout_ended": Exit.CONFLICT,
+    "unfinished_transfer": Exit.CONFLICT,
+    "portal_closed": Exit.ENVIRONMENT,
+    "instructions_differ": Exit.PROOF,
+    "wrong_network": Exit.PROOF,
+    "enrollment_mismatch": Exit.PROOF,
+    "transaction_reverted": Exit.PROOF,
+    "transaction_refused": Exit.PROOF,
+    "call_reverts": Exit.PROOF,
+    "contract_misbehaved": Exit.PROOF,
+}
+"""Codes that arise where a command runs and that no answer carries: their exit codes."""
+
 AMOUNT_CODES = frozenset(
     {
         Code.BUDGET_EXCEEDED,
@@ -198,6 +219,12 @@ def row_of(error: ValetkeyError) -> ErrorRow:
     if isinstance(error, InvalidInput):
         return CODES["invalid_input"]
     return CODES["environment" if isinstance(error, EnvironmentFailure) else "internal"]
+
+
+def exit_code_of(error: ValetkeyError) -> int:
+    """The exit code that tells an exception to a shell."""
+    local = LOCAL_EXITS.get(error.code)
+    return int(local) if local is not None else row_of(error).exit_code
 
 
 def refusal_status(refused: Refused) -> int:

@@ -66,7 +66,7 @@ def check(place: "Place") -> Told:
     damaged = [one["name"] for one in found if one["state"] != "ok"]
     data = {"records": len(found), "damaged": damaged}
     if not damaged:
-        return Told(data, f"{len(found)} records, all of them open")
+        return Told(data, f"{len(found)} of {len(found)} records open")
     lines = "\n".join(f"damaged: {name}" for name in damaged)
     return Told(data, lines, (f"{len(damaged)} of {len(found)} records do not open",), Exit.ENVIRONMENT)
 

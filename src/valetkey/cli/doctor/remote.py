@@ -15,7 +15,7 @@ from valetkey.core.money import format_units
 from valetkey.crypto.keys import PrivateKey
 from valetkey.sdk.config import base_url_of, checked_url
 from valetkey.sdk.errors import ScopeMissing, Unauthenticated
-from valetkey.wire.errors import Exit, row_of
+from valetkey.wire.errors import Exit, exit_code_of
 
 if TYPE_CHECKING:
     from valetkey.cli.place import Place
@@ -70,7 +70,7 @@ class Remote:
             self._network = self._place.network()
         except ValetkeyError as problem:
             yield Check(
-                "network", FAIL, str(problem), "is this a Valetkey platform?", row_of(problem).exit_code
+                "network", FAIL, str(problem), "is this a Valetkey platform?", exit_code_of(problem)
             )
             return
         yield Check("network", OK, f"{self._network.network}, chain {self._network.chain_id}")
@@ -182,7 +182,7 @@ class Remote:
         except Unauthenticated as problem:
             return Check(title, FAIL, str(problem), "get another one from the owner", Exit.CREDENTIAL)
         except ValetkeyError as problem:
-            return Check(title, FAIL, str(problem), "", row_of(problem).exit_code)
+            return Check(title, FAIL, str(problem), "", exit_code_of(problem))
 
     def _api_key(self) -> Check:
         owner = self._place.owner()
