@@ -57,7 +57,13 @@ SETTINGS = {
         Setting("api_key", "--api-key-file", "VALETKEY_API_KEY", "the owner's API key", is_secret=True),
         Setting("owner_key", "--key-file", "VALETKEY_OWNER_KEY", "the wallet's private key", is_secret=True),
         Setting("bundle", "--bundle-file", "VALETKEY_BUNDLE", "the session's bundle", is_secret=True),
-        Setting("passphrase", "--passphrase-file", "VALETKEY_PASSPHRASE", "the passphrase of kept keys", is_secret=True),
+        Setting(
+            "passphrase",
+            "--passphrase-file",
+            "VALETKEY_PASSPHRASE",
+            "the passphrase of kept keys",
+            is_secret=True,
+        ),
     )
 }
 

@@ -191,7 +191,11 @@ def test_what_nobody_could_open_is_not_sealed(given: dict[str, Any], field: str)
     assert str(IDENTITY)[:20] not in str(caught.value)
 
 
-@pytest.mark.parametrize("identity", ["", "# a comment", "AGE-SECRET-KEY-1QQQQ", RECIPIENT])
+@pytest.mark.parametrize(
+    "identity",
+    ["", "# a comment", "AGE-SECRET-KEY-1QQQQ", RECIPIENT],
+    ids=["empty", "comment", "short", "recipient"],
+)
 def test_an_identity_that_is_none_is_not_quoted(identity: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         read_handed(SEALED, NOW, identity=Secret(identity))

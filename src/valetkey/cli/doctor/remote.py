@@ -69,9 +69,7 @@ class Remote:
         try:
             self._network = self._place.network()
         except ValetkeyError as problem:
-            yield Check(
-                "network", FAIL, str(problem), "is this a Valetkey platform?", exit_code_of(problem)
-            )
+            yield Check("network", FAIL, str(problem), "is this a Valetkey platform?", exit_code_of(problem))
             return
         yield Check("network", OK, f"{self._network.network}, chain {self._network.chain_id}")
 
