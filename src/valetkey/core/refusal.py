@@ -34,6 +34,10 @@ class Code(StrEnum):
     # what a session is known by
     LABEL_TAKEN = "label_taken"
     SESSION_KEY_TAKEN = "session_key_taken"
+    # its claim
+    ALREADY_CLAIMED = "already_claimed"
+    CLAIM_EXPIRED = "claim_expired"
+    CLAIM_CANCELLED = "claim_cancelled"
     # its grant, and whoever submits what its key signed
     GRANT_EXISTS = "grant_exists"
     GRANT_MISMATCH = "grant_mismatch"

@@ -6,6 +6,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from valetkey.core.errors import InvalidInput
 
+MOMENT_MAX = 253_000_000_000
+"""Unix seconds of the year 9987: calendars end a little later. A number in milliseconds is beyond it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Day:
@@ -17,8 +20,10 @@ class Day:
 
 
 def day_at(now: float, tz: str = "UTC") -> Day:
-    """The day that a moment (unix seconds) is in. Raises InvalidInput for a time zone that nobody knows."""
+    """The day that a moment (unix seconds) is in. Raises InvalidInput for no such moment, and for no such time zone."""
     zone = _zone(tz)
+    if isinstance(now, bool) or not isinstance(now, (int, float)) or not 0 <= now <= MOMENT_MAX:
+        raise InvalidInput("a moment is unix seconds, not milliseconds", code="ambiguous_time", field="at")
     today = datetime.fromtimestamp(now, zone).date()
     # Clocks that are put back over midnight bring yesterday's date back for a while: the new day has begun anyway.
     while now >= (ends := _midnight(today + timedelta(days=1), zone)):

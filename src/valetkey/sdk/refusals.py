@@ -131,6 +131,18 @@ class GrantMismatch(Refused):
     """What was signed is not for this session: another owner, key, token, contract, epoch or signature."""
 
 
+class AlreadyClaimed(Refused):
+    """Somebody else opened this claim first. One of the two is a thief: the session is stopped, its owner is told."""
+
+
+class ClaimExpired(Refused):
+    """Nobody opened this claim in time, and its session is revoked; or what was kept for its claimant is erased."""
+
+
+class ClaimCancelled(Refused):
+    """The owner took this claim, or its session, back before anybody opened it."""
+
+
 class GrantNeeded(Refused):
     """The session pays out of a grant, and its owner has given it none yet, or that one is revoked."""
 

@@ -71,6 +71,10 @@ CODES: dict[str, ErrorRow] = {
     # what a session is known by
     Code.LABEL_TAKEN: _row(409, "LabelTaken", "conflict", Exit.CONFLICT),
     Code.SESSION_KEY_TAKEN: _row(409, "SessionKeyTaken", "conflict", Exit.CONFLICT),
+    # its claim
+    Code.ALREADY_CLAIMED: _row(409, "AlreadyClaimed", "conflict", Exit.CONFLICT),
+    Code.CLAIM_EXPIRED: _row(410, "ClaimExpired", "conflict", Exit.CONFLICT),
+    Code.CLAIM_CANCELLED: _row(410, "ClaimCancelled", "conflict", Exit.CONFLICT),
     # its grant
     Code.GRANT_EXISTS: _row(409, "GrantExists", "conflict", Exit.CONFLICT),
     Code.GRANT_MISMATCH: _row(400, "GrantMismatch", "invalid_input", Exit.INPUT),

@@ -132,6 +132,14 @@ def of_manager(world: World, tmp_path: Path, opened: ExitStack) -> Place:
 # A day
 
 
+@pytest.mark.parametrize("label", ["täglich 日次", "n" * 200])
+def test_IDEMPOTENT_a_day_s_label_is_any_label(place: Place, label: str) -> None:
+    made = refresh_daily_budget(place.host, label, 5, tz=TZ)
+    assert made.label == label
+    with place.again() as second:
+        assert refresh_daily_budget(second, label, 5, tz=TZ).session_key_hash == made.session_key_hash
+
+
 def test_IDEMPOTENT_a_day_has_one_session_and_one_budget(place: Place) -> None:
     host, payee = place.host, PrivateKey.generate().address
     first = refresh_daily_budget(host, "daily", "5", tz=TZ)

@@ -1,5 +1,6 @@
 """Days as a time zone has them."""
 
+import math
 from datetime import datetime
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -67,3 +68,10 @@ def test_a_time_zone_that_nobody_knows_is_refused(tz):
     with pytest.raises(InvalidInput) as refused:
         day_at(0, tz)
     assert refused.value.code == "unknown_time_zone"
+
+
+@pytest.mark.parametrize("now", [math.nan, math.inf, -1, 1.8e12, 10**400, True, None, "1800000000"])
+def test_a_moment_that_is_no_unix_seconds_is_refused(now):
+    with pytest.raises(InvalidInput) as refused:
+        day_at(now)
+    assert (refused.value.code, refused.value.field) == ("ambiguous_time", "at")

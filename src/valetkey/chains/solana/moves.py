@@ -17,6 +17,7 @@ _CREATE, _SYSTEM_TRANSFER, _CREATE_WITH_SEED, _TRANSFER_WITH_SEED = 0, 2, 3, 11
 _SEED_AT = 36
 """Where the length of a seed stands, after the instruction's number and the base."""
 
+_TOKENS = (programs.TOKEN, programs.TOKEN_2022)
 _TRANSFER_WITH_FEE = (26, 1)
 INSTRUCTION_CHARS_MAX = 20_000
 
@@ -28,17 +29,13 @@ def read_moves(message: Any, keys: list[Pubkey], meta: dict[str, Any]) -> tuple[
     TypeError and ValueError for a shape that is no account of a transaction.
     """
     holders = _holders(keys, meta)
-    moves = []
+    moves = list[Transfer | None]()
     for program, accounts, data in _called(message, keys, meta):
         if program == programs.SYSTEM:
-            move = _lamports(accounts, data)
-        elif program in (programs.TOKEN, programs.TOKEN_2022):
-            move = _tokens(accounts, data, holders)
-        else:
-            move = None
-        if move is not None:
-            moves.append(move)
-    return tuple(moves)
+            moves.append(_lamports(accounts, data))
+        elif program in _TOKENS:
+            moves += [_tokens(*one, holders) for one in _unbundled(accounts, data)]
+    return tuple(one for one in moves if one is not None)
 
 
 def _called(message: Any, keys: list[Pubkey], meta: dict[str, Any]) -> Iterator[Called]:
@@ -52,12 +49,30 @@ def _called(message: Any, keys: list[Pubkey], meta: dict[str, Any]) -> Iterator[
             if len(text) > INSTRUCTION_CHARS_MAX:
                 raise ValueError("an instruction is longer than any")
             accounts = [keys[at] for at in called["accounts"]]
-            yield keys[called["programIdIndex"]], accounts, _short(text)
+            program = keys[called["programIdIndex"]]
+            yield program, accounts, _data(program, text)
 
 
-def _short(text: str) -> bytes:
-    """The data of an instruction; of long ones, which are none of ours, nothing."""
+def _data(program: Pubkey, text: str) -> bytes:
+    """The data of an instruction; of long ones of other programs, which move nothing themselves, nothing.
+
+    A token program overlooks what stands behind its own data, so that a transfer may be as long as its caller likes.
+    """
+    if program in _TOKENS:
+        return base58.decode(text, chars_max=INSTRUCTION_CHARS_MAX)
     return base58.decode(text) if len(text) <= base58.CHARS_MAX else b""
+
+
+def _unbundled(accounts: list[Pubkey], data: bytes) -> Iterator[tuple[list[Pubkey], bytes]]:
+    """The instructions of a token program that one instruction is: itself, or those of a batch, in their order."""
+    if not data or data[0] != programs.BATCH:
+        yield accounts, data
+        return
+    at, used = 1, 0
+    while at + 2 <= len(data):
+        count, length = data[at], data[at + 1]
+        yield from _unbundled(accounts[used : used + count], data[at + 2 : at + 2 + length])
+        at, used = at + 2 + length, used + count
 
 
 Holder = tuple[str, str]

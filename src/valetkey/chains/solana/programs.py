@@ -25,6 +25,9 @@ COMPUTE_BUDGET = Pubkey.from_string("ComputeBudget111111111111111111111111111111
 
 TRANSFER, REVOKE, BURN, CLOSE_ACCOUNT = 3, 5, 8, 9
 TRANSFER_CHECKED, APPROVE_CHECKED, BURN_CHECKED, INITIALIZE_ACCOUNT_3 = 12, 13, 15, 18
+BATCH = 255
+"""One instruction of a token program that holds several: each has a count of accounts, a length, and its data."""
+
 ADVANCE_NONCE = (4).to_bytes(4, "little")
 _CREATE_IDEMPOTENT = 1
 _SET_UNIT_LIMIT, _SET_UNIT_PRICE = 2, 3

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, Protocol, TypeVar
 
 from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.sdk.amounts import Amount
-from valetkey.sdk.days import day_at
+from valetkey.sdk.days import Day, day_at
 from valetkey.sdk.errors import Conflict, IdempotencyMismatch, LabelTaken
 from valetkey.sdk.session_config import Moment, SessionConfig, config_of
 
@@ -88,7 +89,7 @@ async def async_refresh_daily_budget(
             "not_before": day.begins,
             "valid_until": day.ends,
             "sole_label": True,
-            "idempotency_key": f"daily {day.begins} {day.ends} {label}",
+            "idempotency_key": _key_of(day, label),
         },
     )
     found = await _of_day(host, label, day.begins, day.ends)
@@ -171,6 +172,14 @@ async def async_isolated_workloads(
 
 
 # Inside
+
+
+def _key_of(day: Day, label: str) -> str:
+    """A label has any letters, and as many as a key has alone: its digest stands for it."""
+    if not isinstance(label, str):
+        raise InvalidInput("a label is a text", field="label")
+    digest = sha256(label.encode("utf-8", "replace")).hexdigest()[:32]
+    return f"daily {day.begins} {day.ends} {digest}"
 
 
 def _named(name: str, rules: SessionConfig | Mapping[str, Any], **more: Any) -> SessionConfig:

@@ -4,6 +4,7 @@ from valetkey.stores.clock import StoreClock, SystemTime
 from valetkey.stores.postgres.accounts import PostgresAccounts
 from valetkey.stores.postgres.allotments import PostgresAllotments
 from valetkey.stores.postgres.audit import PostgresAudit
+from valetkey.stores.postgres.claims import PostgresClaims
 from valetkey.stores.postgres.database import CONNECTIONS, connect, migrating
 from valetkey.stores.postgres.enrollments import PostgresEnrollments
 from valetkey.stores.postgres.grants import PostgresGrants
@@ -33,6 +34,7 @@ class PostgresStore(
     PostgresRelays,
     PostgresAllotments,
     PostgresEnrollments,
+    PostgresClaims,
 ):
     """The stores' ports on one database, which any number of processes share. Its methods are of one event loop."""
 

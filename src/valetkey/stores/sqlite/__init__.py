@@ -7,6 +7,7 @@ from valetkey.stores.sqlite.accounts import SqliteAccounts
 from valetkey.stores.sqlite.allotments import SqliteAllotments
 from valetkey.stores.sqlite.audit import SqliteAudit
 from valetkey.stores.sqlite.book import SqliteBook
+from valetkey.stores.sqlite.claims import SqliteClaims
 from valetkey.stores.sqlite.database import Database
 from valetkey.stores.sqlite.enrollments import SqliteEnrollments
 from valetkey.stores.sqlite.files import MEMORY as MEMORY
@@ -33,6 +34,7 @@ class SqliteStore(
     SqliteRelays,
     SqliteAllotments,
     SqliteEnrollments,
+    SqliteClaims,
 ):
     """Every store's port on one file. Its methods may be called from any event loop, until it is closed."""
 
