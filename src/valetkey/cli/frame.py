@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from valetkey.cli.told import Told
 
 PROGRAM = "valetkey"
+COMPLETE = f"_{PROGRAM.upper()}_COMPLETE"
+"""The variable that a shell asks with: see `valetkey completion`."""
+
 SHARED = "Who and where"
 """The panel of the options that most commands share."""
 
@@ -157,6 +160,11 @@ class Root(TyperGroup):
     ) -> Any:
         """Run it, and end the process with its exit code, unless `standalone_mode` says otherwise."""
         words = sys.argv[1:] if args is None else list(args)
+        if COMPLETE in os.environ:
+            from typer import completion
+
+            # A shell asks; otherwise nobody needs what answers it.
+            completion.completion_init()  # type: ignore[attr-defined]  # it is not told what it exports
 
         def call() -> Any:
             return super(Root, self).main(

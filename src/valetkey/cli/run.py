@@ -16,6 +16,7 @@ from valetkey.cli.commands.doctor import NEEDS, doctor
 from valetkey.cli.commands.keystore import keystore
 from valetkey.cli.commands.market import service, tx
 from valetkey.cli.commands.session import session
+from valetkey.cli.commands.x402 import x402
 from valetkey.cli.frame import WALLET, Root, command
 
 PARTS = (session_money, session_keys, session_watch)
@@ -36,6 +37,7 @@ for name, group in (
     ("service", service),
     ("tx", tx),
     ("approve", approve),
+    ("x402", x402),
     ("audit", audit),
     ("keystore", keystore),
     ("config", configs.config),

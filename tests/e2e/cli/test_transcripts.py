@@ -16,6 +16,7 @@ import pytest
 
 from tests.e2e.cli.transcribing import FOLDER, Scribe, commands
 from tests.fixtures_stack import RunningStack
+from tests.x402.resources import OfficialSeller
 from valetkey import ApprovalRequired, BuyerAgent, Client, SessionConfig
 from valetkey.cli.rpc import USDC
 
@@ -344,6 +345,22 @@ def test_stopping(scribe: Scribe, stack: RunningStack, tmp_path: Path) -> None:
     scribe.check("stopping")
 
 
+def test_paying_over_http(scribe: Scribe, x402_seller: OfficialSeller, tmp_path: Path) -> None:
+    registered(scribe)
+    scribe.places[x402_seller.url] = "<seller>"
+    scribe.run(f"session create --budget 1 --out {tmp_path}/bundle")
+    session = json.loads(scribe.run("session list --json"))["sessions"][0]["session_id"]
+    scribe.run(f"session fund {session}")
+    held = {
+        "VALETKEY_BUNDLE_FILE": str(tmp_path / "bundle"),
+        "VALETKEY_HOME": str(tmp_path / "delegates-home"),
+    }
+    scribe.run(f"x402 get {x402_seller.url}/weather --max-amount 0.05", **held)
+    scribe.run(f"x402 get {x402_seller.url}/weather --max-amount 0.001", 3, **held)
+    scribe.run("x402 get http://127.0.0.1:1/nothing --max-amount 1 --json", 7, **held)
+    scribe.check("x402")
+
+
 def test_doctor(scribe: Scribe) -> None:
     registered(scribe)
     scribe.run("doctor")
@@ -374,6 +391,7 @@ def test_help(scribe: Scribe) -> None:
         "service",
         "tx",
         "approve",
+        "x402",
         "audit",
         "keystore",
         "config",

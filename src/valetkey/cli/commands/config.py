@@ -66,11 +66,11 @@ def completion(
     # Imported this way in every version of typer.
     from typer import completion as scripts
 
-    from valetkey.cli.frame import PROGRAM
+    from valetkey.cli.frame import COMPLETE, PROGRAM
     from valetkey.cli.told import Raw
 
     script = scripts.get_completion_script(  # type: ignore[attr-defined]  # it is not told what it exports
-        prog_name=PROGRAM, complete_var=f"_{PROGRAM.upper()}_COMPLETE", shell=shell
+        prog_name=PROGRAM, complete_var=COMPLETE, shell=shell
     )
     return Told({"shell": shell, "script": script}, Raw(script))
 

@@ -147,12 +147,14 @@ class Remote:
             key = self._place.secret("owner_key")
             wallet = None if key is None else PrivateKey.from_hex(key.reveal()).address
         except (Complaint, InvalidInput) as problem:
-            yield Check("wallet", FAIL, str(problem), "correct the key's file", Exit.INPUT)
+            yield Check("wallet", FAIL, str(problem), "correct the file of the key", Exit.INPUT)
             return
         if wallet is None:
             yield Check("wallet", SKIP, "no private key", "--key-file, to look at the owner's wallet")
             return
         yield _gas("wallet's gas", wallet, node.wei(wallet), f"send some ETH to {wallet}")
+        if not node.has_code(network.contracts.usdc):
+            return
         units = node.units(network.contracts.usdc, wallet)
         seen = f"{format_units(units, USDC_DECIMALS)} USDC"
         yield Check(
@@ -165,7 +167,7 @@ class Remote:
             try:
                 there = self._place.secret(name) is not None
             except Complaint as problem:
-                yield Check(title, FAIL, str(problem), problem.hint or "", problem.exit_code)
+                yield Check(title, FAIL, str(problem), problem.hint or "correct its file", problem.exit_code)
                 continue
             if not there:
                 yield Check(title, SKIP, f"no {title} is at hand")
@@ -180,7 +182,8 @@ class Remote:
         except Unauthenticated as problem:
             return Check(title, FAIL, str(problem), "get another one from the owner", Exit.CREDENTIAL)
         except ValetkeyError as problem:
-            return Check(title, FAIL, str(problem), "", exit_code_of(problem))
+            todo = "the platform says no more than this"
+            return Check(title, FAIL, str(problem), todo, exit_code_of(problem))
 
     def _api_key(self) -> Check:
         owner = self._place.owner()
