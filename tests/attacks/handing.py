@@ -83,21 +83,27 @@ class Scene:
         self.wire.close()
 
 
-def secrets_of(session: SessionInfo, *, token: bool = False) -> dict[str, str]:
-    """What would be worth stealing. The token travels with every request of its holder: a wire in the open has it."""
+def secrets_of(session: SessionInfo) -> dict[str, str]:
+    """What would be worth stealing, but for the token."""
     bundle = session.bundle
-    found = {
+    return {
         "the wallet's key": bundle.wallet_private_key.to_hex(prefix=False),
         "the encryption key": bundle.e2e_private_key.to_hex(prefix=False),
         "the bundle": bundle.serialize(),
     }
-    return {**found, "the token": session.token.reveal()} if token else found
 
 
-def nothing_leaks(scene: Scene, secrets: dict[str, str]) -> None:
+def nothing_leaks(scene: Scene, session: SessionInfo, more: dict[str, str] | None = None) -> None:
+    """No secret of a session is anywhere, and no other one.
+
+    Its token travels with every request of its holder, and with the answer that makes it: here the wire is in the open,
+    and has it. Everywhere else it is looked for, too.
+    """
     loot = scene.loot()
     assert {"wire", "valetkey.db"} <= {where for where, _ in loot}
-    assert leaks(secrets, loot) == []
+    assert leaks({**secrets_of(session), **(more or {})}, loot) == []
+    beside = [(where, data) for where, data in loot if where != "wire"]
+    assert leaks({"the token": session.token.reveal()}, beside) == []
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import base64
 import httpx
 import pytest
 
-from tests.attacks.handing import Scene, nothing_leaks, platform, scene, secrets_of
+from tests.attacks.handing import Scene, nothing_leaks, platform, scene
 from tests.attacks.killing import Killed
 from tests.attacks.thieving import Wire
 from valetkey.sdk.errors import AlreadyClaimed, NotFound
@@ -22,11 +22,10 @@ def test_SECRETS_STAY_SECRET_a_thief_with_wire_database_and_logs_has_nothing(
     link = scene.owner.claim_link(session)
     key = read_link(link)
     secrets = {
-        **secrets_of(session),
         "the link's key": key.key.hex(),
         "the link": link.reveal().partition("#")[2],
     }
-    nothing_leaks(scene, {**secrets, "what opens it": key.access.hex()})
+    nothing_leaks(scene, session, {**secrets, "what opens it": key.access.hex()})
     # All that a thief can try with the id, which is no secret.
     thief = scene.holder("thief")
     for fragment in ("A" * 43, ""):
@@ -37,7 +36,7 @@ def test_SECRETS_STAY_SECRET_a_thief_with_wire_database_and_logs_has_nothing(
     assert delegate.ask("claim", link=link.reveal())["session"] == session.session_id
     assert delegate.ask("spend", amount=2)["spend"]
     # Now `access` was on the wire. It opens nothing, and whoever shows it as another claimant is an alarm.
-    nothing_leaks(scene, secrets)
+    nothing_leaks(scene, session, secrets)
     assert scene.told("claim.opened")["claimedFrom"] == "127.0.0.1"
     status = scene.owner.claim_status(link)
     assert (status.status, status.claimed_from) == ("claimed", "127.0.0.1")
@@ -116,7 +115,7 @@ def test_a_thief_who_copied_the_claimants_request_gets_ciphertext_again_and_noth
     with pytest.raises(BundleError):
         ClaimKey(link.claim_id, read_link(link).access).open(sealed, data["sessionId"], data["expiresAt"])
     assert scene.owner.claim_status(link).status == "claimed"
-    nothing_leaks(scene, secrets_of(session))
+    nothing_leaks(scene, session)
     tapped.close()
 
 

@@ -83,11 +83,12 @@ class Delegations(Protocol):
         """
         ...
 
-    async def move(self, before: str, key: str, units: int) -> None:
+    async def move(self, before: str, key: str, units: int, *, seen: int) -> bool:
         """As `open`, out of another session's account, whose key is revoked and whose account closed by it.
 
         What `units` takes beyond the account's comes from home; what it leaves goes home. It is one transaction: never
-        can both keys move something.
+        can both keys move something. `seen`: what the other key could take when `units` was counted. What it took since
+        is subtracted; False when nothing is left, and then nothing is done.
         """
         ...
 

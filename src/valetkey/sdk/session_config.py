@@ -62,13 +62,17 @@ class SessionConfig:
         # What can be read once only is read here; a text is no list, and is refused where lists are looked at.
         for name in ("allowed_tokens", "allowed_payees", "allowed_routers"):
             given = getattr(self, name)
-            if given is not None and not isinstance(given, (str, bytes)):
-                object.__setattr__(self, name, tuple(given))
+            if given is None or isinstance(given, (str, bytes)):
+                continue
+            if not isinstance(given, Iterable):
+                raise InvalidInput(f"{name} is a list", field=name)
+            object.__setattr__(self, name, tuple(given))
         if isinstance(self.allowed_contracts, Mapping):
-            read = {
-                contract: functions if isinstance(functions, str) else tuple(functions)
-                for contract, functions in self.allowed_contracts.items()
-            }
+            read = dict[str, Iterable[str]]()
+            for contract, functions in self.allowed_contracts.items():
+                if not isinstance(functions, Iterable):
+                    raise InvalidInput("the functions of a contract are a list", field="allowed_contracts")
+                read[contract] = functions if isinstance(functions, str) else tuple(functions)
             object.__setattr__(self, "allowed_contracts", read)
 
 

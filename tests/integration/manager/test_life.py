@@ -25,6 +25,9 @@ from valetkey.sdk.errors import (
 )
 from valetkey.stores.keystore import open_keystore
 
+LABELS: list[dict[str, object]] = [{"label": one} for one in ("", "\ud800", "x" * 201, 5, ["x"])]
+"""No session has any of these."""
+
 
 def test_a_session_is_made_spent_from_and_taken_back(world: World, manager: SessionKeyManager) -> None:
     made = manager.create_session(label="trading", spending_limit="10", valid_until=HOUR)
@@ -169,7 +172,14 @@ def test_lists_are_pages_by_status_label_and_chain(manager: SessionKeyManager) -
     assert len(manager.list_sessions(label="n0", status="active")) == 2
     assert len(manager.list_sessions(chain="base-sepolia")) == 5
     assert manager.list_sessions(chain="ethereum") == []
-    for wrong in ({"status": "dead"}, {"limit": 0}, {"limit": 1_001}, {"offset": -1}, {"chain": "nowhere"}):
+    for wrong in (
+        {"status": "dead"},
+        {"limit": 0},
+        {"limit": 1_001},
+        {"offset": -1},
+        {"chain": "nowhere"},
+        *LABELS,
+    ):
         with pytest.raises(InvalidInput):
             manager.list_sessions(**wrong)  # type: ignore[arg-type]
 

@@ -119,6 +119,21 @@ def test_what_is_no_typed_data_is_invalid(
         manager.sign(made.session_key_hash, typed_data=data)
 
 
+def test_typed_data_that_is_nested_without_end_is_invalid(
+    manager: SessionKeyManager, made: ManagedSession
+) -> None:
+    told: dict[str, Any] = {}
+    for _ in range(300_000):
+        told = {"x": told}
+    data = LOGIN | {"primaryType": "X", "types": {"X": [{"name": "x", "type": "X"}]}, "message": told}
+    with pytest.raises(InvalidInput) as refused:
+        manager.sign(made.session_key_hash, typed_data=data)
+    assert refused.value.field == "typed_data"
+    while told:
+        # Taken apart from outside: one that ends all at once takes the stack of whoever drops it.
+        told = told["x"]
+
+
 def test_one_thing_is_signed_at_a_time(manager: SessionKeyManager, made: ManagedSession) -> None:
     with pytest.raises(InvalidInput):
         manager.sign(made.session_key_hash)

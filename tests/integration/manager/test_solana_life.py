@@ -207,7 +207,7 @@ def test_a_session_signs_messages_that_are_no_transactions(on_solana: SessionKey
     for raw in (b"hello", "ü".encode(), b"x" * 2_000):
         with pytest.raises(ValueError):
             VersionedTransaction.from_bytes(b"\1" + bytes(64) + offchain_message(raw)).sanitize()
-    for wrong in (b"\xff\xfe", b"", b"x" * 70_000):
+    for wrong in (b"\xff\xfe", b"", b"x" * 70_000, 5, [104], "\ud800"):
         with pytest.raises(InvalidInput):
             on_solana.sign(key, wrong)
     with pytest.raises(InvalidInput):

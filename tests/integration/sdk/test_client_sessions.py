@@ -166,6 +166,12 @@ def test_a_config_that_cannot_be_meant_makes_no_session(
 def test_unicode_labels_are_labels(desk: Desk) -> None:
     made = desk.client.create_session(**{**RULES, "label": "Kasse 💶 東京"})
     assert desk.client.list_sessions(label="Kasse 💶 東京")[0] == made
+    for wrong in ("", "\ud800", "x" * 201, 5):
+        with pytest.raises(InvalidInput) as refused:
+            desk.client.list_sessions(label=wrong)  # type: ignore[arg-type]
+        assert refused.value.field == "label"
+        with pytest.raises(InvalidInput):
+            next(iter(desk.client.iter_sessions(label=wrong)))  # type: ignore[arg-type]
 
 
 def test_a_request_that_never_arrived_is_renewed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,6 +183,7 @@ def test_an_ended_one_says_so_and_is_reclaimed_all_the_same() -> None:
         ({"recipient": RECIPIENT[:-1] + "q"}, "recipient"),
         ({"passphrase": ""}, "passphrase"),
     ],
+    ids=["nothing", "both", "empty", "none", "many", "identity", "typo", "blank"],
 )
 def test_what_nobody_could_open_is_not_sealed(given: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
@@ -194,7 +195,7 @@ def test_what_nobody_could_open_is_not_sealed(given: dict[str, Any], field: str)
 @pytest.mark.parametrize(
     "identity",
     ["", "# a comment", "AGE-SECRET-KEY-1QQQQ", RECIPIENT],
-    ids=["empty", "comment", "short", "recipient"],
+    ids=["nothing", "comment", "cut", "recipient"],
 )
 def test_an_identity_that_is_none_is_not_quoted(identity: str) -> None:
     with pytest.raises(InvalidInput) as caught:

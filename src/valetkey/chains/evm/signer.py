@@ -79,6 +79,8 @@ class LocalSigner:
         try:
             message = encode_typed_data(full_message=dict(typed_data))
         except (TypeError, ValueError, LookupError, AttributeError, EncodingError, ValidationError) as error:
-            raise InvalidInput(f"this is no EIP-712 typed data: {error}") from error
+            raise InvalidInput(f"this is no EIP-712 typed data: {error}", field="typed_data") from error
+        except RecursionError:
+            raise InvalidInput("this typed data is nested too deeply", field="typed_data") from None
         digest = keccak256(b"\x19" + message.version + message.header + message.body)
         return signatures.sign_digest(self._key, digest)

@@ -92,10 +92,12 @@ class SolanaDelegations:
     async def open(self, key: str, units: int) -> None:
         await self._owner.open(key, await self._known(), units)
 
-    async def move(self, before: str, key: str, units: int) -> None:
+    async def move(self, before: str, key: str, units: int, *, seen: int) -> bool:
         mint = await self._known()
         old, new = self._owner.accounts(before, mint), self._owner.accounts(key, mint)
-        await move(self._node, self._signer, old, new, mint, units, wait_seconds=self._wait_seconds)
+        return await move(
+            self._node, self._signer, old, new, mint, units, seen=seen, wait_seconds=self._wait_seconds
+        )
 
     async def presign(self, key: str) -> bytes:
         return (await self._owner.presign_revocation(await self._session(key))).payment.encode()

@@ -30,19 +30,25 @@ async def move(
     mint: Mint,
     units: int,
     *,
+    seen: int,
     wait_seconds: float,
-) -> None:
+) -> bool:
     """Give `new` its account with so many units out of the account of `old`, which is closed; all of it or nothing.
 
     What the old account has less comes from the owner's home, what it has more goes there. Done before, it stays.
+    `seen`: what the old key could take when the units were counted; what it took since is not given once more. False
+    when that leaves nothing, and nothing is done.
     Raises TransactionRefused when the cluster refuses, also because the old key spent since the look too often.
     """
     for attempt in range(ATTEMPTS):
         state = await session_state(node, new)
         if state.account is not None:
-            return
+            return True
         before = await session_state(node, old)
-        instructions = await _moving(node, old, new, mint, units, before, state)
+        left = units - max(seen - _takeable(before, old), 0)
+        if left <= 0:
+            return False
+        instructions = await _moving(node, old, new, mint, left, before, state)
         recent = await blockhash(node)
         raw = sign(instructions, old.owner, recent.value, [owner])
         payment = payment_of(raw, recent.last_valid_height, recent.slot)
@@ -54,8 +60,15 @@ async def move(
                 raise
             await asyncio.sleep(PAUSE_SECONDS_MAX)
             continue
-        return
+        return True
     raise ChainUnavailable("the session's account does not show")
+
+
+def _takeable(state: SessionState, session: SessionAccounts) -> int:
+    """What a key could take; of one that may take nothing any more, what its account has."""
+    if state.account is None:
+        return 0
+    return state.account.exposure if state.is_open(session.key) else state.account.amount
 
 
 async def _moving(

@@ -22,6 +22,7 @@ from valetkey.sdk.kept_sessions import KeptSession, SessionKeys
 from valetkey.sdk.keys_at_rest import Lock
 from valetkey.sdk.limits import policy_of
 from valetkey.sdk.opening import KEYSTORE_FILE, open_keystore
+from valetkey.sdk.session_config import check_label
 from valetkey.sdk.session_info import SessionInfo, info_of
 from valetkey.sdk.solana.desks import SolanaSigner, solana_signer_of
 from valetkey.sdk.state import StateFolder
@@ -91,6 +92,8 @@ class AsyncClientSessions:
         `status` is active, pending, exhausted, paused, expired or revoked; `limit` is 100 at most. Raises InvalidInput.
         """
         check_page(limit, offset, PAGE)
+        if label is not None:
+            check_label(label)
         page = await self.owner.list_sessions(
             status=status,
             label=label,
@@ -109,7 +112,9 @@ class AsyncClientSessions:
         chain: str | int | None = None,
         delegate: str | None = None,
     ) -> AsyncGenerator[ClientSession]:
-        """Every session that fits, each once; the filters are those of `list_sessions`."""
+        """Every session that fits, each once; the filters are those of `list_sessions`. Raises InvalidInput."""
+        if label is not None:
+            check_label(label)
         number = None if chain is None else resolve_chain(chain).chain_id
         async for one in self.owner.iter_sessions(
             status=status, label=label, chain=number, delegate=delegate

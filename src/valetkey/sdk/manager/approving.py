@@ -40,10 +40,26 @@ class Approving:
                 allowed = await self._allowed()
                 if allowed == needed or (allowed > needed and not exactly):
                     return tx_hash
-                call = calls.approve(local.asset.address, local.contract, needed)
-                tx_hash = await self._owning.perform(f"approve {local.asset.address}", call)
+                tx_hash = await self._set(allowed, needed)
                 local.observer("approved", tx_hash)
         raise TransactionReverted("what is approved does not become what was asked for", tx_hash or "")
+
+    async def _set(self, allowed: int, needed: int) -> str:
+        """Approve so much; of tokens such as USDT, which change an allowance only from or to nothing, nothing first."""
+        problem: TransactionReverted | None = None
+        try:
+            return await self._approve(needed)
+        except TransactionReverted as error:
+            problem = error
+        if not allowed or not needed:
+            raise problem
+        await self._approve(0)
+        return await self._approve(needed)
+
+    async def _approve(self, units: int) -> str:
+        local = self._local
+        call = calls.approve(local.asset.address, local.contract, units)
+        return await self._owning.perform(f"approve {local.asset.address}", call)
 
     async def needed(self) -> int:
         """Base units that the grants of living sessions may still take, as the ledger knows it."""

@@ -26,7 +26,7 @@ from valetkey.sdk.manager.local import BY_CHAIN
 from valetkey.sdk.manager.marks import Marks, Opened, Presigned
 from valetkey.sdk.manager.on_solana import OnSolana
 from valetkey.sdk.manager.side import Pursuit
-from valetkey.sdk.manager.signing import offchain_message
+from valetkey.sdk.manager.signing import message_bytes, offchain_message
 from valetkey.sdk.manager.stepping import Stepping
 from valetkey.sdk.manager.views import Receipt
 from valetkey.sdk.manager.waiting import until
@@ -106,10 +106,9 @@ class DelegationSide:
             # What is left by the ledger bounds it, and so does what the old key could still take.
             left = (remaining(record.session) or 0) + record.session.usage.held
             grown = (new.policy.budget or 0) - (old.policy.budget or 0)
-            bound = (there.exposure if there.is_open else there.units) + grown
-            units = min(left, bound)
-            if units > 0:
-                await local.delegations.move(_key_of(before), _key_of(record), units)
+            seen = there.exposure if there.is_open else there.units
+            units = min(left, seen + grown)
+            if units > 0 and await local.delegations.move(_key_of(before), _key_of(record), units, seen=seen):
                 (state,) = await local.delegations.states([_key_of(record)])
                 await self._marks.keep(session.id, Opened(state.slot))
         await self._presign(record)
@@ -120,7 +119,7 @@ class DelegationSide:
     ) -> bytes:
         if typed_data is not None or message is None:
             raise InvalidInput("typed data is for EVM chains: sign a message", field="typed_data")
-        raw = message.encode() if isinstance(message, str) else bytes(message)
+        raw = message_bytes(message)
         if self._local.delegations.is_transaction(raw):
             raise refused_error(
                 refuse(

@@ -12,7 +12,7 @@ from valetkey.core.spend import HoldState, SpendRequest
 from valetkey.crypto.keys import PrivateKey, keccak256
 from valetkey.crypto.signatures import sign_digest, sign_message
 from valetkey.engine.drawing import pay_purpose
-from valetkey.engine.granting import SPENT_BITS, SPENT_SHIFT
+from valetkey.engine.granting import REVOKED_BIT, SPENT_BITS, SPENT_SHIFT
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.grants import GrantStatus, SignedGrant
 from valetkey.ports.ledger import Payment, SpendRecord
@@ -84,6 +84,10 @@ class GrantSide:
         local = self._local
         if status(record.session, local.clock.now(), record.ancestors) is Status.REVOKED:
             return False
+        given = await self._grants.last(record)
+        if given is not None and given.contract != local.contract:
+            # A manager of that contract does it.
+            return False
         signed = await self._grants.ensure(record)
         if signed is None or signed.status is not GrantStatus.SIGNED:
             return False
@@ -105,7 +109,7 @@ class GrantSide:
     async def exposure(self, record: SessionRecord) -> int:
         """The least of what the grant has left on chain, what the contract may take, and what the owner has."""
         local = self._local
-        signed = await self._grants.of(record)
+        signed = await self._grants.last(record)
         if signed is None or self._local.clock.now() >= signed.grant.valid_until:
             return 0
         await local.check_chain()
@@ -115,7 +119,7 @@ class GrantSide:
         word = grant_calls.number(await local.reader.view(grant_calls.words(signed.contract, signed.id)))
         spent = (word >> SPENT_SHIFT & (1 << SPENT_BITS) - 1) * signed.grant.unit
         has = await local.reader.token_balance(local.owner)
-        allowed = await local.reader.token_allowance(local.asset.address, local.owner, local.contract)
+        allowed = await local.reader.token_allowance(local.asset.address, local.owner, signed.contract)
         return max(min(signed.grant.cap - spent, has, allowed), 0)
 
     async def owns(self, address: str) -> bool:
@@ -247,8 +251,17 @@ class GrantSide:
 
     async def is_ended(self, record: SessionRecord) -> bool:
         """One without a grant has nothing that could end."""
-        signed = await self._grants.of(record)
-        return signed is None or signed.status is GrantStatus.REVOKED
+        signed = await self._grants.last(record)
+        if signed is None or signed.status is GrantStatus.REVOKED:
+            return True
+        if signed.contract == self._local.contract:
+            return False
+        # Nobody here hears of another contract: it is asked.
+        reader = self._local.reader
+        final = await reader.final()
+        call = grant_calls.words(signed.contract, signed.id)
+        word = grant_calls.number(await reader.view(call, at_block=final.number))
+        return word >> REVOKED_BIT != 0
 
     async def reclaim(self, record: SessionRecord) -> tuple[int, int]:  # noqa: ARG002 - see side.py
         """Nothing: what a grant did not spend never left the owner's balance."""

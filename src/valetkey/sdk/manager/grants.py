@@ -26,9 +26,12 @@ class Grants:
 
     async def of(self, record: SessionRecord) -> SignedGrant | None:
         """The grant that a session was given last under the manager's contract."""
-        local = self._local
-        found = await local.store.grant_of_session(record.session.id, local.chain.chain_id)
-        return found if found is not None and found.contract == local.contract else None
+        found = await self.last(record)
+        return found if found is not None and found.contract == self._local.contract else None
+
+    async def last(self, record: SessionRecord) -> SignedGrant | None:
+        """The grant that a session was given last, under whatever contract."""
+        return await self._local.store.grant_of_session(record.session.id, self._local.chain.chain_id)
 
     async def ensure(self, record: SessionRecord) -> SignedGrant | None:
         """The session's grant, signed now when there is none; None for a session that has ended.
@@ -39,7 +42,7 @@ class Grants:
         if found is not None or self._kept.is_dead(record):
             return found
         local = self._local
-        elsewhere = await local.store.grant_of_session(record.session.id, local.chain.chain_id)
+        elsewhere = await self.last(record)
         if elsewhere is not None and elsewhere.status is not GrantStatus.REVOKED:
             # A second grant under this contract would let its key draw the budget from both.
             raise InvalidInput(

@@ -26,7 +26,7 @@ from valetkey.sdk.manager.rules import decimal_units, is_chain
 from valetkey.sdk.manager.sealing import Sealing
 from valetkey.sdk.manager.side import Side
 from valetkey.sdk.manager.views import ManagedSession, Reclaimed, Revoked, Spent, session_view
-from valetkey.sdk.session_config import Moment, SessionConfig, config_of
+from valetkey.sdk.session_config import Moment, SessionConfig, check_label, config_of
 
 USDC = "USDC"
 PAGE = 100
@@ -149,6 +149,8 @@ class AsyncSessionKeyManager:
         if status is not None and status not in STATUSES:
             raise InvalidInput(f"a status is one of {', '.join(STATUSES)}", field="status")
         check_page(limit, offset, PAGE_MAX)
+        if label is not None:
+            check_label(label)
         if chain is not None and not is_chain(chain, self._local.chain):
             return []
         query = SessionQuery(

@@ -48,6 +48,8 @@ class Rotating:
         before = await self._kept.record(key_hash)
         if before.session.successor_id is None:
             self._kept.check_living(before)
+            # One that was granted under another contract could not be ended by its successor's grant.
+            await self._side.give(before)
             before = await self._rotate(before, grace_seconds, valid_until, spending_limit, label)
         successor = await self._successor(before)
         await self._side.give(successor)
@@ -61,7 +63,7 @@ class Rotating:
         query = SessionQuery(self._local.owner_id, status="expired", limit=PAGE)
         count = 0
         for one in await self._kept.listed(query):
-            if one.session.successor_id is None:
+            if one.session.successor_id is None or not self._kept.is_here(one):
                 continue
             if not await self._side.is_ended(one):
                 count += await self._side.hand_over(await self._successor(one))

@@ -37,7 +37,10 @@ def policy_of(config: SessionConfig, chain: Chain, asset: Asset, lifetimes: Life
     _check_possible(config)
     check_amounts(config, asset.decimals)
     if config.allowed_tokens is not None:
-        for token in names(config.allowed_tokens, "allowed_tokens"):
+        tokens = names(config.allowed_tokens, "allowed_tokens")
+        if not tokens:
+            raise InvalidInput("a session that may spend no token needs no grant", field="allowed_tokens")
+        for token in tokens:
             check_token(token, asset, "allowed_tokens")
     ends = unix_seconds_of(config.valid_until, now)
     begins = 0 if config.not_before is None else unix_seconds_of(config.not_before, now, "not_before")

@@ -106,7 +106,9 @@ class Stepping:
         for status in ENDED:
             query = SessionQuery(self._local.owner_id, status=status, limit=PAGE)
             while page := await self._kept.listed(query):
-                found += [one for one in page if not await self.is_ended(one)]
+                # Another token's are ended by a manager of that token: here their accounts would not be found.
+                here = [one for one in page if self._kept.is_here(one)]
+                found += [one for one in here if not await self.is_ended(one)]
                 query = replace(query, offset=query.offset + PAGE)
         return found
 
@@ -123,14 +125,15 @@ class Stepping:
         query = SpendQuery(local.owner_id, None, HoldState.UNKNOWN, PAGE, 0)
         page, _ = await local.store.spends(query)
         for held in page:
-            await self.send(held)
+            if held.hold.request.amount.asset == local.asset:
+                await self.send(held)
         await self._unknowns.step()
         while await self._lapsing.step():
             continue
         for status in LIVING:
             listing = SessionQuery(local.owner_id, status=status, limit=PAGE)
             while records := await self._kept.listed(listing):
-                await self._watching.changed(records)
+                await self._watching.changed([one for one in records if self._kept.is_here(one)])
                 listing = replace(listing, offset=listing.offset + PAGE)
 
     async def _end(self, record: SessionRecord) -> None:
