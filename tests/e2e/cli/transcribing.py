@@ -21,7 +21,7 @@ COLUMNS = "100"
 
 _NAMED = {
     "bundle": r"abba_session_bundle_[A-Za-z0-9+/=.]+",
-    "api-key": r"\babba_[0-9a-f]{64}\b|\bvk_[A-Za-z0-9]+\b",
+    "api-key": r"\baba_[0-9a-f]{64}\b",
     "hash": r"0x[0-9a-fA-F]{64}\b",
     "address": r"0x[0-9a-fA-F]{40}\b",
     "ses": r"\bses_[0-9a-z]{16,}\b",
@@ -38,6 +38,11 @@ _NAMED = {
 """What is another one each time: the same one has the same number throughout a transcript."""
 
 _BLURRED = (
+    (r"\"[A-Za-z0-9+/=]{24,}\"", '"<data>"'),
+    (r"\b1[0-9]{12}\b", "<milliseconds>"),
+    (r"(\"cursor\": )\"\d+\"", r'\1"<cursor>"'),
+    (r"version 0 -> \d+", "version 0 -> <version>"),
+    (r"(\"(?:before|after)\": )\d+", r"\1<version>"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", "<ISO time>"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "<time>"),
     (r"http://127\.0\.0\.1:\d{4,5}", "<platform>"),
