@@ -155,9 +155,8 @@ def scene(server: Server) -> Scene:
     spend = session.data("POST", "/spends", {"amount": 1})["spendId"]
     key = owner.data("POST", "/agents/keys", {"name": "victim", "scopes": ["read"]})["key"]["id"]
     code = Enrolled(server).enroll().code
-    return Scene(server, owner, seller, session, service, bought, spend, key, code)
     claim = owner.data("POST", "/claims", a_claim(session))["claimId"]
-    return Scene(server, owner, seller, session, service, bought, spend, key, claim)
+    return Scene(server, owner, seller, session, service, bought, spend, key, code, claim)
 
 
 def named(endpoint: Endpoint) -> str:
