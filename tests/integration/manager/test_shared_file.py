@@ -1,7 +1,13 @@
-"""Managers of different contracts and tokens on one file: none says of another one's session what it cannot know."""
+"""Managers of different contracts and tokens on one file: none says of another one's session what it cannot know.
 
+And processes of one file, of which one is stopped.
+"""
+
+import fcntl
+import os
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -10,6 +16,7 @@ from tests.integration.manager.world import HOUR, PAYEE, World, cheap_lock
 from valetkey.chains.evm.deployer import creation_of
 from valetkey.core.errors import InvalidInput
 from valetkey.crypto.keys import checksum_address
+from valetkey.ports.wallet import StillPending
 from valetkey.sdk.manager.blocking import SessionKeyManager
 
 
@@ -76,3 +83,25 @@ def test_REVOKED_IS_DEAD_another_token_s_session_is_ended_by_its_own_manager(
         assert on_solana.revoke_session(key).on_chain
         assert on_solana.exposure(key) == 0
         assert solana.rpc.units(solana.home) == MONEY
+
+
+@pytest.mark.parametrize("turn", ["approve", "keys"])
+def test_who_is_stopped_in_its_turn_is_not_waited_for_without_end(world: World, turn: str) -> None:
+    """SIGSTOP, a suspended laptop: the kernel keeps the lock for who may never go on."""
+    rules: dict[str, Any] = {
+        "label": "one",
+        "spending_limit": 5,
+        "valid_until": HOUR,
+        "idempotency_key": "one",
+    }
+    stopped = os.open(f"{world.file}.{turn}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        with world.manager(wait_seconds=1) as manager, pytest.raises(StillPending):
+            manager.create_session(**rules)
+    finally:
+        os.close(stopped)
+    with world.manager() as manager:
+        key = manager.create_session(**rules).session_key_hash
+        assert manager.spend(key, to=PAYEE, amount=5).state == "captured"
+        assert [one.session_key_hash for one in manager.list_sessions()] == [key]

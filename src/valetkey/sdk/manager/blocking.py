@@ -65,8 +65,8 @@ class SessionKeyManager:
         VALETKEY_PASSPHRASE unless given. confirmations: blocks until something counts. gas_payer: another account
         that pays the gas of payments and revocations. gas_wei_day: wei that are spent on gas in any 24 hours at most,
         fee_wei_max: wei per gas at most. lifetime_min, lifetime_max: seconds. wait_seconds: how long a call waits for
-        the chain. on_event: told what happens beside what was asked for. Raises InvalidInput, NotConfigured,
-        StoreUnreadable, KeystoreUnusable.
+        the chain, and for other processes of the file. on_event: told what happens beside what was asked for. Raises
+        InvalidInput, NotConfigured, StoreUnreadable, KeystoreUnusable.
         """
         self._portal = Portal()
         try:

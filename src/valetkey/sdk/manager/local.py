@@ -60,6 +60,8 @@ class Local:
     observer: Observer
     owns_keystore: bool
     """Whether nothing but this file's keys is in the keystore."""
+    wait_seconds: float
+    """How long other processes of the file are waited for."""
     unlocked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the keystore has its key."""
 
@@ -76,7 +78,7 @@ class Local:
 
     def turn(self, name: str) -> Turn:
         """A lock that the processes of this file share."""
-        return Turn(self.path.with_name(f"{self.path.name}.{name}.lock"))
+        return Turn(self.path.with_name(f"{self.path.name}.{name}.lock"), self.wait_seconds)
 
     async def unlock(self) -> None:
         """Have the keystore derive its key, once; that takes a while, beside everything else. Raises WrongSecret."""

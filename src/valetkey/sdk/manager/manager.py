@@ -73,8 +73,8 @@ class AsyncSessionKeyManager:
         VALETKEY_PASSPHRASE unless given. confirmations: blocks until something counts. gas_payer: another account
         that pays the gas of payments and revocations. gas_wei_day: wei that are spent on gas in any 24 hours at most,
         fee_wei_max: wei per gas at most. lifetime_min, lifetime_max: seconds. wait_seconds: how long a call waits for
-        the chain. on_event: told what happens beside what was asked for. Raises InvalidInput, NotConfigured,
-        StoreUnreadable, KeystoreUnusable.
+        the chain, and for other processes of the file. on_event: told what happens beside what was asked for. Raises
+        InvalidInput, NotConfigured, StoreUnreadable, KeystoreUnusable.
         """
         local: Local = open_local(
             signer,
@@ -95,6 +95,7 @@ class AsyncSessionKeyManager:
             lifetime_max=lifetime_max,
             on_event=on_event,
             system_time=system_time,
+            wait_seconds=wait_seconds,
         )
         self._local = local
         self._wait_seconds = wait_seconds

@@ -59,6 +59,7 @@ def open_local(
     lifetime_max: int,
     on_event: Observer | None,
     system_time: Callable[[], float] | None,
+    wait_seconds: float,
     mint: str | None = None,
 ) -> Local:
     """Open everything; no node is asked yet. Raises InvalidInput, NotConfigured, StoreUnreadable, KeystoreUnusable."""
@@ -90,6 +91,7 @@ def open_local(
             lifetimes=Lifetimes(lifetime_min, lifetime_max),
             on_event=on_event,
             system_time=system_time,
+            wait_seconds=wait_seconds,
         )
     contract = address_of(contract_address or told.allowance or "", "contract_address")
     asset = told.token(token)
@@ -137,6 +139,7 @@ def open_local(
         fee_wei_max=fee_wei_max,
         observer=on_event or _unheard,
         owns_keystore=opened is not None,
+        wait_seconds=wait_seconds,
     )
 
 
@@ -161,6 +164,7 @@ def _open_solana(
     lifetimes: Lifetimes,
     on_event: Observer | None,
     system_time: Callable[[], float] | None,
+    wait_seconds: float,
 ) -> Local:
     try:
         from valetkey.chains.solana.delegations import SolanaDelegations
@@ -199,6 +203,7 @@ def _open_solana(
         lifetimes=lifetimes,
         observer=on_event or _unheard,
         owns_keystore=opened is not None,
+        wait_seconds=wait_seconds,
         delegations=SolanaDelegations(
             reader, owner, asset.address, asset.decimals, sponsor=payer, wait_seconds=SOLANA_SECONDS
         ),
