@@ -53,6 +53,7 @@ check: $(VENV)/.dev  ## format, lint, types, arrows, generated files, house rule
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python scripts/generate_sync.py --check
 	@$(BIN)/python scripts/generate_openapi.py --check
+	@$(BIN)/python scripts/generate_cli.py --check
 	@$(BIN)/python scripts/build_contracts.py --check
 	@$(PYTEST) -q tests/tidy
 
@@ -81,8 +82,9 @@ gas: $(VENV)/.dev  ## measure the contracts' gas against contracts/gas.json and 
 sync: $(VENV)/.dev  ## write the sync twins from the async sources
 	@$(BIN)/python scripts/generate_sync.py
 
-spec: $(VENV)/.dev  ## write spec/openapi.json
+spec: $(VENV)/.dev  ## write spec/openapi.json, and the commands of docs/reference/cli.md
 	@$(BIN)/python scripts/generate_openapi.py
+	@$(BIN)/python scripts/generate_cli.py
 
 LOCK := pip-compile --quiet --generate-hashes --no-annotate --no-header --allow-unsafe --pre \
         --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --build-deps-for editable

@@ -13,6 +13,7 @@ _FIXTURES = (
     "tests.fixtures_stack",
     "tests.fixtures_networks",
     "tests.fixtures_solana",
+    "tests.fixtures_x402",
 )
 pytest_plugins = [name for name in _FIXTURES if find_spec(name)]
 

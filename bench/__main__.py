@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import crypto, growth, holds, over_http, sessions
+from bench import command, crypto, growth, holds, over_http, sessions
 from bench.result import Result
 from valetkey.cli.garbage import collect_seldom
 
@@ -23,7 +23,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--into", type=Path, help="where to write; a whole run writes RESULTS.json")
-    parser.add_argument("only", nargs="*", help="holds, postgres, http, revoke, growth, crypto, sessions")
+    parser.add_argument(
+        "only", nargs="*", help="holds, postgres, http, revoke, growth, crypto, sessions, command"
+    )
     asked = parser.parse_args()
     # As in a process that serves; the floors run in the same one.
     collect_seldom()
@@ -37,6 +39,7 @@ def main() -> int:
         "growth": lambda: growth.growth(1_000_000 // scale, 2 if asked.quick else 31),
         "sessions": lambda: sessions.results(100_000 // scale, 10 if asked.quick else 100),
     }
+    takers["command"] = lambda: command.results(3 if asked.quick else 15)
     found: list[Result] = []
     for name, take in takers.items():
         if asked.only and name not in asked.only:

@@ -35,7 +35,7 @@ HEADER = "# Generated from {source} by scripts/generate_sync.py: edit that file 
 
 # In this order. Async code keeps to words that have a sync equivalent; the rest goes through valetkey/seam.py.
 WORDS = [
-    (r"\bAwaitable\[T\]", "T"),
+    (r"\bAwaitable\[(\w+)\]", r"\1"),
     (r"Awaitable\[None\]", "None"),
     (r", Awaitable\b|\bAwaitable, ", ""),
     (r"from collections\.abc import Awaitable\n", ""),
@@ -44,6 +44,10 @@ WORDS = [
     (r"\basynccontextmanager\b", "contextmanager"),
     (r"\bAsyncIterator\b", "Iterator"),
     (r"\bAsyncClient\b", "Client"),
+    (r"\bAsyncByteStream\b", "SyncByteStream"),
+    (r"\bhandle_async_request\b", "handle_request"),
+    (r"\b__aiter__\b", "__iter__"),
+    (r"\baiter_raw\b", "iter_raw"),
     (r"\bAsync(?=[A-Z])", ""),
     (r"\basync_(?=[a-z])", ""),
     (r"\b_async\b", "_sync"),

@@ -143,6 +143,7 @@ def documented_world(
     assert api_key is not None
     contracts = _contracts(stack) if _page(request).endswith("many-sessions.md") else {}
     on_solana = _on_solana(request) if _page(request).endswith("coming-from-veridex.md") else {}
+    paid = _paid(request) if _page(request).endswith("pay-x402.md") else {}
     yield {
         "OWNER_KEY": owner_key.to_hex(),
         "SELLER_KEY": seller_key.to_hex(),
@@ -155,6 +156,7 @@ def documented_world(
         "seller": seller,
         **contracts,
         **on_solana,
+        **paid,
     }
     owner.close()
     seller.close()
@@ -164,6 +166,11 @@ def _page(request: pytest.FixtureRequest) -> str:
     """The page whose snippets ask for the world."""
     callspec = getattr(request.node, "callspec", None)
     return str(callspec.params.get("page", "")) if callspec else ""
+
+
+def _paid(request: pytest.FixtureRequest) -> dict[str, str]:
+    """A route that costs a cent, on this machine."""
+    return {"PAID_URL": f"{request.getfixturevalue('x402_seller').url}/weather"}
 
 
 def _on_solana(request: pytest.FixtureRequest) -> dict[str, str]:

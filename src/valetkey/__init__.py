@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from valetkey.sdk.chain_config import ChainConfig as ChainConfig
     from valetkey.sdk.checkout import Checkout as Checkout
     from valetkey.sdk.checkout import Funded as Funded
+    from valetkey.sdk.errors import AlreadyClaimed as AlreadyClaimed
     from valetkey.sdk.errors import ApprovalRequired as ApprovalRequired
     from valetkey.sdk.errors import BudgetExceeded as BudgetExceeded
     from valetkey.sdk.errors import LabelTaken as LabelTaken
@@ -71,11 +72,13 @@ if TYPE_CHECKING:
     from valetkey.sdk.webhooks import WebhookReceiver as WebhookReceiver
     from valetkey.wire.bundle import BundleError as BundleError
     from valetkey.wire.bundle import BundleExpired as BundleExpired
+    from valetkey.wire.claim_link import ClaimLink as ClaimLink
     from valetkey.wire.envelope import Decrypted as Decrypted
     from valetkey.wire.webhooks import WebhookError as WebhookError
 
 _WHERE = {
     "AgeLock": "valetkey.crypto.locks",
+    "AlreadyClaimed": "valetkey.sdk.errors",
     "ApprovalRequired": "valetkey.sdk.errors",
     "Approve": "valetkey.sdk.actions",
     "AsyncBuyerAgent": "valetkey.sdk._async.buyer",
@@ -90,6 +93,7 @@ _WHERE = {
     "ChainConfig": "valetkey.sdk.chain_config",
     "ChainUnavailable": "valetkey.core.errors",
     "Checkout": "valetkey.sdk.checkout",
+    "ClaimLink": "valetkey.wire.claim_link",
     "Client": "valetkey.sdk._sync.client",
     "ContractCall": "valetkey.sdk.actions",
     "DamagedRecord": "valetkey.ports.keystore",

@@ -1,6 +1,7 @@
 """Theft from a delegate that made its own keys: copies of wire, logs, environment, arguments, database open nothing."""
 
 import base64
+import json
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,12 @@ from tests.e2e.processes import wait_until
 from tests.e2e.searching import files, leaks
 from tests.integration.platform.conftest import Start
 from tests.integration.platform.serving import Agent, Server
+from tests.integration.platform.test_growing import body_of, narrowed, register
 from valetkey.crypto.ed25519 import SigningKey
+from valetkey.crypto.signatures import sign_message
 from valetkey.platform.api import ENDPOINTS
 from valetkey.platform.http import Access, Endpoint
+from valetkey.wire.attenuation import sign
 from valetkey.wire.message_signature import WINDOW_SECONDS, sign_request
 
 SPEND = {"amount": 1}
@@ -195,9 +200,10 @@ def test_a_second_owner_and_a_second_try_are_told_so(server: Server, owner: Agen
     for late in (owner, server.register()):
         answer = late.ask("POST", f"/enrollments/{one.code}/session", RULES)
         assert code_of(answer) == (409, "enrollment_used")
-    view = server.register().data("GET", f"/enrollments/{one.code}")
-    assert "sealedToken" not in view
-    assert view["sessionId"] == one.session_id
+    for who, told in ((owner, one.session_id), (server.register(), None)):
+        view = who.data("GET", f"/enrollments/{one.code}")
+        assert "sealedToken" not in view
+        assert (view["status"], view.get("sessionId")) == ("used", told)
     assert code_of(owner.session().ask("GET", f"/enrollments/{one.code}")) == (403, "owner_only")
 
 
@@ -472,6 +478,60 @@ def test_REVOKED_IS_DEAD_with_a_proof_as_well(server: Server, owner: Agent) -> N
     assert one.ask("POST", "/spends", SPEND).status_code == 201
     owner.data("DELETE", f"/agents/session/{one.session_id}")
     assert code_of(one.ask("POST", "/spends", SPEND)) == (401, "session_revoked")
+
+
+def test_NARROW_ONLY_nothing_bearer_is_made_out_of_it(
+    server: Server, owner: Agent, delegate: Enrolled
+) -> None:
+    """What is made of its session without a proof key is refused, and what has one proves itself by that."""
+    parent = Agent(server, delegate.token, owner.agent_id, delegate.wallet, delegate.session_id)
+    bearer, plain, told = narrowed(parent)
+    answer = register(server, plain)
+    assert code_of(answer) == (403, "not_narrower")
+    assert answer.json()["details"]["rule"] == "proof"
+    assert bearer.ask("GET", "/agents/session/self").status_code == 401
+
+    key = SigningKey.generate()
+    proving = replace(told, proof_key=key.public_key)
+    assert proving.child_id != told.child_id
+    made = register(server, body_of(sign(proving, delegate.wallet)))
+    assert made.status_code == 201, made.text
+    assert made.json()["data"]["sessions"][-1]["proof"] == "required"
+    child = Enrolled(
+        server, wallet=bearer.key, proof=key, token=bearer.credential, session_id=proving.child_id
+    )
+    assert code_of(bearer.ask("GET", "/agents/session/self")) == REQUIRED
+    assert code_of(child.ask("GET", "/agents/session/self", key=delegate.proof)) == INVALID, (
+        "not the parent's"
+    )
+    assert child.ask("GET", "/agents/session/self").json()["data"]["sessionId"] == proving.child_id
+    # And so on below it.
+    below, narrowing, _ = narrowed(Agent(server, "", owner.agent_id, bearer.key, proving.child_id))
+    assert code_of(register(server, narrowing)) == (403, "not_narrower")
+    assert below.ask("GET", "/agents/session/self").status_code == 401
+    for wrong in ("00", "zz" * 32, "AB" * 32, 1, None):
+        text = proving.message.replace(f'"{key.public_key.hex()}"', json.dumps(wrong))
+        signature = "0x" + sign_message(delegate.wallet, text.encode()).hex()
+        answer = register(server, {"message": text, "signature": signature})
+        assert code_of(answer) == (400, "attenuation_malformed"), wrong
+
+
+def test_a_rotation_makes_nothing_bearer_either(server: Server, owner: Agent) -> None:
+    one = Enrolled(server).enroll().with_session(owner)
+    plain = owner.ask("POST", f"/agents/session/{one.session_id}/rotate", {})
+    assert code_of(plain) == (409, "enrollment_needed")
+    assert "token" not in plain.text
+    assert one.ask("GET", "/agents/session/self").status_code == 200
+    after = Enrolled(server).enroll()
+    path = f"/enrollments/{after.code}/rotation"
+    made = owner.data("POST", path, {"sessionId": one.session_id, "graceSeconds": 0})
+    assert "token" not in made
+    view = owner.data("GET", f"/agents/session/{made['sessionId']}")
+    assert (view["proof"], view["sessionWallet"]) == ("required", after.keys.wallet)
+    stranger = server.register()
+    fresh = Enrolled(server).enroll()
+    theirs = stranger.ask("POST", f"/enrollments/{fresh.code}/rotation", {"sessionId": one.session_id})
+    assert code_of(theirs) == (404, "not_found")
 
 
 def _now() -> int:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.attacks.conftest import Rows
 from tests.attacks.enrolled import Enrolled
+from tests.integration.platform.claiming import a_claim
 from tests.integration.platform.serving import Agent, Server, registration
 from tests.integration.platform.test_growing import narrowed
 from valetkey.core.api_key import Scope, granted
@@ -58,6 +59,14 @@ BODIES |= {
         "revocation": "0x" + "11" * 65,
     },
     "POST /api/v1/agents/session/{id}/allotment": {"revocation": "c3RvbGVu"},
+    "POST /api/v1/claims": {
+        "claimId": "clm_" + "0" * 25,
+        "sessionId": "ses_stolen",
+        "accessHash": "12" * 32,
+        "ciphertext": "c3RvbGVu",
+        "expiresAt": 2_000_000_000,
+    },
+    "POST /api/v1/claims/{id}/open": {"access": "12" * 32, "claimant": "34" * 32},
     "POST /api/v1/transactions/{id}/relay": {**_SIGNED, "deadline": 2_000_000_000},
     "POST /api/v1/transactions/{id}/step": {
         "step": 1,
@@ -88,6 +97,7 @@ class Scene:
     spend: str
     key: str
     code: str
+    claim: str
     keys: dict[frozenset[Scope], str] = field(default_factory=dict)
 
     def scoped(self, *scopes: Scope) -> dict[str, str]:
@@ -105,6 +115,8 @@ class Scene:
             known = self.service["id"]
         elif "/spends/" in endpoint.path or "/approvals/" in endpoint.path:
             known = self.spend
+        elif "/claims/" in endpoint.path:
+            known = self.claim
         elif "/keys/" in endpoint.path:
             known = self.key
         elif "/session/" in endpoint.path:
@@ -143,7 +155,8 @@ def scene(server: Server) -> Scene:
     spend = session.data("POST", "/spends", {"amount": 1})["spendId"]
     key = owner.data("POST", "/agents/keys", {"name": "victim", "scopes": ["read"]})["key"]["id"]
     code = Enrolled(server).enroll().code
-    return Scene(server, owner, seller, session, service, bought, spend, key, code)
+    claim = owner.data("POST", "/claims", a_claim(session))["claimId"]
+    return Scene(server, owner, seller, session, service, bought, spend, key, code, claim)
 
 
 def named(endpoint: Endpoint) -> str:
@@ -245,7 +258,7 @@ def test_a_key_cannot_do_what_its_scopes_lack(scene: Scene, rows: Rows, endpoint
     """With every scope that does not bring the endpoint's along, all at once. What is everybody's stays so."""
     lacking = [scope for scope in Scope if endpoint.scope not in granted(frozenset({scope}))]
     needs = endpoint in NEED_A_SCOPE
-    tables = ("sessions", "services", "transactions", "holds", "agents", "events")
+    tables = ("sessions", "services", "transactions", "holds", "agents", "events", "claims")
 
     def everything() -> list[Any]:
         # Neither the reconciler's turn nor when somebody called last is what an endpoint does.
@@ -288,7 +301,7 @@ def test_no_change_is_for_keys_that_read() -> None:
 
 @pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS if "{id}" in one.path], ids=named)
 def test_another_owners_things_do_not_exist(scene: Scene, rows: Rows, endpoint: Endpoint) -> None:
-    tables = ("sessions", "api_keys", "services", "transactions", "holds", "evidence", "events")
+    tables = ("sessions", "api_keys", "services", "transactions", "holds", "evidence", "events", "claims")
 
     def everything() -> list[Any]:
         # The turn in the reconciler's queue moves by itself.

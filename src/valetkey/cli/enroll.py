@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from valetkey import BuyerAgent
+from valetkey.crypto.secret import Secret
 from valetkey.wire.errors import Exit
 
 
@@ -13,21 +14,24 @@ def run_enroll(
     *,
     owner: str | None = None,
     resume: str | None = None,
+    base_url: str | None = None,
+    lock: Secret | None = None,
     home: Path | None = None,
     timeout: float | None = None,
     as_json: bool = False,
 ) -> int:
     """Enrol, or go on with the enrolment that `resume` names; 0 when the keys have their session.
 
-    The platform is VALETKEY_BASE_URL. Keys stay in the state folder (`home`, VALETKEY_HOME), under VALETKEY_PASSPHRASE
-    where there is one; no key or token is printed. As JSON: a line with the code at once, and one with the session.
+    The platform is `base_url`, VALETKEY_BASE_URL unless given. Keys stay in the state folder (`home`, VALETKEY_HOME),
+    under the passphrase `lock`, VALETKEY_PASSPHRASE unless given, where there is one; no key or token is printed. As
+    JSON: a line with the code at once, and one with the session.
     `timeout` is seconds. Raises what `enroll` and `wait` raise: WaitedTooLong leaves the enrolment as it is, to be
     resumed by its code.
     """
     if resume is not None:
-        enrollment = BuyerAgent.resume_enrollment(resume, state_dir=home)
+        enrollment = BuyerAgent.resume_enrollment(resume, base_url=base_url, lock=lock, state_dir=home)
     else:
-        enrollment = BuyerAgent.enroll(label, owner=owner, state_dir=home)
+        enrollment = BuyerAgent.enroll(label, owner=owner, base_url=base_url, lock=lock, state_dir=home)
     with enrollment:
         _say(
             as_json,

@@ -61,6 +61,11 @@ class Kind(StrEnum):
     GRANT_REVOKED = "grant_revoked"
     ALLOTMENT_GIVEN = "allotment_given"
     ALLOTMENT_REVOKED = "allotment_revoked"
+    CLAIM_MADE = "claim_made"
+    CLAIM_OPENED = "claim_opened"
+    CLAIM_INTERCEPTED = "claim_intercepted"
+    CLAIM_EXPIRED = "claim_expired"
+    CLAIM_CANCELLED = "claim_cancelled"
     ANCHOR = "anchor"
 
 

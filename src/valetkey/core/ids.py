@@ -21,6 +21,7 @@ class Kind(StrEnum):
     WEBHOOK = "whk"
     API_KEY = "key"
     RELAY = "rly"
+    CLAIM = "clm"
 
 
 def make_id(kind: Kind, entropy: str) -> str:

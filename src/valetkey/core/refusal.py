@@ -34,6 +34,10 @@ class Code(StrEnum):
     # what a session is known by
     LABEL_TAKEN = "label_taken"
     SESSION_KEY_TAKEN = "session_key_taken"
+    # its claim
+    ALREADY_CLAIMED = "already_claimed"
+    CLAIM_EXPIRED = "claim_expired"
+    CLAIM_CANCELLED = "claim_cancelled"
     # its grant, and whoever submits what its key signed
     GRANT_EXISTS = "grant_exists"
     GRANT_MISMATCH = "grant_mismatch"
@@ -60,6 +64,25 @@ class Code(StrEnum):
     SELF_PURCHASE = "self_purchase"
     GRADUATION_REQUIRED = "testnet_graduation_required"
     INSUFFICIENT_BALANCE = "insufficient_wallet_balance"
+    # a payment over HTTP (x402)
+    OFFER_UNREADABLE = "offer_unreadable"
+    OFFER_SCHEME_UNKNOWN = "offer_scheme_unknown"
+    OFFER_NETWORK_UNKNOWN = "offer_network_unknown"
+    OFFER_ASSET_UNKNOWN = "offer_asset_unknown"
+    OFFER_DOMAIN_MISMATCH = "offer_domain_mismatch"
+    OFFER_TIMES_REFUSED = "offer_times_refused"
+    OFFER_PAYEE_REFUSED = "offer_payee_refused"
+    OFFER_ABOVE_MAX = "offer_above_max"
+    OFFER_RESOURCE_ELSEWHERE = "offer_resource_elsewhere"
+    OFFER_CHANGED = "offer_changed"
+    PAYEE_CHANGED = "payee_changed"
+    HOST_NOT_ALLOWED = "host_not_allowed"
+    HOST_INSECURE = "host_insecure"
+    REDIRECTED_OFFER = "redirected_offer"
+    BODY_NOT_REPLAYABLE = "body_not_replayable"
+    PAYMENT_NOT_ACCEPTED = "payment_not_accepted"
+    PAYMENT_SIGNED_ELSEWHERE = "payment_signed_elsewhere"
+    SIGNING_REFUSED = "signing_refused"
     # the chain disagrees with what was claimed
     FUNDING_NOT_FOUND = "funding_not_found"
     FUNDING_UNCONFIRMED = "funding_unconfirmed"

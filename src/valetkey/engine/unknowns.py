@@ -16,11 +16,13 @@ from valetkey.core.money import CURRENCY_DECIMALS, rescale
 from valetkey.core.refusal import Refused
 from valetkey.core.transaction import Party
 from valetkey.crypto.keys import keccak256
+from valetkey.engine.authorizing import AuthorizationReader, outcome
 from valetkey.engine.funding import same_address
 from valetkey.ports.accounts import AccountStore
 from valetkey.ports.chain import Block, Execution, LapsingReader, PaymentReader, Transfer
 from valetkey.ports.following import FollowingStore
 from valetkey.ports.ledger import LedgerStore, SpendRecord
+from valetkey.wire.authorizations import is_authorization
 from valetkey.wire.draws import (
     DRAW,
     VOUCHER,
@@ -137,10 +139,13 @@ class Unknowns:
         """The chain that can tell; None for a spend that names no transaction of a chain that is served."""
         reference = record.payment.reference if record.payment else None
         chain_id = record.hold.request.amount.asset.chain_id
+        reader = self._readers.get(chain_id)
+        if is_authorization(reference):
+            return reader if isinstance(reader, AuthorizationReader) else None
         named = _SIGNATURE if is_solana(chain_id) else _HASH
         if reference is None or not named.fullmatch(reference):
             return None
-        return self._readers.get(chain_id)
+        return reader
 
     async def _finals(self, readers: Mapping[PaymentReader, SpendRecord]) -> dict[PaymentReader, Block]:
         finals: dict[PaymentReader, Block] = {}
@@ -156,6 +161,9 @@ class Unknowns:
         assert record.payment.reference is not None
         async with self._looking:
             try:
+                if is_authorization(record.payment.reference):
+                    await self._look_authorized(record, reader, final)
+                    return
                 done = await reader.execution(record.payment.reference)
                 if done is None:
                     if not await _lapsed(record, reader, final):
@@ -170,6 +178,20 @@ class Unknowns:
             except Contradiction:
                 outcome = "raced"
         self._observer(outcome, record)
+
+    async def _look_authorized(self, record: SpendRecord, reader: PaymentReader, final: Block) -> None:
+        """A permission that whoever has it may use: what its nonce tells is proof, not what its payee says."""
+        assert isinstance(reader, AuthorizationReader)
+        session, _ = await self._wallets(record)
+        command = await outcome(record, reader, final, session)
+        if command is None:
+            return
+        if isinstance(command, str):
+            self._observer("unlike", record)
+            return
+        settled = await self._ledger.settle(record.hold.id, command, by=str(Party.PLATFORM))
+        kind = "captured" if isinstance(command, Capture) else "voided"
+        self._observer("raced" if isinstance(settled, Refused) else kind, record)
 
     async def _settle(self, record: SpendRecord, done: Execution) -> str:
         command = proven(record, done, await self._wallets(record))

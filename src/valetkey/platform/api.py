@@ -5,6 +5,7 @@ from valetkey.platform.allotments.routes import ENDPOINTS as ALLOTMENTS
 from valetkey.platform.approvals.routes import ENDPOINTS as APPROVALS
 from valetkey.platform.audit.routes import ENDPOINTS as AUDIT
 from valetkey.platform.checkout.routes import ENDPOINTS as CHECKOUT
+from valetkey.platform.claims.routes import ENDPOINTS as CLAIMS
 from valetkey.platform.enrollments.routes import ENDPOINTS as ENROLLMENTS
 from valetkey.platform.grants.routes import ENDPOINTS as GRANTS
 from valetkey.platform.http import Endpoint
@@ -23,6 +24,7 @@ ENDPOINTS: list[Endpoint] = [
     *ENROLLMENTS,
     *GRANTS,
     *ALLOTMENTS,
+    *CLAIMS,
     *KEYS,
     *WEBHOOKS,
     *SPENDS,

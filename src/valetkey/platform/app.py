@@ -24,6 +24,7 @@ from valetkey.engine.settlement import Settlement
 from valetkey.platform import background
 from valetkey.platform.answers import http_exception, internal_error
 from valetkey.platform.api import ENDPOINTS
+from valetkey.platform.claims.page import ROUTES as PAGES
 from valetkey.platform.context import (
     Cluster,
     Network,
@@ -93,7 +94,7 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
     ours = routes(ENDPOINTS)
     plain = {route.path: route.endpoint for route in ours if "{" not in route.path}
     app = Application(
-        routes=[*ours, *HEALTH_ROUTES],
+        routes=[*ours, *HEALTH_ROUTES, *PAGES],
         lifespan=lifespan,
         exception_handlers={HTTPException: http_exception, Exception: internal_error},
     )

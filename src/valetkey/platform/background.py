@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from valetkey.core.claim import Claim
 from valetkey.core.errors import EnvironmentFailure
 from valetkey.engine.allotments import AllotmentKeeper
 from valetkey.engine.anchoring import Anchoring
+from valetkey.engine.claims import ClaimKeeper
 from valetkey.engine.following import Follower
 from valetkey.engine.lapsing import Lapsing
 from valetkey.engine.reconciler import Reconciler
@@ -38,11 +40,13 @@ def start(platform: Platform, log: Log) -> list[asyncio.Task[None]]:
     reconciler, sender = _reconciler(platform, log), _sender(platform, log)
     lapsing = Lapsing(platform.store, lambda _: platform.metrics.lapsed.inc())
     anchoring = Anchoring(platform.store, lambda count: platform.metrics.anchored.inc(count))
+    claims = ClaimKeeper(platform.store, platform.store, partial(_claim_ended, platform, log))
     runs: dict[str, Callable[[], Awaitable[None]]] = {
         "reconciler": lambda: reconciler.run(settings.reconcile_seconds),
         "unknowns": lambda: unknowns.run(settings.reconcile_seconds),
         "oldest_unknown": lambda: _measure(platform, settings.reconcile_seconds),
         "lapsing": lambda: lapsing.run(LAPSE_SECONDS),
+        "claims": lambda: claims.run(LAPSE_SECONDS),
         "anchoring": lambda: anchoring.run(settings.anchor_seconds),
         "webhooks": lambda: sender.run(settings.webhook_seconds),
     }
@@ -170,6 +174,11 @@ def _keeper(platform: Platform, cluster: Cluster, log: Log) -> AllotmentKeeper:
         observer=told,
         ended=ended,
     )
+
+
+def _claim_ended(platform: Platform, log: Log, outcome: str, claim: Claim) -> None:
+    platform.metrics.claims.labels(outcome).inc()
+    log.info("claim", outcome=outcome, claim=claim.id, session=claim.session_id)
 
 
 def _sender(platform: Platform, log: Log) -> WebhookSender:

@@ -23,6 +23,7 @@ from valetkey.platform.streaming import Streams
 from valetkey.ports.accounts import AccountStore
 from valetkey.ports.allotments import AllotmentChain, AllotmentStore
 from valetkey.ports.chain import ChainReader
+from valetkey.ports.claims import ClaimStore
 from valetkey.ports.clock import Clock
 from valetkey.ports.enrollments import EnrollmentStore
 from valetkey.ports.following import FollowingStore
@@ -45,6 +46,7 @@ class Stores(
     FollowingStore,
     AllotmentStore,
     EnrollmentStore,
+    ClaimStore,
     Protocol,
 ):
     """One database that answers every store's port."""

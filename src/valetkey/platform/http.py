@@ -297,7 +297,12 @@ def _check_operator(platform: Platform, request: Request, secret: Secret | None)
 
 def client_of(request: Request) -> bytes:
     """Where a request comes from, as what counts for a limit."""
-    return f"address {request.client.host if request.client else ''}".encode()
+    return f"address {caller_address(request)}".encode()
+
+
+def caller_address(request: Request) -> str:
+    """The network address that a request comes from, as a trusted proxy says it where there is one."""
+    return request.client.host if request.client else ""
 
 
 async def _authenticated(

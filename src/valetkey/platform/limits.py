@@ -13,7 +13,7 @@ KEYS_MAX = 20_000
 
 
 class Limit(StrEnum):
-    """What is counted, each on its own: PUBLIC, GUESS and ENROLL by address, the others by credential.
+    """What is counted, each on its own: PUBLIC, GUESS, ENROLL and CLAIM by address, the others by credential.
 
     GUESS counts credentials that nobody has: it must not use up what an address may look up in public.
     """
@@ -27,6 +27,7 @@ class Limit(StrEnum):
     DELIVER = "deliver"
     CONFIRM = "confirm"
     ENROLL = "enroll"
+    CLAIM = "claim"
 
 
 PER_MINUTE: Mapping[Limit, int] = {
@@ -39,6 +40,7 @@ PER_MINUTE: Mapping[Limit, int] = {
     Limit.DELIVER: 20,
     Limit.CONFIRM: 20,
     Limit.ENROLL: 10,
+    Limit.CLAIM: 30,
 }
 
 

@@ -42,6 +42,7 @@ class Metrics:
         self.reconciled = Counter(
             "valetkey_reconciled", "Outcomes of the reconciler", ["outcome"], registry=self.registry
         )
+        self.claims = Counter("valetkey_claims", "What became of claims", ["outcome"], registry=self.registry)
         self.allotments = Counter(
             "valetkey_allotments", "What became of accounts on Solana", ["outcome"], registry=self.registry
         )

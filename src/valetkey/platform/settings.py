@@ -28,6 +28,9 @@ CLIENT_SIDE = (
     "DEPLOYER_KEY",
     "OWNER_KEY",
     "PASSPHRASE",
+    "BUNDLE",
+    "CONFIG",
+    "KEYSTORE",
 )
 """Names that agents and the command line read; the platform leaves them alone."""
 
@@ -60,6 +63,7 @@ class Settings:
     checkout_seconds: int = 1_800
     proof_wait_seconds: int = 20
     approval_seconds: int = 3_600
+    claim_seconds_max: int = 86_400
     session_seconds_min: int = LIFETIME_SECONDS_MIN
     session_seconds_max: int = LIFETIME_SECONDS_MAX
     registration_units: int = 1_000_000
@@ -118,6 +122,7 @@ class Settings:
         TEST_MODE=1: http callbacks on loopback, lives of seconds, no balance gate, no rate limits.
         PROOF_WAIT_SECONDS: how long a claim that the chain does not show yet is looked up again before the answer.
         APPROVAL_SECONDS: how long a spend above a threshold waits for its owner.
+        CLAIM_SECONDS_MAX: how long a one-time claim may wait for its claimant.
         CHECKOUT_SECONDS, SESSION_SECONDS_MIN, SESSION_SECONDS_MAX, REGISTRATION_USDC, GRADUATION_SCORE,
         TRUSTED_PROXIES: addresses or networks, with commas, whose X-Forwarded-For is believed; nobody's unless named.
         RATE_LIMITS (0 or 1), RECONCILE_SECONDS, ANCHOR_SECONDS, WEBHOOK_SECONDS: what Settings documents.
@@ -133,7 +138,7 @@ class Settings:
         requests name it. Unless given, it is what each request says, which a proxy may change.
         ENROLLMENT_SECONDS: how long an enrolment waits for its owner. ENROLLMENTS_OPEN_MAX: how many wait at once.
         RATE_GENERAL, RATE_PUBLIC, RATE_GUESS, RATE_SEARCH, RATE_CHECKOUT, RATE_FUND, RATE_DELIVER, RATE_CONFIRM,
-        RATE_ENROLL: requests a minute and key.
+        RATE_ENROLL, RATE_CLAIM: requests a minute and key.
         """
         names = _Names(os.environ if environ is None else environ)
         test_mode = names.flag("TEST_MODE", False)
@@ -146,6 +151,7 @@ class Settings:
             checkout_seconds=names.number("CHECKOUT_SECONDS", 1_800),
             proof_wait_seconds=names.number("PROOF_WAIT_SECONDS", 20, least=0),
             approval_seconds=names.number("APPROVAL_SECONDS", 3_600),
+            claim_seconds_max=names.number("CLAIM_SECONDS_MAX", 86_400),
             session_seconds_min=names.number("SESSION_SECONDS_MIN", 1 if test_mode else LIFETIME_SECONDS_MIN),
             session_seconds_max=names.number("SESSION_SECONDS_MAX", LIFETIME_SECONDS_MAX),
             registration_units=names.usdc("REGISTRATION_USDC", "0" if test_mode else "1"),

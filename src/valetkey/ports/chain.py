@@ -130,8 +130,10 @@ class ChainReader(Protocol):
         """A block of the chain with its hash; None when the chain is not that long."""
         ...
 
-    async def logs(self, contract: str, first: int, last: int) -> list[Log]:
-        """What a contract told from one block to another, both included, in order."""
+    async def logs(
+        self, contract: str, first: int, last: int, topics: tuple[bytes | None, ...] = ()
+    ) -> list[Log]:
+        """What a contract told from one block to another, both included, in order; that with these topics, None any."""
         ...
 
     async def view(self, call: Call, *, at_block: int | None = None) -> bytes:

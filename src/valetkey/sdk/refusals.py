@@ -131,6 +131,18 @@ class GrantMismatch(Refused):
     """What was signed is not for this session: another owner, key, token, contract, epoch or signature."""
 
 
+class AlreadyClaimed(Refused):
+    """Somebody else opened this claim first. One of the two is a thief: the session is stopped, its owner is told."""
+
+
+class ClaimExpired(Refused):
+    """Nobody opened this claim in time, and its session is revoked; or what was kept for its claimant is erased."""
+
+
+class ClaimCancelled(Refused):
+    """The owner took this claim, or its session, back before anybody opened it."""
+
+
 class GrantNeeded(Refused):
     """The session pays out of a grant, and its owner has given it none yet, or that one is revoked."""
 
@@ -174,6 +186,81 @@ class GraduationRequired(Refused):
 
 class InsufficientBalance(Refused):
     """The wallet has too little for the balance gate of registration."""
+
+
+# Payments over HTTP (x402)
+
+
+class OfferUnreadable(Refused):
+    """The seller's offer cannot be read: a malformed amount, address or answer. Nothing was signed."""
+
+
+class OfferSchemeUnknown(Refused):
+    """The seller wants to be paid by a scheme that is not known here."""
+
+
+class OfferNetworkUnknown(Refused):
+    """The seller wants to be paid on another network than the session's."""
+
+
+class OfferAssetUnknown(Refused):
+    """The seller wants another token than the network's own, perhaps one that looks like it."""
+
+
+class OfferDomainMismatch(Refused):
+    """The offer names another signing domain than the token has on chain."""
+
+
+class OfferTimesRefused(Refused):
+    """The offer wants an authorization that holds for no time, or for too long."""
+
+
+class OfferPayeeRefused(Refused):
+    """The offer's payee cannot be meant: nobody, the token, or the payer itself."""
+
+
+class OfferAboveMax(Refused):
+    """The offer is more than one payment of this client may be."""
+
+
+class OfferResourceElsewhere(Refused):
+    """The offer is for a resource of another host than the one that was asked."""
+
+
+class OfferChanged(Refused):
+    """The seller was sent a payment for its offer and made another one; the payment that was sent still counts."""
+
+
+class PayeeChanged(Refused):
+    """A host wants to be paid to another address than before, and the session's policy names its payees."""
+
+
+class HostNotAllowed(Refused):
+    """This client may not pay the host."""
+
+
+class HostInsecure(Refused):
+    """The host was asked over plain HTTP: anybody on the way could change offer and answer."""
+
+
+class RedirectedOffer(Refused):
+    """Another host than the one that was asked wants to be paid."""
+
+
+class BodyNotReplayable(Refused):
+    """The request's body is a stream, which cannot be sent again with the payment."""
+
+
+class PaymentNotAccepted(Refused):
+    """The seller was sent a payment and asks for one again; what was sent counts until the chain proves otherwise."""
+
+
+class PaymentSignedElsewhere(Refused):
+    """This payment was signed before, and its bytes are not in this state folder: no other is signed."""
+
+
+class SigningRefused(Refused):
+    """What was about to be signed is not what is held and was offered: nothing was signed."""
 
 
 # What the chain shows

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal, overload
 
 from valetkey.core.policy import Policy
 from valetkey.crypto.keys import session_key_hash as key_hash
@@ -14,6 +14,11 @@ from valetkey.sdk.errors import NotConfigured
 from valetkey.sdk.limits import Windows
 from valetkey.wire.bundle import Bundle
 from valetkey.wire.child_bundle import Narrowings, serialize_child
+from valetkey.wire.claims import OnInterception
+from valetkey.wire.sealed_bundle import seal_bundle
+
+CLAIM_SECONDS = 900
+"""How long a link waits for its claimant unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +57,70 @@ class SessionInfo:
             raise NotConfigured("no owner made this session here: call grant_session of its owner")
         return self.owner.grant_session(self, approve=approve)
 
+    def http(self, **limits: Any) -> Any:
+        """An HTTP client that pays (x402) as this session's delegate: see `BuyerAgent.http`. Close it.
+
+        For a session that an owner made here; whoever holds a bundle calls `http` of an agent that was given it.
+        Raises NotConfigured, InvalidInput, InvalidAmount.
+        """
+        if self.owner is None:
+            raise NotConfigured(
+                "no owner made this session here: call http of the agent that holds its bundle"
+            )
+        return self.owner.http_of(self, **limits)
+
     def serialize(self) -> str:
         """The bundle as text: `abba_session_bundle_...`. Treat it like a private key.
+
+        Whoever reads it on the way, in a log or in a process's environment can spend what the session may, until
+        somebody notices. `seal` and `claim_link` hand over the same and leak nothing.
 
         That of a child session carries what registers it after a dot; `bundle.serialize()` is it without, for clients
         that know the eight fields alone.
         """
         return serialize_child(self.bundle, self.narrowings)
+
+    @overload
+    def seal(
+        self, recipient: str | Iterable[str] | None = None, *, passphrase: Secret | str | None = None
+    ) -> str: ...
+    @overload
+    def seal(
+        self,
+        recipient: str | Iterable[str] | None = None,
+        *,
+        passphrase: Secret | str | None = None,
+        armored: Literal[False],
+    ) -> bytes: ...
+    def seal(
+        self,
+        recipient: str | Iterable[str] | None = None,
+        *,
+        passphrase: Secret | str | None = None,
+        armored: bool = True,
+    ) -> str | bytes:
+        """The bundle inside an age file: text, or bytes where it is not `armored`. `init_with_session` opens it.
+
+        `recipient` is the delegate's age public key, age1..., or several: whoever has the identity of one of them opens
+        it, and the usual age tool does, too. Or it is sealed under a passphrase, which takes a second (scrypt): whoever
+        has the file may guess at it for ever, so let it be six random words or more, and send it another way. A
+        session that was made out of another one carries what registers it. Raises InvalidInput.
+        """
+        secret = Secret(passphrase) if isinstance(passphrase, str) else passphrase
+        sealed = seal_bundle(self.serialize(), recipient, secret, armored=armored)
+        return sealed.decode("ascii") if armored else sealed
+
+    def claim_link(
+        self, *, expires_in: int = CLAIM_SECONDS, on_interception: OnInterception = "revoke"
+    ) -> Any:
+        """A link that gives the session to whoever opens it first: `claim_link` of the owner that made it here.
+
+        Gives what that gives: a ClaimLink, or, of an async agent, what is awaited for one. Raises NotConfigured for a
+        session that was not made by an owner here; name it to `claim_link` of its owner then.
+        """
+        if self.owner is None:
+            raise NotConfigured("no owner made this session here: call claim_link of its owner")
+        return self.owner.claim_link(self, expires_in=expires_in, on_interception=on_interception)
 
     def attenuate(
         self,

@@ -26,6 +26,11 @@ class StateFolder:
     def __init__(self, home: Path) -> None:
         self._home = home
 
+    @property
+    def home(self) -> Path:
+        """Where it is."""
+        return self._home
+
     def write(self, room: str, name: str, data: bytes) -> None:
         """Keep bytes under a name; what was there before is replaced at once or not at all."""
         path = self._path(room, name)

@@ -52,6 +52,9 @@ class BundleCode(StrEnum):
     BAD_KEY = "bundle_bad_key"
     KEY_MISMATCH = "bundle_key_mismatch"
     EXPIRED = "bundle_expired"
+    SEALED = "bundle_sealed"
+    NOT_SEALED = "bundle_not_sealed"
+    UNREADABLE = "bundle_unreadable"
 
 
 class BundleError(InvalidInput):

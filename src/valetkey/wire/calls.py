@@ -126,6 +126,21 @@ def decimals(token: str) -> Call:
     return _call(token, "decimals()")
 
 
+def token_name(token: str) -> Call:
+    """Ask for the name in a token's EIP-712 domain (EIP-2612, EIP-3009)."""
+    return _call(token, "name()")
+
+
+def token_version(token: str) -> Call:
+    """Ask for the version in a token's EIP-712 domain (EIP-3009)."""
+    return _call(token, "version()")
+
+
+def domain_separator(token: str) -> Call:
+    """Ask for a token's EIP-712 domain: 32 bytes (EIP-2612, EIP-3009)."""
+    return _call(token, "DOMAIN_SEPARATOR()")
+
+
 def get_escrow(escrow: str, transaction_id: str) -> Call:
     """Ask for the escrow of a marketplace transaction."""
     return _call(escrow, "getEscrow(bytes32)", escrow_id(transaction_id))

@@ -71,6 +71,10 @@ CODES: dict[str, ErrorRow] = {
     # what a session is known by
     Code.LABEL_TAKEN: _row(409, "LabelTaken", "conflict", Exit.CONFLICT),
     Code.SESSION_KEY_TAKEN: _row(409, "SessionKeyTaken", "conflict", Exit.CONFLICT),
+    # its claim
+    Code.ALREADY_CLAIMED: _row(409, "AlreadyClaimed", "conflict", Exit.CONFLICT),
+    Code.CLAIM_EXPIRED: _row(410, "ClaimExpired", "conflict", Exit.CONFLICT),
+    Code.CLAIM_CANCELLED: _row(410, "ClaimCancelled", "conflict", Exit.CONFLICT),
     # its grant
     Code.GRANT_EXISTS: _row(409, "GrantExists", "conflict", Exit.CONFLICT),
     Code.GRANT_MISMATCH: _row(400, "GrantMismatch", "invalid_input", Exit.INPUT),
@@ -94,6 +98,25 @@ CODES: dict[str, ErrorRow] = {
     Code.SELF_PURCHASE: _row(403, "SelfPurchase", "forbidden", Exit.REFUSED),
     Code.GRADUATION_REQUIRED: _row(403, "GraduationRequired", "forbidden", Exit.REFUSED),
     Code.INSUFFICIENT_BALANCE: _row(403, "InsufficientBalance", "forbidden", Exit.REFUSED),
+    # a payment over HTTP: decided by whoever pays, before anything is signed
+    Code.OFFER_UNREADABLE: _row(403, "OfferUnreadable", "refused", Exit.REFUSED),
+    Code.OFFER_SCHEME_UNKNOWN: _row(403, "OfferSchemeUnknown", "refused", Exit.REFUSED),
+    Code.OFFER_NETWORK_UNKNOWN: _row(403, "OfferNetworkUnknown", "refused", Exit.REFUSED),
+    Code.OFFER_ASSET_UNKNOWN: _row(403, "OfferAssetUnknown", "refused", Exit.REFUSED),
+    Code.OFFER_DOMAIN_MISMATCH: _row(403, "OfferDomainMismatch", "refused", Exit.REFUSED),
+    Code.OFFER_TIMES_REFUSED: _row(403, "OfferTimesRefused", "refused", Exit.REFUSED),
+    Code.OFFER_PAYEE_REFUSED: _row(403, "OfferPayeeRefused", "refused", Exit.REFUSED),
+    Code.OFFER_ABOVE_MAX: _row(403, "OfferAboveMax", "refused", Exit.REFUSED),
+    Code.OFFER_RESOURCE_ELSEWHERE: _row(403, "OfferResourceElsewhere", "refused", Exit.REFUSED),
+    Code.OFFER_CHANGED: _row(409, "OfferChanged", "conflict", Exit.CONFLICT),
+    Code.PAYEE_CHANGED: _row(403, "PayeeChanged", "refused", Exit.REFUSED),
+    Code.HOST_NOT_ALLOWED: _row(403, "HostNotAllowed", "refused", Exit.REFUSED),
+    Code.HOST_INSECURE: _row(403, "HostInsecure", "refused", Exit.REFUSED),
+    Code.REDIRECTED_OFFER: _row(403, "RedirectedOffer", "refused", Exit.REFUSED),
+    Code.BODY_NOT_REPLAYABLE: _row(403, "BodyNotReplayable", "refused", Exit.REFUSED),
+    Code.PAYMENT_NOT_ACCEPTED: _row(409, "PaymentNotAccepted", "conflict", Exit.CONFLICT),
+    Code.PAYMENT_SIGNED_ELSEWHERE: _row(409, "PaymentSignedElsewhere", "conflict", Exit.CONFLICT),
+    Code.SIGNING_REFUSED: _row(403, "SigningRefused", "refused", Exit.REFUSED),
     # the chain disagrees with what was claimed
     Code.FUNDING_NOT_FOUND: _row(409, "FundingNotFound", "unproven", Exit.PROOF, retryable=True),
     Code.FUNDING_UNCONFIRMED: _row(409, "FundingUnconfirmed", "unproven", Exit.PROOF, retryable=True),
@@ -147,6 +170,27 @@ CODES: dict[str, ErrorRow] = {
 }
 """Every code of `core.refusal.Code` and of the environment; none is ever renamed."""
 
+LOCAL_EXITS: dict[str, Exit] = {
+    "wrong_secret": Exit.CREDENTIAL,
+    "decryption_failed": Exit.CREDENTIAL,
+    "damaged_record": Exit.ENVIRONMENT,
+    "recovery_failed": Exit.NOT_FOUND,
+    "waited_too_long": Exit.ENVIRONMENT,
+    "insufficient_funds": Exit.REFUSED,
+    "slippage_exceeded": Exit.REFUSED,
+    "checkout_ended": Exit.CONFLICT,
+    "unfinished_transfer": Exit.CONFLICT,
+    "portal_closed": Exit.ENVIRONMENT,
+    "instructions_differ": Exit.PROOF,
+    "wrong_network": Exit.PROOF,
+    "enrollment_mismatch": Exit.PROOF,
+    "transaction_reverted": Exit.PROOF,
+    "transaction_refused": Exit.PROOF,
+    "call_reverts": Exit.PROOF,
+    "contract_misbehaved": Exit.PROOF,
+}
+"""Codes that arise where a command runs and that no answer carries: their exit codes."""
+
 AMOUNT_CODES = frozenset(
     {
         Code.BUDGET_EXCEEDED,
@@ -156,6 +200,7 @@ AMOUNT_CODES = frozenset(
         Code.NO_LIMIT_FOR_ASSET,
         Code.INSUFFICIENT_BALANCE,
         Code.PRICE_EXCEEDS_MAX,
+        Code.OFFER_ABOVE_MAX,
     }
 )
 """Refusals whose figures are amounts of money. The limit of any other is a plain integer (unix seconds)."""
@@ -174,6 +219,12 @@ def row_of(error: ValetkeyError) -> ErrorRow:
     if isinstance(error, InvalidInput):
         return CODES["invalid_input"]
     return CODES["environment" if isinstance(error, EnvironmentFailure) else "internal"]
+
+
+def exit_code_of(error: ValetkeyError) -> int:
+    """The exit code that tells an exception to a shell."""
+    local = LOCAL_EXITS.get(error.code)
+    return int(local) if local is not None else row_of(error).exit_code
 
 
 def refusal_status(refused: Refused) -> int:

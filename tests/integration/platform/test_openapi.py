@@ -30,6 +30,7 @@ post /agents/session/{id}/grant | get /agents/session/{id}/grant | get /agents/g
 get /agents/session/{id}/exposure | post /agents/session/{id}/allotment | get /agents/session/{id}/allotment
 post /transactions/{id}/relay | post /transactions/{id}/step
 post /spends/{id}/relay | get /relays/{id} | get /operator/transactions/{id}/dispute
+post /claims | get /claims/{id} | delete /claims/{id} | post /claims/{id}/open
 post /operator/transactions/{id}/dispute/resolve | get /operator/relays/{id}
 """
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.integration.sdk.world import PRICE, Shop, World
-from valetkey import AsyncBuyerAgent, BuyerAgent, InvalidInput
+from valetkey import AsyncBuyerAgent, BuyerAgent, InvalidInput, SellerAgent
+from valetkey.cli.enroll import run_enroll
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.locks import Argon2, PassphraseLock
 from valetkey.crypto.secret import Secret
@@ -69,7 +70,9 @@ def test_from_the_code_to_a_purchase_out_of_the_owners_balance(world: World, own
     assert owner.get_session(session.session_id).session_key_hash == session.session_key_hash
     checkout = delegate.purchase_encrypted(shop.service_id, {"text": "mine"}, max_total="10.2")
     assert delegate.fund_and_verify(checkout).status == "escrowed"
-    assert shop.seller.decrypt_request_payload(checkout.id).plaintext == {"text": "mine"}
+    assert shop.seller.decrypt_request_payload(shop.seller.get_transaction(checkout.id)).payload == {
+        "text": "mine"
+    }
     shop.seller.deliver(checkout.id, {"done": True})
     shop.seller.submit_delivery(checkout.id, {"done": True})
     assert delegate.confirm_and_release(checkout.id).status == "completed"
@@ -328,3 +331,37 @@ def _with(view: Any, **fields: Any) -> Any:
         if hasattr(view, name):
             setattr(view, name, value)
     return view
+
+
+def test_the_command_prints_the_code_at_once_and_no_secret(
+    world: World, owner: BuyerAgent, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = world.folder()
+    monkeypatch.setenv("VALETKEY_BASE_URL", world.stack.base_url)
+    with pytest.raises(WaitedTooLong):
+        run_enroll("shopper", home=folder, timeout=0, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    session = owner.create_session(5, enrollment=told["code"])
+    assert told["wallet"] == session.wallet_address
+    assert run_enroll(resume=told["code"], home=folder, as_json=True) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [sorted(line) for line in lines] == [["code", "wallet"], ["expires_at", "session_id", "status"]]
+    assert lines[1]["session_id"] == session.session_id
+    assert run_enroll(resume=told["code"], home=folder) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(told["code"])
+    kept = json.loads((folder / ROOM / told["code"]).read_text())["plain"]
+    for secret in (kept["wallet"], kept["e2e"], kept["proof"], kept["token"]):
+        assert secret.removeprefix("0x") not in text + json.dumps(lines) + json.dumps(told)
+
+
+def test_a_seller_may_have_a_delegate_with_keys_of_its_own(world: World) -> None:
+    shop = world.shop()
+    enrollment = SellerAgent.enroll("worker", **places(world))
+    session = shop.seller.create_session(600, [shop.service_id], enrollment=enrollment.code)
+    worker = enrollment.wait(interval=FAST)
+    world.agents.append(worker)
+    assert worker.session is not None
+    assert (worker.session.role, worker.session.proof) == ("seller", "required")
+    assert worker.session.session_id == session.session_id
+    assert worker.list_transactions(role="seller").total == 0

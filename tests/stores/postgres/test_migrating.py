@@ -17,6 +17,7 @@ from valetkey.stores.postgres.schema import MIGRATIONS
 _AS_VERSION_2 = (
     "DROP TABLE enrollments",
     "ALTER TABLE sessions DROP COLUMN proof_key",
+    "DROP TABLE claims",
     "DROP TABLE allotments",
     "ALTER TABLE agents DROP COLUMN unique_labels",
     "DROP INDEX sessions_label",

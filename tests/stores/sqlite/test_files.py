@@ -22,6 +22,7 @@ from tests.stores.making import (
     digest,
 )
 from tests.stores.making_allotments import an_allotment
+from tests.stores.making_claims import a_claim
 from tests.stores.making_enrollments import an_enrollment
 from tests.stores.making_grants import a_grant
 from tests.stores.sqlite.conftest import Open
@@ -109,6 +110,7 @@ _AS_VERSION_5 = """
 PRAGMA foreign_keys = OFF;
 DROP TABLE enrollments;
 ALTER TABLE sessions DROP COLUMN proof_key;
+DROP TABLE claims;
 PRAGMA user_version = 5;
 """
 _AS_VERSION_4 = f"""{_AS_VERSION_5}
@@ -159,8 +161,8 @@ PRAGMA user_version = 1;
 """
 
 
-def test_a_file_without_enrolments_goes_on(open_again: Open, path: Path) -> None:
-    """Version 5 knew no proof keys: the tokens of its sessions are enough, as they always were."""
+def test_a_file_without_enrolments_and_claims_goes_on(open_again: Open, path: Path) -> None:
+    """Version 5 knew no proof keys: the tokens of its sessions are enough, as they always were; and no links."""
     store = open_again()
     _, record = prepare(store)
     before = _schema(path)
@@ -171,6 +173,8 @@ def test_a_file_without_enrolments_goes_on(open_again: Open, path: Path) -> None
     assert again.session(record.session.id).proof_key is None
     kept = an_enrollment()
     assert again.add_enrollment(kept, 1) == kept
+    made = again.make_claim(a_claim(record), "owner")
+    assert again.claim(made.id) == made
 
 
 def test_a_file_without_allotments_goes_on(open_again: Open, path: Path) -> None:

@@ -6,8 +6,8 @@ web3.py takes a second to import, so it is imported when the first connection op
 import logging
 from typing import TYPE_CHECKING, Any
 
-from valetkey.chains.evm.recursion import recursion_limit_kept
 from valetkey.core.errors import ChainUnavailable
+from valetkey.recursion import recursion_limit_kept
 
 if TYPE_CHECKING:
     from web3 import AsyncWeb3, Web3

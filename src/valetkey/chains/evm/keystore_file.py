@@ -2,10 +2,10 @@
 
 import json
 
-from valetkey.chains.evm.recursion import recursion_limit_kept
 from valetkey.core.errors import InvalidInput
 from valetkey.crypto.keys import PrivateKey
 from valetkey.ports.keystore import WrongSecret
+from valetkey.recursion import recursion_limit_kept
 
 
 def read_key(content: bytes, passphrase: str) -> PrivateKey:

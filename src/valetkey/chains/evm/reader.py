@@ -138,10 +138,24 @@ class EvmReader:
             raise ChainUnavailable("the node answered another block than it was asked for")
         return Place(number, data(member(answer, "hash")), block.timestamp)
 
-    async def logs(self, contract: str, first: int, last: int) -> list[Log]:
-        """What a contract told from one block to another, both included, in order. Raises ChainUnavailable."""
-        asked = {"address": contract, "fromBlock": hex(first), "toBlock": hex(last)}
-        return read_logs(await self._ask("eth_getLogs", asked), contract, first, last)
+    async def logs(
+        self, contract: str, first: int, last: int, topics: tuple[bytes | None, ...] = ()
+    ) -> list[Log]:
+        """What a contract told from one block to another, both included, in order. Raises ChainUnavailable.
+
+        `topics`: those that a log has in these places, None for any. A log without them counts as no answer at all.
+        """
+        asked: dict[str, Any] = {"address": contract, "fromBlock": hex(first), "toBlock": hex(last)}
+        if topics:
+            asked["topics"] = [None if one is None else "0x" + one.hex() for one in topics]
+        found = read_logs(await self._ask("eth_getLogs", asked), contract, first, last)
+        for log in found:
+            met = log.topics[: len(topics)]
+            if len(met) < len(topics) or any(
+                one not in (None, is_) for one, is_ in zip(topics, met, strict=True)
+            ):
+                raise ChainUnavailable("the node answered logs that were not asked for")
+        return found
 
     async def view(self, call: Call, *, at_block: int | None = None) -> bytes:
         """What a contract answers to a call at a block; nothing for one that refuses, and for an account without code.

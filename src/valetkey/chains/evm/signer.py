@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from valetkey.chains.evm.recursion import recursion_limit_kept
 from valetkey.core.errors import InvalidInput
 from valetkey.crypto import signatures
 from valetkey.crypto.keys import PrivateKey, keccak256
+from valetkey.recursion import recursion_limit_kept
 
 DYNAMIC_FEE = 2
 _UINT64_MAX = 2**64 - 1

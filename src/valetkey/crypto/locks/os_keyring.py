@@ -12,6 +12,7 @@ from valetkey.core.errors import InvalidInput
 from valetkey.crypto.aead import KEY_BYTES, hkdf_sha256_into
 from valetkey.crypto.locks.header import Kind
 from valetkey.crypto.locks.lock import Lock
+from valetkey.crypto.secret import Secret
 from valetkey.ports.keystore import DamagedRecord, KeystoreUnusable
 
 ENTRY_BYTES = 16
@@ -114,3 +115,24 @@ def _asked(call: Any) -> Any:
 
 def _key_of(secret: str, entry: bytes) -> bytearray:
     return hkdf_sha256_into(secret.encode("utf-8", "surrogatepass"), salt=entry, info=_INFO)
+
+
+class SystemKeyring:
+    """Secrets in the keyring of the operating system, each an entry of its own; only backends that encrypt are used.
+
+    `service` is what all entries are kept under. Every method raises KeystoreUnusable.
+    """
+
+    def __init__(self, service: str = "valetkey") -> None:
+        self._service, self._backend = service, _of_the_system()
+
+    def get(self, account: str) -> Secret | None:
+        """The secret of an account; None when there is none."""
+        found = _asked(lambda: self._backend.get_password(self._service, account))
+        return Secret(found) if isinstance(found, str) and found else None
+
+    def put(self, account: str, secret: Secret) -> None:
+        """Keep a secret; what the account had is replaced."""
+        _asked(lambda: self._backend.set_password(self._service, account, secret.reveal()))
+        if self.get(account) != secret:
+            raise KeystoreUnusable("the keyring did not keep what it was given")

@@ -66,7 +66,9 @@ async def show(call: Call, code: str) -> EnrollmentView:
         raise NotFound("There is no such enrolment: it may be over")
     if call.visitor is not None:
         call.visitor.require_owner()
-        return _view(platform, replace(found, sealed=None))
+        view = _view(platform, replace(found, sealed=None))
+        is_mine = found.owner_id == call.visitor.agent.id
+        return view if is_mine else msgspec.structs.replace(view, session_id=None, agent_id=None)
     keys = read_enrollment(found.message, found.signature, found.proof_signature)
     await call.prove(keys.proof)
     view = _view(platform, found)

@@ -21,9 +21,11 @@ from valetkey.platform.idempotency import check_key
 from valetkey.platform.paging import page_limit
 from valetkey.platform.refusing import NotFound, RefusedRequest, refused
 from valetkey.platform.spends.assets import asset_of
+from valetkey.platform.spends.authorized import check_authorized
 from valetkey.platform.spends.views import spend_view
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.ledger import Idempotency, Payment, Spend, SpendQuery, SpendRecord
+from valetkey.wire.authorizations import is_authorization
 from valetkey.wire.draws import DRAW, VOUCHER
 from valetkey.wire.errors import reasons_body
 from valetkey.wire.http import encode
@@ -102,6 +104,8 @@ async def signed(platform: Platform, caller: Caller, spend_id: str, body: Signed
         await check_promise(platform, record, payment.payload, body.reference)
     elif body.reference is not None and body.reference.startswith(DRAW):
         await check_draw(platform, record, payment.payload, body.reference)
+    elif is_authorization(body.reference):
+        check_authorized(caller, record, payment.payload, body.reference or "")
     return await _settle(platform, caller, spend_id, MarkUnknown(), payment)
 
 

@@ -25,10 +25,11 @@ from valetkey.seam import async_sleep
 from valetkey.wire.agents import PublicKey, RegisterRequest, RegisterResponse
 from valetkey.wire.attenuation import AttenuateRequest
 from valetkey.wire.bundle import Bundle
-from valetkey.wire.child_bundle import Narrowings, parse_child
+from valetkey.wire.child_bundle import Narrowings
 from valetkey.wire.http import encode
 from valetkey.wire.network import NetworkList, NetworkView
 from valetkey.wire.registration import build_message
+from valetkey.wire.sealed_bundle import read_handed
 from valetkey.wire.sessions import SessionTree, SessionView
 from valetkey.wire.transactions import TransactionPage, TransactionView
 
@@ -67,7 +68,8 @@ class AsyncAgent:
         self._held: Bundle | None = None
         self._rpc_url = rpc_url
         self._state = StateFolder(config.home_of(state_dir))
-        self._client = AsyncConnection(config.base_url_of(base_url), self.api_key, version("valetkey"))
+        self._base_url = config.base_url_of(base_url)
+        self._client = AsyncConnection(self._base_url, self.api_key, version("valetkey"))
         self._signer: Signer | None = None
         self._crypto: PrivateKey | None = None
         self._served: NetworkView | None = None
@@ -120,15 +122,25 @@ class AsyncAgent:
         self._crypto = _private_key(private_key)
         return self._crypto.public_key_compressed.hex()
 
-    async def init_with_session(self, bundle: str | Secret) -> SessionView | None:
+    async def init_with_session(
+        self,
+        bundle: str | bytes | Secret,
+        *,
+        identity: Secret | str | None = None,
+        passphrase: Secret | str | None = None,
+    ) -> SessionView | None:
         """Become the delegate of a session: its token, wallet and keys replace what was there.
 
-        Asks the platform for chain, policy and funding mode, and registers a session that was made out of another
-        one. None when the bundle has no token, as those of some third-party sellers. Raises BundleError,
-        BundleExpired, SessionRevoked, NotNarrower.
+        A sealed bundle is opened with the age `identity` (AGE-SECRET-KEY-1..., or the text of a file of such) that it
+        was sealed to, or with its `passphrase`; nothing of it is written anywhere. Asks the platform for chain, policy
+        and funding mode, and registers a session that was made out of another one. None when the bundle has no token,
+        as those of some third-party sellers. Raises BundleError, BundleExpired, SessionRevoked, NotNarrower; what the
+        agent was before it stays, unless the bundle could be read.
         """
         text = bundle.reveal() if isinstance(bundle, Secret) else bundle
-        held, narrowings = parse_child(text, int(time.time()))
+        held, narrowings = read_handed(
+            text, int(time.time()), identity=_secret(identity), passphrase=_secret(passphrase)
+        )
         return await self._become(held, narrowings)
 
     @property
@@ -285,11 +297,17 @@ class AsyncAgent:
         place = (network.chain_id, signer.address)
         wallet = self._wallets.get(place)
         if wallet is None:
-            # A node that was named for the agent is one of its own network.
-            is_own = network.chain_id == own.chain_id
-            rpc_url = node_of(network, self._rpc_url if is_own else None, is_own=is_own)
-            wallet = self._wallets[place] = async_open_wallet(network, rpc_url, signer)
+            wallet = self._wallets[place] = async_open_wallet(network, self._node(network, own), signer)
         return AsyncDesk(wallet, Journal(self._state, network.chain_id, signer.address))
+
+    def _node(self, network: NetworkView, own: NetworkView) -> str:
+        """The node of a network: one that was named for the agent is of its own network."""
+        is_own = network.chain_id == own.chain_id
+        return node_of(network, self._rpc_url if is_own else None, is_own=is_own)
+
+
+def _secret(given: Secret | str | None) -> Secret | None:
+    return Secret(given) if isinstance(given, str) else given
 
 
 def _private_key(key: str | Secret | PrivateKey) -> PrivateKey:

@@ -15,6 +15,7 @@ from valetkey.sdk._async.grants import allowance_of
 from valetkey.sdk._async.making import Session
 from valetkey.sdk._async.stopping import AsyncStopping
 from valetkey.sdk._async.vouchers import AsyncPromises
+from valetkey.sdk._async.x402_http import AsyncPaying
 from valetkey.sdk.amounts import Amount, usdc_of, usdc_units
 from valetkey.sdk.checkout import Checkout, checkout_of
 from valetkey.sdk.limits import Limit, Rules, Windows, names
@@ -31,7 +32,7 @@ from valetkey.wire.transactions import TransactionView
 SESSION_SECONDS = 3_600
 
 
-class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions, AsyncStopping):
+class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions, AsyncPaying, AsyncStopping):
     """An owner that buys, or the delegate of one (`init_with_session`)."""
 
     # The owner's side: sessions

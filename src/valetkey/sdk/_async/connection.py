@@ -47,6 +47,7 @@ class AsyncConnection:
     def __init__(self, base_url: str, credential: Secret | None, version: str) -> None:
         self.credential = credential
         self.prover: Prover | None = None
+        self.base_url = base_url
         try:
             url = httpx.URL(base_url)
         except httpx.InvalidURL:

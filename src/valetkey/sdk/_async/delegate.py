@@ -1,14 +1,29 @@
 """What the holder of a session does with it, beside spending: make narrower ones out of it, and end it."""
 
+import hashlib
+import secrets
+import time
 from collections.abc import Iterable
+from typing import Literal, overload
 
+from valetkey.crypto.secret import Secret
 from valetkey.sdk._async.agent import segment
 from valetkey.sdk._async.enrolling import AsyncEnrolling
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.errors import NotConfigured
+from valetkey.sdk.executions import bucket
 from valetkey.sdk.limits import Windows, policy_of
 from valetkey.sdk.session_info import SessionInfo, info_of
+from valetkey.seam import async_sleep
+from valetkey.wire.child_bundle import parse_child
+from valetkey.wire.claim_link import read_link
+from valetkey.wire.claims import OpenClaimRequest, OpenedClaim, decoded
 from valetkey.wire.sessions import SessionView
+
+CLAIMANTS = "claims"
+"""The room of the state folder with the secrets by which this claimant is known to be the same one."""
+
+LOCK_PAUSE_SECONDS = 0.05
 
 
 class AsyncDelegate(AsyncEnrolling):
@@ -60,6 +75,62 @@ class AsyncDelegate(AsyncEnrolling):
             allowed_operations=allowed_operations,
             without=without,
         )
+
+    async def claim(self, link: str | Secret) -> SessionView | None:
+        """Open a one-time link, and become the delegate of its session, as `init_with_session` does.
+
+        The first claimant gets it, and the same one, by a secret that is kept in the state folder before the platform
+        is asked, again for a day, so that a lost answer or a crash loses nothing. Give the state folder to nobody else,
+        and keep it: from another one the link is opened by somebody else. The platform that is asked is this agent's,
+        wherever the link points to. Raises AlreadyClaimed: somebody else was first, the session is stopped and its
+        owner told; ClaimExpired, ClaimCancelled, NotFound, ClaimLinkError, BundleError.
+        """
+        key = read_link(link)
+        asked = OpenClaimRequest(access=key.access.hex(), claimant=(await self._claimant(key.claim_id)).hex())
+        path = f"/claims/{segment(key.claim_id)}/open"
+        answer = await self._client.send("POST", path, OpenedClaim, asked, repeat=True)
+        sealed = decoded(answer.ciphertext)
+        text = key.open(sealed, answer.session_id, answer.expires_at)
+        held, narrowings = parse_child(text, int(time.time()))
+        return await self._become(held, narrowings)
+
+    @overload
+    def seal(
+        self, recipient: str | Iterable[str] | None = None, *, passphrase: Secret | str | None = None
+    ) -> str: ...
+    @overload
+    def seal(
+        self,
+        recipient: str | Iterable[str] | None = None,
+        *,
+        passphrase: Secret | str | None = None,
+        armored: Literal[False],
+    ) -> bytes: ...
+    def seal(
+        self,
+        recipient: str | Iterable[str] | None = None,
+        *,
+        passphrase: Secret | str | None = None,
+        armored: bool = True,
+    ) -> str | bytes:
+        """The session that is held, sealed as `SessionInfo.seal` does: to keep it, as after `claim`, or to move it."""
+        held = self._held_session()
+        if armored:
+            return held.seal(recipient, passphrase=passphrase)
+        return held.seal(recipient, passphrase=passphrase, armored=False)
+
+    async def _claimant(self, claim_id: str) -> bytes:
+        """The hash of a secret that only this state folder has: on the disk before anybody is told of it."""
+        while (lock := self._state.try_lock(bucket("claim", claim_id))) is None:
+            await async_sleep(LOCK_PAUSE_SECONDS)
+        try:
+            secret = self._state.read(CLAIMANTS, claim_id)
+            if secret is None:
+                secret = secrets.token_bytes(32)
+                self._state.write(CLAIMANTS, claim_id, secret)
+        finally:
+            self._state.unlock(lock)
+        return hashlib.sha256(secret).digest()
 
     async def register_child(self, child: SessionInfo) -> SessionView:
         """Register a child session now, rather than at its first use; anybody may, and again does no harm.

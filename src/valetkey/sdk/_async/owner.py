@@ -8,6 +8,7 @@ from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.crypto.secret import Secret
 from valetkey.sdk._async.agent import CHAINS, OWNERS
 from valetkey.sdk._async.audit import AsyncAuditReader
+from valetkey.sdk._async.claims import AsyncClaims
 from valetkey.sdk._async.connect import async_open_signer
 from valetkey.sdk._async.delegate import AsyncDelegate
 from valetkey.sdk._async.desk import AsyncDesk
@@ -32,7 +33,9 @@ STEP_GAS = 600_000
 """Gas that one step of a session needs at most; the owner's wallet lends it when the session's is empty."""
 
 
-class AsyncOwner(AsyncAuditReader, AsyncKeys, AsyncGrants, AsyncPolicies, AsyncSpends, AsyncDelegate):
+class AsyncOwner(
+    AsyncAuditReader, AsyncKeys, AsyncGrants, AsyncPolicies, AsyncSpends, AsyncClaims, AsyncDelegate
+):
     """An agent that can have sessions of its own."""
 
     async def reclaim_session(

@@ -12,6 +12,7 @@ from valetkey.sdk._async.agent import segment
 from valetkey.sdk._async.directory import AsyncDirectory
 from valetkey.sdk._async.making import Session
 from valetkey.sdk._async.owner import AsyncOwner
+from valetkey.sdk._async.protecting import AsyncProtecting
 from valetkey.sdk._async.vouchers import AsyncSettlements
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.checkout import escrow_of
@@ -35,7 +36,7 @@ SERVER_ERROR = 500
 SESSION_SECONDS = 3_600
 
 
-class AsyncSellerAgent(AsyncDirectory, AsyncOwner, AsyncSettlements):
+class AsyncSellerAgent(AsyncDirectory, AsyncOwner, AsyncSettlements, AsyncProtecting):
     """An owner that sells, or a process that delivers for it (`init_with_session`)."""
 
     _stopped = False

@@ -16,6 +16,7 @@ from valetkey.sdk._sync.grants import allowance_of
 from valetkey.sdk._sync.making import Session
 from valetkey.sdk._sync.stopping import Stopping
 from valetkey.sdk._sync.vouchers import Promises
+from valetkey.sdk._sync.x402_http import Paying
 from valetkey.sdk.amounts import Amount, usdc_of, usdc_units
 from valetkey.sdk.checkout import Checkout, checkout_of
 from valetkey.sdk.limits import Limit, Rules, Windows, names
@@ -32,7 +33,7 @@ from valetkey.wire.transactions import TransactionView
 SESSION_SECONDS = 3_600
 
 
-class BuyerAgent(Directory, Escrows, Promises, Actions, Stopping):
+class BuyerAgent(Directory, Escrows, Promises, Actions, Paying, Stopping):
     """An owner that buys, or the delegate of one (`init_with_session`)."""
 
     # The owner's side: sessions

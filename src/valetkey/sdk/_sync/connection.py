@@ -48,6 +48,7 @@ class Connection:
     def __init__(self, base_url: str, credential: Secret | None, version: str) -> None:
         self.credential = credential
         self.prover: Prover | None = None
+        self.base_url = base_url
         try:
             url = httpx.URL(base_url)
         except httpx.InvalidURL:

@@ -9,6 +9,7 @@ from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.crypto.secret import Secret
 from valetkey.sdk._sync.agent import CHAINS, OWNERS
 from valetkey.sdk._sync.audit import AuditReader
+from valetkey.sdk._sync.claims import Claims
 from valetkey.sdk._sync.connect import open_signer
 from valetkey.sdk._sync.delegate import Delegate
 from valetkey.sdk._sync.desk import Desk
@@ -33,7 +34,7 @@ STEP_GAS = 600_000
 """Gas that one step of a session needs at most; the owner's wallet lends it when the session's is empty."""
 
 
-class Owner(AuditReader, Keys, Grants, Policies, Spends, Delegate):
+class Owner(AuditReader, Keys, Grants, Policies, Spends, Claims, Delegate):
     """An agent that can have sessions of its own."""
 
     def reclaim_session(

@@ -13,6 +13,7 @@ from valetkey.sdk._sync.agent import segment
 from valetkey.sdk._sync.directory import Directory
 from valetkey.sdk._sync.making import Session
 from valetkey.sdk._sync.owner import Owner
+from valetkey.sdk._sync.protecting import Protecting
 from valetkey.sdk._sync.vouchers import Settlements
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.checkout import escrow_of
@@ -36,7 +37,7 @@ SERVER_ERROR = 500
 SESSION_SECONDS = 3_600
 
 
-class SellerAgent(Directory, Owner, Settlements):
+class SellerAgent(Directory, Owner, Settlements, Protecting):
     """An owner that sells, or a process that delivers for it (`init_with_session`)."""
 
     _stopped = False

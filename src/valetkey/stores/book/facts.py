@@ -9,6 +9,7 @@ from typing import Protocol
 
 from valetkey.core.api_key import ApiKey
 from valetkey.core.audit import Body, Kind
+from valetkey.core.claim import Claim
 from valetkey.core.labels import Labelled
 from valetkey.core.session import Lineage, Session
 from valetkey.core.spend import Hold, SpendRequest
@@ -170,6 +171,15 @@ class Book(Protocol):
 
     def use_enrollment(self, enrollment: Enrollment) -> None:
         """An enrolment that is used up by a session of this transaction."""
+
+    def find_claim(self, claim_id: str) -> Claim | None: ...
+
+    def unclaimed(self, session_id: str) -> list[Claim]:
+        """Claims of a session that nobody has opened."""
+        ...
+
+    def write_claim(self, claim: Claim, tree_id: str) -> None:
+        """A claim, new or in the place of what it was; what it kept before is overwritten."""
         ...
 
     def set_frozen(self, owner_id: str, *, frozen: bool) -> int | None:

@@ -4,6 +4,7 @@ from valetkey.stores.clock import StoreClock, SystemTime
 from valetkey.stores.postgres.accounts import PostgresAccounts
 from valetkey.stores.postgres.allotments import PostgresAllotments
 from valetkey.stores.postgres.audit import PostgresAudit
+from valetkey.stores.postgres.claims import PostgresClaims
 from valetkey.stores.postgres.database import CONNECTIONS, connect, migrating
 from valetkey.stores.postgres.enrollments import PostgresEnrollments
 from valetkey.stores.postgres.grants import PostgresGrants
@@ -14,7 +15,7 @@ from valetkey.stores.postgres.market import PostgresMarket
 from valetkey.stores.postgres.outbox import PostgresOutbox
 from valetkey.stores.postgres.queue import PostgresQueue
 from valetkey.stores.postgres.relays import PostgresRelays
-from valetkey.stores.postgres.schema import migrate
+from valetkey.stores.postgres.schema import MIGRATIONS, migrate, version_of
 from valetkey.stores.postgres.sessions import PostgresSessions
 from valetkey.stores.waiting import LATE_WATCH_SECONDS
 
@@ -33,6 +34,7 @@ class PostgresStore(
     PostgresRelays,
     PostgresAllotments,
     PostgresEnrollments,
+    PostgresClaims,
 ):
     """The stores' ports on one database, which any number of processes share. Its methods are of one event loop."""
 
@@ -68,3 +70,9 @@ async def migrate_database(url: str) -> tuple[int, int]:
     """
     async with migrating(url) as connection:
         return await migrate(connection)
+
+
+async def peek_database(url: str) -> tuple[int, int]:
+    """A database's version and that of this software; nothing in it is changed. Raises as `migrate_database`."""
+    async with migrating(url) as connection:
+        return await version_of(connection), len(MIGRATIONS)

@@ -12,6 +12,7 @@ from valetkey.core.audit import GENESIS
 from valetkey.stores.failures import StoreFailed
 from valetkey.stores.postgres.allotment_book import write_allotments
 from valetkey.stores.postgres.book import PostgresBook
+from valetkey.stores.postgres.claim_book import write_claims
 from valetkey.stores.postgres.clock import DatabaseClock
 from valetkey.stores.postgres.enrollment_book import write_enrollments
 from valetkey.stores.postgres.grant_book import write_grants
@@ -110,6 +111,7 @@ async def _write(connection: Connection, book: PostgresBook) -> str | None:
     await write_grants(connection, book)
     await write_allotments(connection, book)
     await write_enrollments(connection, book)
+    await write_claims(connection, book)
     return xid
 
 

@@ -17,6 +17,7 @@ from valetkey.ports.accounts import Answer, SessionRecord
 from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
 from valetkey.stores.book.facts import Value as Fact
 from valetkey.stores.postgres.allotment_book import AllotmentBook
+from valetkey.stores.postgres.claim_book import ClaimBook
 from valetkey.stores.postgres.crowds import Crowds
 from valetkey.stores.postgres.enrollment_book import EnrollmentBook
 from valetkey.stores.postgres.grant_book import GrantBook
@@ -47,7 +48,7 @@ class Bought:
 NEW_CHAIN = Chain()
 
 
-class PostgresBook(GrantBook, AllotmentBook, NameBook, EnrollmentBook, Crowds):
+class PostgresBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, Crowds):
     """See stores/book/facts.py, which documents every method."""
 
     def __init__(self, owner_id: str, now: int) -> None:
@@ -88,6 +89,7 @@ class PostgresBook(GrantBook, AllotmentBook, NameBook, EnrollmentBook, Crowds):
         self.events: Rows[str, Event] = rows()
         GrantBook.__init__(self, rows)
         AllotmentBook.__init__(self, rows)
+        ClaimBook.__init__(self, rows)
         NameBook.__init__(self, rows)
         EnrollmentBook.__init__(self, rows)
         Crowds.__init__(self, rows)

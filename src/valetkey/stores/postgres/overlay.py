@@ -35,6 +35,8 @@ class Wanted:
     session_keys: set[bytes] = field(default_factory=set)
     allotments: set[str] = field(default_factory=set)
     enrollments: set[str] = field(default_factory=set)
+    claims: set[str] = field(default_factory=set)
+    unclaimed: set[str] = field(default_factory=set)
     living_keys: bool = False
     crowds: bool = False
 
@@ -50,6 +52,7 @@ class Wanted:
 SETS = (
     "agents", "services", "sessions", "holds", "transactions", "undecided", "keys", "fundings", "living",
     "api_keys", "grants", "last_grants", "labels", "session_keys", "allotments", "enrollments",
+    "claims", "unclaimed",
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from valetkey.ports.ledger import SpendRecord
 from valetkey.stores.postgres.allotment_book import read_allotments
 from valetkey.stores.postgres.book import NEW_CHAIN, Bought, Chain, PostgresBook
+from valetkey.stores.postgres.claim_book import read_claims
 from valetkey.stores.postgres.columns import BOUGHT, LINEAGES, SPEND
 from valetkey.stores.postgres.crowds import CROWD_MAX, PENDING, SIGNED, UNSETTLED, Place
 from valetkey.stores.postgres.enrollment_book import read_enrollments
@@ -145,6 +146,7 @@ async def read(connection: Connection, book: PostgresBook, wanted: Wanted) -> fl
     book.knows_living_keys |= wanted.living_keys
     await read_grants(connection, book, wanted)
     await read_allotments(connection, book, wanted)
+    await read_claims(connection, book, wanted)
     await read_names(connection, book, wanted)
     await read_enrollments(connection, book, wanted)
     seconds: float = now

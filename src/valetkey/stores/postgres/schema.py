@@ -11,6 +11,7 @@ from typing import Any
 
 from valetkey.stores.failures import StoreUnreadable
 from valetkey.stores.postgres.schema_of_allotments import ALLOTMENTS
+from valetkey.stores.postgres.schema_of_claims import CLAIMS
 from valetkey.stores.postgres.schema_of_enrollments import ENROLLMENTS
 from valetkey.stores.postgres.schema_of_grants import GRANTS
 from valetkey.stores.postgres.schema_of_labels import LABELS
@@ -347,7 +348,7 @@ CREATE TABLE evidence (
 CREATE INDEX evidence_transaction ON evidence (transaction_id, seq);
 """
 
-MIGRATIONS = (_FIRST, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS)
+MIGRATIONS = (_FIRST, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS, CLAIMS)
 """The n-th makes version n out of version n - 1."""
 
 

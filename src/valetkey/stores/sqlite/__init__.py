@@ -7,10 +7,11 @@ from valetkey.stores.sqlite.accounts import SqliteAccounts
 from valetkey.stores.sqlite.allotments import SqliteAllotments
 from valetkey.stores.sqlite.audit import SqliteAudit
 from valetkey.stores.sqlite.book import SqliteBook
+from valetkey.stores.sqlite.claims import SqliteClaims
 from valetkey.stores.sqlite.database import Database
 from valetkey.stores.sqlite.enrollments import SqliteEnrollments
 from valetkey.stores.sqlite.files import MEMORY as MEMORY
-from valetkey.stores.sqlite.files import connect, create_file, migrate
+from valetkey.stores.sqlite.files import connect, create_file, migrate, peek
 from valetkey.stores.sqlite.grants import SqliteGrants
 from valetkey.stores.sqlite.ledger import SqliteLedger
 from valetkey.stores.sqlite.lifecycle import SqliteLifecycle
@@ -33,6 +34,7 @@ class SqliteStore(
     SqliteRelays,
     SqliteAllotments,
     SqliteEnrollments,
+    SqliteClaims,
 ):
     """Every store's port on one file. Its methods may be called from any event loop, until it is closed."""
 
@@ -59,6 +61,14 @@ def migrate_file(path: Path) -> tuple[int, int]:
         return migrate(db)
     finally:
         db.close()
+
+
+def peek_file(path: Path) -> tuple[int, int, str]:
+    """A database file's version, that of this software, and the journal mode; nothing in it is changed.
+
+    Raises StoreUnreadable, also for the database of another program, and StoreFailed.
+    """
+    return peek(path)
 
 
 def open_store(

@@ -38,6 +38,7 @@ from valetkey.stores.rows import (
     transaction_values,
 )
 from valetkey.stores.sqlite.allotment_book import AllotmentBook
+from valetkey.stores.sqlite.claim_book import ClaimBook
 from valetkey.stores.sqlite.enrollments import EnrollmentBook
 from valetkey.stores.sqlite.grant_book import GrantBook
 from valetkey.stores.sqlite.keys import add_key, end_key, find_key, living_keys
@@ -139,7 +140,7 @@ def _hold_rows(holds: _Holds) -> list[tuple[Value, ...]]:
     return [(*hold_row(hold), owner_id, note) for hold, owner_id, note in holds.values()]
 
 
-class SqliteBook(GrantBook, AllotmentBook, NameBook, EnrollmentBook):
+class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook):
     """See stores/book/facts.py, which documents every method."""
 
     def __init__(self, db: apsw.Connection, now: int) -> None:

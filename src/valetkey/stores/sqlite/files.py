@@ -75,6 +75,23 @@ def migrate(db: apsw.Connection) -> tuple[int, int]:
     return before, len(MIGRATIONS)
 
 
+def peek(path: Path) -> tuple[int, int, str]:
+    """A file's version, the newest one, and its journal mode, without a change. Raises StoreUnreadable, StoreFailed."""
+    try:
+        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            owner = _number(db, "PRAGMA application_id")
+            if owner != APPLICATION_ID:
+                raise StoreUnreadable("the file is no database of this software")
+            return _number(db, "PRAGMA user_version"), len(MIGRATIONS), str(db.pragma("journal_mode"))
+        finally:
+            db.close()
+    except apsw.NotADBError as error:
+        raise StoreUnreadable("the file is not a database") from error
+    except apsw.Error as error:
+        raise translated(error) from error
+
+
 def _migrate(db: apsw.Connection) -> int:
     version, owner = _number(db, "PRAGMA user_version"), _number(db, "PRAGMA application_id")
     if version > len(MIGRATIONS) and owner == APPLICATION_ID:

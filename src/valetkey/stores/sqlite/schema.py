@@ -6,6 +6,7 @@ are the last columns there, because SQLite writes whole rows and reads them from
 """
 
 from valetkey.stores.sqlite.schema_of_allotments import ALLOTMENTS
+from valetkey.stores.sqlite.schema_of_claims import CLAIMS
 from valetkey.stores.sqlite.schema_of_enrollments import ENROLLMENTS
 from valetkey.stores.sqlite.schema_of_grants import GRANTS
 from valetkey.stores.sqlite.schema_of_labels import LABELS
@@ -336,5 +337,5 @@ DROP TABLE credentials;
 ALTER TABLE credentials_new RENAME TO credentials;
 """
 
-MIGRATIONS = (_FIRST, _KEYS, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS)
+MIGRATIONS = (_FIRST, _KEYS, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS, CLAIMS)
 """The n-th makes version n out of version n - 1."""

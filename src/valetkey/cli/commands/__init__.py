@@ -1,0 +1,1 @@
+"""The commands, a file for each group: what people write, one call of the SDK, and what is told of it."""

@@ -1,0 +1,52 @@
+"""`valetkey doctor`: the checks of cli/doctor in their order, and what is told of them."""
+
+from typing import TYPE_CHECKING
+
+from valetkey.cli.frame import BUYER
+from valetkey.cli.told import Told
+
+if TYPE_CHECKING:
+    from valetkey.cli.place import Place
+
+NEEDS = (*BUYER, "keystore")
+
+
+def doctor(place: "Place") -> Told:
+    """Look at everything that is needed here, and say what to do about what is not as it must be.
+
+    Clocks, platform, chain, contracts, balances, database, credentials, state folder, extras. What nothing names is
+    skipped. The exit code is 0 when nothing fails, otherwise that of the first failure: 2 a setting, 4 a credential,
+    6 a newer database, 7 the world, 8 a contract that is not there.
+    """
+    import os
+
+    from valetkey.cli.doctor.check import FAIL, WARN
+    from valetkey.cli.doctor.database import database
+    from valetkey.cli.doctor.machine import configuration, extras, python, state_folder
+    from valetkey.cli.doctor.remote import Remote
+    from valetkey.cli.told import rows
+
+    remote = Remote(place)
+    with place.waiting("looking at everything"):
+        found = [*python(), *configuration(place.configured)]
+        if all(one.status != FAIL or one.name != "configuration" for one in found):
+            found += [*state_folder(place), *remote.platform(), *remote.chain(), *remote.credentials()]
+        found += [*database(os.environ), *extras()]
+    failed = [one for one in found if one.status == FAIL]
+    warned = sum(one.status == WARN for one in found)
+    table = rows(
+        ("", "WHAT", "SEEN", "TO DO"),
+        ((one.status, one.name, one.seen, "" if one.status == "ok" else one.todo) for one in found),
+        "",
+    )
+    data = {
+        "ok": not failed,
+        "failed": len(failed),
+        "warned": warned,
+        "checks": [
+            {"name": one.name, "status": one.status, "seen": one.seen, "todo": one.todo or None}
+            for one in found
+        ],
+    }
+    summed = f"{len(found)} checks, {len(failed)} failed, {warned} warnings"
+    return Told(data, table, (summed,), failed[0].exit_code if failed else 0)

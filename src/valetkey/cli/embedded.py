@@ -1,0 +1,94 @@
+"""The embedded chains, and the tables of databases. Part of run.py, and as that may name concrete chains and stores."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from valetkey.cli.stack import RunningChain
+    from valetkey.crypto.keys import PrivateKey
+    from valetkey.crypto.secret import Secret
+    from valetkey.wire.network import Contracts
+
+
+class LocalChains:
+    """The embedded chain and the contracts that are deployed to it."""
+
+    def start(self, port: int, data: Path | None) -> "RunningChain":
+        """Start the chain in a process of its own; it ends when we end."""
+        from valetkey.chains.devchain import DevChain
+
+        return DevChain.start(port=port, data_dir=data)
+
+    def deploy(self, rpc_url: str) -> "Contracts":
+        """Deploy Escrow, Score, SessionAllowance and TestUSDC with the first well-known account."""
+        from valetkey.chains.devchain.accounts import dev_private_key
+        from valetkey.chains.evm.deploy import deploy
+        from valetkey.chains.evm.signer import LocalSigner
+        from valetkey.crypto.keys import PrivateKey
+        from valetkey.wire.network import Contracts
+
+        made = deploy(rpc_url, LocalSigner(PrivateKey(dev_private_key(0))))
+        return Contracts(escrow=made.escrow, score=made.score, usdc=made.usdc, allowance=made.allowance)
+
+    def resolver_key(self) -> "PrivateKey":
+        """Of the first well-known account, which deployed the contracts."""
+        from valetkey.chains.devchain.accounts import dev_private_key
+        from valetkey.crypto.keys import PrivateKey
+
+        return PrivateKey(dev_private_key(0))
+
+    def warm_up(self) -> None:
+        """Import what deploying needs, while the chain starts."""
+        import importlib
+
+        importlib.import_module("valetkey.chains.evm.deploy")
+
+
+class LocalCluster:
+    """The embedded cluster of Solana."""
+
+    def start(self) -> "RunningChain":
+        """Start it in a process of its own; it ends when we end. Raises DevChainError, also without solders."""
+        from valetkey.chains.devsolana import DevSolana
+
+        return DevSolana.start(slot_milliseconds=200)
+
+
+def migrated(database: "Path | Secret") -> tuple[int, int]:
+    """Bring a database to this software's version: from which, to which. Raises StoreUnreadable, StoreFailed."""
+    import asyncio
+
+    from valetkey.crypto.secret import Secret
+    from valetkey.stores.postgres import migrate_database
+    from valetkey.stores.sqlite import migrate_file
+
+    if isinstance(database, Secret):
+        return asyncio.run(migrate_database(database.reveal()))
+    return migrate_file(database)
+
+
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """What a look at a database showed: its version, that of this software, and the journal mode of a file."""
+
+    kind: str
+    version: int
+    known: int
+    journal: str = ""
+
+
+def peeked(database: "Path | Secret") -> Peeked:
+    """Look at a database and change nothing. Raises StoreUnreadable, StoreFailed."""
+    import asyncio
+
+    from valetkey.crypto.secret import Secret
+    from valetkey.stores.sqlite import peek_file
+
+    if not isinstance(database, Secret):
+        version, known, journal = peek_file(database)
+        return Peeked("SQLite", version, known, journal)
+    from valetkey.stores.postgres import peek_database
+
+    version, known = asyncio.run(peek_database(database.reveal()))
+    return Peeked("PostgreSQL", version, known)

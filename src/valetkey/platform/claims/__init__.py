@@ -1,0 +1,1 @@
+"""One-time claims: ciphertext of a session that one claimant gets, once."""

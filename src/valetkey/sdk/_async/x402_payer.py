@@ -1,0 +1,365 @@
+"""Pays one 402 (x402): offer, hold, guarded signature, stored, sent; in this order, so a crash anywhere pays once."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+import httpx
+import msgspec
+
+from valetkey.core.money import CURRENCY_DECIMALS
+from valetkey.core.refusal import Code, refuse
+from valetkey.core.spend import HoldState
+from valetkey.sdk._async.desk import AsyncDesk
+from valetkey.sdk._async.drawing import AsyncDraws
+from valetkey.sdk._async.holds import AsyncHold
+from valetkey.sdk._async.x402_answers import AsyncTold, async_read_demand
+from valetkey.sdk.errors import ApprovalRequired, HoldEnded, InsufficientFunds, NotConfigured, Refused
+from valetkey.sdk.errors import refused_error as error_of
+from valetkey.sdk.x402.guard import Bounds, Guard
+from valetkey.sdk.x402.making import Made, make
+from valetkey.sdk.x402.notes import Note, Notes, Taken
+from valetkey.sdk.x402.offers import THROUGH_PERMIT2, Offer, Purse, Required, choose
+from valetkey.sdk.x402.requests import (
+    KEY_HEADER,
+    body_of,
+    demand_of,
+    problem_of,
+    second_demand,
+    unpaid,
+    with_payment,
+)
+from valetkey.sdk.x402.terms import CURRENCY, Terms, decimal_text, fingerprint, note_of, origin_of
+from valetkey.seam import async_sleep
+from valetkey.wire import calls
+from valetkey.wire.authorizations import PERMIT2_ADDRESS, domain_separator
+
+PAID = "valetkey.paid"
+"""An extension of a request that stays with it when httpx follows a redirect: whatever it asks then, it paid once."""
+
+SPEND = "valetkey.spend"
+"""An extension of the answer to a payment: the id of its spend, and the reference that the chain tells it by."""
+
+OPERATION = "x402"
+HOLD_SECONDS = 300
+LOCK_PAUSE_SECONDS = 0.05
+SIGNED_SECONDS_MIN = 10
+"""A payment that holds for less would be dead before a facilitator sends it."""
+
+GONE = (HoldState.VOIDED, HoldState.EXPIRED)
+SENT = (HoldState.UNKNOWN, HoldState.CAPTURED)
+
+_log = logging.getLogger("valetkey.x402")
+
+
+class AsyncPayer:
+    """Pays for one client. `agent` gives the delegate whose session pays; `closing` ends what is the client's own."""
+
+    def __init__(
+        self,
+        agent: Callable[[], Awaitable[AsyncDraws]],
+        terms: Terms,
+        closing: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._agent = agent
+        self._terms = terms
+        self._closing = closing
+        self._known: set[tuple[str, str, str]] = set()
+
+    async def close(self) -> None:
+        """End what is this client's own."""
+        if self._closing is not None:
+            await self._closing()
+
+    async def pay(
+        self, inner: httpx.AsyncBaseTransport, request: httpx.Request, response: httpx.Response, asked: str
+    ) -> httpx.Response:
+        """Answer a 402: pay within the session's policy and this client's terms, and send the request again.
+
+        `asked`: whom the request asked at first. Raises the refusals of valetkey.sdk.errors before anything is signed;
+        and, when the seller does not take what was paid, OfferChanged or PaymentNotAccepted.
+        """
+        body = await async_read_demand(response)
+        required = demand_of(response, body)
+        if required is None:
+            return unpaid(response, body)
+        if not isinstance(required, Required):
+            raise error_of(required)
+        if PAID in request.extensions:
+            raise error_of(
+                refuse(
+                    Code.PAYMENT_NOT_ACCEPTED, "payment", "this request was paid for before it was redirected"
+                )
+            )
+        if problem := problem_of(request, asked, required, self._terms):
+            raise error_of(problem)
+        agent = await self._agent()
+        payment = AsyncPayment(agent, self._terms, request, required, await self._offer(agent, required))
+        await payment.prepare(self._known)
+        return await payment.carry_through(inner)
+
+    async def _offer(self, agent: AsyncDraws, required: Required) -> Offer:
+        if agent.session is None:
+            raise NotConfigured("paying is for the holder of a session: call init_with_session first")
+        network = await agent.network()
+        purse = Purse(
+            agent.wallet_address,
+            network.chain_id,
+            network.network,
+            network.contracts.usdc,
+            CURRENCY_DECIMALS[CURRENCY],
+        )
+        offer = choose(required, purse, self._terms)
+        if not isinstance(offer, Offer):
+            raise error_of(offer)
+        return offer
+
+
+class AsyncPayment:
+    """One request and the offer for it."""
+
+    def __init__(
+        self, agent: AsyncDraws, terms: Terms, request: httpx.Request, required: Required, offer: Offer
+    ) -> None:
+        self._agent = agent
+        self._terms = terms
+        self._request = request
+        self._required = required
+        self._offer = offer
+        self._notes = Notes(agent._state)
+
+    async def prepare(self, known: set[tuple[str, str, str]]) -> None:
+        """Look at what the chain and earlier payments say of the offer. `known`: domains that were right before."""
+        offer = self._offer
+        domain = (offer.asset, offer.name, offer.domain_version)
+        if domain not in known:
+            desk = await self._agent._desk()
+            told = await desk.wallet.view(calls.domain_separator(offer.asset))
+            if told != domain_separator(offer.name, offer.domain_version, offer.chain_id, offer.asset):
+                raise error_of(
+                    refuse(
+                        Code.OFFER_DOMAIN_MISMATCH,
+                        "extra",
+                        "the offer names another signing domain than the token has on chain",
+                    )
+                )
+            known.add(domain)
+        self._check_payee()
+
+    async def carry_through(self, inner: httpx.AsyncBaseTransport) -> httpx.Response:
+        """Hold, sign, store, send; or go on with what was cut off."""
+        request = self._request
+        key = request.headers.get(KEY_HEADER, "")
+        kind = request.headers.get("Content-Type", "")
+        print_ = fingerprint(
+            self._agent.wallet_address, request.method, request.url, body_of(request), kind, key
+        )
+        while (taken := self._notes.take(print_, keyed=bool(key))) is None:
+            await async_sleep(LOCK_PAUSE_SECONDS)
+        answered = False
+        try:
+            note = await self._signed(taken)
+            assert note.header is not None
+            assert note.value is not None
+            request.extensions[PAID] = True
+            self._remember_payee()
+            response = await inner.handle_async_request(with_payment(request, note.header, note.value))
+            if response.status_code == httpx.codes.PAYMENT_REQUIRED:
+                body = await async_read_demand(response)
+                demand = demand_of(response, body)
+                raise error_of(second_demand(demand, self._offer, note.spend_id or ""))
+            answered = True
+            return self._answer(response, taken, note)
+        finally:
+            if not answered:
+                self._notes.release(taken)
+
+    def _answer(self, response: httpx.Response, taken: Taken, note: Note) -> httpx.Response:
+        """The answer to a payment. Until its end is read, the payment is not forgotten: the next try presents it."""
+
+        def done(whole: bool) -> None:
+            try:
+                if whole and response.is_success:
+                    self._notes.finish(taken)
+            finally:
+                self._notes.release(taken)
+
+        stream = response.stream
+        assert isinstance(stream, httpx.AsyncByteStream)
+        told = {"spend_id": note.spend_id, "reference": note.reference}
+        return httpx.Response(
+            response.status_code,
+            headers=response.headers,
+            stream=AsyncTold(stream, done),
+            extensions={**response.extensions, SPEND: told},
+        )
+
+    # The payment
+
+    async def _signed(self, taken: Taken) -> Note:
+        """What is to be presented: the stored one, or one that is signed now."""
+        note = taken.note
+        if note is not None and note.reference is None and note.offer != self._offer.text:
+            # Nothing was signed for it; its money is free again by itself.
+            self._notes.renew(taken)
+            note = None
+        if note is not None and note.reference is not None:
+            kept = await self._presentable(taken, note)
+            if kept is not None:
+                return kept
+        hold = await self._hold(taken)
+        return await self._sign(taken, hold)
+
+    async def _presentable(self, taken: Taken, note: Note) -> Note | None:
+        """A payment that was signed before; None when it is proven that nothing was paid by it."""
+        assert note.spend_id is not None
+        hold = await self._agent.get_spend(note.spend_id)
+        if hold.state in SENT:
+            return note
+        if hold.state == HoldState.HELD:
+            try:
+                await hold.mark_signed(note.payload, note.reference)
+                return note
+            except HoldEnded:
+                if hold.state in SENT:
+                    return note
+        self._notes.renew(taken)
+        return None
+
+    async def _hold(self, taken: Taken) -> AsyncHold:
+        """The money of this payment, off the budget: the gate decides."""
+        offer, is_known = self._offer, taken.note is not None
+        for is_last in (False, True):
+            key = taken.key(offer.text)
+            self._notes.keep(taken, Note(offer.text))
+            try:
+                hold = await self._agent.spend(
+                    decimal_text(offer.units, CURRENCY_DECIMALS[CURRENCY]),
+                    currency=CURRENCY,
+                    asset=f"eip155:{offer.chain_id}/erc20:{offer.asset}",
+                    payee=offer.payee,
+                    operation=OPERATION,
+                    note=note_of(self._request.method, self._request.url),
+                    seconds=HOLD_SECONDS,
+                    wait_approval=self._terms.wait_approval,
+                    idempotency_key=key,
+                )
+            except ApprovalRequired:
+                # The same request goes on with it when the owner has approved.
+                raise
+            except HoldEnded:
+                # The intent of a process that ended long ago.
+                self._notes.renew(taken)
+                if is_last or self._request.headers.get(KEY_HEADER):
+                    raise
+                continue
+            except Refused:
+                self._notes.drop(taken)
+                raise
+            # With a grant what was signed by then is the draw, which whoever asked for it goes on with.
+            if hold.state in SENT and not (self._draws and is_known):
+                raise error_of(
+                    refuse(
+                        Code.PAYMENT_SIGNED_ELSEWHERE,
+                        "payment",
+                        "this payment was signed before, and its bytes are not in this state folder",
+                        hint=f"look at spend {hold.id}, or ask with another {KEY_HEADER}",
+                    )
+                )
+            return hold
+        raise AssertionError("the last try returns or raises")
+
+    async def _sign(self, taken: Taken, hold: AsyncHold) -> Note:
+        """Sign, keep it here, and tell the platform: only then may it be sent."""
+        try:
+            desk = await self._agent._desk()
+            if self._draws:
+                await self._draw(hold)
+            await self._check_wallet(desk)
+            made = self._made(hold)
+        except (InsufficientFunds, Refused):
+            # Nothing was signed, so what is held is free.
+            if hold.state == HoldState.HELD:
+                await hold.void()
+                self._notes.drop(taken)
+            raise
+        note = msgspec.structs.replace(
+            Note(self._offer.text),
+            spend_id=hold.id,
+            header=made.header,
+            value=made.value,
+            payload=made.payload,
+            reference=made.signed.reference,
+        )
+        self._notes.keep(taken, note)
+        # What was drawn is spent already, and its draw is what the platform keeps.
+        if not self._draws:
+            try:
+                await hold.mark_signed(note.payload, note.reference)
+            except HoldEnded:
+                # Its time was over: nothing was sent.
+                self._notes.drop(taken)
+                raise
+        return note
+
+    def _made(self, hold: AsyncHold) -> Made:
+        session = self._agent.session
+        assert session is not None
+        now = int(time.time())
+        seconds = min(self._offer.seconds, session.expiry - now)
+        if seconds < min(SIGNED_SECONDS_MIN, self._offer.seconds):
+            raise error_of(
+                refuse(
+                    Code.OFFER_TIMES_REFUSED, "expiry", "the session ends before a payment could be settled"
+                )
+            )
+        bounds = Bounds(self._offer, self._agent.wallet_address, hold.units, now, session.expiry)
+        return make(self._offer, self._required, Guard(self._agent._need_signer(), bounds), seconds)
+
+    @property
+    def _draws(self) -> bool:
+        """Whether the session pays out of its owner's balance: its wallet gets what is held just before it signs."""
+        return self._agent._draws()
+
+    async def _draw(self, hold: AsyncHold) -> None:
+        """Bring what is held into the session's own wallet. From here on it is spent, whatever the seller does."""
+        if hold.state != HoldState.CAPTURED:
+            await self._agent.top_up(hold)
+
+    async def _check_wallet(self, desk: AsyncDesk) -> None:
+        """Raise InsufficientFunds for a wallet that could not pay: its payment would stay unknown until it is dead."""
+        offer, wallet = self._offer, self._agent.wallet_address
+        if await desk.wallet.token_balance(offer.asset, wallet) < offer.units:
+            raise InsufficientFunds(
+                f"the wallet {wallet} has less {CURRENCY} than the offer asks: fund its session"
+            )
+        if offer.method == THROUGH_PERMIT2:
+            allowed = await desk.wallet.allowance(offer.asset, wallet, PERMIT2_ADDRESS)
+            if allowed < offer.units:
+                raise InsufficientFunds(
+                    f"the seller is paid through Permit2, and the wallet {wallet} has not approved {PERMIT2_ADDRESS}"
+                )
+
+    def _check_payee(self) -> None:
+        """A host that changes whom it wants paid is told of, and refused where the policy names payees."""
+        session, host = self._agent.session, origin_of(self._request.url)
+        assert session is not None
+        before = self._notes.payee(self._agent.wallet_address, host)
+        if before is None or before.lower() == self._offer.payee.lower():
+            return
+        pinned = self._terms.pin_payees
+        if pinned if pinned is not None else session.allowed_payees is not None:
+            raise error_of(
+                refuse(
+                    Code.PAYEE_CHANGED,
+                    "payTo",
+                    f"{host} was paid to {before} before, and now wants {self._offer.payee} paid",
+                    hint="ask the seller; http(pin_payees=False) lets a host change its payee",
+                )
+            )
+        _log.warning("%s was paid to %s before, and now wants %s paid", host, before, self._offer.payee)
+
+    def _remember_payee(self) -> None:
+        self._notes.remember_payee(
+            self._agent.wallet_address, origin_of(self._request.url), self._offer.payee
+        )

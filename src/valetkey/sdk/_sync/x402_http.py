@@ -1,0 +1,92 @@
+# Generated from src/valetkey/sdk/_async/x402_http.py by scripts/generate_sync.py: edit that file instead.
+"""HTTP clients that pay: `http()` of whoever holds a session, and of an owner for a session that it made."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import httpx
+
+from valetkey.core.errors import InvalidInput
+from valetkey.sdk._sync.drawing import Draws
+from valetkey.sdk._sync.x402_payer import Payer
+from valetkey.sdk._sync.x402_transport import PayingTransport
+from valetkey.sdk.amounts import Amount
+from valetkey.sdk.errors import NotConfigured
+from valetkey.sdk.session_info import SessionInfo
+from valetkey.sdk.x402.making import check_installed
+from valetkey.sdk.x402.terms import Terms, terms_of
+
+TIMEOUT_SECONDS = 30.0
+OF_CONNECTIONS = ("verify", "cert", "http1", "http2", "limits")
+"""What httpx gives its transport rather than its client."""
+
+NEVER = ("mounts", "proxy", "app")
+"""What would send requests past the payer."""
+
+
+class Paying(Draws):
+    """The part of a delegate that pays over HTTP."""
+
+    def http(
+        self,
+        *,
+        hosts: Iterable[str] | None = None,
+        max_amount: Amount | None = None,
+        pin_payees: bool | None = None,
+        wait_approval: float | None = None,
+        transport: httpx.BaseTransport | None = None,
+        **client: Any,
+    ) -> httpx.Client:
+        """An httpx client that pays what it is asked for (x402), within the session's policy. Close it.
+
+        `hosts` are those that may be paid (`api.example.com`, `*.example.com`, with a port or without), None any;
+        `max_amount` is the most of one payment, USDC. `pin_payees`: refuse a host that changes the address it wants
+        paid; unless given, where the policy names payees. `wait_approval`: seconds to wait for the owner, who is
+        otherwise told of by ApprovalRequired. `transport` sends, in place of httpx's own; the rest is what
+        httpx's client takes. The same request after a lost answer presents the same payment; a header
+        `Idempotency-Key` names a request, which is then paid once for ever. Requests raise what httpx raises, and
+        the refusals of `valetkey.sdk.errors`, before anything is signed. Needs `valetkey[x402]`. Raises InvalidInput,
+        InvalidAmount, NotConfigured.
+        """
+        if self._held is None or self.session is None:
+            raise NotConfigured("paying is for the holder of a session: call init_with_session first")
+
+        def agent() -> Draws:
+            return self
+
+        terms = terms_of(hosts, max_amount, pin_payees, wait_approval)
+        return paying_client(Payer(agent, terms), transport, client)
+
+    def http_of(self, session: SessionInfo, **limits: Any) -> httpx.Client:
+        """The client of a session that this owner made here: it becomes the session's delegate at its first payment."""
+        transport, client = limits.pop("transport", None), limits
+        terms = _terms(client)
+        delegate = type(self)(base_url=self._base_url, rpc_url=self._rpc_url, state_dir=self._state.home)
+
+        def agent() -> Draws:
+            if delegate.session is None:
+                delegate.init_with_session(session.serialize())
+            return delegate
+
+        return paying_client(Payer(agent, terms, delegate.close), transport, client)
+
+
+def _terms(client: dict[str, Any]) -> Terms:
+    names = ("hosts", "max_amount", "pin_payees", "wait_approval")
+    hosts, most, pins, waits = (client.pop(name, None) for name in names)
+    return terms_of(hosts, most, pins, waits)
+
+
+def paying_client(
+    payer: Payer, transport: httpx.BaseTransport | None, client: dict[str, Any]
+) -> httpx.Client:
+    """A client whose requests go through the payer. Raises InvalidInput for what would lead them past it."""
+    check_installed()
+    for name in NEVER:
+        if name in client:
+            raise InvalidInput(f"a paying client has no {name}: give it a transport", field=name)
+    asked = {name: client.pop(name) for name in OF_CONNECTIONS if name in client}
+    # A proxy or a .netrc of the environment must not see payments.
+    inner = transport or httpx.HTTPTransport(trust_env=False, **asked)
+    settings = {"timeout": TIMEOUT_SECONDS, "trust_env": False, **client}
+    return httpx.Client(transport=PayingTransport(inner, payer), **settings)

@@ -1,0 +1,294 @@
+"""The last guard: it sees what is *about to be signed*, and lets nothing through that is not what was offered and held.
+
+Whatever made the typed data, a package or a seller's words, it is compared field by field, and built anew to be signed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import msgspec
+
+from valetkey.core.refusal import Code, refuse
+from valetkey.crypto.errors import InvalidSignature
+from valetkey.crypto.keys import address_of, checksum_address, is_address
+from valetkey.crypto.signatures import recover_digest
+from valetkey.ports.signer import Signer
+from valetkey.sdk.errors import refused_error
+from valetkey.sdk.x402.offers import THROUGH_PERMIT2, UPTO, Offer
+from valetkey.wire.authorizations import (
+    AUTHORIZATION_FIELDS,
+    EXACT_SPENDER,
+    EXACT_WITNESS_FIELDS,
+    PERMISSIONS_FIELDS,
+    PERMIT,
+    PERMIT2_ADDRESS,
+    PERMIT_FIELDS,
+    RECEIVE,
+    TRANSFER,
+    UINT256_MAX,
+    UPTO_SPENDER,
+    UPTO_WITNESS_FIELDS,
+    Authorization,
+    Fields,
+    PermitTransfer,
+    TransferAuthorization,
+)
+
+CLOCK_SECONDS = 5
+"""So much later than now and the seconds asked for may what is signed end: the package reads its own clock."""
+
+UNSIGNED = "0x" + "00" * 65
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What may be signed: `units` are held, and it holds between `now` and, at most, `until` (unix seconds)."""
+
+    offer: Offer
+    wallet: str
+    units: int
+    now: int
+    until: int
+
+
+class Guard:
+    """A signer of the x402 package (its ClientEvmSigner) that signs once, and only what fits its bounds.
+
+    `signed` is what it signed; None before. Raises SigningRefused.
+    """
+
+    def __init__(self, signer: Signer, bounds: Bounds) -> None:
+        self._signer = signer
+        self._bounds = bounds
+        self.signed: Authorization | None = None
+
+    def __repr__(self) -> str:
+        return f"<Guard {self.address}>"
+
+    @property
+    def address(self) -> str:
+        """The wallet, EIP-55."""
+        return self._bounds.wallet
+
+    def sign_typed_data(self, domain: Any, types: Any, primary_type: Any, message: Any) -> bytes:
+        """65 bytes r, s, v over typed data that fits. Anything else, and anything after the first, is refused."""
+        if self.signed is not None:
+            _refuse("one payment was signed already")
+        unsigned = checked(self._bounds, domain, types, primary_type, message)
+        signature = self._signer.sign_typed_data(unsigned.typed_data())
+        wrong = True
+        try:
+            wrong = address_of(recover_digest(unsigned.digest(), signature)) != self._bounds.wallet
+        except InvalidSignature:
+            wrong = True
+        if wrong:
+            _refuse("the wallet signed something else than it was given")
+        self.signed = msgspec.structs.replace(unsigned, signature="0x" + signature.hex())
+        return signature
+
+
+def checked(bounds: Bounds, domain: Any, types: Any, primary_type: Any, message: Any) -> Authorization:
+    """The typed data as a permission that is known, not signed yet. Raises SigningRefused unless all of it fits."""
+    offer = bounds.offer
+    told = _domain(domain)
+    shapes = _shapes(types)
+    shapes.pop("EIP712Domain", None)
+    if offer.method == THROUGH_PERMIT2:
+        found: Authorization = _permit(bounds, told, shapes, primary_type, message)
+        ends = found.dead_from - 1
+    else:
+        found = _transfer(bounds, told, shapes, primary_type, message)
+        ends = found.dead_from
+    if found.payer != bounds.wallet or bounds.units != offer.units:
+        _refuse("what is held is not what was offered")
+    if not bounds.now < ends <= min(bounds.now + offer.seconds + CLOCK_SECONDS, bounds.until):
+        _refuse("it would hold for longer than was offered, or for no time")
+    if int(found.valid_after) > bounds.now:
+        _refuse("it would not hold yet")
+    return found
+
+
+def _transfer(
+    bounds: Bounds, domain: dict[str, Any], shapes: dict[str, Fields], primary_type: Any, message: Any
+) -> TransferAuthorization:
+    offer = bounds.offer
+    if primary_type not in (TRANSFER, RECEIVE) or shapes != {primary_type: AUTHORIZATION_FIELDS}:
+        _refuse("it is no authorization of EIP-3009")
+    wanted = {
+        "name": offer.name,
+        "version": offer.domain_version,
+        "chainId": offer.chain_id,
+        "verifyingContract": offer.asset,
+    }
+    if domain != wanted:
+        _refuse("it is for another contract, or another chain")
+    said = _members(message, AUTHORIZATION_FIELDS)
+    if (_address(said["from"]), _address(said["to"])) != (bounds.wallet.lower(), offer.payee.lower()):
+        _refuse("it moves another wallet's money, or pays somebody else")
+    if _number(said["value"]) != bounds.units:
+        _refuse("it moves another amount than what is held")
+    nonce = said["nonce"]
+    if isinstance(nonce, str) and nonce.startswith("0x"):
+        nonce = _bytes(nonce[2:])
+    if not isinstance(nonce, bytes) or len(nonce) != 32:
+        _refuse("its nonce has not 32 bytes")
+    return TransferAuthorization(
+        chain_id=offer.chain_id,
+        token=offer.asset,
+        name=offer.name,
+        version=offer.domain_version,
+        primary_type=primary_type,
+        payer=bounds.wallet,
+        payee=offer.payee,
+        amount=str(bounds.units),
+        valid_after=str(_number(said["validAfter"])),
+        valid_before=str(_number(said["validBefore"])),
+        nonce="0x" + nonce.hex(),
+        signature=UNSIGNED,
+    )
+
+
+def _permit(
+    bounds: Bounds, domain: dict[str, Any], shapes: dict[str, Fields], primary_type: Any, message: Any
+) -> PermitTransfer:
+    offer = bounds.offer
+    upto = offer.scheme == UPTO
+    witness_fields = UPTO_WITNESS_FIELDS if upto else EXACT_WITNESS_FIELDS
+    wanted_shapes = {PERMIT: PERMIT_FIELDS, "TokenPermissions": PERMISSIONS_FIELDS, "Witness": witness_fields}
+    if primary_type != PERMIT or shapes != wanted_shapes:
+        _refuse("it is no permission of Permit2 that x402 knows")
+    if domain != {"name": "Permit2", "chainId": offer.chain_id, "verifyingContract": PERMIT2_ADDRESS}:
+        _refuse("it is for another contract, or another chain")
+    said = _members(message, PERMIT_FIELDS)
+    permitted = _members(said["permitted"], PERMISSIONS_FIELDS)
+    witness = _members(said["witness"], witness_fields)
+    if _address(permitted["token"]) != offer.asset.lower() or _number(permitted["amount"]) != bounds.units:
+        _refuse("it moves another token or amount than what is held")
+    if _address(said["spender"]) != (UPTO_SPENDER if upto else EXACT_SPENDER).lower():
+        _refuse("a contract that is not known may take the money")
+    if _address(witness["to"]) != offer.payee.lower():
+        _refuse("it pays somebody else")
+    if upto and _address(witness["facilitator"]) != (offer.facilitator or "").lower():
+        _refuse("somebody else than was offered may settle it")
+    return PermitTransfer(
+        chain_id=offer.chain_id,
+        token=offer.asset,
+        payer=bounds.wallet,
+        payee=offer.payee,
+        amount=str(bounds.units),
+        spender=UPTO_SPENDER if upto else EXACT_SPENDER,
+        facilitator=offer.facilitator if upto else None,
+        valid_after=str(_number(witness["validAfter"])),
+        deadline=str(_number(said["deadline"])),
+        nonce=str(_number(said["nonce"])),
+        signature=UNSIGNED,
+    )
+
+
+def check_sent(payload: Any, signed: Authorization | None) -> None:
+    """Raise SigningRefused unless what is about to be sent is what was signed."""
+    if signed is None or not isinstance(payload, Mapping):
+        _refuse("nothing was signed")
+    if isinstance(signed, TransferAuthorization):
+        wanted: dict[str, Any] = {
+            "authorization": {
+                "from": signed.payer,
+                "to": signed.payee,
+                "value": signed.amount,
+                "validAfter": signed.valid_after,
+                "validBefore": signed.valid_before,
+                "nonce": signed.nonce,
+            },
+        }
+    else:
+        witness = {"to": signed.payee, "validAfter": signed.valid_after}
+        if signed.facilitator is not None:
+            witness["facilitator"] = signed.facilitator
+        wanted = {
+            "permit2Authorization": {
+                "from": signed.payer,
+                "permitted": {"token": signed.token, "amount": signed.amount},
+                "spender": signed.spender,
+                "nonce": signed.nonce,
+                "deadline": signed.deadline,
+                "witness": witness,
+            },
+        }
+    if _lowered(payload) != _lowered({**wanted, "signature": signed.signature}):
+        _refuse("what is about to be sent is not what was signed")
+
+
+def _domain(domain: Any) -> dict[str, Any]:
+    """A domain as the package gives it, an object or a mapping, with the contract's address as it is compared."""
+    if not isinstance(domain, Mapping):
+        names = {"name": "name", "version": "version", "chain_id": "chainId"}
+        names["verifying_contract"] = "verifyingContract"
+        domain = {shown: getattr(domain, name, None) for name, shown in names.items()}
+    found = dict(domain)
+    contract = found.get("verifyingContract")
+    chain_id = found.get("chainId")
+    if not isinstance(contract, str) or not is_address(contract) or type(chain_id) is not int:
+        _refuse("it is for no contract")
+    return {**found, "verifyingContract": checksum_address(contract)}
+
+
+def _shapes(types: Any) -> dict[str, Fields]:
+    if not isinstance(types, Mapping):
+        _refuse("it has no types")
+    shapes: dict[str, Fields] = {}
+    for name, fields in types.items():
+        listed = []
+        for one in fields:
+            pair = (
+                (one.get("name"), one.get("type"))
+                if isinstance(one, Mapping)
+                else (getattr(one, "name", None), getattr(one, "type", None))
+            )
+            listed.append((str(pair[0]), str(pair[1])))
+        shapes[str(name)] = tuple(listed)
+    return shapes
+
+
+def _members(message: Any, fields: Fields) -> Mapping[str, Any]:
+    if not isinstance(message, Mapping) or set(message) != {name for name, _ in fields}:
+        _refuse("it has other members than are signed")
+    return message
+
+
+def _address(text: Any) -> str:
+    if not isinstance(text, str) or not is_address(text):
+        _refuse("it names something that is no address")
+    return text.lower()
+
+
+def _number(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= UINT256_MAX:
+        _refuse("it has a number that is none")
+    return value
+
+
+def _bytes(text: str) -> bytes | None:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return None
+
+
+def _lowered(value: Any) -> Any:
+    """Hex in one case, whoever wrote it."""
+    if isinstance(value, Mapping):
+        return {name: _lowered(one) for name, one in value.items()}
+    return value.lower() if isinstance(value, str) else value
+
+
+def _refuse(why: str) -> NoReturn:
+    error = refused_error(
+        refuse(
+            Code.SIGNING_REFUSED,
+            "guard",
+            f"nothing was signed: {why}",
+            hint="the seller or the package asked for something else than was offered: report it",
+        )
+    )
+    raise error
