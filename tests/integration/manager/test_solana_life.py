@@ -23,6 +23,7 @@ from valetkey.chains.solana.programs import OWNER_MISMATCH
 from valetkey.cli.demo import around
 from valetkey.core.errors import InvalidInput
 from valetkey.crypto import base58
+from valetkey.crypto.age_files import open_age, seal_under
 from valetkey.crypto.ed25519 import SigningKey, is_signed
 from valetkey.crypto.errors import InvalidKey
 from valetkey.crypto.secret import Secret
@@ -100,6 +101,22 @@ def test_a_session_goes_around_with_its_figures(solana: SolanaWorld, on_solana: 
     with solana.manager(SigningKey.generate(), path=solana.folder / "stranger.db") as stranger:
         with pytest.raises(GrantMismatch):
             stranger.import_session(sealed, passphrase="for the road")
+
+
+def test_a_file_that_anybody_could_write_brings_no_session(
+    solana: SolanaWorld, on_solana: SessionKeyManager
+) -> None:
+    """Whoever knows the owner's address and recipient writes a file with a key of theirs, and a budget."""
+    made = on_solana.create_session(label="real", spending_limit=10, valid_until=HOUR)
+    sealed = on_solana.export_session(made.session_key_hash, passphrase="for the road")
+    told = json.loads(open_age(sealed, passphrase=Secret("for the road")))
+    forged = told | {"key": SigningKey.generate().secret().hex(), "presigned": None}
+    content = seal_under(json.dumps(forged).encode(), Secret("for the road"))
+    with solana.manager(path=solana.folder / "second.db") as second:
+        with pytest.raises(GrantMismatch):
+            second.import_session(content, passphrase="for the road")
+        assert second.list_sessions() == []
+        assert second.import_session(sealed, passphrase="for the road").status == "active"
 
 
 def test_what_a_key_took_without_the_gate_is_debited(

@@ -60,10 +60,20 @@ class Bringing:
         key = self._checked(told)
         await local.delegations.check()
         await local.ensure_owner()
+        (state,) = await local.delegations.states([key.address])
+        is_over = told.revoked or policy_in(told).expires_at <= local.clock.now()
+        if not state.exists and not is_over:
+            # Anybody can write such a file, with a key of their own: the next payment would open an account for it.
+            raise refused_error(
+                refuse(
+                    Code.GRANT_MISMATCH,
+                    "owner",
+                    "the owner opened no account for this session: make a new one",
+                )
+            )
         record = await self._known(told, key)
         session_id = record.session.id
         await self._marks.keep(session_id, Brought(told.counted))
-        (state,) = await local.delegations.states([key.address])
         if state.exists:
             await self._marks.keep(session_id, Opened(state.slot))
         if told.presigned is not None:
