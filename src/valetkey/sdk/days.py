@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from valetkey.core.errors import InvalidInput
 
-MOMENT_MAX = 253_000_000_000
-"""Unix seconds of the year 9987: calendars end a little later. A number in milliseconds is beyond it."""
+MOMENT_MIN, MOMENT_MAX = -10_000_000_000, 253_000_000_000
+"""Unix seconds of the years 1653 and 9987: calendars end a little later. Milliseconds of today are beyond it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Day:
 def day_at(now: float, tz: str = "UTC") -> Day:
     """The day that a moment (unix seconds) is in. Raises InvalidInput for no such moment, and for no such time zone."""
     zone = _zone(tz)
-    if isinstance(now, bool) or not isinstance(now, (int, float)) or not 0 <= now <= MOMENT_MAX:
+    if isinstance(now, bool) or not isinstance(now, (int, float)) or not MOMENT_MIN <= now <= MOMENT_MAX:
         raise InvalidInput("a moment is unix seconds, not milliseconds", code="ambiguous_time", field="at")
     today = datetime.fromtimestamp(now, zone).date()
     # Clocks that are put back over midnight bring yesterday's date back for a while: the new day has begun anyway.

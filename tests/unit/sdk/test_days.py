@@ -70,7 +70,7 @@ def test_a_time_zone_that_nobody_knows_is_refused(tz):
     assert refused.value.code == "unknown_time_zone"
 
 
-@pytest.mark.parametrize("now", [math.nan, math.inf, -1, 1.8e12, 10**400, True, None, "1800000000"])
+@pytest.mark.parametrize("now", [math.nan, math.inf, -1e11, 1.8e12, 10**400, True, None, "1800000000"])
 def test_a_moment_that_is_no_unix_seconds_is_refused(now):
     with pytest.raises(InvalidInput) as refused:
         day_at(now)
