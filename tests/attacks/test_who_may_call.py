@@ -128,7 +128,7 @@ class Scene:
     def body(self, endpoint: Endpoint) -> Any:
         if endpoint.path.endswith("/register"):
             return registration(PrivateKey.generate())
-        if endpoint.path.endswith("/checkout"):
+        if endpoint.path.endswith(("/checkout", "/checkout/check")):
             return {"serviceId": self.service["id"]}
         if endpoint.path.endswith("/enrollments"):
             return Enrolled(self.server).request()
@@ -241,6 +241,8 @@ def test_a_session_never_acts_as_its_owner(scene: Scene, endpoint: Endpoint, rol
         assert answer == (401, "unauthenticated")
     elif endpoint.method == "POST" and endpoint.path.endswith(("/checkout", "/spends")):
         assert answer[0] == (201 if role == "buyer" else 403)
+    elif endpoint.path.endswith("/checkout/check"):
+        assert answer[0] == (200 if role == "buyer" else 403)
     elif "{id}" in endpoint.path and endpoint.path not in EVERYONE:
         # Its owner's other session, and what that session bought.
         assert answer == (404, "not_found")

@@ -23,7 +23,7 @@ from valetkey.platform.api import ENDPOINTS
 from valetkey.platform.health.routes import ROUTES
 from valetkey.platform.limits import PER_MINUTE
 from valetkey.platform.networks import NetworkSettings
-from valetkey.platform.settings import CLIENT_SIDE, PREFIX, Settings
+from valetkey.platform.settings import CLIENT_SIDE, OF_SESSIONS, PREFIX, Settings
 from valetkey.sdk import config, errors
 from valetkey.wire.audit import AuditExportQuery
 from valetkey.wire.audit_file import COLUMNS
@@ -186,7 +186,8 @@ def test_every_setting_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
         plain(row[0]) for part in ("Agents", "Development") for row in tables("settings.md", "name", part)
     }
     assert client | platform_rows().keys() == names_in_the_code(monkeypatch)
-    assert all(name.removeprefix(PREFIX).startswith(CLIENT_SIDE) for name in client)
+    plain_names = {name.removeprefix(PREFIX) for name in client}
+    assert all(name.startswith(CLIENT_SIDE) or name in OF_SESSIONS for name in plain_names)
 
 
 @pytest.mark.parametrize("mode", ["0", "1"], ids=["in earnest", "test mode"])

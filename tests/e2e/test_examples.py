@@ -111,6 +111,14 @@ def test_every_program_is_run_and_in_the_readme() -> None:
         assert (EXAMPLES / target).exists(), target
 
 
+@pytest.mark.parametrize("program", ["mcp/langchain_agent.py", "mcp/openai_agent.py"])
+def test_programs_for_packages_that_are_not_here_compile(program: str) -> None:
+    text = (EXAMPLES / program).read_text(encoding="utf-8")
+    compile(text, program, "exec")
+    assert '"-m", "valetkey.mcp"' in text
+    assert "Not run by the tests" in text
+
+
 # Many sessions
 
 

@@ -15,6 +15,8 @@ from valetkey.cli.commands.contracts import contracts
 from valetkey.cli.commands.doctor import NEEDS, doctor
 from valetkey.cli.commands.keystore import keystore
 from valetkey.cli.commands.market import service, tx
+from valetkey.cli.commands.mcp import NEEDS as OF_MCP
+from valetkey.cli.commands.mcp import mcp
 from valetkey.cli.commands.session import session
 from valetkey.cli.commands.x402 import x402
 from valetkey.cli.frame import WALLET, Root, command
@@ -48,6 +50,7 @@ for name, group in (
 command(app, "doctor", needs=NEEDS)(doctor)
 command(app, "freeze", needs=WALLET)(operate.freeze)
 command(app, "serve")(operate.serve)
+command(app, "mcp", needs=OF_MCP)(mcp)
 command(app, "migrate")(operate.migrate)
 command(app, "dev")(operate.dev)
 command(app, "demo")(operate.demo)

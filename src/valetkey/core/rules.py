@@ -118,19 +118,26 @@ def names(session: Session, request: SpendRequest) -> list[Refusal]:
                 hint=f"pay in {' or '.join(policy.currencies)}",
             )
         )
-    most = policy.spends_max
-    if most is not None and session.pace.spends >= most:
-        found.append(
-            Refusal(
-                Code.SPEND_COUNT_EXCEEDED,
-                "spends_max",
-                f"all {most} spends of the session were made",
-                limit=most,
-                remaining=0,
-                hint="ask the owner for a session that allows more spends",
-            )
-        )
+    if policy.spends_max is not None:
+        found += spent_out(session)
     return found
+
+
+def spent_out(session: Session) -> list[Refusal]:
+    """Whether every spend that the session may make was made."""
+    most = session.policy.spends_max
+    if most is None or session.pace.spends < most:
+        return []
+    return [
+        Refusal(
+            Code.SPEND_COUNT_EXCEEDED,
+            "spends_max",
+            f"all {most} spends of the session were made",
+            limit=most,
+            remaining=0,
+            hint="ask the owner for a session that allows more spends",
+        )
+    ]
 
 
 def amounts(session: Session, limits: Limits, asked: int, now: int) -> list[Refusal]:

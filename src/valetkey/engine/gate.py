@@ -11,7 +11,7 @@ from valetkey.core.money import Asset, Money
 from valetkey.core.refusal import Refused
 from valetkey.core.service import Service
 from valetkey.core.spend import SpendRequest
-from valetkey.core.transaction import Transaction
+from valetkey.core.transaction import Transaction, spend_request
 from valetkey.crypto.credentials import new_id
 from valetkey.ports.accounts import Funding, SessionRecord
 from valetkey.ports.clock import Clock
@@ -66,6 +66,12 @@ class SpendGate:
     def check(self, record: SessionRecord, request: SpendRequest) -> Allowed | Refused:
         """What the gate would say now to a session: the dry run. Nothing is held, and nothing is remembered."""
         return decide(record.session, request, self._clock.now(), record.ancestors)
+
+    def check_order(self, order: Order) -> tuple[Money, Allowed | Refused]:
+        """What an order would cost, fee included, and what the gate would say now: the dry run of `spend`."""
+        assert order.session is not None, "an owner buys without asking"
+        transaction = self._transaction(order)
+        return transaction.total, self.check(order.session, spend_request(transaction))
 
     async def hold_spend(
         self, spend: Spend, idempotency: Idempotency | None, asking: Asking

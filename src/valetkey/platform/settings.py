@@ -31,8 +31,12 @@ CLIENT_SIDE = (
     "BUNDLE",
     "CONFIG",
     "KEYSTORE",
+    "MCP_",
 )
-"""Names that agents and the command line read; the platform leaves them alone."""
+"""Names that agents, the command line and the MCP server read; the platform leaves them alone."""
+
+OF_SESSIONS = frozenset({"SESSION", "SESSION_FILE"})
+"""As above, and exactly so: what else begins like them is a setting of the platform, or a typing error."""
 
 MASTER_SECRET_CHARS_MIN = 32
 STEP_WAIT_SECONDS_MAX = 8
@@ -255,7 +259,9 @@ class _Names:
 
     def check_all_known(self) -> None:
         unknown = sorted(
-            name for name in self._values if name not in self._known and not name.startswith(CLIENT_SIDE)
+            name
+            for name in self._values
+            if name not in self._known and name not in OF_SESSIONS and not name.startswith(CLIENT_SIDE)
         )
         if unknown:
             raise SettingsError("unknown settings: " + ", ".join(PREFIX + name for name in unknown))

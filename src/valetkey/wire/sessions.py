@@ -114,6 +114,57 @@ class CreatedSession(View):
         return f"<CreatedSession session_id={self.session_id} expires_at={self.expires_at}>"
 
 
+class NextRefusal(View, kw_only=True):
+    """What one spend may be at most now, and why a larger one would be refused: decimal strings of USDC.
+
+    `most_usdc` is absent when no rule about amounts binds, and so are `code`, `rule`, `message` then. `free_usdc` is
+    what passes without the owner's approval, absent for any amount. `resets_at` (unix seconds) is when more passes by
+    waiting; `session_id` is the ancestor whose rule it is. Rules about payees, services and operations are not in it.
+    """
+
+    most_usdc: str | None = None
+    free_usdc: str | None = None
+    code: str | None = None
+    rule: str | None = None
+    message: str | None = None
+    hint: str | None = None
+    resets_at: int | None = None
+    session_id: str | None = None
+
+
+class RefusalEntry(View, kw_only=True):
+    """A refusal that the audit log tells of: what a session asked for and did not get. `at` is ISO-8601.
+
+    `kind` is that of the log, `codes` and `rules` every reason. What was asked for is there as far as the entry tells
+    it: `amount` a decimal string of `currency`.
+    """
+
+    at: str
+    kind: str
+    session_id: str
+    codes: list[str]
+    rules: list[str]
+    amount: str | None = None
+    currency: str | None = None
+    asset: str | None = None
+    payee: str | None = None
+    service_id: str | None = None
+    operation: str | None = None
+
+
+class RefusalList(View, kw_only=True):
+    """GET /agents/session/{id}/refusals: newest first. `searched` entries of the log were looked at, the newest."""
+
+    refusals: list[RefusalEntry]
+    searched: int
+
+
+class RefusalQuery(msgspec.Struct, kw_only=True):
+    """Query of the refusals. `limit` above 100 is read as 100 by the platform."""
+
+    limit: Annotated[int, Meta(ge=1)] = 20
+
+
 class SessionView(View, kw_only=True):
     """A session as its owner and its holder see it. USDC amounts are exact decimal strings.
 
@@ -123,7 +174,7 @@ class SessionView(View, kw_only=True):
     `not_before` are unix seconds: the session's own end, its ancestors' may be earlier. `status` is what its
     ancestors leave of it. `worst_case_loss_usdc`: the most that it could still cost if its key leaked now.
     `session_key_hash` is None where only the key's address is known. `proof` is `required` where every request with the
-    session's token is signed, and absent otherwise.
+    session's token is signed, and absent otherwise. `next_refusal` is what it would be refused next.
     """
 
     session_id: str
@@ -167,6 +218,7 @@ class SessionView(View, kw_only=True):
     proof: str | None = None
     funding_mode: str
     network: NetworkView
+    next_refusal: NextRefusal | None = None
 
 
 class SessionPage(View):

@@ -20,8 +20,8 @@ from tests.x402.resources import OfficialSeller
 from valetkey import ApprovalRequired, BuyerAgent, Client, SessionConfig
 from valetkey.cli.rpc import USDC
 
-LONG_LIVED = {"dev", "demo", "serve"}
-"""They go well in tests/e2e/test_dev.py and test_demo.py, in processes of their own: here they fail."""
+LONG_LIVED = {"dev", "demo", "mcp", "serve"}
+"""They go well in tests/e2e/test_dev.py, test_demo.py, tests/integration/mcp, in processes of their own: not here."""
 
 
 @pytest.fixture(autouse=True)
@@ -319,6 +319,8 @@ def test_machine(scribe: Scribe, stack: RunningStack, tmp_path: Path) -> None:
     scribe.run("migrate", VALETKEY_DATABASE=str(tmp_path / "platform.db"))
     scribe.run("migrate --json", VALETKEY_DATABASE=str(tmp_path / "platform.db"))
     scribe.run("serve", 2)
+    scribe.run("mcp", 2)
+    scribe.run("mcp --owner", 2, VALETKEY_API_KEY_FILE="")
     taken = stack.base_url.rpartition(":")[2]
     scribe.places[taken] = "PORT"
     scribe.run(f"dev --port {taken}", 7)

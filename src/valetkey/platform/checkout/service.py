@@ -19,10 +19,12 @@ from valetkey.platform.graduation import check_graduated
 from valetkey.platform.idempotency import check_key
 from valetkey.platform.outward import check_url
 from valetkey.platform.refusing import NotFound, RefusedRequest, refused
+from valetkey.platform.spends.views import verdict
 from valetkey.ports.ledger import Asking, Idempotency
 from valetkey.wire.checkout import CheckoutRequest, CheckoutResult, CheckoutService, PaymentInstructions
 from valetkey.wire.http import API_PREFIX, encode
 from valetkey.wire.proofs import escrow_id
+from valetkey.wire.spends import Verdict
 from valetkey.wire.timestamps import iso_timestamp
 
 AMOUNT_MAX = 2**128
@@ -33,6 +35,53 @@ async def purchase(
     platform: Platform, caller: Caller, asked: CheckoutRequest, idempotency_key: str | None
 ) -> CheckoutResult:
     """Order a service. The same idempotency key and body answer the same transaction, for ever."""
+    service, seller, network = await _wanted(platform, caller, asked)
+    idempotency = _idempotency(caller, asked, idempotency_key)
+    known = await platform.gate.remembered(idempotency)
+    if isinstance(known, Refused):
+        raise RefusedRequest(known)
+    if known is not None:
+        return _result(known, service, seller, network)
+    await _check_order(platform, caller, asked, service, seller)
+    order = _order(caller, asked, service, seller, network)
+    session = caller.session
+
+    def question(transaction: Transaction) -> Asking:
+        assert session is not None
+        assert transaction.hold_id is not None
+        return asking(platform, caller, session, spend_request(transaction), transaction.hold_id)
+
+    placed = await platform.gate.spend(order, idempotency, question if session else None)
+    if isinstance(placed, Refused):
+        platform.metrics.decided(placed.first.code.value)
+        raise RefusedRequest(placed)
+    platform.metrics.decided("allowed")
+    return _result(placed, service, seller, network)
+
+
+async def check(platform: Platform, caller: Caller, asked: CheckoutRequest) -> Verdict:
+    """What a session's order would be answered now: the dry run. Nothing is ordered or held by it."""
+    if caller.session is None:
+        raise refused(
+            Code.WRONG_PARTY,
+            "caller",
+            "an owner buys without asking; this is for sessions",
+            hint="use a session token",
+        )
+    service, seller, network = await _wanted(platform, caller, asked)
+    closed: Refused | None = None
+    try:
+        await _check_order(platform, caller, asked, service, seller)
+    except RefusedRequest as problem:
+        closed = problem.refused
+    total, said = platform.gate.check_order(_order(caller, asked, service, seller, network))
+    return verdict(total, closed or said)
+
+
+async def _wanted(
+    platform: Platform, caller: Caller, asked: CheckoutRequest
+) -> tuple[Service, Agent, Network]:
+    """What is to be bought, of whom, and where. Raises NotFound, and a refusal of seller sessions."""
     if not caller.is_buyer:
         raise refused(Code.WRONG_PARTY, "role", "a seller session cannot buy", hint="use a buyer session")
     service = await platform.store.service(asked.service_id)
@@ -42,14 +91,13 @@ async def purchase(
     if seller is None:
         raise NotFound("Service not found")
     network = platform.marketplace(service.network)
-    idempotency = _idempotency(caller, asked, idempotency_key)
-    known = await platform.gate.remembered(idempotency)
-    if isinstance(known, Refused):
-        raise RefusedRequest(known)
-    if known is not None:
-        return _result(known, service, seller, network)
-    await _check_order(platform, caller, asked, service, seller)
-    order = Order(
+    return service, seller, network
+
+
+def _order(
+    caller: Caller, asked: CheckoutRequest, service: Service, seller: Agent, network: Network
+) -> Order:
+    return Order(
         service=service,
         seller=seller,
         buyer=caller.agent,
@@ -64,19 +112,6 @@ async def purchase(
         abandonment_grace=asked.abandonment_grace or 0,
         criteria_hash=asked.criteria_hash,
     )
-    session = caller.session
-
-    def question(transaction: Transaction) -> Asking:
-        assert session is not None
-        assert transaction.hold_id is not None
-        return asking(platform, caller, session, spend_request(transaction), transaction.hold_id)
-
-    placed = await platform.gate.spend(order, idempotency, question if session else None)
-    if isinstance(placed, Refused):
-        platform.metrics.decided(placed.first.code.value)
-        raise RefusedRequest(placed)
-    platform.metrics.decided("allowed")
-    return _result(placed, service, seller, network)
 
 
 async def _check_order(

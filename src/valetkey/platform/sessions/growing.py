@@ -17,7 +17,7 @@ from valetkey.platform.idempotency import Remembering
 from valetkey.platform.limits import Limit
 from valetkey.platform.refusing import NotFound, RefusedRequest, Unauthenticated
 from valetkey.platform.sessions.making import key_hash_of, lives_on_solana, record_of, units
-from valetkey.platform.sessions.service import own
+from valetkey.platform.sessions.service import own, within
 from valetkey.platform.sessions.views import session_view
 from valetkey.ports.accounts import Child, SessionQuery
 from valetkey.wire.attenuation import AttenuateRequest, Attenuation, SignedNarrowing, read, signer_key
@@ -147,8 +147,8 @@ async def attenuate(platform: Platform, asked: AttenuateRequest) -> SessionTree:
 
 
 async def tree(platform: Platform, caller: Caller, session_id: str) -> SessionTree:
-    """A session of the owner and all that were made out of it, each with what it spent."""
-    record = await own(platform, caller, session_id)
+    """A session and all that were made out of it, each with what it spent: for its owner, and for its own holder."""
+    record = await within(platform, caller, session_id)
     query = SessionQuery(caller.agent.id, tree_id=record.session.tree, sort="oldest", limit=TREE_PAGE)
     found = {record.session.id: record}
     total = 1

@@ -4,7 +4,7 @@ from valetkey.core.api_key import Scope
 from valetkey.core.refusal import Code
 from valetkey.platform.http import Access, Call, Endpoint, Reply
 from valetkey.platform.limits import Limit
-from valetkey.platform.sessions import growing, replaying, service
+from valetkey.platform.sessions import growing, refusals, replaying, service
 from valetkey.wire.attenuation import AttenuateRequest
 from valetkey.wire.http import API_PREFIX
 from valetkey.wire.policies import DiffPoliciesRequest, PolicyDiff, ReplayRequest, ReplayView
@@ -15,6 +15,8 @@ from valetkey.wire.sessions import (
     FleetView,
     LabelPolicy,
     RecoveryBody,
+    RefusalList,
+    RefusalQuery,
     RevokedAll,
     RotateSessionRequest,
     SessionListQuery,
@@ -97,6 +99,10 @@ async def attenuate(call: Call) -> SessionTree:
 
 async def tree(call: Call) -> SessionTree:
     return await growing.tree(call.platform, call.caller, call.path("id"))
+
+
+async def refused(call: Call) -> RefusalList:
+    return await refusals.listed(call.platform, call.caller, call.path("id"), call.query(RefusalQuery))
 
 
 async def replay(call: Call) -> ReplayView:
@@ -206,9 +212,17 @@ ENDPOINTS = [
         method="GET",
         path=SESSION + "/{id}/tree",
         handler=tree,
-        summary="A session and all that were made out of it, each with what it spent",
+        summary="A session and all that were made out of it, each with what it spent, by its owner or its own token",
         gives=SessionTree,
-        access=Access.OWNER,
+        scope=Scope.SESSIONS_READ,
+    ),
+    Endpoint(
+        method="GET",
+        path=SESSION + "/{id}/refusals",
+        handler=refused,
+        summary="What a session, and those made out of it, were refused lately, by its owner or its own token",
+        query=RefusalQuery,
+        gives=RefusalList,
         scope=Scope.SESSIONS_READ,
     ),
     Endpoint(

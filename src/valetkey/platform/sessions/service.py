@@ -164,12 +164,7 @@ async def listed(platform: Platform, caller: Caller, query: SessionListQuery) ->
 
 async def revoke(platform: Platform, caller: Caller, session_id: str) -> SessionView:
     """End a session for ever: by its owner, by the session itself, or by one that it was made of."""
-    record = await own(platform, caller, session_id)
-    if caller.session is not None and caller.session.session.id not in (
-        record.session.id,
-        *(one.id for one in record.ancestors),
-    ):
-        raise NotFound("Session not found")
+    await within(platform, caller, session_id)
     revoked = await platform.store.revoke_session(session_id, caller.actor)
     return session_view(platform, revoked, caller.agent)
 
@@ -225,5 +220,17 @@ async def own(platform: Platform, caller: Caller, session_id: str) -> SessionRec
     """A session of the caller's owner. Raises NotFound."""
     record = await platform.store.session(session_id)
     if record is None or record.session.owner_id != caller.agent.id:
+        raise NotFound("Session not found")
+    return record
+
+
+async def within(platform: Platform, caller: Caller, session_id: str) -> SessionRecord:
+    """A session that is the caller's: any one of the owner, and of a session itself and what was made out of it.
+
+    Raises NotFound: of the others a session does not even learn that they are there.
+    """
+    record = await own(platform, caller, session_id)
+    line = (record.session.id, *(one.id for one in record.ancestors))
+    if caller.session is not None and caller.session.session.id not in line:
         raise NotFound("Session not found")
     return record

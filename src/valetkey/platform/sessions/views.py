@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 from valetkey.core.agent import Agent
+from valetkey.core.headroom import headroom
 from valetkey.core.limits import Limits
 from valetkey.core.money import format_units
 from valetkey.core.session import Session, remaining, ring_of, spent_of, status, worst_case_loss
@@ -10,7 +11,7 @@ from valetkey.core.windows import counted
 from valetkey.platform.context import Platform
 from valetkey.ports.accounts import SessionRecord
 from valetkey.wire.limits import LimitView, WindowView
-from valetkey.wire.sessions import SessionView
+from valetkey.wire.sessions import NextRefusal, SessionView
 from valetkey.wire.timestamps import iso_timestamp
 
 T = TypeVar("T", str, int)
@@ -74,7 +75,22 @@ def session_view(platform: Platform, record: SessionRecord, owner: Agent) -> Ses
         proof=None if record.proof_key is None else "required",
         funding_mode=str(record.funding),
         network=platform.network_of_session(policy).view,
+        next_refusal=_next_refusal(record, now),
     )
+
+
+def _next_refusal(record: SessionRecord, now: int) -> NextRefusal:
+    room = headroom(record.session, now, record.ancestors)
+    decimals = record.session.policy.decimals
+
+    def written(units: int | None) -> str | None:
+        return None if units is None else format_units(units, decimals)
+
+    told = NextRefusal(most_usdc=written(room.most), free_usdc=written(room.free))
+    if (why := room.binds) is not None:
+        told.code, told.rule, told.message = str(why.code), why.rule, why.message
+        told.hint, told.resets_at, told.session_id = why.hint, why.resets_at, why.session_id
+    return told
 
 
 def _limit(session: Session, limits: Limits) -> LimitView:

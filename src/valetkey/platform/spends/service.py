@@ -22,12 +22,11 @@ from valetkey.platform.paging import page_limit
 from valetkey.platform.refusing import NotFound, RefusedRequest, refused
 from valetkey.platform.spends.assets import asset_of
 from valetkey.platform.spends.authorized import check_authorized
-from valetkey.platform.spends.views import spend_view
+from valetkey.platform.spends.views import spend_view, verdict
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.ledger import Idempotency, Payment, Spend, SpendQuery, SpendRecord
 from valetkey.wire.authorizations import is_authorization
 from valetkey.wire.draws import DRAW, VOUCHER
-from valetkey.wire.errors import reasons_body
 from valetkey.wire.http import encode
 from valetkey.wire.spends import SignedBody, SpendBody, SpendListQuery, SpendPage, SpendView, Verdict
 
@@ -65,18 +64,7 @@ async def check(platform: Platform, caller: Caller, asked: SpendBody) -> Verdict
     record = _spender(caller)
     request = await _request(platform, record, asked)
     said = platform.gate.check(record, request)
-    decimals = CURRENCY_DECIMALS[asked.currency]
-    asked_text = format_units(request.amount.units, request.amount.asset.decimals)
-    if isinstance(said, Refused):
-        return Verdict(allowed=False, currency=asked.currency, asked=asked_text, reasons=reasons_body(said))
-    return Verdict(
-        allowed=said.approval is None,
-        needs_approval=said.approval is not None,
-        currency=asked.currency,
-        asked=asked_text,
-        remaining=None if said.remaining is None else format_units(said.remaining, decimals),
-        reasons=[] if said.approval is None else reasons_body(Refused((said.approval,))),
-    )
+    return verdict(request.amount, said)
 
 
 async def show(platform: Platform, caller: Caller, spend_id: str) -> SpendView:

@@ -1,9 +1,12 @@
-"""A spend as JSON."""
+"""A spend as JSON, and what a dry run of one was told."""
 
-from valetkey.core.money import CURRENCY_DECIMALS, format_units
+from valetkey.core.decide import Allowed
+from valetkey.core.money import CURRENCY_DECIMALS, Money, format_units
+from valetkey.core.refusal import Refused
 from valetkey.core.spend import HoldState
 from valetkey.ports.ledger import SpendRecord
-from valetkey.wire.spends import SpendView
+from valetkey.wire.errors import reasons_body
+from valetkey.wire.spends import SpendView, Verdict
 from valetkey.wire.timestamps import iso_timestamp
 
 
@@ -30,4 +33,20 @@ def spend_view(record: SpendRecord) -> SpendView:
         placed_at=iso_timestamp(hold.placed_at),
         expires_at=iso_timestamp(hold.expires_at),
         settled_at=None if hold.settled_at is None else iso_timestamp(hold.settled_at),
+    )
+
+
+def verdict(asked: Money, said: Allowed | Refused) -> Verdict:
+    """What the gate said to a dry run."""
+    currency, text = asked.asset.currency, format_units(asked.units, asked.asset.decimals)
+    if isinstance(said, Refused):
+        return Verdict(allowed=False, currency=currency, asked=text, reasons=reasons_body(said))
+    left = said.remaining
+    return Verdict(
+        allowed=said.approval is None,
+        needs_approval=said.approval is not None,
+        currency=currency,
+        asked=text,
+        remaining=None if left is None else format_units(left, CURRENCY_DECIMALS[currency]),
+        reasons=[] if said.approval is None else reasons_body(Refused((said.approval,))),
     )

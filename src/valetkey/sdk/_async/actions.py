@@ -7,13 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 from valetkey.core.errors import InvalidInput
-from valetkey.core.money import NATIVE, to_decimal
+from valetkey.core.money import NATIVE, Asset, to_decimal
 from valetkey.core.spend import HoldState
 from valetkey.crypto.keys import session_key_hash
 from valetkey.ports.wallet import CallReverts
 from valetkey.sdk._async.contract_calls import AsyncContractCalls
 from valetkey.sdk._async.contract_steps import APPROVE, BRING, MAIN, AsyncJob
 from valetkey.sdk._async.drawing import DRAWS
+from valetkey.sdk._async.holds import AsyncHold
 from valetkey.sdk.actions import Action, Approve, ContractCall, Swap, Transfer, action_of, digest_of
 from valetkey.sdk.errors import TransactionReverted, Unfinished
 from valetkey.sdk.executions import ROOM, Execution, bucket, failure_of, read_progress, receipt_of
@@ -21,6 +22,7 @@ from valetkey.sdk.planning import asset_and_units, ledger_amount
 from valetkey.seam import async_sleep
 from valetkey.wire import calls
 from valetkey.wire.sessions import SessionView
+from valetkey.wire.spends import Verdict
 
 LOCK_PAUSE_SECONDS = 0.05
 
@@ -44,23 +46,9 @@ class AsyncActions(AsyncContractCalls):
         InsufficientFunds, SlippageExceeded, ContractMisbehaved, CallReverts, TransactionReverted.
         """
         wanted = action_of(action)
-        self._held_session()
-        network = await self.network()
-        asset, units = asset_and_units(wanted, network, self._assets)
-        if self._draws() and asset.address == NATIVE:
-            raise InvalidInput("a grant pays no coin of a chain: use a session with a wallet", field="token")
-        self._check_payee(wanted)
-        self._state.check_writable(ROOM)
-        hold = await self.spend(
-            to_decimal(units, asset.decimals),
-            currency=asset.currency,
-            asset=asset.id,
-            payee=wanted.payee,
-            operation=wanted.operation,
-            note=f"{wanted.type} {digest_of(wanted)}",
-            wait_approval=wait_approval,
-            idempotency_key=idempotency_key or secrets.token_hex(16),
-        )
+        asset, units = await self._priced(wanted)
+        key = idempotency_key or secrets.token_hex(16)
+        hold = await self._asked(wanted, asset, units, key, wait_approval)
         desk = await self._desk()
         async with self._alone_with(hold.id):
             job = AsyncJob(
@@ -76,7 +64,60 @@ class AsyncActions(AsyncContractCalls):
                 await self._begun(job)
         return await self._told(job)
 
+    async def ask(
+        self,
+        action: Action | Mapping[str, Any],
+        *,
+        idempotency_key: str,
+        wait_approval: float | None = None,
+    ) -> AsyncHold:
+        """Have the gate decide on an action, and the owner where its approval is needed; nothing is paid by this.
+
+        `execute` with the same key and action pays, and asks by itself. The hold says how far that is: `held` is money
+        that waits for the payment, `unknown` and `captured` are one that was signed. Raises as `execute` does before it
+        signs anything.
+        """
+        wanted = action_of(action)
+        asset, units = await self._priced(wanted)
+        return await self._asked(wanted, asset, units, idempotency_key, wait_approval)
+
+    async def check(self, action: Action | Mapping[str, Any]) -> Verdict:
+        """What the gate would say to an action now: the dry run. Nothing is held, and a refusal is no exception."""
+        wanted = action_of(action)
+        asset, units = await self._priced(wanted)
+        return await self.check_spend(
+            to_decimal(units, asset.decimals),
+            currency=asset.currency,
+            asset=asset.id,
+            payee=wanted.payee,
+            operation=wanted.operation,
+        )
+
     # Inside
+
+    async def _priced(self, wanted: Action) -> tuple[Asset, int]:
+        """What an action moves, and that it can be paid from here."""
+        self._held_session()
+        asset, units = asset_and_units(wanted, await self.network(), self._assets)
+        if self._draws() and asset.address == NATIVE:
+            raise InvalidInput("a grant pays no coin of a chain: use a session with a wallet", field="token")
+        self._check_payee(wanted)
+        self._state.check_writable(ROOM)
+        return asset, units
+
+    async def _asked(
+        self, wanted: Action, asset: Asset, units: int, key: str, wait_approval: float | None
+    ) -> AsyncHold:
+        return await self.spend(
+            to_decimal(units, asset.decimals),
+            currency=asset.currency,
+            asset=asset.id,
+            payee=wanted.payee,
+            operation=wanted.operation,
+            note=f"{wanted.type} {digest_of(wanted)}",
+            wait_approval=wait_approval,
+            idempotency_key=key,
+        )
 
     def _check_payee(self, action: Action) -> None:
         """What a session pays to itself would leave the gate, and what a grant pays to its owner goes nowhere."""

@@ -10,6 +10,8 @@ from valetkey.wire.sessions import (
     ExtendSessionRequest,
     FleetView,
     LabelPolicy,
+    RefusalEntry,
+    RefusalList,
     RevokedAll,
     SessionPage,
     SessionTree,
@@ -105,9 +107,21 @@ class AsyncFleet(AsyncAgent):
         return await self._client.get(f"/agents/session/{segment(session_id)}", SessionView)
 
     async def tree(self, session: SessionInfo | str) -> list[SessionView]:
-        """A session and all that were made out of it, a parent before its children, each with what it spent."""
+        """A session and all that were made out of it, a parent before its children, each with what it spent.
+
+        A delegate so looks at its own session, and at those that it made. Raises NotFound.
+        """
         path = f"/agents/session/{segment(id_of(session))}/tree"
         return (await self._client.get(path, SessionTree)).sessions
+
+    async def refusals(self, session: SessionInfo | str, *, limit: int = 20) -> list[RefusalEntry]:
+        """What a session, and those made out of it, were refused lately, newest first; 100 at most.
+
+        From the audit log, of its tree's newest 2,000 entries. A delegate so looks at its own session, and at those
+        that it made. Raises NotFound.
+        """
+        path = f"/agents/session/{segment(id_of(session))}/refusals"
+        return (await self._client.get(path, RefusalList, {"limit": limit})).refusals
 
     async def extend_session(
         self,

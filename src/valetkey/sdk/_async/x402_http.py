@@ -7,13 +7,15 @@ import httpx
 
 from valetkey.core.errors import InvalidInput
 from valetkey.sdk._async.drawing import AsyncDraws
-from valetkey.sdk._async.x402_payer import AsyncPayer
+from valetkey.sdk._async.x402_payer import SENT, AsyncPayer
 from valetkey.sdk._async.x402_transport import AsyncPayingTransport
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.errors import NotConfigured
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.sdk.x402.making import check_installed
-from valetkey.sdk.x402.terms import Terms, terms_of
+from valetkey.sdk.x402.notes import Notes
+from valetkey.sdk.x402.requests import KEY_HEADER, body_of
+from valetkey.sdk.x402.terms import Terms, fingerprint, terms_of
 
 TIMEOUT_SECONDS = 30.0
 OF_CONNECTIONS = ("verify", "cert", "http1", "http2", "limits")
@@ -55,6 +57,23 @@ class AsyncPaying(AsyncDraws):
 
         terms = terms_of(hosts, max_amount, pin_payees, wait_approval)
         return async_paying_client(AsyncPayer(agent, terms), transport, client)
+
+    async def may_have_paid(self, request: httpx.Request) -> bool:
+        """Whether money moved, or may have, for a request with an `Idempotency-Key` that was sent through `http()`.
+
+        Asked after an exception: False means that nothing was signed for it, or that it was given back. Raises what the
+        platform raises.
+        """
+        key = request.headers.get(KEY_HEADER, "")
+        kind = request.headers.get("Content-Type", "")
+        named = fingerprint(self.wallet_address, request.method, request.url, body_of(request), kind, key)
+        note = Notes(self._state).of_key(named)
+        if note is None or not key:
+            return False
+        if note.spend_id is None:
+            # Out of a grant the session's wallet gets the money before anything is signed for the seller.
+            return self._draws()
+        return (await self.get_spend(note.spend_id)).state in SENT
 
     def http_of(self, session: SessionInfo, **limits: Any) -> httpx.AsyncClient:
         """The client of a session that this owner made here: it becomes the session's delegate at its first payment."""

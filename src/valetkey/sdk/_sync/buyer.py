@@ -1,6 +1,7 @@
 # Generated from src/valetkey/sdk/_async/buyer.py by scripts/generate_sync.py: edit that file instead.
 """The buyer: makes sessions for delegates, or is the delegate of one; finds, buys, pays, reads, releases."""
 
+import hashlib
 import secrets
 import time
 from collections.abc import Iterable, Mapping
@@ -28,9 +29,13 @@ from valetkey.wire.envelope import Decrypted, encrypt
 from valetkey.wire.http import IDEMPOTENCY_HEADER, encode
 from valetkey.wire.payload import wrap
 from valetkey.wire.proofs import criteria_hash
+from valetkey.wire.spends import Verdict
 from valetkey.wire.transactions import TransactionView
 
 SESSION_SECONDS = 3_600
+
+ENVELOPES = "envelopes"
+"""The room of the state folder that holds encrypted requests, by the order that they are of."""
 
 
 class BuyerAgent(Directory, Escrows, Promises, Actions, Paying, Stopping):
@@ -187,13 +192,37 @@ class BuyerAgent(Directory, Escrows, Promises, Actions, Paying, Stopping):
         self._state.write(CHECKOUTS, result.transaction_id, encode(result.payment_instructions))
         return checkout_of(result)
 
+    def check_purchase(
+        self, service_id: str, *, quantity: int = 1, max_total: Amount | None = None
+    ) -> Verdict:
+        """What the gate would say to this order of a session now, and what it would cost: the dry run.
+
+        Nothing is ordered or held, and a refusal is no exception; `asked` is the total, fee included. Raises NotFound.
+        """
+        asked = CheckoutRequest(
+            service_id=service_id,
+            quantity=quantity,
+            max_total=None if max_total is None else usdc_of(max_total),
+        )
+        return self._client.send("POST", "/checkout/check", Verdict, asked, repeat=True)
+
     def purchase_encrypted(self, service_id: str, payload: Any, **order: Any) -> Checkout:
-        """As `purchase`, with a request that only the seller can read."""
-        service = self.get_service(service_id)
-        recipient = self.public_key(service.agent_id, service_id=service_id)
-        envelope = encrypt(payload, self._need_crypto(), recipient, now_ms=time.time_ns() // 1_000_000)
-        wrapped = js_json.parse(wrap(envelope))
-        return self.purchase(service_id, request_payload=wrapped, **order)
+        """As `purchase`, with a request that only the seller can read.
+
+        Under an `idempotency_key` the envelope is kept in the state folder before it is sent: nothing is encrypted
+        twice alike, and the same order has to be the same bytes.
+        """
+        key = order.get("idempotency_key")
+        name = None if key is None else _order_name(key, service_id, payload)
+        kept = None if name is None else self._state.read(ENVELOPES, name)
+        if kept is None:
+            service = self.get_service(service_id)
+            recipient = self.public_key(service.agent_id, service_id=service_id)
+            envelope = encrypt(payload, self._need_crypto(), recipient, now_ms=time.time_ns() // 1_000_000)
+            kept = wrap(envelope)
+            if name is not None:
+                self._state.write(ENVELOPES, name, kept)
+        return self.purchase(service_id, request_payload=js_json.parse(kept), **order)
 
     def decrypt_response_payload(
         self, transaction: TransactionView, *, session: Session | None = None
@@ -216,6 +245,12 @@ class BuyerAgent(Directory, Escrows, Promises, Actions, Paying, Stopping):
         return self.submit_evidence(
             transaction_id, kind, description, content_hash=content_hash, metadata=metadata
         )
+
+
+def _order_name(key: str, service_id: str, payload: Any) -> str:
+    """What an encrypted order is kept under. Another payload under the same key is another order, and is refused."""
+    told = "\n".join((key, service_id)).encode("utf-8", "replace") + b"\n" + _json(payload)
+    return hashlib.sha256(told).hexdigest()
 
 
 def _json(value: Any) -> bytes:

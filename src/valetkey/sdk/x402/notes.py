@@ -81,6 +81,10 @@ class Notes:
             self.release(found)
         return self._new(prefix)
 
+    def of_key(self, fingerprint: str) -> Note | None:
+        """What is remembered of a request that its caller named; None when nothing is."""
+        return self._read(f"{fingerprint[:PREFIX_CHARS]}-key")
+
     def keep(self, taken: Taken, note: Note) -> None:
         """On the disk when this returns."""
         self._folder.write(ROOM, taken.name, msgspec.json.encode(note))

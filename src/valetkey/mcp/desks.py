@@ -1,0 +1,179 @@
+"""Who serves: the holder of one session, or an owner. Opened at the first call: so a dead session can be told of."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from valetkey.core.errors import InvalidInput, ValetkeyError
+from valetkey.crypto.secret import Secret
+from valetkey.mcp.calls import Calls
+from valetkey.mcp.plan import Plan
+from valetkey.mcp.withholding import Withholding
+from valetkey.sdk._async.buyer import AsyncBuyerAgent
+from valetkey.sdk._async.seller import AsyncSellerAgent
+from valetkey.sdk.errors import NotConfigured, NotFound
+from valetkey.sdk.part_file import PartFile
+from valetkey.sdk.state import StateFolder
+from valetkey.wire.bundle import Bundle
+from valetkey.wire.child_bundle import parse_child
+from valetkey.wire.sessions import SessionView
+
+SELLER = "seller"
+
+
+class Desk:
+    """What both have: where new bundles go, which secrets are withheld, and the calls that were made."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._credential = plan.credential()
+        self.withholding = Withholding([self._credential])
+        self._folder = StateFolder(plan.home())
+        self._lock = anyio.Lock()
+
+    @property
+    def calls(self) -> Calls:
+        """The calls of whoever this is."""
+        return Calls(self._folder, self._whose())
+
+    def _whose(self) -> str:
+        return hashlib.sha256(self._credential.reveal().encode("utf-8", "replace")).hexdigest()
+
+    def keep_bundle(self, session_id: str, bundle: str) -> str:
+        """Write a bundle into the operator's folder, mode 0600; the file's name. Nothing of it is answered."""
+        folder = self.bundles()
+        self.withholding.add([Secret(bundle), *secrets_of(parse_child(bundle, None)[0])])
+        path = folder / f"{session_id}.bundle"
+        with PartFile(path) as file:
+            file.write(f"{bundle}\n".encode())
+        return path.name
+
+    def bundles(self) -> Path:
+        """The folder for new bundles, its owner's alone. Raises NotConfigured."""
+        folder = self.plan.bundles
+        if folder is None:
+            raise NotConfigured("the operator of this server allowed no new sessions")
+        problem = ""
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            problem = error.strerror or "it cannot be made"
+        if problem:
+            raise NotConfigured(f"the folder for bundles cannot be used: {problem}")
+        return folder
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+class DelegateDesk(Desk):
+    """The holder of a session."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self._opened: AsyncBuyerAgent | AsyncSellerAgent | None = None
+        problem: ValetkeyError | None = None
+        try:
+            # Of an expired one, too: what is secret in it stays so.
+            held = parse_child(self._credential.reveal(), None)[0]
+            self.withholding.add(secrets_of(held))
+            self._wallet = held.wallet_address
+        except ValetkeyError as error:
+            problem = error
+        if problem is not None:
+            raise NotConfigured(f"this is no bundle of a session: {problem}")
+
+    async def holder(self) -> AsyncBuyerAgent | AsyncSellerAgent:
+        """The agent that holds the session: a seller's for one that sells. Raises what `init_with_session` raises."""
+        async with self._lock:
+            if self._opened is None:
+                self._opened = await self._open()
+            return self._opened
+
+    async def session(self) -> SessionView:
+        """The session as the platform told of it at the first call."""
+        view = (await self.holder()).session
+        if view is None:
+            raise NotConfigured("this session has no token: it is not one of the platform's")
+        return view
+
+    async def buyer(self) -> AsyncBuyerAgent:
+        """The agent, when its session buys. Raises InvalidInput."""
+        agent = await self.holder()
+        if not isinstance(agent, AsyncBuyerAgent):
+            raise InvalidInput("this session sells: it has nothing to spend", code="wrong_party")
+        return agent
+
+    async def seller(self) -> AsyncSellerAgent:
+        """The agent, when its session sells. Raises InvalidInput."""
+        agent = await self.holder()
+        if not isinstance(agent, AsyncSellerAgent):
+            raise InvalidInput("this session buys: it has nothing to deliver", code="wrong_party")
+        return agent
+
+    @property
+    def role(self) -> str | None:
+        """buyer or seller; None while nobody has asked the platform."""
+        return None if self._opened is None or self._opened.session is None else self._opened.session.role
+
+    async def close(self) -> None:
+        """Close every connection."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened.close()
+
+    def _whose(self) -> str:
+        # A bundle that is handed over again after an extension is another text of the same session.
+        return self._wallet.lower()
+
+    async def _open(self) -> AsyncBuyerAgent | AsyncSellerAgent:
+        agent: AsyncBuyerAgent | AsyncSellerAgent = AsyncBuyerAgent(**self._where())
+        view = await self._become(agent)
+        if view is not None and view.role == SELLER:
+            await agent.close()
+            agent = AsyncSellerAgent(**self._where())
+            await self._become(agent)
+        return agent
+
+    async def _become(self, agent: AsyncBuyerAgent | AsyncSellerAgent) -> SessionView | None:
+        ready = False
+        try:
+            view = await agent.init_with_session(self._credential)
+            ready = True
+            return view
+        finally:
+            if not ready:
+                await agent.close()
+
+    def _where(self) -> dict[str, Any]:
+        return dict(self.plan.where())
+
+
+class OwnerDesk(Desk):
+    """An owner, by its API key."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self.owner = AsyncBuyerAgent(self._credential, **self._where())
+
+    async def named(self, label: str) -> SessionView:
+        """The living session of a label, the newest. Raises NotFound."""
+        for one in await self.owner.sessions(label=label):
+            if one.status not in ("revoked", "expired"):
+                return one
+        raise NotFound("no living session has this label", code="not_found")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.owner.close()
+
+    def _where(self) -> dict[str, Any]:
+        return dict(self.plan.where())
+
+
+def secrets_of(bundle: Bundle) -> list[Secret]:
+    """What is secret in a bundle."""
+    keys = (bundle.wallet_private_key, bundle.e2e_private_key)
+    return [bundle.token, *(Secret(one.to_hex()) for one in keys)]
