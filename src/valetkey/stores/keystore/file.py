@@ -9,11 +9,8 @@ from pathlib import Path
 import apsw
 
 from valetkey.ports.keystore import KeystoreUnusable
-from valetkey.stores.one_file import APPLICATION_ID, KEYSTORE_TABLE
+from valetkey.stores.one_file import APPLICATION_ID, BUSY_SECONDS_MAX, KEYSTORE_TABLE, write_ahead
 from valetkey.stores.sqlite.failures import failed
-
-BUSY_SECONDS_MAX = 15
-"""How long one process waits for another one's transaction before it gives up."""
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -41,7 +38,7 @@ def open_file(path: Path) -> apsw.Connection:
             # Before anything is changed in the file.
             if not _has_table(db):
                 _check_ours(db)
-            db.execute("PRAGMA journal_mode = WAL")
+            write_ahead(db)
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA trusted_schema = OFF")
             db.execute("PRAGMA temp_store = MEMORY")

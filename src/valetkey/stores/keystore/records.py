@@ -17,8 +17,8 @@ from valetkey.crypto.locks import Header, Lock, NewerRecord
 from valetkey.crypto.locks.records import open_record, seal_record
 from valetkey.crypto.wiping import wipe
 from valetkey.ports.keystore import DamagedRecord, KeystoreUnusable, WrongSecret
-from valetkey.stores.keystore.file import BUSY_SECONDS_MAX, told_apart, transaction
-from valetkey.stores.one_file import KEYSTORE_TABLE
+from valetkey.stores.keystore.file import told_apart, transaction
+from valetkey.stores.one_file import BUSY_SECONDS_MAX, KEYSTORE_TABLE
 
 NAME_CHARS_MAX = 200
 SECRET_BYTES_MAX = 65_536

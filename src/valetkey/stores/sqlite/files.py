@@ -6,15 +6,12 @@ from pathlib import Path
 import apsw
 
 from valetkey.stores.failures import StoreUnreadable
-from valetkey.stores.one_file import APPLICATION_ID, KEYSTORE_TABLE
+from valetkey.stores.one_file import APPLICATION_ID, BUSY_SECONDS_MAX, KEYSTORE_TABLE, write_ahead
 from valetkey.stores.sqlite.failures import translated
 from valetkey.stores.sqlite.schema import MIGRATIONS
 
 MEMORY = Path(":memory:")
 """No file: what is written there ends with the process."""
-
-BUSY_SECONDS_MAX = 15
-"""How long one process waits for another one's transaction before it gives up."""
 
 CACHE_KIB = 16_384
 STATEMENTS_CACHED = 200
@@ -39,7 +36,7 @@ def connect(path: Path, *, writing: bool) -> apsw.Connection:
         raise translated(error) from error
     try:
         db.set_busy_timeout(BUSY_SECONDS_MAX * 1_000)
-        db.execute("PRAGMA journal_mode = WAL")
+        write_ahead(db)
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA trusted_schema = OFF")
