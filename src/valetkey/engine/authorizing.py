@@ -22,10 +22,16 @@ from valetkey.wire.authorizations import (
     EXACT_SPENDER,
     PERMIT2_ADDRESS,
     UPTO_SPENDER,
-    Authorization,
     PermitTransfer,
     TransferAuthorization,
-    read_authorization,
+)
+from valetkey.wire.channels import (
+    COLLECTOR,
+    DELAY_SECONDS_MAX,
+    DELAY_SECONDS_MIN,
+    ChannelDeposit,
+    Signed,
+    read_signed,
 )
 
 USED = keccak256(b"AuthorizationUsed(address,bytes32)")
@@ -64,7 +70,7 @@ def unlike(hold: Hold, payload: bytes, reference: str, wallet: str | None) -> st
     Asked before the payment is believed, and again before anything is proven by it: nobody's word is.
     """
     try:
-        signed = read_authorization(payload)
+        signed = read_signed(payload)
     except InvalidInput as problem:
         return str(problem)
     asset, payee = hold.request.amount.asset, hold.request.payee
@@ -82,6 +88,12 @@ def unlike(hold: Hold, payload: bytes, reference: str, wallet: str | None) -> st
         spender = EXACT_SPENDER if signed.facilitator is None else UPTO_SPENDER
         if not same_address(signed.spender, spender):
             return "a contract that is not known may take the money"
+    if isinstance(signed, ChannelDeposit):
+        channel = signed.channel
+        if not same_address(channel.payer_authorizer, wallet):
+            return "another key than the session's could pay out of the channel"
+        if not DELAY_SECONDS_MIN <= channel.withdraw_delay <= DELAY_SECONDS_MAX:
+            return "the channel's contract takes no such delay"
     try:
         key = recover_digest(signed.digest(), bytes.fromhex(signed.signature[2:]))
     except InvalidSignature as problem:
@@ -103,17 +115,17 @@ async def outcome(
     problem = unlike(hold, payment.payload, payment.reference, wallet)
     if problem is not None:
         return problem
-    signed = read_authorization(payment.payload)
+    signed = read_signed(payment.payload)
     used = await _is_used(reader, signed, final.number)
     if not used:
         # No later block is earlier, so it can never be used.
         lapsed = final.timestamp >= signed.dead_from + LAPSED_MARGIN_SECONDS
         return Void(proven=True) if lapsed else None
-    search = _Search(reader, final, hold.placed_at - CLOCKS_DIFFER_SECONDS)
-    if isinstance(signed, TransferAuthorization):
-        found = await _of_token(search, signed)
-    else:
+    search = Search(reader, final, hold.placed_at - CLOCKS_DIFFER_SECONDS)
+    if isinstance(signed, PermitTransfer):
         found = await _of_permit2(search, signed)
+    else:
+        found = await _of_token(search, signed)
     if isinstance(found, str):
         return found
     if found == 0:
@@ -122,26 +134,28 @@ async def outcome(
     return Capture(rescale(found, asset.decimals, CURRENCY_DECIMALS[asset.currency], up=True))
 
 
-async def _is_used(reader: AuthorizationReader, signed: Authorization, block: int) -> bool:
-    if isinstance(signed, TransferAuthorization):
+async def _is_used(reader: AuthorizationReader, signed: Signed, block: int) -> bool:
+    if not isinstance(signed, PermitTransfer):
         data = _call(
-            b"authorizationState(address,bytes32)", _account(signed.payer), bytes.fromhex(signed.nonce[2:])
+            b"authorizationState(address,bytes32)", padded(signed.payer), bytes.fromhex(signed.nonce[2:])
         )
         word = await reader.view(Call(signed.token, data), at_block=block)
         if len(word) != WORD or int.from_bytes(word) > 1:
             raise ChainUnavailable("the token does not tell what became of an authorization")
         return any(word)
     nonce = int(signed.nonce)
-    data = _call(b"nonceBitmap(address,uint256)", _account(signed.payer), (nonce >> 8).to_bytes(WORD))
+    data = _call(b"nonceBitmap(address,uint256)", padded(signed.payer), (nonce >> 8).to_bytes(WORD))
     word = await reader.view(Call(PERMIT2_ADDRESS, data), at_block=block)
     if len(word) != WORD:
         raise ChainUnavailable("Permit2 does not tell what became of a permission")
     return bool(int.from_bytes(word) >> (nonce & 0xFF) & 1)
 
 
-async def _of_token(search: "_Search", signed: TransferAuthorization) -> int | str:
+async def _of_token(search: "Search", signed: TransferAuthorization | ChannelDeposit) -> int | str:
     """Base units that a used authorization moved; 0 for one that its payer cancelled."""
-    payer, nonce = _account(signed.payer), bytes.fromhex(signed.nonce[2:])
+    # What opens a channel is received by its collector, whom the nonce binds to the channel.
+    payee = COLLECTOR if isinstance(signed, ChannelDeposit) else signed.payee
+    payer, nonce = padded(signed.payer), bytes.fromhex(signed.nonce[2:])
     # FiatToken and whatever follows EIP-3009 use up a nonce once, and tell it by one of the two events.
     log = await search.newest(
         signed.token, lambda log: log.topics[0] in (USED, CANCELED), (None, payer, nonce)
@@ -160,26 +174,26 @@ async def _of_token(search: "_Search", signed: TransferAuthorization) -> int | s
         and same_address(one.payer, signed.payer)
         and not same_address(one.payee, signed.payer)
     ]
-    if any(same_address(one.payee, signed.payee) and one.units == int(signed.amount) for one in own):
+    if any(same_address(one.payee, payee) and one.units == int(signed.amount) for one in own):
         return int(signed.amount)
     # The key signed something else with the same nonce: what it moved is debited, and what is stored is dead.
     moved = sum(one.units for one in own)
     return moved or "its use moved nothing of the payer's"
 
 
-async def _of_permit2(search: "_Search", signed: PermitTransfer) -> int | str:
+async def _of_permit2(search: "Search", signed: PermitTransfer) -> int | str:
     """Base units that a used permission moved; 0 for one that its payer invalidated.
 
     Permit2 tells no event of a use, so the block is looked for in which the nonce was used up.
     """
-    payer, nonce, units = _account(signed.payer), int(signed.nonce), int(signed.amount)
+    payer, nonce, units = padded(signed.payer), int(signed.nonce), int(signed.amount)
 
     async def used_in(block: int) -> bool:
         return await _is_used(search.reader, signed, block) and not await _is_used(
             search.reader, signed, block - 1
         )
 
-    moves = await search.all(signed.token, (MOVED, payer, _account(signed.payee)))
+    moves = await search.all(signed.token, (MOVED, payer, padded(signed.payee)))
     amounts = [
         int.from_bytes(log.data)
         for log in moves
@@ -195,7 +209,7 @@ async def _of_permit2(search: "_Search", signed: PermitTransfer) -> int | str:
     return "its use moved nothing that can be found"
 
 
-class _Search:
+class Search:
     """Logs of the blocks from a time until a final one, the newest first."""
 
     def __init__(self, reader: AuthorizationReader, final: Block, since: int) -> None:
@@ -241,5 +255,6 @@ def _call(signature: bytes, *words: bytes) -> bytes:
     return keccak256(signature)[:4] + b"".join(words)
 
 
-def _account(address: str) -> bytes:
+def padded(address: str) -> bytes:
+    """An address as a word of a contract."""
     return bytes.fromhex(address[2:]).rjust(WORD, b"\0")

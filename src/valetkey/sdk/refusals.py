@@ -223,6 +223,18 @@ class OfferAboveMax(Refused):
     """The offer is more than one payment of this client may be."""
 
 
+class OfferChannelRefused(Refused):
+    """The seller wants a channel that its payer could not get out of, or that this session cannot open."""
+
+
+class ChannelChanged(Refused):
+    """The seller wants another channel than the one that is open: who signs for it, or when money comes back."""
+
+
+class ChannelTotalRefused(Refused):
+    """The seller says that more was charged than this client was ever asked for."""
+
+
 class OfferResourceElsewhere(Refused):
     """The offer is for a resource of another host than the one that was asked."""
 

@@ -47,6 +47,19 @@ class SpendBody(Request):
         check_amount(self.amount, "amount", self.currency)
 
 
+class ChannelView(View, kw_only=True):
+    """The channel that a spend opened (x402, `batch-settlement`): what its contract knows it by."""
+
+    channel_id: str
+    payer: str
+    payer_authorizer: str
+    receiver: str
+    receiver_authorizer: str
+    token: str
+    withdraw_delay: int
+    salt: str
+
+
 class SpendView(View, kw_only=True):
     """A spend as its owner and its session see it. Amounts are decimal strings of `currency`.
 
@@ -70,6 +83,7 @@ class SpendView(View, kw_only=True):
     placed_at: str
     expires_at: str
     settled_at: str | None = None
+    channel: ChannelView | None = None
 
 
 class SpendPage(View):

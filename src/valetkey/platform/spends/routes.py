@@ -68,6 +68,10 @@ async def refund(call: Call) -> SpendView:
     return await service.refund(call.platform, call.caller, call.path("id"), amount)
 
 
+async def returned(call: Call) -> SpendView:
+    return await service.returned(call.platform, call.caller, call.path("id"))
+
+
 ENDPOINTS = [
     Endpoint(
         method="POST",
@@ -152,6 +156,14 @@ ENDPOINTS = [
         takes=RefundBody,
         gives=SpendView,
         access=Access.OWNER,
+        scope=Scope.SPENDS_WRITE,
+    ),
+    Endpoint(
+        method="POST",
+        path=SPENDS + "/{id}/returned",
+        handler=returned,
+        summary="Count what came back of a channel's deposit, as the chain proves it",
+        gives=SpendView,
         scope=Scope.SPENDS_WRITE,
     ),
 ]

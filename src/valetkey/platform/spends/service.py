@@ -8,11 +8,14 @@ import msgspec
 
 from valetkey.core.addresses import canonical_address
 from valetkey.core.commands import Capture, Command, Execute, MarkUnknown, Refund, Void
-from valetkey.core.errors import InvalidInput
+from valetkey.core.errors import Contradiction, InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, Money, format_units, parse_units
 from valetkey.core.policy import PURCHASE
 from valetkey.core.refusal import Code, Refused
 from valetkey.core.spend import SpendRequest
+from valetkey.core.transaction import Party
+from valetkey.engine.authorizing import AuthorizationReader
+from valetkey.engine.returning import returned as came_back
 from valetkey.platform.approvals.asking import asking
 from valetkey.platform.callers import Caller
 from valetkey.platform.context import Platform
@@ -139,6 +142,18 @@ async def refund(platform: Platform, caller: Caller, spend_id: str, amount: Deci
     return await _settle(platform, caller, spend_id, Refund(units))
 
 
+async def returned(platform: Platform, caller: Caller, spend_id: str) -> SpendView:
+    """Ask the chain what came back of the deposit of a channel, and count that; unchanged for any other spend."""
+    record = await _own(platform, caller, spend_id)
+    network = platform.network_of_chain(record.hold.request.amount.asset.chain_id)
+    if network is None or not isinstance(network.reader, AuthorizationReader):
+        return spend_view(record)
+    found = await came_back(record, network.reader, await network.reader.final())
+    if found is None:
+        return spend_view(record)
+    return spend_view(await _proven(platform, record, found))
+
+
 async def seen(platform: Platform, caller: Caller, spend_id: str) -> SpendRecord:
     """A spend that the caller may see: its session, or its owner. Raises NotFound."""
     record = await platform.store.spend_record(spend_id)
@@ -173,6 +188,17 @@ async def _settle(
     if isinstance(done, Refused):
         raise RefusedRequest(done)
     return spend_view(done)
+
+
+async def _proven(platform: Platform, record: SpendRecord, command: Refund) -> SpendRecord:
+    """What the chain proved, on its own authority; whoever counted more meanwhile is right too."""
+    try:
+        done = await platform.store.settle(record.hold.id, command, by=str(Party.PLATFORM))
+    except Contradiction:
+        done = None
+    if isinstance(done, SpendRecord):
+        return done
+    return await platform.store.spend_record(record.hold.id) or record
 
 
 def _spender(caller: Caller) -> SessionRecord:

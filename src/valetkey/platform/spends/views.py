@@ -1,12 +1,16 @@
 """A spend as JSON, and what a dry run of one was told."""
 
+import msgspec
+
 from valetkey.core.decide import Allowed
 from valetkey.core.money import CURRENCY_DECIMALS, Money, format_units
 from valetkey.core.refusal import Refused
 from valetkey.core.spend import HoldState
-from valetkey.ports.ledger import SpendRecord
+from valetkey.ports.ledger import Payment, SpendRecord
+from valetkey.wire.authorizations import EIP3009
+from valetkey.wire.channels import deposit_of
 from valetkey.wire.errors import reasons_body
-from valetkey.wire.spends import SpendView, Verdict
+from valetkey.wire.spends import ChannelView, SpendView, Verdict
 from valetkey.wire.timestamps import iso_timestamp
 
 
@@ -33,6 +37,7 @@ def spend_view(record: SpendRecord) -> SpendView:
         placed_at=iso_timestamp(hold.placed_at),
         expires_at=iso_timestamp(hold.expires_at),
         settled_at=None if hold.settled_at is None else iso_timestamp(hold.settled_at),
+        channel=_channel(record.payment),
     )
 
 
@@ -50,3 +55,13 @@ def verdict(asked: Money, said: Allowed | Refused) -> Verdict:
         remaining=None if left is None else format_units(left, CURRENCY_DECIMALS[currency]),
         reasons=[] if said.approval is None else reasons_body(Refused((said.approval,))),
     )
+
+
+def _channel(payment: Payment | None) -> ChannelView | None:
+    """What an owner needs to take money back out of a channel whose delegate is gone. Nothing in it can be spent."""
+    if payment is None or not (payment.reference or "").startswith(EIP3009):
+        return None
+    deposit = deposit_of(payment.payload)
+    if deposit is None:
+        return None
+    return ChannelView(channel_id=deposit.channel_id, **msgspec.structs.asdict(deposit.channel))

@@ -74,7 +74,7 @@ class Guard:
     def sign_typed_data(self, domain: Any, types: Any, primary_type: Any, message: Any) -> bytes:
         """65 bytes r, s, v over typed data that fits. Anything else, and anything after the first, is refused."""
         if self.signed is not None:
-            _refuse("one payment was signed already")
+            refuse_signing("one payment was signed already")
         unsigned = checked(self._bounds, domain, types, primary_type, message)
         signature = self._signer.sign_typed_data(unsigned.typed_data())
         wrong = True
@@ -83,7 +83,7 @@ class Guard:
         except InvalidSignature:
             wrong = True
         if wrong:
-            _refuse("the wallet signed something else than it was given")
+            refuse_signing("the wallet signed something else than it was given")
         self.signed = msgspec.structs.replace(unsigned, signature="0x" + signature.hex())
         return signature
 
@@ -91,8 +91,8 @@ class Guard:
 def checked(bounds: Bounds, domain: Any, types: Any, primary_type: Any, message: Any) -> Authorization:
     """The typed data as a permission that is known, not signed yet. Raises SigningRefused unless all of it fits."""
     offer = bounds.offer
-    told = _domain(domain)
-    shapes = _shapes(types)
+    told = domain_in(domain)
+    shapes = shapes_in(types)
     shapes.pop("EIP712Domain", None)
     if offer.method == THROUGH_PERMIT2:
         found: Authorization = _permit(bounds, told, shapes, primary_type, message)
@@ -101,11 +101,11 @@ def checked(bounds: Bounds, domain: Any, types: Any, primary_type: Any, message:
         found = _transfer(bounds, told, shapes, primary_type, message)
         ends = found.dead_from
     if found.payer != bounds.wallet or bounds.units != offer.units:
-        _refuse("what is held is not what was offered")
+        refuse_signing("what is held is not what was offered")
     if not bounds.now < ends <= min(bounds.now + offer.seconds + CLOCK_SECONDS, bounds.until):
-        _refuse("it would hold for longer than was offered, or for no time")
+        refuse_signing("it would hold for longer than was offered, or for no time")
     if int(found.valid_after) > bounds.now:
-        _refuse("it would not hold yet")
+        refuse_signing("it would not hold yet")
     return found
 
 
@@ -114,7 +114,7 @@ def _transfer(
 ) -> TransferAuthorization:
     offer = bounds.offer
     if primary_type not in (TRANSFER, RECEIVE) or shapes != {primary_type: AUTHORIZATION_FIELDS}:
-        _refuse("it is no authorization of EIP-3009")
+        refuse_signing("it is no authorization of EIP-3009")
     wanted = {
         "name": offer.name,
         "version": offer.domain_version,
@@ -122,17 +122,12 @@ def _transfer(
         "verifyingContract": offer.asset,
     }
     if domain != wanted:
-        _refuse("it is for another contract, or another chain")
-    said = _members(message, AUTHORIZATION_FIELDS)
-    if (_address(said["from"]), _address(said["to"])) != (bounds.wallet.lower(), offer.payee.lower()):
-        _refuse("it moves another wallet's money, or pays somebody else")
-    if _number(said["value"]) != bounds.units:
-        _refuse("it moves another amount than what is held")
-    nonce = said["nonce"]
-    if isinstance(nonce, str) and nonce.startswith("0x"):
-        nonce = _bytes(nonce[2:])
-    if not isinstance(nonce, bytes) or len(nonce) != 32:
-        _refuse("its nonce has not 32 bytes")
+        refuse_signing("it is for another contract, or another chain")
+    said = members_in(message, AUTHORIZATION_FIELDS)
+    if (address_in(said["from"]), address_in(said["to"])) != (bounds.wallet.lower(), offer.payee.lower()):
+        refuse_signing("it moves another wallet's money, or pays somebody else")
+    if number_in(said["value"]) != bounds.units:
+        refuse_signing("it moves another amount than what is held")
     return TransferAuthorization(
         chain_id=offer.chain_id,
         token=offer.asset,
@@ -142,9 +137,9 @@ def _transfer(
         payer=bounds.wallet,
         payee=offer.payee,
         amount=str(bounds.units),
-        valid_after=str(_number(said["validAfter"])),
-        valid_before=str(_number(said["validBefore"])),
-        nonce="0x" + nonce.hex(),
+        valid_after=str(number_in(said["validAfter"])),
+        valid_before=str(number_in(said["validBefore"])),
+        nonce=word_in(said["nonce"]),
         signature=UNSIGNED,
     )
 
@@ -157,20 +152,23 @@ def _permit(
     witness_fields = UPTO_WITNESS_FIELDS if upto else EXACT_WITNESS_FIELDS
     wanted_shapes = {PERMIT: PERMIT_FIELDS, "TokenPermissions": PERMISSIONS_FIELDS, "Witness": witness_fields}
     if primary_type != PERMIT or shapes != wanted_shapes:
-        _refuse("it is no permission of Permit2 that x402 knows")
+        refuse_signing("it is no permission of Permit2 that x402 knows")
     if domain != {"name": "Permit2", "chainId": offer.chain_id, "verifyingContract": PERMIT2_ADDRESS}:
-        _refuse("it is for another contract, or another chain")
-    said = _members(message, PERMIT_FIELDS)
-    permitted = _members(said["permitted"], PERMISSIONS_FIELDS)
-    witness = _members(said["witness"], witness_fields)
-    if _address(permitted["token"]) != offer.asset.lower() or _number(permitted["amount"]) != bounds.units:
-        _refuse("it moves another token or amount than what is held")
-    if _address(said["spender"]) != (UPTO_SPENDER if upto else EXACT_SPENDER).lower():
-        _refuse("a contract that is not known may take the money")
-    if _address(witness["to"]) != offer.payee.lower():
-        _refuse("it pays somebody else")
-    if upto and _address(witness["facilitator"]) != (offer.facilitator or "").lower():
-        _refuse("somebody else than was offered may settle it")
+        refuse_signing("it is for another contract, or another chain")
+    said = members_in(message, PERMIT_FIELDS)
+    permitted = members_in(said["permitted"], PERMISSIONS_FIELDS)
+    witness = members_in(said["witness"], witness_fields)
+    if (
+        address_in(permitted["token"]) != offer.asset.lower()
+        or number_in(permitted["amount"]) != bounds.units
+    ):
+        refuse_signing("it moves another token or amount than what is held")
+    if address_in(said["spender"]) != (UPTO_SPENDER if upto else EXACT_SPENDER).lower():
+        refuse_signing("a contract that is not known may take the money")
+    if address_in(witness["to"]) != offer.payee.lower():
+        refuse_signing("it pays somebody else")
+    if upto and address_in(witness["facilitator"]) != (offer.facilitator or "").lower():
+        refuse_signing("somebody else than was offered may settle it")
     return PermitTransfer(
         chain_id=offer.chain_id,
         token=offer.asset,
@@ -179,9 +177,9 @@ def _permit(
         amount=str(bounds.units),
         spender=UPTO_SPENDER if upto else EXACT_SPENDER,
         facilitator=offer.facilitator if upto else None,
-        valid_after=str(_number(witness["validAfter"])),
-        deadline=str(_number(said["deadline"])),
-        nonce=str(_number(said["nonce"])),
+        valid_after=str(number_in(witness["validAfter"])),
+        deadline=str(number_in(said["deadline"])),
+        nonce=str(number_in(said["nonce"])),
         signature=UNSIGNED,
     )
 
@@ -189,7 +187,7 @@ def _permit(
 def check_sent(payload: Any, signed: Authorization | None) -> None:
     """Raise SigningRefused unless what is about to be sent is what was signed."""
     if signed is None or not isinstance(payload, Mapping):
-        _refuse("nothing was signed")
+        refuse_signing("nothing was signed")
     if isinstance(signed, TransferAuthorization):
         wanted: dict[str, Any] = {
             "authorization": {
@@ -215,11 +213,11 @@ def check_sent(payload: Any, signed: Authorization | None) -> None:
                 "witness": witness,
             },
         }
-    if _lowered(payload) != _lowered({**wanted, "signature": signed.signature}):
-        _refuse("what is about to be sent is not what was signed")
+    if same_letters(payload) != same_letters({**wanted, "signature": signed.signature}):
+        refuse_signing("what is about to be sent is not what was signed")
 
 
-def _domain(domain: Any) -> dict[str, Any]:
+def domain_in(domain: Any) -> dict[str, Any]:
     """A domain as the package gives it, an object or a mapping, with the contract's address as it is compared."""
     if not isinstance(domain, Mapping):
         names = {"name": "name", "version": "version", "chain_id": "chainId"}
@@ -229,13 +227,14 @@ def _domain(domain: Any) -> dict[str, Any]:
     contract = found.get("verifyingContract")
     chain_id = found.get("chainId")
     if not isinstance(contract, str) or not is_address(contract) or type(chain_id) is not int:
-        _refuse("it is for no contract")
+        refuse_signing("it is for no contract")
     return {**found, "verifyingContract": checksum_address(contract)}
 
 
-def _shapes(types: Any) -> dict[str, Fields]:
+def shapes_in(types: Any) -> dict[str, Fields]:
+    """The types by name. Raises SigningRefused."""
     if not isinstance(types, Mapping):
-        _refuse("it has no types")
+        refuse_signing("it has no types")
     shapes: dict[str, Fields] = {}
     for name, fields in types.items():
         listed = []
@@ -250,22 +249,34 @@ def _shapes(types: Any) -> dict[str, Fields]:
     return shapes
 
 
-def _members(message: Any, fields: Fields) -> Mapping[str, Any]:
+def members_in(message: Any, fields: Fields) -> Mapping[str, Any]:
+    """A message that has these members and no others. Raises SigningRefused."""
     if not isinstance(message, Mapping) or set(message) != {name for name, _ in fields}:
-        _refuse("it has other members than are signed")
+        refuse_signing("it has other members than are signed")
     return message
 
 
-def _address(text: Any) -> str:
+def address_in(text: Any) -> str:
+    """An address in lower case. Raises SigningRefused."""
     if not isinstance(text, str) or not is_address(text):
-        _refuse("it names something that is no address")
+        refuse_signing("it names something that is no address")
     return text.lower()
 
 
-def _number(value: Any) -> int:
+def number_in(value: Any) -> int:
+    """A number of 256 bits. Raises SigningRefused."""
     if type(value) is not int or not 0 <= value <= UINT256_MAX:
-        _refuse("it has a number that is none")
+        refuse_signing("it has a number that is none")
     return value
+
+
+def word_in(value: Any) -> str:
+    """32 bytes, as 0x and 64 hex digits. Raises SigningRefused."""
+    if isinstance(value, str) and value.startswith("0x"):
+        value = _bytes(value[2:])
+    if not isinstance(value, bytes) or len(value) != 32:
+        refuse_signing("it has a word that has not 32 bytes")
+    return "0x" + value.hex()
 
 
 def _bytes(text: str) -> bytes | None:
@@ -275,14 +286,15 @@ def _bytes(text: str) -> bytes | None:
         return None
 
 
-def _lowered(value: Any) -> Any:
+def same_letters(value: Any) -> Any:
     """Hex in one case, whoever wrote it."""
     if isinstance(value, Mapping):
-        return {name: _lowered(one) for name, one in value.items()}
+        return {name: same_letters(one) for name, one in value.items()}
     return value.lower() if isinstance(value, str) else value
 
 
-def _refuse(why: str) -> NoReturn:
+def refuse_signing(why: str) -> NoReturn:
+    """Raise SigningRefused."""
     error = refused_error(
         refuse(
             Code.SIGNING_REFUSED,

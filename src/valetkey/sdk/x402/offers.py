@@ -15,6 +15,7 @@ import msgspec
 from valetkey.core.money import NATIVE
 from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.crypto.keys import checksum_address, is_address
+from valetkey.sdk.x402.channel_offers import BATCH, ChannelTerms, channel_terms
 from valetkey.sdk.x402.terms import Terms
 
 REQUIRED_HEADER = "PAYMENT-REQUIRED"
@@ -47,6 +48,8 @@ class Required:
 class Offer:
     """One way to pay that fits. `units` are base units, all of it or, of the scheme `upto`, the most.
 
+    `channel` is what it asks of a channel, of the scheme `batch-settlement` alone.
+
     `asset`, `payee` and `facilitator` are EIP-55; `name` and `domain_version` those of the token's EIP-712 domain;
     `seconds` for how long what is signed has to hold; `raw` is the JSON that was offered.
     """
@@ -63,6 +66,7 @@ class Offer:
     domain_version: str
     facilitator: str | None
     raw: Mapping[str, Any]
+    channel: ChannelTerms | None = None
 
     @property
     def text(self) -> bytes:
@@ -79,6 +83,8 @@ class Purse:
     network: str
     asset: str
     decimals: int
+    is_funded: bool = True
+    """Whether what the session spends is in its wallet; otherwise it draws on its owner's balance."""
 
 
 def read_required(header: str | None, body: bytes) -> Required | Refused | None:
@@ -100,7 +106,7 @@ def read_required(header: str | None, body: bytes) -> Required | Refused | None:
 
 
 def choose(required: Required, purse: Purse, terms: Terms) -> Offer | Refused:
-    """The offer to take: the first that fits, `exact` before `upto`, a signature before Permit2.
+    """The offer to take: the first that fits, a channel before `exact` before `upto`, a signature before Permit2.
 
     Where none fits, why the one that came nearest does not.
     """
@@ -113,7 +119,9 @@ def choose(required: Required, purse: Purse, terms: Terms) -> Offer | Refused:
         elif nearest is None or found[0] > nearest[0]:
             nearest = found
     if fitting:
-        return min(fitting, key=lambda one: (one.scheme != EXACT, one.method != TRANSFER_BY_SIGNATURE))
+        # Whoever lets a client open channels wants them used; without that none of them fits.
+        order = (BATCH, EXACT, UPTO)
+        return min(fitting, key=lambda one: (order.index(one.scheme), one.method != TRANSFER_BY_SIGNATURE))
     assert nearest is not None
     return nearest[1]
 
@@ -132,7 +140,7 @@ def _read(version: int, raw: Any, purse: Purse, terms: Terms) -> Offer | tuple[i
     if not isinstance(raw, dict):
         return 0, _unreadable("an offer is an object")
     scheme, network = raw.get("scheme"), raw.get("network")
-    if scheme not in (EXACT, UPTO) or (scheme == UPTO and version == 1):
+    if scheme not in (EXACT, UPTO, BATCH) or (scheme != EXACT and version == 1):
         return 1, refuse(Code.OFFER_SCHEME_UNKNOWN, "scheme", "the seller's scheme is not known here")
     known = purse.network if version == 1 else f"eip155:{purse.chain_id}"
     if network != known:
@@ -166,6 +174,13 @@ def _read(version: int, raw: Any, purse: Purse, terms: Terms) -> Offer | tuple[i
         return 7, wrong
     if wrong := terms.too_much(units, purse.decimals):
         return 8, wrong
+    channel = None
+    if scheme == BATCH:
+        found = channel_terms(domain, units, purse.decimals, terms, is_funded=purse.is_funded)
+        if isinstance(found, Refused):
+            # What this client opens no channel for came no nearer than what it does not know.
+            return (1 if terms.deposit_max is None else 9), found
+        channel = found
     facilitator = domain.get("facilitatorAddress") if scheme == UPTO else None
     return Offer(
         version=version,
@@ -180,6 +195,7 @@ def _read(version: int, raw: Any, purse: Purse, terms: Terms) -> Offer | tuple[i
         domain_version=domain["version"],
         facilitator=None if facilitator is None else checksum_address(facilitator),
         raw=raw,
+        channel=channel,
     )
 
 

@@ -28,12 +28,14 @@ class Terms:
 
     `pin_payees`: whether a host may be paid to the address alone that it was paid to first; None where the session's
     policy names payees. `wait_approval`: seconds to wait for the owner's approval, None to be told of it.
+    `deposit_max`: the most that one channel may hold, base units of USDC; None opens none.
     """
 
     hosts: tuple[str, ...] | None = None
     units_max: int | None = None
     pin_payees: bool | None = None
     wait_approval: float | None = None
+    deposit_max: int | None = None
 
     def host_problem(self, url: httpx.URL) -> Refused | None:
         """Why the host of a URL may not be paid; None when it may."""
@@ -53,23 +55,22 @@ class Terms:
 
     def too_much(self, units: int, decimals: int) -> Refused | None:
         """Why so many base units of a token are more than one payment may be; None when they are not."""
-        asked = rescale(units, decimals, CURRENCY_DECIMALS[CURRENCY], up=True)
-        if self.units_max is None or asked <= self.units_max:
-            return None
-        most = format_units(self.units_max, CURRENCY_DECIMALS[CURRENCY])
-        return Refused(
-            (
-                Refusal(
-                    Code.OFFER_ABOVE_MAX,
-                    "max_amount",
-                    f"the offer is more than the {most} {CURRENCY} that one payment of this client may be",
-                    asked=asked,
-                    limit=self.units_max,
-                    hint="raise max_amount of http()",
-                    currency=CURRENCY,
-                ),
-            )
+        return _above(
+            units,
+            decimals,
+            self.units_max,
+            "max_amount",
+            "the offer is more than the {most} that one payment",
         )
+
+    def too_deep(self, units: int, decimals: int) -> Refused | None:
+        """Why so many base units of a token are more than one channel may hold; None when they are not."""
+        what = "the seller wants a deposit of more than the {most} that a channel"
+        return _above(units, decimals, self.deposit_max, "max_deposit", what)
+
+    def deposit_units(self, decimals: int) -> int:
+        """The most that one channel may hold, base units of a token."""
+        return rescale(self.deposit_max or 0, CURRENCY_DECIMALS[CURRENCY], decimals, up=False)
 
 
 def terms_of(
@@ -77,6 +78,7 @@ def terms_of(
     max_amount: Amount | None,
     pin_payees: bool | None,
     wait_approval: float | None,
+    max_deposit: Amount | None = None,
 ) -> Terms:
     """What a caller asked for. Raises InvalidInput, InvalidAmount."""
     names = None
@@ -89,7 +91,30 @@ def terms_of(
                 "a host is a name such as api.example.com, *.example.com, or one with a port", field="hosts"
             )
     units = None if max_amount is None else named_units(max_amount, CURRENCY_DECIMALS[CURRENCY], "max_amount")
-    return Terms(names, units, pin_payees, wait_approval)
+    deposit = (
+        None if max_deposit is None else named_units(max_deposit, CURRENCY_DECIMALS[CURRENCY], "max_deposit")
+    )
+    return Terms(names, units, pin_payees, wait_approval, deposit)
+
+
+def _above(units: int, decimals: int, most: int | None, rule: str, what: str) -> Refused | None:
+    asked = rescale(units, decimals, CURRENCY_DECIMALS[CURRENCY], up=True)
+    if most is None or asked <= most:
+        return None
+    shown = f"{format_units(most, CURRENCY_DECIMALS[CURRENCY])} {CURRENCY}"
+    return Refused(
+        (
+            Refusal(
+                Code.OFFER_ABOVE_MAX,
+                rule,
+                f"{what.format(most=shown)} of this client may be",
+                asked=asked,
+                limit=most,
+                hint=f"raise {rule} of http()",
+                currency=CURRENCY,
+            ),
+        )
+    )
 
 
 def host_of(url: httpx.URL) -> str:
