@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +13,7 @@ from valetkey.crypto.keys import PrivateKey
 
 if TYPE_CHECKING:
     # FastAPI and the package are imported when something asks for them: most tests do not.
+    from tests.x402.channels import ChannelFacilitator, ChannelSeller
     from tests.x402.facilitator import OfficialFacilitator
     from tests.x402.hostile import Behaviour, HostileSeller
     from tests.x402.resources import Asset, OfficialSeller
@@ -128,3 +129,40 @@ def hostile(stack: RunningStack) -> "Iterator[Callable[..., HostileSeller]]":
     yield new
     for seller in made:
         seller.close()
+
+
+@dataclass
+class ChannelLab:
+    """The official facilitator of channels, on a chain that has their contracts."""
+
+    stack: RunningStack
+    facilitator: "ChannelFacilitator"
+    facilitator_url: str
+    asset: "Asset"
+
+    def sell(self, **more: Any) -> "ChannelSeller":
+        """An official resource server that is paid through channels, to a new address. Stop it."""
+        from tests.x402.channels import ChannelSeller
+
+        return ChannelSeller(self.facilitator_url, self.asset, self.facilitator.network, **more)
+
+
+@pytest.fixture(scope="session")
+def channel_lab(stack: RunningStack) -> Iterator[ChannelLab]:
+    """The contracts of channels on the stack's chain, and a facilitator of this worker that knows them."""
+    from tests.x402.channels import ChannelFacilitator, place_channels
+    from tests.x402.loopback import Loopback
+    from tests.x402.resources import Asset
+
+    place_channels(stack)
+    facilitator = ChannelFacilitator(stack.rpc_url, stack.wallet(), stack.wallet(), stack.chain_id)
+    with Loopback(facilitator.app) as running:
+        yield ChannelLab(stack, facilitator, running.url, Asset(stack.contracts["usdc"]))
+
+
+@pytest.fixture
+def channel_seller(channel_lab: ChannelLab) -> "Iterator[ChannelSeller]":
+    """A seller of this test alone that is paid through channels."""
+    seller = channel_lab.sell()
+    yield seller
+    seller.stop()

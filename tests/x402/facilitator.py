@@ -65,11 +65,11 @@ class OfficialFacilitator:
     def verify(self, body: dict[str, Any]) -> VerifyResponse:
         """What POST /verify answers."""
         self.verified += 1
-        return self._facilitator.verify(*_read(body))
+        return self._facilitator.verify(*read_body(body))
 
     def settle(self, body: dict[str, Any]) -> SettleResponse:
         """What POST /settle answers."""
-        payload, requirements = _read(body)
+        payload, requirements = read_body(body)
         answer = self._facilitator.settle(payload, requirements)
         signed = payload.payload.get("authorization") or payload.payload["permit2Authorization"]
         amount = answer.amount or requirements.get_amount()
@@ -95,7 +95,7 @@ class OfficialFacilitator:
         return _answer(await run_in_threadpool(self.settle, await request.json()))
 
 
-def _read(body: dict[str, Any]) -> tuple[Any, Any]:
+def read_body(body: dict[str, Any]) -> tuple[Any, Any]:
     """Payload and requirements of either version of the protocol."""
     first = body["x402Version"] == 1
     payload_type: Any = PaymentPayloadV1 if first else PaymentPayload

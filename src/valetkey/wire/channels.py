@@ -230,6 +230,12 @@ def ask_withdrawal(channel_id: str) -> Call:
     return _call("pendingWithdrawals(bytes32)", bytes.fromhex(channel_id[2:]))
 
 
+def ask_nonce(token: str, payer: str, nonce: str) -> Call:
+    """Ask a token whether a payer's nonce was used (EIP-3009)."""
+    words = _account(payer) + bytes.fromhex(nonce[2:])
+    return Call(token, keccak256(b"authorizationState(address,bytes32)")[:4] + words)
+
+
 def initiate_withdraw(channel: ChannelConfig, units: int) -> Call:
     """Begin to take back so many base units: the payer's step. The receiver has the delay to claim its due."""
     return _call(f"initiateWithdraw({_TUPLE},uint128)", channel.words() + _word(units))

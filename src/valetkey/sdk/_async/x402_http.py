@@ -7,6 +7,8 @@ import httpx
 
 from valetkey.core.errors import InvalidInput
 from valetkey.sdk._async.drawing import AsyncDraws
+from valetkey.sdk._async.x402_channel_payer import AsyncChannelPayment
+from valetkey.sdk._async.x402_closing import AsyncClosing
 from valetkey.sdk._async.x402_payer import SENT, AsyncPayer
 from valetkey.sdk._async.x402_transport import AsyncPayingTransport
 from valetkey.sdk.amounts import Amount
@@ -25,7 +27,7 @@ NEVER = ("mounts", "proxy", "app")
 """What would send requests past the payer."""
 
 
-class AsyncPaying(AsyncDraws):
+class AsyncPaying(AsyncClosing):
     """The part of a delegate that pays over HTTP."""
 
     def http(
@@ -33,6 +35,7 @@ class AsyncPaying(AsyncDraws):
         *,
         hosts: Iterable[str] | None = None,
         max_amount: Amount | None = None,
+        max_deposit: Amount | None = None,
         pin_payees: bool | None = None,
         wait_approval: float | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -43,7 +46,8 @@ class AsyncPaying(AsyncDraws):
         `hosts` are those that may be paid (`api.example.com`, `*.example.com`, with a port or without), None any;
         `max_amount` is the most of one payment, USDC. `pin_payees`: refuse a host that changes the address it wants
         paid; unless given, where the policy names payees. `wait_approval`: seconds to wait for the owner, who is
-        otherwise told of by ApprovalRequired. `transport` sends, in place of httpx's own; the rest is what
+        otherwise told of by ApprovalRequired. `max_deposit`: pay sellers that ask for it through a channel, which holds
+        so much USDC at most; see `close_channels`. `transport` sends, in place of httpx's own; the rest is what
         httpx's client takes. The same request after a lost answer presents the same payment; a header
         `Idempotency-Key` names a request, which is then paid once for ever. Requests raise what httpx raises, and
         the refusals of `valetkey.sdk.errors`, before anything is signed. Needs `valetkey[x402]`. Raises InvalidInput,
@@ -55,8 +59,9 @@ class AsyncPaying(AsyncDraws):
         async def agent() -> AsyncDraws:
             return self
 
-        terms = terms_of(hosts, max_amount, pin_payees, wait_approval)
-        return async_paying_client(AsyncPayer(agent, terms), transport, client)
+        terms = terms_of(hosts, max_amount, pin_payees, wait_approval, max_deposit)
+        payer = AsyncPayer(agent, terms, through_channels=AsyncChannelPayment)
+        return async_paying_client(payer, transport, client)
 
     async def may_have_paid(self, request: httpx.Request) -> bool:
         """Whether money moved, or may have, for a request with an `Idempotency-Key` that was sent through `http()`.
@@ -86,13 +91,13 @@ class AsyncPaying(AsyncDraws):
                 await delegate.init_with_session(session.serialize())
             return delegate
 
-        return async_paying_client(AsyncPayer(agent, terms, delegate.close), transport, client)
+        payer = AsyncPayer(agent, terms, delegate.close, through_channels=AsyncChannelPayment)
+        return async_paying_client(payer, transport, client)
 
 
 def _terms(client: dict[str, Any]) -> Terms:
-    names = ("hosts", "max_amount", "pin_payees", "wait_approval")
-    hosts, most, pins, waits = (client.pop(name, None) for name in names)
-    return terms_of(hosts, most, pins, waits)
+    names = ("hosts", "max_amount", "pin_payees", "wait_approval", "max_deposit")
+    return terms_of(*(client.pop(name, None) for name in names))
 
 
 def async_paying_client(

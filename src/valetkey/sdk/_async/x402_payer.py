@@ -60,7 +60,11 @@ class AsyncPayer:
         agent: Callable[[], Awaitable[AsyncDraws]],
         terms: Terms,
         closing: Callable[[], Awaitable[None]] | None = None,
+        *,
+        through_channels: type["AsyncPayment"],
     ) -> None:
+        """`through_channels`: what pays an offer of a channel."""
+        self._through_channels = through_channels
         self._agent = agent
         self._terms = terms
         self._closing = closing
@@ -94,7 +98,9 @@ class AsyncPayer:
         if problem := problem_of(request, asked, required, self._terms):
             raise error_of(problem)
         agent = await self._agent()
-        payment = AsyncPayment(agent, self._terms, request, required, await self._offer(agent, required))
+        offer = await self._offer(agent, required)
+        kind = AsyncPayment if offer.channel is None else self._through_channels
+        payment = kind(agent, self._terms, request, required, offer)
         await payment.prepare(self._known)
         return await payment.carry_through(inner)
 
@@ -108,6 +114,7 @@ class AsyncPayer:
             network.network,
             network.contracts.usdc,
             CURRENCY_DECIMALS[CURRENCY],
+            is_funded=not agent._draws(),
         )
         offer = choose(required, purse, self._terms)
         if not isinstance(offer, Offer):
@@ -148,22 +155,11 @@ class AsyncPayment:
 
     async def carry_through(self, inner: httpx.AsyncBaseTransport) -> httpx.Response:
         """Hold, sign, store, send; or go on with what was cut off."""
-        request = self._request
-        key = request.headers.get(KEY_HEADER, "")
-        kind = request.headers.get("Content-Type", "")
-        print_ = fingerprint(
-            self._agent.wallet_address, request.method, request.url, body_of(request), kind, key
-        )
-        while (taken := self._notes.take(print_, keyed=bool(key))) is None:
-            await async_sleep(LOCK_PAUSE_SECONDS)
+        taken = await self._take()
         answered = False
         try:
             note = await self._signed(taken)
-            assert note.header is not None
-            assert note.value is not None
-            request.extensions[PAID] = True
-            self._remember_payee()
-            response = await inner.handle_async_request(with_payment(request, note.header, note.value))
+            response = await self._send(inner, note)
             if response.status_code == httpx.codes.PAYMENT_REQUIRED:
                 body = await async_read_demand(response)
                 demand = demand_of(response, body)
@@ -173,6 +169,26 @@ class AsyncPayment:
         finally:
             if not answered:
                 self._notes.release(taken)
+
+    async def _take(self) -> Taken:
+        """The payment of this request that was cut off, or a new one; one with a key of its own is waited for."""
+        request = self._request
+        key = request.headers.get(KEY_HEADER, "")
+        kind = request.headers.get("Content-Type", "")
+        print_ = fingerprint(
+            self._agent.wallet_address, request.method, request.url, body_of(request), kind, key
+        )
+        while (taken := self._notes.take(print_, keyed=bool(key))) is None:
+            await async_sleep(LOCK_PAUSE_SECONDS)
+        return taken
+
+    async def _send(self, inner: httpx.AsyncBaseTransport, note: Note) -> httpx.Response:
+        """The request again, with what was signed and is kept."""
+        assert note.header is not None
+        assert note.value is not None
+        self._request.extensions[PAID] = True
+        self._remember_payee()
+        return await inner.handle_async_request(with_payment(self._request, note.header, note.value))
 
     def _answer(self, response: httpx.Response, taken: Taken, note: Note) -> httpx.Response:
         """The answer to a payment. Until its end is read, the payment is not forgotten: the next try presents it."""
@@ -234,7 +250,7 @@ class AsyncPayment:
             self._notes.keep(taken, Note(offer.text))
             try:
                 hold = await self._agent.spend(
-                    decimal_text(offer.units, CURRENCY_DECIMALS[CURRENCY]),
+                    decimal_text(self._held_units, CURRENCY_DECIMALS[CURRENCY]),
                     currency=CURRENCY,
                     asset=f"eip155:{offer.chain_id}/erc20:{offer.asset}",
                     payee=offer.payee,
@@ -317,6 +333,11 @@ class AsyncPayment:
         return make(self._offer, self._required, Guard(self._agent._need_signer(), bounds), seconds)
 
     @property
+    def _held_units(self) -> int:
+        """What is asked of the gate, base units of the token."""
+        return self._offer.units
+
+    @property
     def _draws(self) -> bool:
         """Whether the session pays out of its owner's balance: its wallet gets what is held just before it signs."""
         return self._agent._draws()
@@ -329,7 +350,7 @@ class AsyncPayment:
     async def _check_wallet(self, desk: AsyncDesk) -> None:
         """Raise InsufficientFunds for a wallet that could not pay: its payment would stay unknown until it is dead."""
         offer, wallet = self._offer, self._agent.wallet_address
-        if await desk.wallet.token_balance(offer.asset, wallet) < offer.units:
+        if await desk.wallet.token_balance(offer.asset, wallet) < self._held_units:
             raise InsufficientFunds(
                 f"the wallet {wallet} has less {CURRENCY} than the offer asks: fund its session"
             )

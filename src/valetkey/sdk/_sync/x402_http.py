@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import httpx
+from valetkey.sdk._sync.x402_channel_payer import ChannelPayment
+from valetkey.sdk._sync.x402_closing import Closing
 
 from valetkey.core.errors import InvalidInput
 from valetkey.sdk._sync.drawing import Draws
@@ -26,7 +28,7 @@ NEVER = ("mounts", "proxy", "app")
 """What would send requests past the payer."""
 
 
-class Paying(Draws):
+class Paying(Closing):
     """The part of a delegate that pays over HTTP."""
 
     def http(
@@ -34,6 +36,7 @@ class Paying(Draws):
         *,
         hosts: Iterable[str] | None = None,
         max_amount: Amount | None = None,
+        max_deposit: Amount | None = None,
         pin_payees: bool | None = None,
         wait_approval: float | None = None,
         transport: httpx.BaseTransport | None = None,
@@ -44,7 +47,8 @@ class Paying(Draws):
         `hosts` are those that may be paid (`api.example.com`, `*.example.com`, with a port or without), None any;
         `max_amount` is the most of one payment, USDC. `pin_payees`: refuse a host that changes the address it wants
         paid; unless given, where the policy names payees. `wait_approval`: seconds to wait for the owner, who is
-        otherwise told of by ApprovalRequired. `transport` sends, in place of httpx's own; the rest is what
+        otherwise told of by ApprovalRequired. `max_deposit`: pay sellers that ask for it through a channel, which holds
+        so much USDC at most; see `close_channels`. `transport` sends, in place of httpx's own; the rest is what
         httpx's client takes. The same request after a lost answer presents the same payment; a header
         `Idempotency-Key` names a request, which is then paid once for ever. Requests raise what httpx raises, and
         the refusals of `valetkey.sdk.errors`, before anything is signed. Needs `valetkey[x402]`. Raises InvalidInput,
@@ -56,8 +60,9 @@ class Paying(Draws):
         def agent() -> Draws:
             return self
 
-        terms = terms_of(hosts, max_amount, pin_payees, wait_approval)
-        return paying_client(Payer(agent, terms), transport, client)
+        terms = terms_of(hosts, max_amount, pin_payees, wait_approval, max_deposit)
+        payer = Payer(agent, terms, through_channels=ChannelPayment)
+        return paying_client(payer, transport, client)
 
     def may_have_paid(self, request: httpx.Request) -> bool:
         """Whether money moved, or may have, for a request with an `Idempotency-Key` that was sent through `http()`.
@@ -87,13 +92,13 @@ class Paying(Draws):
                 delegate.init_with_session(session.serialize())
             return delegate
 
-        return paying_client(Payer(agent, terms, delegate.close), transport, client)
+        payer = Payer(agent, terms, delegate.close, through_channels=ChannelPayment)
+        return paying_client(payer, transport, client)
 
 
 def _terms(client: dict[str, Any]) -> Terms:
-    names = ("hosts", "max_amount", "pin_payees", "wait_approval")
-    hosts, most, pins, waits = (client.pop(name, None) for name in names)
-    return terms_of(hosts, most, pins, waits)
+    names = ("hosts", "max_amount", "pin_payees", "wait_approval", "max_deposit")
+    return terms_of(*(client.pop(name, None) for name in names))
 
 
 def paying_client(

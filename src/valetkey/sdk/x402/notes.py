@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from valetkey.sdk.state import StateFolder, StateUnusable
+from valetkey.wire.channels import Voucher
 
 ROOM = "x402"
 PAYEES = "x402-payees"
@@ -19,7 +20,10 @@ PREFIX_CHARS = 40
 
 
 class Note(msgspec.Struct, frozen=True):
-    """A payment: its offer; then the spend that holds its money, what was signed and what carries it; then its end."""
+    """A payment: its offer; then the spend that holds its money, what was signed and what carries it; then its end.
+
+    Out of a channel: the channel's name, the voucher and its total, and whether the deposit is sent with it.
+    """
 
     offer: bytes
     spend_id: str | None = None
@@ -28,6 +32,14 @@ class Note(msgspec.Struct, frozen=True):
     payload: bytes = b""
     reference: str | None = None
     done: bool = False
+    channel: str | None = None
+    voucher: Voucher | None = None
+    opens: bool = False
+
+    @property
+    def total(self) -> int:
+        """What the voucher lets a seller claim in all; 0 without one."""
+        return 0 if self.voucher is None else int(self.voucher.total)
 
     def __repr__(self) -> str:
         return f"<Note {self.spend_id} {self.reference}>"
@@ -84,6 +96,10 @@ class Notes:
     def of_key(self, fingerprint: str) -> Note | None:
         """What is remembered of a request that its caller named; None when nothing is."""
         return self._read(f"{fingerprint[:PREFIX_CHARS]}-key")
+
+    def of_name(self, name: str) -> Note | None:
+        """What is remembered under the name of a payment under way; None when nothing is."""
+        return self._read(name)
 
     def keep(self, taken: Taken, note: Note) -> None:
         """On the disk when this returns."""
