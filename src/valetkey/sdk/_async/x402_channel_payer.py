@@ -120,6 +120,8 @@ class AsyncChannelPayment(AsyncPayment):
             await hold.mark_signed(note.payload, note.reference)
         if channel is None and note.payload:
             channel = self._opened(note)
+        if channel is not None:
+            # Counted from here on, also when this note is forgotten because it was answered.
             self._channels.keep(note.channel, channel)
         if channel is None or channel.state not in (OPEN, SPENT):
             raise error_of(

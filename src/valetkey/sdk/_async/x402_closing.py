@@ -3,6 +3,8 @@
 What came back is in the session's wallet, which `reclaim_session` sweeps; the ledger counts it when the chain shows it.
 """
 
+from contextlib import suppress
+
 import httpx
 import msgspec
 
@@ -15,7 +17,7 @@ from valetkey.sdk._async.desk import AsyncDesk
 from valetkey.sdk._async.drawing import AsyncDraws
 from valetkey.sdk._async.making import Session
 from valetkey.sdk._async.x402_answers import async_read_demand
-from valetkey.sdk.errors import NotConfigured
+from valetkey.sdk.errors import Conflict, NotConfigured
 from valetkey.sdk.limits import units_of
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.sdk.x402.channel_demands import charged_by, wants_another
@@ -105,7 +107,7 @@ class AsyncClosing(AsyncDraws):
             channels.keep(name, channel)
             await self._ask_back(http, channel)
             has, claimed = await self._in(desk, channel)
-        view = await self._returned(channel.spend_id)
+        view = await self._returned(channel.spend_id, is_in=channel.landed)
         left = has - claimed
         is_counted = units_of(view.refunded or "0", CURRENCY) >= channel.units - has
         state = CLOSED if left == 0 else OPEN
@@ -207,7 +209,7 @@ class AsyncClosing(AsyncDraws):
             salt=channel.salt,
         )
         has, claimed = read_pair(await desk.wallet.view(ask_channel(channel.channel_id)))
-        ready_at = None
+        is_in, ready_at = has > 0, None
         if has > claimed:
             _, since = read_pair(await desk.wallet.view(ask_withdrawal(channel.channel_id)))
             if not since:
@@ -221,7 +223,7 @@ class AsyncClosing(AsyncDraws):
                     desk, network, f"finalize {channel.channel_id}", finalize_withdraw(config)
                 )
                 has, claimed = read_pair(await desk.wallet.view(ask_channel(channel.channel_id)))
-        view = await self._returned(view.spend_id)
+        view = await self._returned(view.spend_id, is_in=is_in)
         deposited = units_of(view.amount, view.currency)
         return channel_left(view, channel.channel_id, deposited, has - claimed, ready_at)
 
@@ -229,7 +231,12 @@ class AsyncClosing(AsyncDraws):
         await self._lend_gas(desk, network)
         await desk.perform(purpose, call)
 
-    async def _returned(self, spend_id: str) -> SpendView:
-        """Have the platform ask the chain what came back."""
+    async def _returned(self, spend_id: str, *, is_in: bool) -> SpendView:
+        """Have the platform ask the chain what came back. `is_in`: the chain showed the deposit in its channel."""
+        hold = await self.get_spend(spend_id)
+        if is_in and hold.state == HoldState.UNKNOWN:
+            with suppress(Conflict):
+                # The platform would prove it by itself, a little later.
+                await hold.capture()
         path = f"/spends/{segment(spend_id)}/returned"
         return await self._client.send("POST", path, SpendView, repeat=True)

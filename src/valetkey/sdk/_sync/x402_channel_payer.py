@@ -2,7 +2,7 @@
 """Pays one 402 out of a channel (x402, `batch-settlement`): a deposit through the gate once, then a voucher a request.
 
 One request at a time for each seller, in all processes that share the state folder. What is counted is kept before it
-is signed, what is signed before it is sent; what a seller says of totals is taken where it is no more than was asked for.
+is signed, what is signed before it is sent; what a seller says of totals counts where it is no more than was asked for.
 """
 
 import secrets
@@ -121,6 +121,8 @@ class ChannelPayment(Payment):
             hold.mark_signed(note.payload, note.reference)
         if channel is None and note.payload:
             channel = self._opened(note)
+        if channel is not None:
+            # Counted from here on, also when this note is forgotten because it was answered.
             self._channels.keep(note.channel, channel)
         if channel is None or channel.state not in (OPEN, SPENT):
             raise error_of(

@@ -4,6 +4,8 @@
 What came back is in the session's wallet, which `reclaim_session` sweeps; the ledger counts it when the chain shows it.
 """
 
+from contextlib import suppress
+
 import httpx
 import msgspec
 
@@ -16,7 +18,7 @@ from valetkey.sdk._sync.desk import Desk
 from valetkey.sdk._sync.drawing import Draws
 from valetkey.sdk._sync.making import Session
 from valetkey.sdk._sync.x402_answers import read_demand
-from valetkey.sdk.errors import NotConfigured
+from valetkey.sdk.errors import Conflict, NotConfigured
 from valetkey.sdk.limits import units_of
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.sdk.x402.channel_demands import charged_by, wants_another
@@ -106,7 +108,7 @@ class Closing(Draws):
             channels.keep(name, channel)
             self._ask_back(http, channel)
             has, claimed = self._in(desk, channel)
-        view = self._returned(channel.spend_id)
+        view = self._returned(channel.spend_id, is_in=channel.landed)
         left = has - claimed
         is_counted = units_of(view.refunded or "0", CURRENCY) >= channel.units - has
         state = CLOSED if left == 0 else OPEN
@@ -208,7 +210,7 @@ class Closing(Draws):
             salt=channel.salt,
         )
         has, claimed = read_pair(desk.wallet.view(ask_channel(channel.channel_id)))
-        ready_at = None
+        is_in, ready_at = has > 0, None
         if has > claimed:
             _, since = read_pair(desk.wallet.view(ask_withdrawal(channel.channel_id)))
             if not since:
@@ -220,7 +222,7 @@ class Closing(Draws):
             if desk.wallet.block_time() >= ready_at:
                 self._perform(desk, network, f"finalize {channel.channel_id}", finalize_withdraw(config))
                 has, claimed = read_pair(desk.wallet.view(ask_channel(channel.channel_id)))
-        view = self._returned(view.spend_id)
+        view = self._returned(view.spend_id, is_in=is_in)
         deposited = units_of(view.amount, view.currency)
         return channel_left(view, channel.channel_id, deposited, has - claimed, ready_at)
 
@@ -228,7 +230,12 @@ class Closing(Draws):
         self._lend_gas(desk, network)
         desk.perform(purpose, call)
 
-    def _returned(self, spend_id: str) -> SpendView:
-        """Have the platform ask the chain what came back."""
+    def _returned(self, spend_id: str, *, is_in: bool) -> SpendView:
+        """Have the platform ask the chain what came back. `is_in`: the chain showed the deposit in its channel."""
+        hold = self.get_spend(spend_id)
+        if is_in and hold.state == HoldState.UNKNOWN:
+            with suppress(Conflict):
+                # The platform would prove it by itself, a little later.
+                hold.capture()
         path = f"/spends/{segment(spend_id)}/returned"
         return self._client.send("POST", path, SpendView, repeat=True)

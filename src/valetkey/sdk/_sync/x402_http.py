@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import httpx
-from valetkey.sdk._sync.x402_channel_payer import ChannelPayment
-from valetkey.sdk._sync.x402_closing import Closing
 
 from valetkey.core.errors import InvalidInput
 from valetkey.sdk._sync.drawing import Draws
+from valetkey.sdk._sync.x402_channel_payer import ChannelPayment
+from valetkey.sdk._sync.x402_closing import Closing
 from valetkey.sdk._sync.x402_payer import SENT, Payer
 from valetkey.sdk._sync.x402_transport import PayingTransport
 from valetkey.sdk.amounts import Amount
