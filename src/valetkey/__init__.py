@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from valetkey.sdk.session_config import SessionConfig as SessionConfig
     from valetkey.sdk.session_info import SessionInfo as SessionInfo
     from valetkey.sdk.webhooks import WebhookReceiver as WebhookReceiver
+    from valetkey.sdk.x402.channel_left import ChannelLeft as ChannelLeft
     from valetkey.wire.bundle import BundleError as BundleError
     from valetkey.wire.bundle import BundleExpired as BundleExpired
     from valetkey.wire.claim_link import ClaimLink as ClaimLink
@@ -92,6 +93,7 @@ _WHERE = {
     "BuyerAgent": "valetkey.sdk._sync.buyer",
     "ChainConfig": "valetkey.sdk.chain_config",
     "ChainUnavailable": "valetkey.core.errors",
+    "ChannelLeft": "valetkey.sdk.x402.channel_left",
     "Checkout": "valetkey.sdk.checkout",
     "ClaimLink": "valetkey.wire.claim_link",
     "Client": "valetkey.sdk._sync.client",

@@ -21,7 +21,8 @@ post /agents/session/{id}/resume | post /agents/sessions/freeze | post /agents/s
 post /agents/sessions/revoke | post /agents/session/{id}/extend | post /agents/session/{id}/rotate
 post /agents/session/attenuate | get /agents/session/{id}/tree | post /spends | post /spends/check | get /spends
 get /spends/{id} | post /spends/{id}/signed | post /spends/{id}/execute | post /spends/{id}/capture
-post /spends/{id}/void | post /spends/{id}/refund | get /approvals | post /approvals/{id}/approve
+post /spends/{id}/void | post /spends/{id}/refund | post /spends/{id}/returned | get /approvals
+post /approvals/{id}/approve
 post /approvals/{id}/reject | put /agents/webhook | get /audit | get /audit/key | get /events | post /agents/keys
 get /agents/keys | get /agents/keys/{id} | delete /agents/keys/{id}
 post /agents/session/{id}/replay | post /policies/diff | get /agents/label-policy | put /agents/label-policy
