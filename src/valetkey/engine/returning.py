@@ -5,7 +5,14 @@ from valetkey.core.commands import Refund
 from valetkey.core.errors import ChainUnavailable
 from valetkey.core.money import CURRENCY_DECIMALS, rescale
 from valetkey.core.spend import HoldState
-from valetkey.engine.authorizing import CLOCKS_DIFFER_SECONDS, USED, AuthorizationReader, Search, padded
+from valetkey.engine.authorizing import (
+    CLOCKS_DIFFER_SECONDS,
+    LOGS_BLOCKS,
+    USED,
+    AuthorizationReader,
+    Search,
+    padded,
+)
 from valetkey.ports.chain import Block
 from valetkey.ports.ledger import SpendRecord
 from valetkey.wire.channels import COLLECTOR, SETTLEMENT, ChannelDeposit, ask_channel, deposit_of, read_pair
@@ -21,7 +28,8 @@ async def returned(record: SpendRecord, reader: AuthorizationReader, final: Bloc
     deposit = deposit_of(record.payment.payload) if record.payment is not None else None
     if deposit is None or hold.state is not HoldState.CAPTURED:
         return None
-    if not await _entered(Search(reader, final, hold.placed_at - CLOCKS_DIFFER_SECONDS), deposit):
+    last = await _last(reader, final, deposit.dead_from)
+    if not await _entered(Search(reader, last, hold.placed_at - CLOCKS_DIFFER_SECONDS), deposit):
         return None
     has, _ = read_pair(await reader.view(ask_channel(deposit.channel_id), at_block=final.number))
     asset = hold.request.amount.asset
@@ -30,6 +38,21 @@ async def returned(record: SpendRecord, reader: AuthorizationReader, final: Bloc
     )
     total = min(back, hold.captured)
     return Refund(total) if total > hold.refunded else None
+
+
+async def _last(reader: AuthorizationReader, final: Block, until: int) -> Block:
+    """The last block in which a deposit can have been used, or one soon after: a channel may be closed months later."""
+    low, high = Block(0, 0), final
+    if final.timestamp <= until:
+        return final
+    while high.number - low.number > LOGS_BLOCKS:
+        middle = (low.number + high.number) // 2
+        place = await reader.place(middle)
+        if place is None:
+            raise ChainUnavailable("the node does not know a block below a final one")
+        found = Block(place.number, place.timestamp)
+        low, high = (low, found) if place.timestamp > until else (found, high)
+    return high
 
 
 async def _entered(search: Search, deposit: ChannelDeposit) -> bool:
