@@ -26,8 +26,8 @@ BUMP_PERCENT = 113
 
 Observer = Callable[[str, Relay], None]
 """Told of each step: `sent`, `done`, `failed`, `dropped`; `replaced` when more is offered, `refused` when the node does
-not take it, `overtaken` when somebody else used its nonce, `reopened` when the final block that it was in is gone, `filled`
-when a nonce that such a block had used goes to nothing, `unavailable` when no node answered."""
+not take it, `overtaken` when somebody else used its nonce, `reopened` when the final block that it was in is gone,
+`filled` when a nonce that such a block had used goes to nothing, `unavailable` when no node answered."""
 
 
 class Relayer:
