@@ -16,6 +16,7 @@ import pytest
 
 from tests.e2e.cli.transcribing import FOLDER, Scribe, commands
 from tests.fixtures_stack import RunningStack
+from tests.x402.channels import ChannelSeller
 from tests.x402.resources import OfficialSeller
 from valetkey import ApprovalRequired, BuyerAgent, Client, SessionConfig
 from valetkey.cli.rpc import USDC
@@ -347,7 +348,12 @@ def test_stopping(scribe: Scribe, stack: RunningStack, tmp_path: Path) -> None:
     scribe.check("stopping")
 
 
-def test_paying_over_http(scribe: Scribe, x402_seller: OfficialSeller, tmp_path: Path) -> None:
+def test_paying_over_http(
+    scribe: Scribe,
+    x402_seller: OfficialSeller,
+    channel_seller: ChannelSeller,
+    tmp_path: Path,
+) -> None:
     registered(scribe)
     scribe.places[x402_seller.url] = "<seller>"
     scribe.run(f"session create --budget 1 --out {tmp_path}/bundle")
@@ -360,6 +366,15 @@ def test_paying_over_http(scribe: Scribe, x402_seller: OfficialSeller, tmp_path:
     scribe.run(f"x402 get {x402_seller.url}/weather --max-amount 0.05", **held)
     scribe.run(f"x402 get {x402_seller.url}/weather --max-amount 0.001", 3, **held)
     scribe.run("x402 get http://127.0.0.1:1/nothing --max-amount 1 --json", 7, **held)
+    scribe.places[channel_seller.url] = "<seller of channels>"
+    quote = f"x402 get {channel_seller.url}/quote --max-amount 0.05"
+    scribe.run(quote, 3, **held)
+    scribe.run(f"{quote} --max-deposit 0.10", **held)
+    scribe.run(f"x402 withdraw {session}")
+    scribe.run("x402 close", **held)
+    scribe.run("x402 close --json", **held)
+    scribe.run("x402 close", 2)
+    scribe.run("x402 withdraw nothing", 5)
     scribe.check("x402")
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from valetkey.cli.commands.session import option
-from valetkey.cli.frame import HOLDER, command
+from valetkey.cli.frame import BUYER, HOLDER, command
 from valetkey.cli.told import Told
 
 if TYPE_CHECKING:
     from valetkey.cli.place import Place
+    from valetkey.sdk.x402.channel_left import ChannelLeft
 
 x402 = typer.Typer(
     help="Services that are paid over HTTP (valetkey with its extra x402).", no_args_is_help=True
@@ -25,6 +26,10 @@ def get(
     place: "Place",
     url: Annotated[str, typer.Argument(help="What to ask for.", metavar="URL")],
     max_amount: Annotated[str, typer.Option(help="USDC that one payment may be at most.")],
+    max_deposit: Annotated[
+        str | None,
+        option("USDC that a channel with the seller may hold at most; none is opened unless given."),
+    ] = None,
     host: Annotated[
         list[str] | None, option("A host that may be paid: api.example.com, *.example.com. Any unless named.")
     ] = None,
@@ -57,7 +62,9 @@ def get(
     if once is not None:
         asked["headers"] = {"Idempotency-Key": once}
     try:
-        with holder.http(hosts=host, max_amount=max_amount, wait_approval=seconds) as http:
+        with holder.http(
+            hosts=host, max_amount=max_amount, max_deposit=max_deposit, wait_approval=seconds
+        ) as http:
             with place.waiting("asking, and paying"):
                 answer = http.request("GET" if data is None else "POST", url, **asked)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -84,3 +91,60 @@ def get(
     # What a stranger wrote steers no terminal; a pipe gets it as it is.
     shown = answer.text if sys.stdout.isatty() else Raw(answer.text)
     return Told(told, shown, notes, Exit.ENVIRONMENT if failed else Exit.OK)
+
+
+@command(x402, "close", needs=HOLDER)
+def close(place: "Place") -> Told:
+    """Ask the sellers that are paid through channels to give back what is left in them: at once, and without gas.
+
+    What a seller keeps comes back by `x402 withdraw`. The money is in the session's wallet then.
+    """
+    with place.waiting("asking the sellers"):
+        found = place.holder().close_channels()
+    return _channels(found)
+
+
+@command(x402, "withdraw", needs=BUYER)
+def withdraw(
+    place: "Place",
+    session_id: Annotated[
+        str | None,
+        typer.Argument(
+            help="The session's id; that of the bundle unless given.", metavar="[SESSION]", show_default=False
+        ),
+    ] = None,
+    chain: Annotated[
+        str | None, option("Where the wallet is, by name or number, when that was never learnt here.")
+    ] = None,
+) -> Told:
+    """Take back what is left in the channels of a session, whatever their sellers say; also after its end.
+
+    The first call begins, and one after the channel's delay ends it. `session reclaim` sweeps the wallet then.
+    """
+    bundle = place.secret("bundle")
+    if session_id is None:
+        agent, named = place.holder(), None
+    else:
+        agent, named = place.owner(wallet=True), session_id if bundle is None else bundle
+    with place.waiting("withdrawing"):
+        found = agent.withdraw_channels(named, chain=chain)
+    return _channels(found)
+
+
+def _channels(found: "list[ChannelLeft]") -> Told:
+    from valetkey.cli.told import local, plain, rows
+
+    columns = ("channel", "payee", "deposited", "left", "returned", "state", "ready")
+    shown = [
+        (
+            one.channel_id,
+            one.payee,
+            one.deposited,
+            one.left,
+            one.returned,
+            one.state,
+            local(one.ready_at) if one.ready_at else "",
+        )
+        for one in found
+    ]
+    return Told({"channels": plain(found)}, rows(columns, shown, "there is no channel"))
