@@ -156,7 +156,10 @@ class ChannelSeller:
 
     def claim(self) -> None:
         """Claim what the vouchers allow, and have it paid out."""
-        manager = BatchSettlementChannelManagerSync(
+        self._manager().claim_and_settle()
+
+    def _manager(self) -> BatchSettlementChannelManagerSync:
+        return BatchSettlementChannelManagerSync(
             ChannelManagerConfigSync(
                 scheme=self.scheme,
                 facilitator=HTTPFacilitatorClientSync(FacilitatorConfig(url=self._facilitator_url)),
@@ -165,7 +168,10 @@ class ChannelSeller:
                 network=self._network,
             )
         )
-        manager.claim_and_settle()
+
+    def give_back(self) -> None:
+        """Give back what is left in every channel, unasked."""
+        self._manager().refund()
 
     def forget(self) -> None:
         """Lose every channel's state, as a restart of a server with state in its memory does."""

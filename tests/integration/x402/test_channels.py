@@ -248,7 +248,10 @@ def killed(victim: Victim, url: str, moment: str) -> None:
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
 
 
-@pytest.mark.parametrize("moment", ["held", "kept", "counted", "sent"])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize("moment", [pytest.param("held", marks=SLOW), "kept", "counted", "sent"])
 def test_IDEMPOTENT_a_payer_killed_while_it_opens_a_channel_pays_once(
     channel_lab: ChannelLab, channel_seller: ChannelSeller, victim: Victim, moment: str
 ) -> None:
@@ -284,7 +287,15 @@ def test_IDEMPOTENT_a_payer_killed_before_its_seller_remembered_the_deposit_pays
     assert channel_seller.charged() == CENT
 
 
-@pytest.mark.parametrize("moment", ["held", "signed", "counted", "vouched", "sent", "answered"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        *(pytest.param(one, marks=SLOW) for one in ("held", "signed", "counted")),
+        "vouched",
+        "sent",
+        "answered",
+    ],
+)
 def test_IDEMPOTENT_a_payer_killed_at_a_voucher_pays_once(
     channel_lab: ChannelLab, channel_seller: ChannelSeller, victim: Victim, moment: str
 ) -> None:
@@ -344,6 +355,34 @@ def test_what_is_left_comes_back_and_is_counted_by_proof(channel_seller: Channel
     # The next one is another channel.
     paid(ask(rich, f"{channel_seller.url}/quote"))
     assert rich.counted() == 13 * CENT
+
+
+def test_what_was_not_charged_before_its_channel_closed_is_paid_out_of_another(
+    channel_lab: ChannelLab, channel_seller: ChannelSeller, rich: Victim
+) -> None:
+    fails = f"{channel_seller.url}/fails"
+    paid(ask(rich, f"{channel_seller.url}/quote"))
+    channel_seller.failing = True
+    assert getattr(ask(rich, fails), "status_code", 0) == 500
+    (closed,) = rich.agent.close_channels()
+    assert closed.state == "closed"
+    channel_seller.failing = False
+    assert paid(ask(rich, fails)) == {"from": "/fails"}
+    assert len(channel_lab.facilitator.of(rich.wallet, "deposit")) == 2
+    assert rich.moved() == 11 * CENT
+
+
+def test_a_channel_that_its_seller_emptied_is_followed_by_another(
+    channel_lab: ChannelLab, channel_seller: ChannelSeller, rich: Victim
+) -> None:
+    paid(ask(rich, f"{channel_seller.url}/quote"))
+    channel_seller.give_back()
+    assert rich.moved() == CENT
+    told = ask(rich, f"{channel_seller.url}/quote")
+    assert isinstance(told, PaymentNotAccepted)
+    assert told.rule == "channel"
+    paid(ask(rich, f"{channel_seller.url}/quote"))
+    assert len(channel_lab.facilitator.of(rich.wallet, "deposit")) == 2
 
 
 def test_an_owner_begins_to_take_back_what_its_delegate_left(

@@ -124,7 +124,12 @@ class ChannelPayment(Payment):
         if channel is not None:
             # Counted from here on, also when this note is forgotten because it was answered.
             self._channels.keep(note.channel, channel)
-        if channel is None or channel.state not in (OPEN, SPENT):
+        is_over = channel is None or channel.state not in (OPEN, SPENT)
+        if is_over and channel is not None and self._has(channel) <= note.total - note.units:
+            # Nothing of what this request added can ever be claimed: it is paid anew.
+            self._notes.renew(taken)
+            return None
+        if is_over:
             raise error_of(
                 refuse(
                     Code.PAYMENT_NOT_ACCEPTED,
@@ -168,6 +173,7 @@ class ChannelPayment(Payment):
             reference=channel.deposit.reference,
             channel=name,
             voucher=made.voucher,
+            units=self._offer.units,
             opens=not channel.landed,
         )
         self._notes.keep(taken, note)
@@ -214,6 +220,7 @@ class ChannelPayment(Payment):
             reference=made.deposit.reference,
             channel=self._channels.new(self._seller),
             voucher=made.voucher,
+            units=self._offer.units,
             opens=True,
         )
 
@@ -285,14 +292,13 @@ class ChannelPayment(Payment):
 
     def _look_drained(self, taken: Taken, note: Note, channel: Channel) -> None:
         """Forget a channel that has not what was promised any more: its rest went back to its payer."""
-        desk = self._agent._desk()
-        has, _ = read_pair(desk.wallet.view(ask_channel(channel.deposit.channel_id)))
+        has = self._has(channel)
         if has >= note.total:
             return
         assert note.channel is not None
         self._channels.keep(note.channel, msgspec.structs.replace(channel, state=CLOSED))
-        if has <= note.total - self._offer.units:
-            # Nothing of what this request added can ever be claimed: it may be paid anew.
+        if has <= note.total - note.units:
+            # It may be paid anew: see `_again`.
             self._notes.drop(taken)
         raise error_of(
             refuse(
@@ -302,6 +308,11 @@ class ChannelPayment(Payment):
                 hint="ask again: another one is opened",
             )
         )
+
+    def _has(self, channel: Channel) -> int:
+        """What is in a channel, claimed or not: no claim reaches beyond it, and it grows no more."""
+        desk = self._agent._desk()
+        return read_pair(desk.wallet.view(ask_channel(channel.deposit.channel_id)))[0]
 
     def _looked(self, channel: Channel) -> Channel | None:
         """A channel after a look at the chain: landed or not yet; None when its deposit never can."""

@@ -22,7 +22,8 @@ PREFIX_CHARS = 40
 class Note(msgspec.Struct, frozen=True):
     """A payment: its offer; then the spend that holds its money, what was signed and what carries it; then its end.
 
-    Out of a channel: the channel's name, the voucher and its total, and whether the deposit is sent with it.
+    Out of a channel: the channel's name, the voucher, how many base units of it are this request's, and whether the
+    deposit is sent with it.
     """
 
     offer: bytes
@@ -34,6 +35,7 @@ class Note(msgspec.Struct, frozen=True):
     done: bool = False
     channel: str | None = None
     voucher: Voucher | None = None
+    units: int = 0
     opens: bool = False
 
     @property
