@@ -250,7 +250,7 @@ class AsyncPayment:
             self._notes.keep(taken, Note(offer.text))
             try:
                 hold = await self._agent.spend(
-                    decimal_text(self._held_units, CURRENCY_DECIMALS[CURRENCY]),
+                    decimal_text(offer.held_units, CURRENCY_DECIMALS[CURRENCY]),
                     currency=CURRENCY,
                     asset=f"eip155:{offer.chain_id}/erc20:{offer.asset}",
                     payee=offer.payee,
@@ -333,11 +333,6 @@ class AsyncPayment:
         return make(self._offer, self._required, Guard(self._agent._need_signer(), bounds), seconds)
 
     @property
-    def _held_units(self) -> int:
-        """What is asked of the gate, base units of the token."""
-        return self._offer.units
-
-    @property
     def _draws(self) -> bool:
         """Whether the session pays out of its owner's balance: its wallet gets what is held just before it signs."""
         return self._agent._draws()
@@ -350,7 +345,7 @@ class AsyncPayment:
     async def _check_wallet(self, desk: AsyncDesk) -> None:
         """Raise InsufficientFunds for a wallet that could not pay: its payment would stay unknown until it is dead."""
         offer, wallet = self._offer, self._agent.wallet_address
-        if await desk.wallet.token_balance(offer.asset, wallet) < self._held_units:
+        if await desk.wallet.token_balance(offer.asset, wallet) < offer.held_units:
             raise InsufficientFunds(
                 f"the wallet {wallet} has less {CURRENCY} than the offer asks: fund its session"
             )

@@ -363,11 +363,6 @@ class ChannelPayment(Payment):
         )
 
     @property
-    def _held_units(self) -> int:
-        assert self._offer.channel is not None
-        return self._offer.channel.deposit
-
-    @property
     def _channels(self) -> Channels:
         return Channels(self._agent._state)
 

@@ -69,6 +69,11 @@ class Offer:
     channel: ChannelTerms | None = None
 
     @property
+    def held_units(self) -> int:
+        """What is asked of the gate: the amount, or the deposit of the channel that it is paid out of."""
+        return self.units if self.channel is None else self.channel.deposit
+
+    @property
     def text(self) -> bytes:
         """What was offered, in one spelling."""
         return msgspec.json.encode([self.version, self.raw], order="deterministic")
