@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,9 @@ from valetkey.chains.evm.deploy import Deployed, deploy
 from valetkey.chains.evm.signer import LocalSigner
 from valetkey.crypto.keys import PrivateKey
 from valetkey.sdk.manager.blocking import SessionKeyManager
+
+if TYPE_CHECKING:
+    from tests.integration.manager.shop import Shop
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +35,16 @@ def world(deployed: Deployed, chain: ChainRpc, tmp_path: Path) -> World:
 def manager(world: World) -> Iterator[SessionKeyManager]:
     with world.manager() as opened:
         yield opened
+
+
+@pytest.fixture
+def shop(world: World) -> Iterator["Shop"]:
+    # The official package is imported when something asks for it.
+    from tests.integration.manager.shop import Shop
+
+    opened = Shop(world)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
