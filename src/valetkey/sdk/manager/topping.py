@@ -4,10 +4,14 @@ What lies at the key's address is still the session's to spend. So nothing of th
 What was brought for a payment that came to nothing is used by the next one.
 """
 
+import asyncio
+import time
+
 from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.core.spend import HoldState
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.signatures import sign_digest
+from valetkey.engine.authorizing import is_used
 from valetkey.engine.drawing import SPEND_GAS
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.grants import GrantStatus
@@ -23,7 +27,8 @@ from valetkey.sdk.manager.standing import grant_needed
 from valetkey.sdk.manager.top_ups import TopUp, TopUps, reference_for
 from valetkey.sdk.nonces import nonces
 from valetkey.sdk.x402.terms import OPERATION
-from valetkey.wire import grant_calls
+from valetkey.wire import calls, grant_calls
+from valetkey.wire.authorizations import read_authorization
 from valetkey.wire.draws import DrawPayload
 from valetkey.wire.grants import GrantSpend, grant_hash, proof_of, spend_message, struct_hash
 
@@ -32,6 +37,8 @@ SIGNED_SECONDS = 600
 
 TRIES_MAX = 5
 UNDER_WAY_MAX = 1_000
+SEEN_SECONDS = 5.0
+PAUSE_SECONDS = 0.25
 DEAD_GRANTS = frozenset({GrantStatus.REVOKING, GrantStatus.REVOKED})
 
 
@@ -48,11 +55,11 @@ class Topping:
 
     async def missing(self, record: SessionRecord, units: int, hold_id: str | None = None) -> int:
         """Base units that a payment lacks at the key's address, beside what others of the session need or may take."""
-        return max(units - await self._free(record, (HoldState.HELD, HoldState.UNKNOWN), hold_id), 0)
+        return max(units - await self._free(record, hold_id, held_too=True), 0)
 
     async def unspoken(self, record: SessionRecord) -> int:
         """Base units at the key's address that no signed payment may take any more."""
-        return await self._free(record, (HoldState.UNKNOWN,), None)
+        return await self._free(record, None)
 
     def check_possible(self, record: SessionRecord) -> None:
         """Raise OperationNotAllowed for a session whose grant pays only those that it names, and not its own key."""
@@ -82,29 +89,47 @@ class Topping:
             top_up = await self._signed(record, hold.id, missing)
         if top_up is not None:
             await self._submitted(top_up)
-        if await self._free(record, (HoldState.UNKNOWN,), hold.id) < units:
-            raise InsufficientFunds(
-                f"the session's key {record.wallet_address} has less {local.asset.currency} than the payment"
-            )
+        ends = time.monotonic() + SEEN_SECONDS
+        while await self._free(record, hold.id) < units:
+            if time.monotonic() >= ends:
+                raise InsufficientFunds(
+                    f"the session's key {record.wallet_address} has less {local.asset.currency} than the payment"
+                )
+            # One node saw the block, and another one has not yet.
+            await asyncio.sleep(PAUSE_SECONDS)
 
     # Inside
 
-    async def _free(self, record: SessionRecord, states: tuple[HoldState, ...], beside: str | None) -> int:
-        """What is there and not spoken for by payments in these states."""
-        local, taken = self._local, 0
-        for state in states:
-            # Those are asked first: what they took since is gone from the balance, and counts once or twice.
-            query = SpendQuery(local.owner_id, record.session.id, state, UNDER_WAY_MAX, 0)
-            page, count = await local.store.spends(query)
-            if count > len(page):
-                return 0
-            taken += sum(
-                one.hold.request.amount.units
-                for one in page
-                if one.hold.request.operation == OPERATION and one.hold.id != beside
-            )
+    async def _free(self, record: SessionRecord, beside: str | None, *, held_too: bool = False) -> int:
+        """What is at the key's address and may not be taken by what it signed, all of it seen in one block.
+
+        `held_too`: and is not wanted by payments that are held. `beside`: the hold that is asked for.
+        """
+        local = self._local
         assert record.wallet_address is not None
-        return max(await local.reader.token_balance(record.wallet_address) - taken, 0)
+        # In the order in which a payment goes from one to the other: none is left out.
+        held = await self._under_way(record, HoldState.HELD, beside) if held_too else []
+        unknown = await self._under_way(record, HoldState.UNKNOWN, beside)
+        assigned = sum(one.hold.request.amount.units for one in held)
+        head = await local.reader.head()
+        for one in unknown:
+            assert one.payment is not None, "what is unknown was signed"
+            if not await is_used(local.reader, read_authorization(one.payment.payload), head.number):
+                assigned += one.hold.request.amount.units
+        answer = await local.reader.view(
+            calls.balance_of(local.asset.address, record.wallet_address), at_block=head.number
+        )
+        return max(int.from_bytes(answer) - assigned, 0)
+
+    async def _under_way(
+        self, record: SessionRecord, state: HoldState, beside: str | None
+    ) -> list[SpendRecord]:
+        """Payments over HTTP of a session in one state, but one."""
+        query = SpendQuery(self._local.owner_id, record.session.id, state, UNDER_WAY_MAX, 0)
+        page, count = await self._local.store.spends(query)
+        if count > len(page):
+            raise StillPending("too many payments of the session are under way: settle, and ask again")
+        return [one for one in page if one.hold.request.operation == OPERATION and one.hold.id != beside]
 
     async def _signed(self, record: SessionRecord, hold_id: str, units: int) -> TopUp:
         """Sign for so much, and write it down before anybody may send it."""
