@@ -168,6 +168,10 @@ class Paying:
         own = (local.owner, record.wallet_address or "", local.asset.address, *self._side.contracts())
         return any(same_address(payee, one) for one in own)
 
+    def would_allow(self, record: SessionRecord, request: SpendRequest) -> bool:
+        """What the gate would say now: the dry run."""
+        return not isinstance(self._gate.check(record, request), Refused)
+
     async def hold(
         self,
         record: SessionRecord,

@@ -105,12 +105,22 @@ class PayingSession:
 
     async def hold(self, offer: Offer, key: str, note: str, wait_approval: float | None) -> AsyncHeld:
         record = await self._record()
+        if self._paying.is_nobody(offer.payee, record):
+            raise refused_error(
+                refuse(
+                    Code.OFFER_PAYEE_REFUSED,
+                    "payTo",
+                    "the payee of the offer cannot be meant: the payer's owner, or the contract that keeps its grants",
+                )
+            )
         hold_id = hold_id_of(record.session.id, key)
-        if await self._local.store.spend_record(hold_id) is None:
-            record = await self._looked(record, offer)
         request = SpendRequest(
             Money(offer.units, self._local.asset), None, canonical_address(offer.payee), OPERATION
         )
+        is_known = await self._local.store.spend_record(hold_id) is not None
+        # What the gate refuses costs no look at the chain; it says why.
+        if not is_known and self._paying.would_allow(record, request):
+            record = await self._looked(record, offer)
         held = await self._paying.hold(record, request, hold_id, key, note)
         held = await self._paying.executed(await self._decided(held, wait_approval))
         if held.hold.state in GONE:
@@ -168,14 +178,6 @@ class PayingSession:
     async def _looked(self, record: SessionRecord, offer: Offer) -> SessionRecord:
         """What would make the payment come to nothing, before anything is held."""
         local, side = self._local, self._side
-        if self._paying.is_nobody(offer.payee, record):
-            raise refused_error(
-                refuse(
-                    Code.OFFER_PAYEE_REFUSED,
-                    "payTo",
-                    "the payee of the offer cannot be meant: the payer's owner, or the contract that keeps its grants",
-                )
-            )
         if offer.method == THROUGH_PERMIT2:
             answer = await local.reader.view(calls.allowance(offer.asset, self.wallet, PERMIT2_ADDRESS))
             if int.from_bytes(answer) < offer.units:
