@@ -63,7 +63,7 @@ class Shop:
 def spends(world: World) -> list[tuple[str, str, int]]:
     """Operation, state and base units of each spend in a world's file, oldest first."""
     rows = apsw.Connection(str(world.file), flags=apsw.SQLITE_OPEN_READONLY).execute(
-        "SELECT json_extract(request, '$.operation'), state, amount FROM holds ORDER BY seq"
+        "SELECT json_extract(request, '$[7]'), state, amount FROM holds ORDER BY seq"
     )
     return [(str(operation), str(state), int(str(amount))) for operation, state, amount in rows]
 
@@ -71,3 +71,9 @@ def spends(world: World) -> list[tuple[str, str, int]]:
 def states(world: World) -> list[str]:
     """The state of each spend."""
     return [state for _, state, _ in spends(world)]
+
+
+def ids(world: World) -> list[str]:
+    """What each spend is called."""
+    db = apsw.Connection(str(world.file), flags=apsw.SQLITE_OPEN_READONLY)
+    return [str(one) for (one,) in db.execute("SELECT id FROM holds ORDER BY seq")]

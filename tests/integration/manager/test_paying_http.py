@@ -4,19 +4,24 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.integration.manager.shop import CENT, Shop, states
+from tests.integration.manager.shop import CENT, Shop, ids, spends, states
+from tests.integration.manager.test_chain_and_file import grant_of
 from tests.integration.manager.world import HOUR, MONEY, PAYEE, USDC, World, cheap_lock
 from tests.x402.hostile import Reply
-from valetkey.core.errors import InvalidInput
+from valetkey import SessionConfig
+from valetkey.core.errors import InvalidInput, ValetkeyError
+from valetkey.crypto.keys import PrivateKey
 from valetkey.sdk.errors import (
     BudgetExceeded,
     HostNotAllowed,
+    InsufficientFunds,
     OfferAboveMax,
     OperationNotAllowed,
     PayeeNotAllowed,
@@ -26,7 +31,10 @@ from valetkey.sdk.errors import (
 )
 from valetkey.sdk.manager.blocking import SessionKeyManager
 from valetkey.sdk.manager.manager import AsyncSessionKeyManager
+from valetkey.sdk.manager.top_ups import reference_for
 from valetkey.sdk.manager.views import ManagedSession
+from valetkey.stores.keystore import open_keystore
+from valetkey.wire import grant_calls
 
 
 def made(manager: SessionKeyManager, **rules: Any) -> ManagedSession:
@@ -314,3 +322,69 @@ def test_a_session_that_was_moved_counts_what_lies_at_its_key(
         assert other.settle(30)
         assert other.restore_session(key).spent == Decimal("0.03")
     assert shop.payments() == [CENT] * 3
+
+
+def test_NO_OVERSPEND_what_a_leaked_key_draws_to_itself_is_debited(
+    world: World, shop: Shop, manager: SessionKeyManager
+) -> None:
+    """Under any reference, also under that of a draw that was asked for: it counts the first time alone."""
+    session = made(manager, spending_limit="0.50")
+    key_hash = session.session_key_hash
+    with manager.http(key_hash) as http:
+        told = http.get(shop.weather).extensions["valetkey.spend"]
+    assert manager.settle(30)
+    store = open_keystore(world.file, cheap_lock())
+    key = PrivateKey(bytes(store.get(key_hash) or b""))
+    store.close()
+    world.give(key.address, 10**17)
+    for reference in (bytes(32), reference_for(told["spend_id"])):
+        call = grant_calls.spend_with_proof(
+            world.at.allowance, grant_of(world, session.session_id), [], key.address, CENT, reference, []
+        )
+        world.send(key, call)
+    assert manager.settle(30)
+    manager.step()
+    assert manager.restore_session(key_hash).spent == Decimal("0.03")
+    assert [operation for operation, _, _ in spends(world)] == ["x402", "draw", "draw"]
+    assert manager.exposure(key_hash) == Decimal("0.49")
+
+
+def test_version_1_and_an_owner_who_is_waited_for(
+    world: World, shop: Shop, manager: SessionKeyManager
+) -> None:
+    key = made(manager, approval_above="0.001").session_key_hash
+    seller = shop.hostile()
+    seller.behaviour = lambda asked: Reply() if asked.payment else seller.asks_first(seller.offer())
+    with manager.http(key, wait_approval=30) as http, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(http.get, f"{seller.url}/paid")
+        while not states(world):
+            time.sleep(0.05)
+        (hold_id,) = ids(world)
+        manager.approve_spend(hold_id)
+        assert asked.result(30).status_code == 200
+    assert [one["x402Version"] for one in seller.payments] == [1]
+    assert len(seller.take_all()) == 1
+    assert manager.get_spend(hold_id, wait=True).state == "captured"
+
+
+def test_an_offer_that_wants_permit2_draws_nothing(
+    world: World, shop: Shop, manager: SessionKeyManager
+) -> None:
+    key = made(manager).session_key_hash
+    extra = {"name": "USDC", "version": "2", "assetTransferMethod": "permit2"}
+    seller = shop.hostile(lambda _: seller.asks(seller.offer(extra=extra)))
+    with manager.http(key) as http, pytest.raises(InsufficientFunds, match="Permit2"):
+        http.get(f"{seller.url}/paid")
+    assert (states(world), world.units(world.owner.address)) == ([], MONEY)
+
+
+def test_who_cannot_pay_over_http_is_told(world: World, manager: SessionKeyManager) -> None:
+    with pytest.raises(InvalidInput):
+        manager.http("0x12")
+    with manager.http("0x" + "12" * 32) as http:
+        assert repr(http)
+    for wrong in ({"mounts": {}}, {"hosts": "api.example.com"}, {"max_amount": -1}):
+        with pytest.raises(ValetkeyError):
+            manager.http("0x" + "12" * 32, **wrong)
+    with pytest.raises(InvalidInput):
+        SessionConfig(label="x", spending_limit=1, valid_until=HOUR, allowed_operations=7)  # type: ignore[arg-type]
