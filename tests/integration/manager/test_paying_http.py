@@ -18,6 +18,7 @@ from tests.x402.hostile import Reply
 from valetkey import SessionConfig
 from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.crypto.keys import PrivateKey
+from valetkey.ports.wallet import StillPending
 from valetkey.sdk.errors import (
     BudgetExceeded,
     HostNotAllowed,
@@ -26,6 +27,7 @@ from valetkey.sdk.errors import (
     OperationNotAllowed,
     PayeeNotAllowed,
     PaymentNotAccepted,
+    RelayRefused,
     SessionPaused,
     SessionRevoked,
 )
@@ -40,6 +42,14 @@ from valetkey.wire import grant_calls
 def made(manager: SessionKeyManager, **rules: Any) -> ManagedSession:
     named = {"label": "asks", "spending_limit": 1, "valid_until": HOUR} | rules
     return manager.create_session(**named)
+
+
+def leaked(world: World, key_hash: str) -> PrivateKey:
+    """A session's key in the hands of somebody else."""
+    store = open_keystore(world.file, cheap_lock())
+    key = PrivateKey(bytes(store.get(key_hash) or b""))
+    store.close()
+    return key
 
 
 def opened(world: World) -> AsyncSessionKeyManager:
@@ -333,9 +343,7 @@ def test_NO_OVERSPEND_what_a_leaked_key_draws_to_itself_is_debited(
     with manager.http(key_hash) as http:
         told = http.get(shop.weather).extensions["valetkey.spend"]
     assert manager.settle(30)
-    store = open_keystore(world.file, cheap_lock())
-    key = PrivateKey(bytes(store.get(key_hash) or b""))
-    store.close()
+    key = leaked(world, key_hash)
     world.give(key.address, 10**17)
     for reference in (bytes(32), reference_for(told["spend_id"])):
         call = grant_calls.spend_with_proof(
@@ -388,3 +396,69 @@ def test_who_cannot_pay_over_http_is_told(world: World, manager: SessionKeyManag
             manager.http("0x" + "12" * 32, **wrong)
     with pytest.raises(InvalidInput):
         SessionConfig(label="x", spending_limit=1, valid_until=HOUR, allowed_operations=7)  # type: ignore[arg-type]
+
+
+def test_a_chain_that_takes_long_is_waited_for_by_asking_again(world: World, shop: Shop) -> None:
+    """The draw was sent, and is in no block: whoever asks the same goes on with it. Another account pays its gas."""
+    payer = PrivateKey.generate()
+    world.give(payer.address, 10**18)
+    with world.manager(gas_payer=payer.to_hex(), wait_seconds=1.0) as manager:
+        key = made(manager).session_key_hash
+        sent = world.sent()
+        with manager.http(key) as http:
+            world.chain("evm_setAutomine", False)
+            with pytest.raises(StillPending):
+                http.get(shop.weather)
+            assert states(world) == ["held"]
+            world.chain("evm_setAutomine", True)
+            world.chain("evm_mine")
+            assert http.get(shop.weather).status_code == 200
+        assert (states(world)[0], shop.payments(), world.sent()) == ("unknown", [CENT], sent)
+        assert int(world.chain("eth_getTransactionCount", payer.address, "latest"), 16) == 2
+        assert manager.settle(30)
+        assert (states(world), world.units(world.owner.address)) == (["captured"], MONEY - CENT)
+
+
+def test_what_a_dead_payment_left_is_as_good_as_what_the_contract_has_no_more(
+    world: World, shop: Shop, manager: SessionKeyManager, later: Callable[[int], None]
+) -> None:
+    """A plain payment draws all that the contract has left; the next one over HTTP is paid nevertheless."""
+    key = made(manager, spending_limit="0.02").session_key_hash
+    dead = shop.hostile(lambda asked: dead.asks(dead.offer()) if asked.payment is None else None)
+    with manager.http(key) as http:
+        with pytest.raises(httpx.HTTPError):
+            http.get(f"{dead.url}/paid")
+        later(120)
+        assert manager.settle(30)
+        assert manager.spend(key, to=PAYEE, amount="0.01").state == "captured"
+        assert http.get(shop.weather).status_code == 200
+        with pytest.raises(BudgetExceeded):
+            http.get(f"{shop.seller.url}/weather?more")
+    assert world.units(world.owner.address) == MONEY - 2 * CENT
+
+
+def test_a_draw_that_the_contract_refuses_holds_nothing(
+    world: World, shop: Shop, manager: SessionKeyManager
+) -> None:
+    """A leaked key took all that the contract lets it take, and the file has not heard of it."""
+    session = made(manager, spending_limit="0.50")
+    # So that the owner has approved more than was taken, and nothing is sent before the draw.
+    made(manager, label="another", spending_limit=5)
+    key = session.session_key_hash
+    manager.spend(key, to=PAYEE, amount="0.01")
+    stolen = leaked(world, key)
+    world.give(stolen.address, 10**17)
+    call = grant_calls.spend_with_proof(
+        world.at.allowance, grant_of(world, session.session_id), [], PAYEE, 490_000, bytes(32), []
+    )
+    world.send(stolen, call)
+    with manager.http(key) as http:
+        with pytest.raises(RelayRefused):
+            http.get(shop.weather)
+        assert states(world) == ["captured", "voided"]
+        assert manager.settle(30)
+        manager.step()
+        assert manager.restore_session(key).remaining_limit == 0
+        with pytest.raises(BudgetExceeded):
+            http.get(shop.weather)
+    assert (shop.payments(), world.units(session.wallet_address)) == ([], 0)
