@@ -277,6 +277,29 @@ def test_NO_OVERSPEND_of_ten_at_once_with_money_for_four(
     assert world.units(session.wallet_address) == 0
 
 
+def test_NO_OVERSPEND_of_six_at_once_where_a_dead_payment_left_the_money_of_one(
+    world: World, shop: Shop, manager: SessionKeyManager, later: Callable[[int], None]
+) -> None:
+    """The contract lets three be drawn, and the fourth finds what it needs: neither less is paid nor more."""
+    session = made(manager, spending_limit="0.04")
+    dead = shop.hostile(lambda asked: dead.asks(dead.offer()) if asked.payment is None else None)
+    with manager.http(session.session_key_hash) as http, pytest.raises(httpx.HTTPError):
+        http.get(f"{dead.url}/paid")
+    later(120)
+    assert manager.settle(30)
+
+    async def ask() -> list[Any]:
+        async with opened(world) as other, other.http(session.session_key_hash, timeout=120) as http:
+            return await asyncio.gather(*(http.get(shop.weather) for _ in range(6)), return_exceptions=True)
+
+    answers = asyncio.run(ask())
+    kinds = Counter(type(one).__name__ for one in answers)
+    assert kinds == {"Response": 4, "BudgetExceeded": 2}, answers
+    assert shop.payments() == [CENT] * 4
+    assert world.units(world.owner.address) == MONEY - 4 * CENT
+    assert world.units(session.wallet_address) == 0
+
+
 def test_a_request_with_a_key_of_its_own_is_paid_once_for_ever(
     world: World, shop: Shop, manager: SessionKeyManager
 ) -> None:

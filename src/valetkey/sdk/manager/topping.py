@@ -18,7 +18,7 @@ from valetkey.ports.grants import GrantStatus
 from valetkey.ports.ledger import SpendQuery, SpendRecord
 from valetkey.ports.relays import Relay, RelayState
 from valetkey.ports.wallet import StillPending
-from valetkey.sdk.errors import InsufficientFunds, NotConfigured, refused_error
+from valetkey.sdk.errors import InsufficientFunds, NotConfigured, RelayRefused, refused_error
 from valetkey.sdk.manager.driving import Driver
 from valetkey.sdk.manager.grants import Grants, payees_on_chain
 from valetkey.sdk.manager.keeping import Kept
@@ -88,7 +88,12 @@ class Topping:
         if top_up is None and (missing := await self.missing(record, units, hold.id)):
             top_up = await self._signed(record, hold.id, missing)
         if top_up is not None:
-            await self._submitted(top_up)
+            try:
+                await self._submitted(top_up)
+            except RelayRefused:
+                # What the contract has no more may be there already, once others have taken what is theirs.
+                if not await self._spared(record, units, hold.id):
+                    raise
         ends = time.monotonic() + SEEN_SECONDS
         while await self._free(record, hold.id) < units:
             if time.monotonic() >= ends:
@@ -99,6 +104,15 @@ class Topping:
             await asyncio.sleep(PAUSE_SECONDS)
 
     # Inside
+
+    async def _spared(self, record: SessionRecord, units: int, hold_id: str) -> bool:
+        """Whether others of the session leave what a payment needs, who are waited for while they might."""
+        ends = time.monotonic() + SEEN_SECONDS
+        while await self.missing(record, units, hold_id):
+            if time.monotonic() >= ends or await self._free(record, hold_id) < units:
+                return False
+            await asyncio.sleep(PAUSE_SECONDS)
+        return True
 
     async def _free(self, record: SessionRecord, beside: str | None, *, held_too: bool = False) -> int:
         """What is at the key's address and may not be taken by what it signed, all of it seen in one block.
