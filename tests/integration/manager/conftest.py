@@ -1,6 +1,7 @@
 """The contracts on the chain of this worker, once; what a test does to it is undone."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,19 @@ def world(deployed: Deployed, chain: ChainRpc, tmp_path: Path) -> World:
 def manager(world: World) -> Iterator[SessionKeyManager]:
     with world.manager() as opened:
         yield opened
+
+
+@pytest.fixture
+def later(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Makes so many seconds pass, on the chain and for everybody here."""
+
+    def passed(seconds: int) -> None:
+        now = time.time
+        monkeypatch.setattr(time, "time", lambda: now() + seconds)
+        world.chain("evm_increaseTime", seconds)
+        world.chain("evm_mine")
+
+    return passed
 
 
 @pytest.fixture

@@ -64,19 +64,6 @@ def opened(world: World) -> AsyncSessionKeyManager:
     )
 
 
-@pytest.fixture
-def later(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Makes so many seconds pass, on the chain and for everybody here."""
-
-    def passed(seconds: int) -> None:
-        now = time.time
-        monkeypatch.setattr(time, "time", lambda: now() + seconds)
-        world.chain("evm_increaseTime", seconds)
-        world.chain("evm_mine")
-
-    return passed
-
-
 def test_a_session_pays_out_of_its_owners_balance_and_the_chain_proves_it(
     world: World, shop: Shop, manager: SessionKeyManager
 ) -> None:

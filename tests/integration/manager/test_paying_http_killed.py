@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from tests.integration.manager.shop import CENT, Shop, states
-from tests.integration.manager.test_every_step import Runner
+from tests.integration.manager.test_every_step import Killed, Runner
 from tests.integration.manager.world import HOUR, MONEY, PASSPHRASE, World
 from tests.x402.faults import Fault, FaultyProxy, fail, lose
 from tests.x402.hostile import Asked, Reply
@@ -161,3 +162,45 @@ def test_IDEMPOTENT_a_payment_over_http_is_made_once_wherever_it_is_killed(
 
     runner.run(make)
     assert runner.killed_everywhere(story, agree, every) >= 20
+
+
+def test_NO_OVERSPEND_two_that_were_killed_share_what_a_dead_payment_left(
+    world: World, shop: Shop, monkeypatch: pytest.MonkeyPatch, later: Callable[[int], None]
+) -> None:
+    """Each saw the other's hold, and wants to draw: the contract lets one, and the other finds what lies there."""
+    runner = Runner(world, monkeypatch)
+    keys: list[str] = []
+    dead = shop.hostile(lambda asked: dead.asks(dead.offer()) if asked.payment is None else None)
+    seller = shop.hostile(lambda asked: Reply() if asked.payment else seller.asks(seller.offer()))
+
+    async def ask(manager: AsyncSessionKeyManager, url: str) -> int:
+        async with manager.http(keys[0]) as http:
+            return (await http.get(url)).status_code
+
+    async def lose(manager: AsyncSessionKeyManager) -> None:
+        made = await manager.create_session(label="asks", spending_limit="0.02", valid_until=HOUR)
+        keys.append(made.session_key_hash)
+        with pytest.raises(httpx.HTTPError):
+            await ask(manager, dead.url)
+
+    async def first(manager: AsyncSessionKeyManager) -> None:
+        assert await ask(manager, f"{seller.url}/first") == 200
+
+    async def second(manager: AsyncSessionKeyManager) -> None:
+        assert await ask(manager, f"{seller.url}/second") == 200
+
+    async def settle(manager: AsyncSessionKeyManager) -> None:
+        assert await manager.settle(30)
+
+    runner.run(lose)
+    later(120)
+    runner.run(settle)
+    for story, last in ((first, "hold_spend"), (second, "remember")):
+        with pytest.raises(Killed):
+            runner.run(story, last)
+    for story in (first, second):
+        runner.run(story)
+    assert len(seller.take_all()) == 2
+    runner.run(settle)
+    assert states(world) == ["voided", "captured", "captured"]
+    assert world.units(world.owner.address) == MONEY - 2 * CENT
