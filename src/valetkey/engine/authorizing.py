@@ -116,7 +116,7 @@ async def outcome(
     if problem is not None:
         return problem
     signed = read_signed(payment.payload)
-    used = await _is_used(reader, signed, final.number)
+    used = await is_used(reader, signed, final.number)
     if not used:
         # No later block is earlier, so it can never be used.
         lapsed = final.timestamp >= signed.dead_from + LAPSED_MARGIN_SECONDS
@@ -134,7 +134,8 @@ async def outcome(
     return Capture(rescale(found, asset.decimals, CURRENCY_DECIMALS[asset.currency], up=True))
 
 
-async def _is_used(reader: AuthorizationReader, signed: Signed, block: int) -> bool:
+async def is_used(reader: AuthorizationReader, signed: Signed, block: int) -> bool:
+    """Whether the nonce of what was signed is used up at a block. Raises ChainUnavailable."""
     if not isinstance(signed, PermitTransfer):
         data = _call(
             b"authorizationState(address,bytes32)", padded(signed.payer), bytes.fromhex(signed.nonce[2:])
@@ -189,7 +190,7 @@ async def _of_permit2(search: "Search", signed: PermitTransfer) -> int | str:
     payer, nonce, units = padded(signed.payer), int(signed.nonce), int(signed.amount)
 
     async def used_in(block: int) -> bool:
-        return await _is_used(search.reader, signed, block) and not await _is_used(
+        return await is_used(search.reader, signed, block) and not await is_used(
             search.reader, signed, block - 1
         )
 

@@ -10,20 +10,18 @@ import time
 import httpx
 import msgspec
 
-from valetkey.core.money import CURRENCY_DECIMALS
 from valetkey.core.refusal import Code, Refusal, refuse
 from valetkey.core.refusal import Refused as Reasons
 from valetkey.core.spend import HoldState
-from valetkey.sdk._async.desk import AsyncDesk
-from valetkey.sdk._async.holds import AsyncHold
 from valetkey.sdk._async.x402_answers import async_read_demand
+from valetkey.sdk._async.x402_delegate import AsyncPayingDelegate
 from valetkey.sdk._async.x402_payer import (
     GONE,
     LOCK_PAUSE_SECONDS,
-    OPERATION,
     SIGNED_SECONDS_MIN,
     AsyncPayment,
 )
+from valetkey.sdk._async.x402_session import AsyncHeld
 from valetkey.sdk.errors import HoldEnded, InsufficientFunds, Refused
 from valetkey.sdk.errors import refused_error as error_of
 from valetkey.sdk.x402.channel_demands import charged_by, refused_again, wants_another
@@ -40,7 +38,7 @@ from valetkey.sdk.x402.channels import CLOSED, OPEN, SPENT, Channel, Channels, o
 from valetkey.sdk.x402.notes import Note, Taken
 from valetkey.sdk.x402.offers import Required
 from valetkey.sdk.x402.requests import KEY_HEADER, demand_of
-from valetkey.sdk.x402.terms import CURRENCY, decimal_text, origin_of
+from valetkey.sdk.x402.terms import origin_of
 from valetkey.seam import async_sleep
 from valetkey.wire.channels import ChannelConfig, ask_channel, ask_nonce, deposit_of, read_pair
 from valetkey.wire.http import encode
@@ -108,7 +106,7 @@ class AsyncChannelPayment(AsyncPayment):
     async def _again(self, taken: Taken, note: Note) -> Note | None:
         """What was signed for this request before; None when it is proven that nothing can come of it."""
         assert note.channel is not None
-        hold = await self._agent.get_spend(note.spend_id or "")
+        hold = await self._session.find(note.spend_id or "")
         channel = self._channels.read(note.channel)
         if hold.state in GONE:
             # The deposit never came into the channel, and no longer can.
@@ -117,7 +115,7 @@ class AsyncChannelPayment(AsyncPayment):
             self._notes.renew(taken)
             return None
         if note.payload and hold.state == HoldState.HELD:
-            await hold.mark_signed(note.payload, note.reference)
+            await self._session.mark_signed(hold, note.payload, note.reference)
         if channel is None and note.payload:
             channel = self._opened(note)
         if channel is not None:
@@ -157,8 +155,8 @@ class AsyncChannelPayment(AsyncPayment):
         await self._check_allowed()
         self._channels.keep(name, channel)
         assert channel.pending is not None
-        bounds = self._bounds(channel.config, channel.pending.total, channel.units, deposit=0)
-        made = make_voucher(self._required, self._guard(bounds), bounds, self._seconds())
+        bounds = await self._bounds(channel.config, channel.pending.total, channel.units, deposit=0)
+        made = make_voucher(self._required, await self._guard(bounds), bounds, await self._seconds())
         header, value = made.header, made.value
         if not channel.landed:
             # Whoever serves this has to bring the deposit in first, if nobody did yet.
@@ -181,25 +179,24 @@ class AsyncChannelPayment(AsyncPayment):
 
     # Opening
 
-    async def _sign(self, taken: Taken, hold: AsyncHold) -> Note:
+    async def _sign(self, taken: Taken, hold: AsyncHeld) -> Note:
         """Open a channel with what is held: sign, keep it here, tell the platform; only then may it be sent."""
         try:
-            desk = await self._agent._desk()
-            await self._check_wallet(desk)
-            config = channel_config(self._offer, self._agent.wallet_address, "0x" + secrets.token_hex(32))
-            await self._check_contract(desk, config)
-            bounds = self._bounds(config, self._offer.units, hold.units, deposit=hold.units)
-            made = make_voucher(self._required, self._guard(bounds), bounds, self._seconds())
+            await self._session.supply(hold, self._offer)
+            config = channel_config(self._offer, self._session.wallet, "0x" + secrets.token_hex(32))
+            await self._check_contract(config)
+            bounds = await self._bounds(config, self._offer.units, hold.units, deposit=hold.units)
+            made = make_voucher(self._required, await self._guard(bounds), bounds, await self._seconds())
         except (InsufficientFunds, Refused):
             # Nothing was sent, so what is held is free.
             if hold.state == HoldState.HELD:
-                await hold.void()
+                await self._session.void(hold)
                 self._notes.drop(taken)
             raise
         note = self._opening(made, hold.id)
         self._notes.keep(taken, note)
         try:
-            await hold.mark_signed(note.payload, note.reference)
+            await self._session.mark_signed(hold, note.payload, note.reference)
         except HoldEnded:
             # Its time was over: nothing was sent.
             self._notes.drop(taken)
@@ -230,9 +227,9 @@ class AsyncChannelPayment(AsyncPayment):
         url = str(self._request.url.copy_with(fragment=None))
         return opened(deposit, note.spend_id or "", note.total, self._request.method, url)
 
-    async def _check_contract(self, desk: AsyncDesk, config: ChannelConfig) -> None:
+    async def _check_contract(self, config: ChannelConfig) -> None:
         """Raise a refusal where the chain has no contract of channels, or this one is there already."""
-        answer = await desk.wallet.view(ask_channel(config.id(self._offer.chain_id)))
+        answer = await self._session.view(ask_channel(config.id(self._offer.chain_id)))
         if answer != bytes(64):
             raise error_of(
                 refuse(
@@ -310,33 +307,25 @@ class AsyncChannelPayment(AsyncPayment):
 
     async def _has(self, channel: Channel) -> int:
         """What is in a channel, claimed or not: no claim reaches beyond it, and it grows no more."""
-        desk = await self._agent._desk()
-        return read_pair(await desk.wallet.view(ask_channel(channel.deposit.channel_id)))[0]
+        return read_pair(await self._session.view(ask_channel(channel.deposit.channel_id)))[0]
 
     async def _looked(self, channel: Channel) -> Channel | None:
         """A channel after a look at the chain: landed or not yet; None when its deposit never can."""
         if channel.landed:
             return channel
-        desk, deposit = await self._agent._desk(), channel.deposit
-        has, claimed = read_pair(await desk.wallet.view(ask_channel(deposit.channel_id)))
+        deposit = channel.deposit
+        has, claimed = read_pair(await self._session.view(ask_channel(deposit.channel_id)))
         if has or claimed:
             return msgspec.structs.replace(channel, landed=True)
-        used = await desk.wallet.view(ask_nonce(deposit.token, deposit.payer, deposit.nonce))
-        is_dead = await desk.wallet.block_time() >= deposit.dead_from + LAPSED_MARGIN_SECONDS
+        used = await self._session.view(ask_nonce(deposit.token, deposit.payer, deposit.nonce))
+        is_dead = await self._delegate.block_time() >= deposit.dead_from + LAPSED_MARGIN_SECONDS
         return None if any(used) or is_dead else channel
 
     # What is asked before
 
     async def _check_allowed(self) -> None:
         """Raise what the gate would say to this payee now; not what it said yes to when the channel was opened."""
-        offer = self._offer
-        verdict = await self._agent.check_spend(
-            decimal_text(offer.units, CURRENCY_DECIMALS[CURRENCY]),
-            currency=CURRENCY,
-            asset=f"eip155:{offer.chain_id}/erc20:{offer.asset}",
-            payee=offer.payee,
-            operation=OPERATION,
-        )
+        verdict = await self._delegate.check(self._offer)
         reasons = [one for one in verdict.reasons if one.get("code") not in PREPAID]
         if reasons:
             raise error_of(
@@ -363,17 +352,20 @@ class AsyncChannelPayment(AsyncPayment):
 
     @property
     def _channels(self) -> Channels:
-        return Channels(self._agent._state)
+        return self._delegate.channels
+
+    @property
+    def _delegate(self) -> AsyncPayingDelegate:
+        assert isinstance(self._session, AsyncPayingDelegate), "channels are opened by sessions of a platform"
+        return self._session
 
     @property
     def _seller(self) -> str:
-        return seller_of(self._agent.wallet_address, origin_of(self._request.url), self._offer.payee)
+        return seller_of(self._session.wallet, origin_of(self._request.url), self._offer.payee)
 
-    def _seconds(self) -> int:
+    async def _seconds(self) -> int:
         """For how long a deposit holds. Raises OfferTimesRefused when that is no time."""
-        session = self._agent.session
-        assert session is not None
-        seconds = min(self._offer.seconds, session.expiry - int(time.time()))
+        seconds = min(self._offer.seconds, await self._session.ends_at() - int(time.time()))
         if seconds < min(SIGNED_SECONDS_MIN, self._offer.seconds):
             raise error_of(
                 refuse(
@@ -382,19 +374,19 @@ class AsyncChannelPayment(AsyncPayment):
             )
         return seconds
 
-    def _bounds(self, config: ChannelConfig, total: int, deposited: int, *, deposit: int) -> ChannelBounds:
-        session = self._agent.session
-        assert session is not None
+    async def _bounds(
+        self, config: ChannelConfig, total: int, deposited: int, *, deposit: int
+    ) -> ChannelBounds:
         return ChannelBounds(
             offer=self._offer,
-            wallet=self._agent.wallet_address,
+            wallet=self._session.wallet,
             channel=config,
             total=total,
             deposited=deposited,
             deposit=deposit,
             now=int(time.time()),
-            until=session.expiry,
+            until=await self._session.ends_at(),
         )
 
-    def _guard(self, bounds: ChannelBounds) -> ChannelGuard:
-        return ChannelGuard(self._agent._need_signer(), bounds)
+    async def _guard(self, bounds: ChannelBounds) -> ChannelGuard:
+        return ChannelGuard(await self._session.signer(), bounds)

@@ -6,10 +6,11 @@ from typing import Any
 import httpx
 
 from valetkey.core.errors import InvalidInput
-from valetkey.sdk._async.drawing import AsyncDraws
 from valetkey.sdk._async.x402_channel_payer import AsyncChannelPayment
 from valetkey.sdk._async.x402_closing import AsyncClosing
+from valetkey.sdk._async.x402_delegate import AsyncPayingDelegate
 from valetkey.sdk._async.x402_payer import SENT, AsyncPayer
+from valetkey.sdk._async.x402_session import AsyncPayingSession
 from valetkey.sdk._async.x402_transport import AsyncPayingTransport
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.errors import NotConfigured
@@ -56,11 +57,11 @@ class AsyncPaying(AsyncClosing):
         if self._held is None or self.session is None:
             raise NotConfigured("paying is for the holder of a session: call init_with_session first")
 
-        async def agent() -> AsyncDraws:
-            return self
+        async def paying() -> AsyncPayingSession:
+            return AsyncPayingDelegate(self)
 
         terms = terms_of(hosts, max_amount, pin_payees, wait_approval, max_deposit)
-        payer = AsyncPayer(agent, terms, through_channels=AsyncChannelPayment)
+        payer = AsyncPayer(paying, terms, through_channels=AsyncChannelPayment)
         return async_paying_client(payer, transport, client)
 
     async def may_have_paid(self, request: httpx.Request) -> bool:
@@ -86,12 +87,12 @@ class AsyncPaying(AsyncClosing):
         terms = _terms(client)
         delegate = type(self)(base_url=self._base_url, rpc_url=self._rpc_url, state_dir=self._state.home)
 
-        async def agent() -> AsyncDraws:
+        async def paying() -> AsyncPayingSession:
             if delegate.session is None:
                 await delegate.init_with_session(session.serialize())
-            return delegate
+            return AsyncPayingDelegate(delegate)
 
-        payer = AsyncPayer(agent, terms, delegate.close, through_channels=AsyncChannelPayment)
+        payer = AsyncPayer(paying, terms, delegate.close, through_channels=AsyncChannelPayment)
         return async_paying_client(payer, transport, client)
 
 

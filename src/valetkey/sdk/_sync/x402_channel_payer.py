@@ -11,20 +11,18 @@ import time
 import httpx
 import msgspec
 
-from valetkey.core.money import CURRENCY_DECIMALS
 from valetkey.core.refusal import Code, Refusal, refuse
 from valetkey.core.refusal import Refused as Reasons
 from valetkey.core.spend import HoldState
-from valetkey.sdk._sync.desk import Desk
-from valetkey.sdk._sync.holds import Hold
 from valetkey.sdk._sync.x402_answers import read_demand
+from valetkey.sdk._sync.x402_delegate import PayingDelegate
 from valetkey.sdk._sync.x402_payer import (
     GONE,
     LOCK_PAUSE_SECONDS,
-    OPERATION,
     SIGNED_SECONDS_MIN,
     Payment,
 )
+from valetkey.sdk._sync.x402_session import Held
 from valetkey.sdk.errors import HoldEnded, InsufficientFunds, Refused
 from valetkey.sdk.errors import refused_error as error_of
 from valetkey.sdk.x402.channel_demands import charged_by, refused_again, wants_another
@@ -41,7 +39,7 @@ from valetkey.sdk.x402.channels import CLOSED, OPEN, SPENT, Channel, Channels, o
 from valetkey.sdk.x402.notes import Note, Taken
 from valetkey.sdk.x402.offers import Required
 from valetkey.sdk.x402.requests import KEY_HEADER, demand_of
-from valetkey.sdk.x402.terms import CURRENCY, decimal_text, origin_of
+from valetkey.sdk.x402.terms import origin_of
 from valetkey.seam import sleep
 from valetkey.wire.channels import ChannelConfig, ask_channel, ask_nonce, deposit_of, read_pair
 from valetkey.wire.http import encode
@@ -109,7 +107,7 @@ class ChannelPayment(Payment):
     def _again(self, taken: Taken, note: Note) -> Note | None:
         """What was signed for this request before; None when it is proven that nothing can come of it."""
         assert note.channel is not None
-        hold = self._agent.get_spend(note.spend_id or "")
+        hold = self._session.find(note.spend_id or "")
         channel = self._channels.read(note.channel)
         if hold.state in GONE:
             # The deposit never came into the channel, and no longer can.
@@ -118,7 +116,7 @@ class ChannelPayment(Payment):
             self._notes.renew(taken)
             return None
         if note.payload and hold.state == HoldState.HELD:
-            hold.mark_signed(note.payload, note.reference)
+            self._session.mark_signed(hold, note.payload, note.reference)
         if channel is None and note.payload:
             channel = self._opened(note)
         if channel is not None:
@@ -182,25 +180,24 @@ class ChannelPayment(Payment):
 
     # Opening
 
-    def _sign(self, taken: Taken, hold: Hold) -> Note:
+    def _sign(self, taken: Taken, hold: Held) -> Note:
         """Open a channel with what is held: sign, keep it here, tell the platform; only then may it be sent."""
         try:
-            desk = self._agent._desk()
-            self._check_wallet(desk)
-            config = channel_config(self._offer, self._agent.wallet_address, "0x" + secrets.token_hex(32))
-            self._check_contract(desk, config)
+            self._session.supply(hold, self._offer)
+            config = channel_config(self._offer, self._session.wallet, "0x" + secrets.token_hex(32))
+            self._check_contract(config)
             bounds = self._bounds(config, self._offer.units, hold.units, deposit=hold.units)
             made = make_voucher(self._required, self._guard(bounds), bounds, self._seconds())
         except (InsufficientFunds, Refused):
             # Nothing was sent, so what is held is free.
             if hold.state == HoldState.HELD:
-                hold.void()
+                self._session.void(hold)
                 self._notes.drop(taken)
             raise
         note = self._opening(made, hold.id)
         self._notes.keep(taken, note)
         try:
-            hold.mark_signed(note.payload, note.reference)
+            self._session.mark_signed(hold, note.payload, note.reference)
         except HoldEnded:
             # Its time was over: nothing was sent.
             self._notes.drop(taken)
@@ -231,9 +228,9 @@ class ChannelPayment(Payment):
         url = str(self._request.url.copy_with(fragment=None))
         return opened(deposit, note.spend_id or "", note.total, self._request.method, url)
 
-    def _check_contract(self, desk: Desk, config: ChannelConfig) -> None:
+    def _check_contract(self, config: ChannelConfig) -> None:
         """Raise a refusal where the chain has no contract of channels, or this one is there already."""
-        answer = desk.wallet.view(ask_channel(config.id(self._offer.chain_id)))
+        answer = self._session.view(ask_channel(config.id(self._offer.chain_id)))
         if answer != bytes(64):
             raise error_of(
                 refuse(
@@ -311,33 +308,25 @@ class ChannelPayment(Payment):
 
     def _has(self, channel: Channel) -> int:
         """What is in a channel, claimed or not: no claim reaches beyond it, and it grows no more."""
-        desk = self._agent._desk()
-        return read_pair(desk.wallet.view(ask_channel(channel.deposit.channel_id)))[0]
+        return read_pair(self._session.view(ask_channel(channel.deposit.channel_id)))[0]
 
     def _looked(self, channel: Channel) -> Channel | None:
         """A channel after a look at the chain: landed or not yet; None when its deposit never can."""
         if channel.landed:
             return channel
-        desk, deposit = self._agent._desk(), channel.deposit
-        has, claimed = read_pair(desk.wallet.view(ask_channel(deposit.channel_id)))
+        deposit = channel.deposit
+        has, claimed = read_pair(self._session.view(ask_channel(deposit.channel_id)))
         if has or claimed:
             return msgspec.structs.replace(channel, landed=True)
-        used = desk.wallet.view(ask_nonce(deposit.token, deposit.payer, deposit.nonce))
-        is_dead = desk.wallet.block_time() >= deposit.dead_from + LAPSED_MARGIN_SECONDS
+        used = self._session.view(ask_nonce(deposit.token, deposit.payer, deposit.nonce))
+        is_dead = self._delegate.block_time() >= deposit.dead_from + LAPSED_MARGIN_SECONDS
         return None if any(used) or is_dead else channel
 
     # What is asked before
 
     def _check_allowed(self) -> None:
         """Raise what the gate would say to this payee now; not what it said yes to when the channel was opened."""
-        offer = self._offer
-        verdict = self._agent.check_spend(
-            decimal_text(offer.units, CURRENCY_DECIMALS[CURRENCY]),
-            currency=CURRENCY,
-            asset=f"eip155:{offer.chain_id}/erc20:{offer.asset}",
-            payee=offer.payee,
-            operation=OPERATION,
-        )
+        verdict = self._delegate.check(self._offer)
         reasons = [one for one in verdict.reasons if one.get("code") not in PREPAID]
         if reasons:
             raise error_of(
@@ -364,17 +353,20 @@ class ChannelPayment(Payment):
 
     @property
     def _channels(self) -> Channels:
-        return Channels(self._agent._state)
+        return self._delegate.channels
+
+    @property
+    def _delegate(self) -> PayingDelegate:
+        assert isinstance(self._session, PayingDelegate), "channels are opened by sessions of a platform"
+        return self._session
 
     @property
     def _seller(self) -> str:
-        return seller_of(self._agent.wallet_address, origin_of(self._request.url), self._offer.payee)
+        return seller_of(self._session.wallet, origin_of(self._request.url), self._offer.payee)
 
     def _seconds(self) -> int:
         """For how long a deposit holds. Raises OfferTimesRefused when that is no time."""
-        session = self._agent.session
-        assert session is not None
-        seconds = min(self._offer.seconds, session.expiry - int(time.time()))
+        seconds = min(self._offer.seconds, self._session.ends_at() - int(time.time()))
         if seconds < min(SIGNED_SECONDS_MIN, self._offer.seconds):
             raise error_of(
                 refuse(
@@ -384,18 +376,16 @@ class ChannelPayment(Payment):
         return seconds
 
     def _bounds(self, config: ChannelConfig, total: int, deposited: int, *, deposit: int) -> ChannelBounds:
-        session = self._agent.session
-        assert session is not None
         return ChannelBounds(
             offer=self._offer,
-            wallet=self._agent.wallet_address,
+            wallet=self._session.wallet,
             channel=config,
             total=total,
             deposited=deposited,
             deposit=deposit,
             now=int(time.time()),
-            until=session.expiry,
+            until=self._session.ends_at(),
         )
 
     def _guard(self, bounds: ChannelBounds) -> ChannelGuard:
-        return ChannelGuard(self._agent._need_signer(), bounds)
+        return ChannelGuard(self._session.signer(), bounds)

@@ -7,10 +7,11 @@ from typing import Any
 import httpx
 
 from valetkey.core.errors import InvalidInput
-from valetkey.sdk._sync.drawing import Draws
 from valetkey.sdk._sync.x402_channel_payer import ChannelPayment
 from valetkey.sdk._sync.x402_closing import Closing
+from valetkey.sdk._sync.x402_delegate import PayingDelegate
 from valetkey.sdk._sync.x402_payer import SENT, Payer
+from valetkey.sdk._sync.x402_session import PayingSession
 from valetkey.sdk._sync.x402_transport import PayingTransport
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.errors import NotConfigured
@@ -57,11 +58,11 @@ class Paying(Closing):
         if self._held is None or self.session is None:
             raise NotConfigured("paying is for the holder of a session: call init_with_session first")
 
-        def agent() -> Draws:
-            return self
+        def paying() -> PayingSession:
+            return PayingDelegate(self)
 
         terms = terms_of(hosts, max_amount, pin_payees, wait_approval, max_deposit)
-        payer = Payer(agent, terms, through_channels=ChannelPayment)
+        payer = Payer(paying, terms, through_channels=ChannelPayment)
         return paying_client(payer, transport, client)
 
     def may_have_paid(self, request: httpx.Request) -> bool:
@@ -87,12 +88,12 @@ class Paying(Closing):
         terms = _terms(client)
         delegate = type(self)(base_url=self._base_url, rpc_url=self._rpc_url, state_dir=self._state.home)
 
-        def agent() -> Draws:
+        def paying() -> PayingSession:
             if delegate.session is None:
                 delegate.init_with_session(session.serialize())
-            return delegate
+            return PayingDelegate(delegate)
 
-        payer = Payer(agent, terms, delegate.close, through_channels=ChannelPayment)
+        payer = Payer(paying, terms, delegate.close, through_channels=ChannelPayment)
         return paying_client(payer, transport, client)
 
 
