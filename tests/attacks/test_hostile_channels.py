@@ -23,14 +23,22 @@ CENT, DEPOSIT = 10_000, 50_000
 
 
 @pytest.fixture
+def payer(stack: RunningStack, x402_owner: BuyerAgent, tmp_path: Path) -> Iterator[Victim]:
+    """A session of a platform: channels are opened by no other."""
+    made = open_session(stack, x402_owner, tmp_path / "payer")
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def taker(channel_lab: ChannelLab, hostile: Callable[..., HostileSeller]) -> Taker:
     """A hostile seller on a chain with channels."""
     return Taker(hostile())
 
 
-def ask(victim: Victim, url: str, **more: Any) -> httpx.Response | Exception:
+def ask(payer: Victim, url: str, **more: Any) -> httpx.Response | Exception:
     """One answer, or what was raised: nothing but ours and httpx's."""
-    with victim.agent.http(max_deposit="0.05", timeout=10) as http:
+    with payer.agent.http(max_deposit="0.05", timeout=10) as http:
         try:
             return http.get(url, **more)
         except (ValetkeyError, httpx.HTTPError) as error:
@@ -43,61 +51,61 @@ def refused(answer: object) -> str:
     return answer.code
 
 
-def gets(victim: Victim, taker: Taker, units: int, deposits: int = 1) -> None:
+def gets(payer: Victim, taker: Taker, units: int, deposits: int = 1) -> None:
     """Assert what the seller has when it took all it can, twice over, and what the wallet and the ledger say."""
     taker.take_all()
     taker.take_all()
-    assert victim.stack.units(taker.seller.pay_to) == units
-    assert victim.moved() == victim.counted() == deposits * DEPOSIT
+    assert payer.stack.units(taker.seller.pay_to) == units
+    assert payer.moved() == payer.counted() == deposits * DEPOSIT
 
 
-def open_channel(victim: Victim, taker: Taker) -> None:
+def open_channel(payer: Victim, taker: Taker) -> None:
     """One request, whose deposit the seller brings in at once."""
-    assert isinstance(ask(victim, f"{taker.seller.url}/first"), httpx.Response)
+    assert isinstance(ask(payer, f"{taker.seller.url}/first"), httpx.Response)
     taker.take_all()
 
 
-def nothing_signed(victim: Victim, taker: Taker) -> None:
+def nothing_signed(payer: Victim, taker: Taker) -> None:
     assert taker.seller.payments == []
-    assert (victim.moved(), victim.counted()) == (0, 0)
+    assert (payer.moved(), payer.counted()) == (0, 0)
 
 
 # The ground: a seller that does what it said gets what it asked for
 
 
-def test_an_honest_seller_of_channels_gets_its_due(victim: Victim, taker: Taker) -> None:
+def test_an_honest_seller_of_channels_gets_its_due(payer: Victim, taker: Taker) -> None:
     taker.seller.behaviour = answering(taker, Reply())
     for number in range(3):
-        answer = ask(victim, f"{taker.seller.url}/{number}")
+        answer = ask(payer, f"{taker.seller.url}/{number}")
         assert isinstance(answer, httpx.Response), answer
         taker.take_all()
     assert taker.totals == [CENT, 2 * CENT, 3 * CENT]
-    gets(victim, taker, 3 * CENT)
+    gets(payer, taker, 3 * CENT)
 
 
 # Totals
 
 
-def test_says_that_it_charged_more_than_it_asked_for(victim: Victim, taker: Taker) -> None:
+def test_says_that_it_charged_more_than_it_asked_for(payer: Victim, taker: Taker) -> None:
     taker.seller.behaviour = answering(taker, Reply(), lambda paid: taker.corrective(paid, "40000"))
-    open_channel(victim, taker)
-    assert refused(ask(victim, f"{taker.seller.url}/b")) == "channel_total_refused"
+    open_channel(payer, taker)
+    assert refused(ask(payer, f"{taker.seller.url}/b")) == "channel_total_refused"
     assert taker.totals == [CENT, 2 * CENT]
-    gets(victim, taker, 2 * CENT)
+    gets(payer, taker, 2 * CENT)
 
 
-def test_says_that_it_charged_what_it_was_just_sent(victim: Victim, taker: Taker) -> None:
+def test_says_that_it_charged_what_it_was_just_sent(payer: Victim, taker: Taker) -> None:
     taker.seller.behaviour = answering(
         taker, Reply(), lambda paid: taker.corrective(paid, paid["payload"]["voucher"]["maxClaimableAmount"])
     )
-    open_channel(victim, taker)
+    open_channel(payer, taker)
     for _ in range(3):
-        assert refused(ask(victim, f"{taker.seller.url}/b")) == "payment_not_accepted"
+        assert refused(ask(payer, f"{taker.seller.url}/b")) == "payment_not_accepted"
     assert set(taker.totals) == {CENT, 2 * CENT}
-    gets(victim, taker, 2 * CENT)
+    gets(payer, taker, 2 * CENT)
 
 
-def test_says_that_it_charged_less_each_time(victim: Victim, taker: Taker) -> None:
+def test_says_that_it_charged_less_each_time(payer: Victim, taker: Taker) -> None:
     taker.seller.behaviour = answering(
         taker,
         Reply(),
@@ -107,10 +115,10 @@ def test_says_that_it_charged_less_each_time(victim: Victim, taker: Taker) -> No
         Reply(),
     )
     for number in range(4):
-        ask(victim, f"{taker.seller.url}/{number}")
+        ask(payer, f"{taker.seller.url}/{number}")
     # Whatever it says, the highest voucher is for no more than the four requests.
     assert max(taker.totals) <= 4 * CENT
-    gets(victim, taker, max(taker.totals))
+    gets(payer, taker, max(taker.totals))
 
 
 @pytest.mark.parametrize(
@@ -118,59 +126,59 @@ def test_says_that_it_charged_less_each_time(victim: Victim, taker: Taker) -> No
     [None, -1, 20_000, "-1", "1e4", "٣", "", "9" * 40, [], "0x10"],
     ids=["none", "negative", "number", "text-negative", "exponent", "digits", "empty", "long", "list", "hex"],
 )
-def test_says_totals_that_are_none(victim: Victim, taker: Taker, charged: object) -> None:
+def test_says_totals_that_are_none(payer: Victim, taker: Taker, charged: object) -> None:
     taker.seller.behaviour = answering(taker, lambda paid: taker.corrective(paid, charged))
-    assert refused(ask(victim, f"{taker.seller.url}/a")) in ("payment_not_accepted", "channel_total_refused")
+    assert refused(ask(payer, f"{taker.seller.url}/a")) in ("payment_not_accepted", "channel_total_refused")
     assert taker.totals == [CENT]
-    gets(victim, taker, CENT)
+    gets(payer, taker, CENT)
 
 
-def test_corrects_for_ever(victim: Victim, taker: Taker) -> None:
+def test_corrects_for_ever(payer: Victim, taker: Taker) -> None:
     taker.seller.behaviour = answering(taker, Reply(), lambda paid: taker.corrective(paid, "0"))
-    open_channel(victim, taker)
+    open_channel(payer, taker)
     for _ in range(5):
-        refused(ask(victim, f"{taker.seller.url}/b"))
+        refused(ask(payer, f"{taker.seller.url}/b"))
     assert max(taker.totals) <= 2 * CENT
-    gets(victim, taker, 2 * CENT)
+    gets(payer, taker, 2 * CENT)
 
 
-def test_speaks_of_another_channel(victim: Victim, taker: Taker) -> None:
+def test_speaks_of_another_channel(payer: Victim, taker: Taker) -> None:
     taker.seller.behaviour = answering(
         taker, Reply(), lambda paid: taker.corrective(paid, "0", channelId="0x" + "77" * 32)
     )
-    open_channel(victim, taker)
-    assert refused(ask(victim, f"{taker.seller.url}/b")) == "payment_not_accepted"
+    open_channel(payer, taker)
+    assert refused(ask(payer, f"{taker.seller.url}/b")) == "payment_not_accepted"
     assert taker.totals == [CENT, 2 * CENT]
-    gets(victim, taker, 2 * CENT)
+    gets(payer, taker, 2 * CENT)
 
 
-def test_raises_its_price_while_it_corrects(victim: Victim, taker: Taker) -> None:
+def test_raises_its_price_while_it_corrects(payer: Victim, taker: Taker) -> None:
     def dearer(paid: Any) -> Reply:
         state = {"channelId": paid["payload"]["voucher"]["channelId"], "chargedCumulativeAmount": "0"}
         return taker.seller.asks(taker.offer(amount="40000", extra={"channelState": state}))
 
     taker.seller.behaviour = answering(taker, dearer)
-    assert refused(ask(victim, f"{taker.seller.url}/a")) == "offer_changed"
-    gets(victim, taker, CENT)
+    assert refused(ask(payer, f"{taker.seller.url}/a")) == "offer_changed"
+    gets(payer, taker, CENT)
 
 
-def test_asks_for_ever_and_serves_nothing(victim: Victim, taker: Taker) -> None:
+def test_asks_for_ever_and_serves_nothing(payer: Victim, taker: Taker) -> None:
     taker.seller.behaviour = lambda _: taker.seller.asks(taker.offer())
     for _ in range(4):
-        assert refused(ask(victim, f"{taker.seller.url}/a")) == "payment_not_accepted"
+        assert refused(ask(payer, f"{taker.seller.url}/a")) == "payment_not_accepted"
     assert len(set(taker.seller.payment_headers)) <= 2
     assert set(taker.totals) == {CENT}
-    gets(victim, taker, CENT)
+    gets(payer, taker, CENT)
 
 
-def test_takes_the_deposit_and_hangs_up(victim: Victim, taker: Taker) -> None:
+def test_takes_the_deposit_and_hangs_up(payer: Victim, taker: Taker) -> None:
     taker.seller.behaviour = answering(taker, None)
     for number in range(3):
-        assert isinstance(ask(victim, f"{taker.seller.url}/{number}"), httpx.HTTPError)
+        assert isinstance(ask(payer, f"{taker.seller.url}/{number}"), httpx.HTTPError)
     # Until the chain shows the deposit, each payment carries the same one.
     deposits = [one["payload"]["deposit"]["authorization"] for one in taker.seller.payments]
     assert all(one == deposits[0] for one in deposits)
-    gets(victim, taker, CENT)
+    gets(payer, taker, CENT)
 
 
 # Itself
@@ -199,14 +207,14 @@ def test_names_another_receiver_for_the_same_host(
     ids=["a longer delay", "another authorizer"],
 )
 def test_wants_another_channel_than_the_open_one(
-    victim: Victim, taker: Taker, changed: dict[str, Any]
+    payer: Victim, taker: Taker, changed: dict[str, Any]
 ) -> None:
     taker.seller.behaviour = answering(taker, Reply())
-    ask(victim, f"{taker.seller.url}/a")
+    ask(payer, f"{taker.seller.url}/a")
     taker.seller.behaviour = lambda _: taker.seller.asks(taker.offer(extra=changed))
-    assert refused(ask(victim, f"{taker.seller.url}/b")) == "channel_changed"
+    assert refused(ask(payer, f"{taker.seller.url}/b")) == "channel_changed"
     assert taker.totals == [CENT]
-    gets(victim, taker, CENT)
+    gets(payer, taker, CENT)
 
 
 @pytest.mark.parametrize(
@@ -245,23 +253,23 @@ def test_wants_another_channel_than_the_open_one(
     ],
 )
 def test_offers_a_channel_that_is_refused(
-    victim: Victim, taker: Taker, extra: dict[str, Any], code: str
+    payer: Victim, taker: Taker, extra: dict[str, Any], code: str
 ) -> None:
     taker.seller.behaviour = lambda _: taker.seller.asks(taker.offer(extra=extra))
-    assert refused(ask(victim, f"{taker.seller.url}/a")) == code
-    nothing_signed(victim, taker)
+    assert refused(ask(payer, f"{taker.seller.url}/a")) == code
+    nothing_signed(payer, taker)
 
 
-def test_offers_a_channel_in_the_first_version(victim: Victim, taker: Taker) -> None:
+def test_offers_a_channel_in_the_first_version(payer: Victim, taker: Taker) -> None:
     taker.seller.behaviour = lambda _: taker.seller.asks_first(taker.offer())
-    assert refused(ask(victim, f"{taker.seller.url}/a")) == "offer_scheme_unknown"
-    nothing_signed(victim, taker)
+    assert refused(ask(payer, f"{taker.seller.url}/a")) == "offer_scheme_unknown"
+    nothing_signed(payer, taker)
 
 
-def test_is_paid_exactly_where_its_channel_is_refused(victim: Victim, taker: Taker) -> None:
+def test_is_paid_exactly_where_its_channel_is_refused(payer: Victim, taker: Taker) -> None:
     offers = (taker.offer(extra={"withdrawDelay": 1}), taker.seller.offer())
     taker.seller.behaviour = lambda asked: taker.seller.asks(*offers) if asked.payment is None else Reply()
-    assert isinstance(ask(victim, f"{taker.seller.url}/a"), httpx.Response)
+    assert isinstance(ask(payer, f"{taker.seller.url}/a"), httpx.Response)
     (payment,) = taker.seller.payments
     assert payment["payload"]["authorization"]["value"] == "10000"
 
@@ -269,23 +277,23 @@ def test_is_paid_exactly_where_its_channel_is_refused(victim: Victim, taker: Tak
 # What is left
 
 
-def test_keeps_what_it_was_asked_to_give_back(victim: Victim, taker: Taker) -> None:
+def test_keeps_what_it_was_asked_to_give_back(payer: Victim, taker: Taker) -> None:
     taker.seller.behaviour = answering(taker, Reply())
-    open_channel(victim, taker)
-    (left,) = victim.agent.close_channels()
+    open_channel(payer, taker)
+    (left,) = payer.agent.close_channels()
     assert (left.state, str(left.left), str(left.returned)) == ("open", "0.04", "0")
     assert taker.totals == [CENT, CENT]
     # The channel still pays: nothing was lost by asking.
-    assert isinstance(ask(victim, f"{taker.seller.url}/b"), httpx.Response)
-    gets(victim, taker, 2 * CENT)
+    assert isinstance(ask(payer, f"{taker.seller.url}/b"), httpx.Response)
+    gets(payer, taker, 2 * CENT)
 
 
-def test_corrects_the_voucher_of_a_refund_upwards(victim: Victim, taker: Taker) -> None:
+def test_corrects_the_voucher_of_a_refund_upwards(payer: Victim, taker: Taker) -> None:
     taker.seller.behaviour = answering(taker, Reply(), lambda paid: taker.corrective(paid, "50000"))
-    open_channel(victim, taker)
-    victim.agent.close_channels()
+    open_channel(payer, taker)
+    payer.agent.close_channels()
     assert max(taker.totals) == CENT
-    gets(victim, taker, CENT)
+    gets(payer, taker, CENT)
 
 
 @pytest.fixture
