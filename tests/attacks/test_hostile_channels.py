@@ -332,7 +332,12 @@ def test_a_leaked_key_gets_no_budget_back_for_a_deposit_that_went_elsewhere(
         **facts | {"signature": "0x" + signature.hex()}, channel=config, salt=unsigned.salt
     )
     hold.mark_signed(encode(deposit), deposit.reference)
-    away = {"token": taker.seller.usdc, "payer": wallet, "payee": taker.seller.pay_to, "nonce": deposit.nonce}
+    away: dict[str, Any] = {
+        "token": taker.seller.usdc,
+        "payer": wallet,
+        "payee": taker.seller.pay_to,
+        "nonce": deposit.nonce,
+    }
     elsewhere = TransferAuthorization(**facts, **away, primary_type=TRANSFER)
     stolen = signer.sign_typed_data(elsewhere.typed_data())
     taken = {
