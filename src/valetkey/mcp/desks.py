@@ -1,14 +1,16 @@
 """Who serves: the holder of one session, or an owner. Opened at the first call: so a dead session can be told of."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import anyio
 
-from valetkey.core.errors import InvalidInput, ValetkeyError
+from valetkey.core.errors import InvalidInput
 from valetkey.crypto.secret import Secret
 from valetkey.mcp.calls import Calls
+from valetkey.mcp.holding import held_by, secrets_of
 from valetkey.mcp.plan import Plan
 from valetkey.mcp.withholding import Withholding
 from valetkey.sdk._async.buyer import AsyncBuyerAgent
@@ -16,7 +18,6 @@ from valetkey.sdk._async.seller import AsyncSellerAgent
 from valetkey.sdk.errors import NotConfigured, NotFound
 from valetkey.sdk.part_file import PartFile
 from valetkey.sdk.state import StateFolder
-from valetkey.wire.bundle import Bundle
 from valetkey.wire.child_bundle import parse_child
 from valetkey.wire.sessions import SessionView
 
@@ -26,10 +27,9 @@ SELLER = "seller"
 class Desk:
     """What both have: where new bundles go, which secrets are withheld, and the calls that were made."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, secrets: Iterable[Secret]) -> None:
         self.plan = plan
-        self._credential = plan.credential()
-        self.withholding = Withholding([self._credential])
+        self.withholding = Withholding(secrets)
         self._folder = StateFolder(plan.home())
         self._lock = anyio.Lock()
 
@@ -39,7 +39,7 @@ class Desk:
         return Calls(self._folder, self._whose())
 
     def _whose(self) -> str:
-        return hashlib.sha256(self._credential.reveal().encode("utf-8", "replace")).hexdigest()
+        raise NotImplementedError
 
     def keep_bundle(self, session_id: str, bundle: str) -> str:
         """Write a bundle into the operator's folder, mode 0600; the file's name. Nothing of it is answered."""
@@ -72,18 +72,9 @@ class DelegateDesk(Desk):
     """The holder of a session."""
 
     def __init__(self, plan: Plan) -> None:
-        super().__init__(plan)
+        self._held = held_by(plan)
+        super().__init__(plan, self._held.secrets)
         self._opened: AsyncBuyerAgent | AsyncSellerAgent | None = None
-        problem: ValetkeyError | None = None
-        try:
-            # Of an expired one, too: what is secret in it stays so.
-            held = parse_child(self._credential.reveal(), None)[0]
-            self.withholding.add(secrets_of(held))
-            self._wallet = held.wallet_address
-        except ValetkeyError as error:
-            problem = error
-        if problem is not None:
-            raise NotConfigured(f"this is no bundle of a session: {problem}")
 
     async def holder(self) -> AsyncBuyerAgent | AsyncSellerAgent:
         """The agent that holds the session: a seller's for one that sells. Raises what `init_with_session` raises."""
@@ -126,37 +117,26 @@ class DelegateDesk(Desk):
 
     def _whose(self) -> str:
         # A bundle that is handed over again after an extension is another text of the same session.
-        return self._wallet.lower()
+        return self._held.wallet.lower()
 
     async def _open(self) -> AsyncBuyerAgent | AsyncSellerAgent:
-        agent: AsyncBuyerAgent | AsyncSellerAgent = AsyncBuyerAgent(**self._where())
-        view = await self._become(agent)
-        if view is not None and view.role == SELLER:
+        where = dict(self.plan.where())
+        agent: AsyncBuyerAgent | AsyncSellerAgent = await self._held.become(AsyncBuyerAgent, where)
+        if agent.session is not None and agent.session.role == SELLER:
             await agent.close()
-            agent = AsyncSellerAgent(**self._where())
-            await self._become(agent)
+            agent = await self._held.become(AsyncSellerAgent, where)
+        self.withholding.add(self._held.secrets)
         return agent
-
-    async def _become(self, agent: AsyncBuyerAgent | AsyncSellerAgent) -> SessionView | None:
-        ready = False
-        try:
-            view = await agent.init_with_session(self._credential)
-            ready = True
-            return view
-        finally:
-            if not ready:
-                await agent.close()
-
-    def _where(self) -> dict[str, Any]:
-        return dict(self.plan.where())
 
 
 class OwnerDesk(Desk):
     """An owner, by its API key."""
 
     def __init__(self, plan: Plan) -> None:
-        super().__init__(plan)
-        self.owner = AsyncBuyerAgent(self._credential, **self._where())
+        self._api_key = plan.api_key()
+        super().__init__(plan, [self._api_key])
+        where: dict[str, Any] = dict(plan.where())
+        self.owner = AsyncBuyerAgent(self._api_key, **where)
 
     async def named(self, label: str) -> SessionView:
         """The living session of a label, the newest. Raises NotFound."""
@@ -169,11 +149,5 @@ class OwnerDesk(Desk):
         """Close every connection."""
         await self.owner.close()
 
-    def _where(self) -> dict[str, Any]:
-        return dict(self.plan.where())
-
-
-def secrets_of(bundle: Bundle) -> list[Secret]:
-    """What is secret in a bundle."""
-    keys = (bundle.wallet_private_key, bundle.e2e_private_key)
-    return [bundle.token, *(Secret(one.to_hex()) for one in keys)]
+    def _whose(self) -> str:
+        return hashlib.sha256(self._api_key.reveal().encode("utf-8", "replace")).hexdigest()
