@@ -87,7 +87,7 @@ class HeldEnrollment:
             agent = await enrollment.wait(0)
             ready = True
         except WaitedTooLong as error:
-            raise with_facts(error, hint=f"tell the owner this code: {self.code}") from None
+            raise with_facts(error, hint=f"tell the owner this code: {self.code}", retryable=True) from None
         finally:
             if not ready:
                 await enrollment.close()
