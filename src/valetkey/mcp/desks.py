@@ -11,7 +11,7 @@ from valetkey.core.errors import InvalidInput
 from valetkey.crypto.secret import Secret
 from valetkey.mcp.calls import Calls
 from valetkey.mcp.holding import held_by, secrets_of
-from valetkey.mcp.plan import Plan
+from valetkey.mcp.plan import Plan, read_secret
 from valetkey.mcp.withholding import Withholding
 from valetkey.sdk._async.buyer import AsyncBuyerAgent
 from valetkey.sdk._async.seller import AsyncSellerAgent
@@ -43,12 +43,31 @@ class Desk:
 
     def keep_bundle(self, session_id: str, bundle: str) -> str:
         """Write a bundle into the operator's folder, mode 0600; the file's name. Nothing of it is answered."""
-        folder = self.bundles()
-        self.withholding.add([Secret(bundle), *secrets_of(parse_child(bundle, None)[0])])
-        path = folder / f"{session_id}.bundle"
+        self.withhold(bundle)
+        path = self.bundle_path(session_id)
         with PartFile(path) as file:
             file.write(f"{bundle}\n".encode())
+        # Of one who was killed while it wrote.
+        for part in path.parent.glob(f".{path.name}.*.part"):
+            part.unlink(missing_ok=True)
         return path.name
+
+    def kept_bundle(self, session_id: str) -> str | None:
+        """The bundle that was written for a session; None when there is no such file. Raises NotConfigured."""
+        path = self.bundle_path(session_id)
+        if not path.exists():
+            return None
+        bundle = read_secret(path, "a bundle")
+        self.withhold(bundle)
+        return bundle
+
+    def bundle_path(self, session_id: str) -> Path:
+        """Where the bundle of a session goes. Raises NotConfigured."""
+        return self.bundles() / f"{session_id}.bundle"
+
+    def withhold(self, bundle: str) -> None:
+        """Know a bundle's secrets, so that none is ever told."""
+        self.withholding.add([Secret(bundle), *secrets_of(parse_child(bundle, None)[0])])
 
     def bundles(self) -> Path:
         """The folder for new bundles, its owner's alone. Raises NotConfigured."""
