@@ -1,6 +1,7 @@
 """Who serves: the holder of one session, or an owner. Opened at the first call: so a dead session can be told of."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from valetkey.wire.child_bundle import parse_child
 from valetkey.wire.sessions import SessionView
 
 SELLER = "seller"
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
 class Desk:
@@ -63,7 +65,11 @@ class Desk:
 
     def bundle_path(self, session_id: str) -> Path:
         """Where the bundle of a session goes. Raises NotConfigured."""
-        return self.bundles() / f"{session_id}.bundle"
+        # What a platform calls a session must not lead out of the folder.
+        plain = (
+            session_id if _PLAIN.fullmatch(session_id) else hashlib.sha256(session_id.encode()).hexdigest()
+        )
+        return self.bundles() / f"{plain}.bundle"
 
     def withhold(self, bundle: str) -> None:
         """Know a bundle's secrets, so that none is ever told."""

@@ -13,7 +13,7 @@ from valetkey.mcp.desks import DelegateDesk, OwnerDesk
 from valetkey.mcp.paying import REPEATED
 from valetkey.sdk._async.buyer import AsyncBuyerAgent
 from valetkey.sdk._async.seller import AsyncSellerAgent
-from valetkey.sdk.errors import PlatformAnswer, TryLater
+from valetkey.sdk.errors import PlatformAnswer, TryLater, Unauthenticated
 from valetkey.sdk.session_info import SessionInfo, info_of
 from valetkey.wire.child_bundle import parse_child
 
@@ -82,7 +82,11 @@ async def child_made_once(
         except (PlatformAnswer, InvalidInput) as error:
             problem = error
         if problem is not None:
-            if not isinstance(problem, TryLater) and await _is_gone(desk, agent, child.session_id):
+            # With the session that is held, all that were made out of it are dead.
+            is_over = isinstance(problem, Unauthenticated)
+            if is_over or (
+                not isinstance(problem, TryLater) and await _is_gone(desk, agent, child.session_id)
+            ):
                 desk.bundle_path(child.session_id).unlink(missing_ok=True)
                 calls.forget(key)
             raise problem

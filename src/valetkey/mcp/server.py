@@ -69,7 +69,7 @@ class McpServer:
             return result(failure(error), withholding, failed=True)
         except Exception as error:  # noqa: BLE001 - no failure leaves unstructured
             # Its text may quote anything: the place is enough.
-            _log.error("the tool %s failed: %s at %s", name[:64], type(error).__name__, _place(error))
+            _log.error("the tool %r failed: %s at %s", name[:64], type(error).__name__, _place(error))
             return result(internal(), withholding, failed=True)
 
     def shown(self) -> list[Tool[Any]]:
@@ -84,9 +84,9 @@ class McpServer:
         if isinstance(self.desk, DelegateDesk) and self.desk.role is None:
             try:
                 await self.desk.holder()
-            except ValetkeyError:
+            except Exception as error:  # noqa: BLE001 - no failure leaves unstructured
                 # Of a session that is dead, or of a platform that is away, every tool is shown: each says so itself.
-                _log.warning("the session cannot be opened now")
+                _log.warning("the session cannot be opened now: %s", type(error).__name__)
         return types.ListToolsResult(tools=[one.described() for one in self.shown()])
 
     async def _call(

@@ -1,6 +1,5 @@
 """What an owner's server does: look at all sessions, make them, rotate, revoke, freeze. No bundle is ever answered."""
 
-
 from valetkey.core.errors import InvalidInput
 from valetkey.mcp.answers import Json, decimal, moment, now_text
 from valetkey.mcp.desks import OwnerDesk
