@@ -1,5 +1,6 @@
 """What a stranger's server answered, as text that any JSON can carry: bounded in length and in time, whatever it is."""
 
+import codecs
 import re
 import time
 import zlib
@@ -13,6 +14,9 @@ ENCODING_HEADER = "Content-Encoding"
 CHARSET_CHARS_MAX = 40
 _PACKED = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 """What is unpacked here, up to a bound, and how zlib is told of it."""
+
+_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
+"""Encodings of Python that no server means."""
 
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -41,9 +45,10 @@ def decoded(body: bytes, charset: str | None) -> str:
     text = None
     if charset is not None and len(charset) <= CHARSET_CHARS_MAX:
         try:
-            text = body.decode(charset, "replace")
+            if codecs.lookup(charset).name.replace("_", "-") not in _NO_CHARSETS:
+                text = body.decode(charset, "replace")
         except (LookupError, ValueError):
-            # There is no such encoding, or it is one of Python's own that reads no text.
+            # There is no such encoding, or it is none of texts.
             text = None
     if text is None:
         text = body.decode("utf-8", "replace")

@@ -38,9 +38,10 @@ class Desk:
     @property
     def calls(self) -> Calls:
         """The calls of whoever this is."""
-        return Calls(self._folder, self._whose())
+        return Calls(self._folder, self.whose())
 
-    def _whose(self) -> str:
+    def whose(self) -> str:
+        """A name of the session, or of the owner, that is no secret."""
         raise NotImplementedError
 
     def keep_bundle(self, session_id: str, bundle: str) -> str:
@@ -140,7 +141,8 @@ class DelegateDesk(Desk):
         if opened is not None:
             await opened.close()
 
-    def _whose(self) -> str:
+    def whose(self) -> str:
+        """Its wallet."""
         # A bundle that is handed over again after an extension is another text of the same session.
         return self._held.wallet.lower()
 
@@ -174,5 +176,6 @@ class OwnerDesk(Desk):
         """Close every connection."""
         await self.owner.close()
 
-    def _whose(self) -> str:
+    def whose(self) -> str:
+        """The hash of its key."""
         return hashlib.sha256(self._api_key.reveal().encode("utf-8", "replace")).hexdigest()

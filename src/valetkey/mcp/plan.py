@@ -1,5 +1,6 @@
 """What a server is started with: whose it is, how it is reached, and what its operator allows."""
 
+import hashlib
 import os
 import sys
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ ENVIRONMENT = (
 SECRET_BYTES_MAX = 1_048_576
 STANDARD_INPUT = "-"
 KEYRING = "keyring:"
+TOKEN_NAME_CHARS = 16
 PORT = 8788
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -137,17 +139,19 @@ class Plan:
         """What enrolled keys are encrypted with."""
         return self._secret(self.passphrase_file, (PASSPHRASE_FILE, PASSPHRASE), exact=True)
 
-    def token(self) -> Secret | None:
+    def token(self, whose: str) -> Secret | None:
         """The bearer token that the environment or its file gives; None when one is to be made."""
         if value := self.environment.get(TOKEN):
             return Secret(value)
-        path = self.token_path()
+        path = self.token_path(whose)
         return Secret(read_secret(path, "the bearer token")) if path.exists() else None
 
-    def token_path(self) -> Path:
-        """Where the bearer token is kept."""
+    def token_path(self, whose: str) -> Path:
+        """Where the bearer token is kept: each session has one of its own, also where they share a state folder."""
         told = self.token_file or self.environment.get(TOKEN_FILE)
-        return Path(told).expanduser() if told else self.home() / "mcp.token"
+        if told:
+            return Path(told).expanduser()
+        return self.home() / f"mcp-{hashlib.sha256(whose.encode()).hexdigest()[:TOKEN_NAME_CHARS]}.token"
 
     def home(self) -> Path:
         """The state folder."""

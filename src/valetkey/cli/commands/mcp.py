@@ -50,7 +50,7 @@ def mcp(
     token_file: Annotated[
         Path | None,
         typer.Option(
-            help="The bearer token of HTTP, made when it is not there; mcp.token in the state folder unless given.",
+            help="The bearer token of HTTP, made when it is not there; in the state folder unless given.",
             show_default=False,
         ),
     ] = None,

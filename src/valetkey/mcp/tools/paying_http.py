@@ -10,6 +10,7 @@ import httpx
 from valetkey.core.errors import InvalidInput
 from valetkey.mcp.answers import FAILURE, Json
 from valetkey.mcp.bodies import text_of
+from valetkey.mcp.calls import Calls
 from valetkey.mcp.desks import DelegateDesk
 from valetkey.mcp.outward import Outward
 from valetkey.mcp.paying import PAID, paid_once
@@ -61,9 +62,7 @@ OURS = frozenset(
 async def pay_x402(desk: DelegateDesk, asked: Json) -> Json:
     calls = desk.calls
     request = _request(asked)
-    key = calls.key(
-        "pay_x402", {**asked, "url": str(request.url), "headers": sorted(request.headers.items())}
-    )
+    key = key_of(calls, asked, request)
     request.headers[KEY_HEADER] = key
     if calls.read(key) is None or desk.role is not None:
         await desk.buyer()
@@ -104,12 +103,18 @@ async def pay_x402(desk: DelegateDesk, asked: Json) -> Json:
         await outward.transport.aclose()
 
 
+def key_of(calls: Calls, asked: Json, request: httpx.Request) -> str:
+    """The idempotency key of a call: one spelling of URL and headers."""
+    headers = sorted(request.headers.items())
+    return calls.key("pay_x402", {**asked, "url": str(request.url), "headers": headers})
+
+
 def _request(asked: Json) -> httpx.Request:
     headers = httpx.Headers(asked.get("headers", {}))
     for name in headers:
         if name.lower() in OURS:
             raise InvalidInput("headers: one of them is made by this server alone", field="headers")
-    if len(headers) != len(asked.get("headers", {})):
+    if len({name.lower() for name in headers}) != len(asked.get("headers", {})):
         raise InvalidInput("headers: one of them is there twice", field="headers")
     body = asked.get("body")
     content = b""
