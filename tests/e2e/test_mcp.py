@@ -102,7 +102,7 @@ def a_session(market: Market, label: str) -> SessionInfo:
     return session
 
 
-@pytest.mark.parametrize("door", [by_stdio, by_http])
+@pytest.mark.parametrize("door", [by_stdio, pytest.param(by_http, marks=pytest.mark.slow)])
 def test_two_servers_of_two_sessions_buy_and_see_nothing_of_each_other(
     market: Market, tmp_path: Path, door: Door
 ) -> None:

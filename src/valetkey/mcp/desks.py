@@ -50,10 +50,14 @@ class Desk:
         path = self.bundle_path(session_id)
         with PartFile(path) as file:
             file.write(f"{bundle}\n".encode())
-        # Of one who was killed while it wrote.
+        self.drop_parts(session_id)
+        return path.name
+
+    def drop_parts(self, session_id: str) -> None:
+        """Remove what is left of a bundle's file by one who was killed while it wrote. Raises NotConfigured."""
+        path = self.bundle_path(session_id)
         for part in path.parent.glob(f".{path.name}.*.part"):
             part.unlink(missing_ok=True)
-        return path.name
 
     def kept_bundle(self, session_id: str) -> str | None:
         """The bundle that was written for a session; None when there is no such file. Raises NotConfigured."""

@@ -70,6 +70,9 @@ async def child_made_once(
             # The platform was told of it, so its file was there: somebody took it already.
             return _done(desk, key, kept.answer)
         if child is None or kept is None:
+            if kept is not None:
+                # Its bundle never got its name, so nobody was told of it: another one takes its place.
+                desk.drop_parts(kept.answer[CHILD])
             child, more = make(agent)
             told = {CHILD: child.session_id, "bundle_file": desk.bundle_path(child.session_id).name, **more}
             calls.begin(key, now_text(), told)
