@@ -29,8 +29,10 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 class Desk:
     """What both have: where new bundles go, which secrets are withheld, and the calls that were made."""
 
-    def __init__(self, plan: Plan, secrets: Iterable[Secret]) -> None:
+    def __init__(self, plan: Plan, whose: str, secrets: Iterable[Secret]) -> None:
         self.plan = plan
+        self.whose = whose
+        """A name of the session, or of the owner, that is no secret."""
         self.withholding = Withholding(secrets)
         self._folder = StateFolder(plan.home())
         self._lock = anyio.Lock()
@@ -38,11 +40,7 @@ class Desk:
     @property
     def calls(self) -> Calls:
         """The calls of whoever this is."""
-        return Calls(self._folder, self.whose())
-
-    def whose(self) -> str:
-        """A name of the session, or of the owner, that is no secret."""
-        raise NotImplementedError
+        return Calls(self._folder, self.whose)
 
     def keep_bundle(self, session_id: str, bundle: str) -> str:
         """Write a bundle into the operator's folder, mode 0600; the file's name. Nothing of it is answered."""
@@ -103,7 +101,8 @@ class DelegateDesk(Desk):
 
     def __init__(self, plan: Plan) -> None:
         self._held = held_by(plan)
-        super().__init__(plan, self._held.secrets)
+        # A bundle that is handed over again after an extension is another text of the same session.
+        super().__init__(plan, self._held.wallet.lower(), self._held.secrets)
         self._opened: AsyncBuyerAgent | AsyncSellerAgent | None = None
 
     async def holder(self) -> AsyncBuyerAgent | AsyncSellerAgent:
@@ -145,11 +144,6 @@ class DelegateDesk(Desk):
         if opened is not None:
             await opened.close()
 
-    def whose(self) -> str:
-        """Its wallet."""
-        # A bundle that is handed over again after an extension is another text of the same session.
-        return self._held.wallet.lower()
-
     async def _open(self) -> AsyncBuyerAgent | AsyncSellerAgent:
         where = dict(self.plan.where())
         agent: AsyncBuyerAgent | AsyncSellerAgent = await self._held.become(AsyncBuyerAgent, where)
@@ -165,7 +159,8 @@ class OwnerDesk(Desk):
 
     def __init__(self, plan: Plan) -> None:
         self._api_key = plan.api_key()
-        super().__init__(plan, [self._api_key])
+        whose = hashlib.sha256(self._api_key.reveal().encode("utf-8", "replace")).hexdigest()
+        super().__init__(plan, whose, [self._api_key])
         where: dict[str, Any] = dict(plan.where())
         self.owner = AsyncBuyerAgent(self._api_key, **where)
 
@@ -179,7 +174,3 @@ class OwnerDesk(Desk):
     async def close(self) -> None:
         """Close every connection."""
         await self.owner.close()
-
-    def whose(self) -> str:
-        """The hash of its key."""
-        return hashlib.sha256(self._api_key.reveal().encode("utf-8", "replace")).hexdigest()

@@ -5,7 +5,7 @@ from typing import Any, Protocol, TypeVar
 from valetkey.core.errors import ValetkeyError
 from valetkey.crypto.secret import Secret
 from valetkey.mcp.answers import with_facts
-from valetkey.mcp.plan import Plan
+from valetkey.mcp.plan import BUNDLE_PASSPHRASE_FILE, IDENTITY_FILE, Plan
 from valetkey.sdk._async.buyer import AsyncBuyerAgent
 from valetkey.sdk._async.seller import AsyncSellerAgent
 from valetkey.sdk.errors import NotConfigured, WaitedTooLong
@@ -113,4 +113,4 @@ def secrets_of(bundle: Bundle) -> list[Secret]:
 def _needs(problem: ValetkeyError) -> str:
     if not isinstance(problem, BundleError) or problem.code != "bundle_sealed":
         return ""
-    return " (VALETKEY_IDENTITY_FILE, or VALETKEY_BUNDLE_PASSPHRASE_FILE)"
+    return f" ({IDENTITY_FILE}, or {BUNDLE_PASSPHRASE_FILE})"

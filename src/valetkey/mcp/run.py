@@ -58,7 +58,7 @@ async def _over_http(served: Any) -> None:
     from valetkey.mcp.gate import token_of
 
     plan: Plan = served.desk.plan
-    whose = served.desk.whose()
+    whose = served.desk.whose
     token, path = token_of(plan, whose)
     served.desk.withholding.add([token])
     listener = _listen(plan.host, plan.port)
