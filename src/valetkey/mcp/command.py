@@ -28,7 +28,8 @@ def serve(
     bundle_passphrase_file: Annotated[
         Path | None,
         typer.Option(
-            help="A file with the passphrase of a sealed bundle; otherwise VALETKEY_BUNDLE_PASSPHRASE."
+            "--unseal-file",
+            help="A file with the passphrase of a sealed bundle; otherwise VALETKEY_BUNDLE_PASSPHRASE.",
         ),
     ] = None,
     enrollment: Annotated[

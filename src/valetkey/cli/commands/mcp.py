@@ -32,6 +32,7 @@ def mcp(
     bundle_passphrase_file: Annotated[
         Path | None,
         typer.Option(
+            "--unseal-file",
             help="A file with the passphrase of a sealed bundle; otherwise VALETKEY_BUNDLE_PASSPHRASE.",
             show_default=False,
         ),
