@@ -138,6 +138,12 @@ class DelegateDesk(Desk):
         """buyer or seller; None while nobody has asked the platform."""
         return None if self._opened is None or self._opened.session is None else self._opened.session.role
 
+    @property
+    def proves(self) -> bool:
+        """Whether every request of the session is signed, as far as anybody has asked the platform."""
+        opened = self._opened
+        return opened is not None and opened.session is not None and opened.session.proof is not None
+
     async def close(self) -> None:
         """Close every connection."""
         opened, self._opened = self._opened, None

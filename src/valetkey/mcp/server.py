@@ -36,6 +36,8 @@ FOR_OWNERS = (
 )
 BUYING = frozenset({"quote", "purchase", "transfer", "pay_x402", "request_approval"})
 SELLS = frozenset({"deliver"})
+MAKES = frozenset({"attenuate_session"})
+"""What makes something that is good for whoever has it, which nothing is that comes out of an enrolled session."""
 
 _log = logging.getLogger("valetkey.mcp")
 
@@ -74,8 +76,11 @@ class McpServer:
 
     def shown(self) -> list[Tool[Any]]:
         """The tools of this server; once the session's role is known, those that it can use."""
-        role = self.desk.role if isinstance(self.desk, DelegateDesk) else None
-        hidden = frozenset() if role is None else BUYING if role == SELLER else SELLS
+        hidden: frozenset[str] = frozenset()
+        if isinstance(self.desk, DelegateDesk) and self.desk.role is not None:
+            hidden = BUYING if self.desk.role == SELLER else SELLS
+            if self.desk.proves:
+                hidden |= MAKES
         return [one for one in self._tools.values() if one.name not in hidden]
 
     async def _list(

@@ -15,7 +15,7 @@ import pytest
 
 from tests.integration.mcp.conftest import Served, Sessions
 from tests.integration.mcp.serving import Answer, check_silent, http_server
-from tests.integration.mcp.test_pays_once import called, server_of
+from tests.integration.mcp.test_pays_once import FEE, called, server_of
 from valetkey.crypto.secret import Secret
 from valetkey.mcp import bodies
 from valetkey.mcp.bodies import decoded
@@ -265,6 +265,33 @@ def test_a_host_that_is_gone_after_it_was_paid_is_no_error(
         await server.desk.close()
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize("pause", [0.02, 0.2, 0.6])
+def test_a_client_that_hangs_up_and_calls_again_pays_once(sessions: Sessions, pause: float) -> None:
+    served = sessions()
+    payee = served.payee()
+
+    async def work() -> None:
+        server = server_of(served)
+        await called(server, "check_session_inventory")
+        calls: dict[str, dict[str, Any]] = {
+            "transfer": {"to": payee, "amount": "2"},
+            "purchase": {"service_id": served.market.service_id, "request": {"n": 1}},
+        }
+        for tool, asked in calls.items():
+            for _ in range(2):
+                hanging = asyncio.ensure_future(called(server, tool, **asked))
+                await asyncio.wait([hanging], timeout=pause)
+                hanging.cancel()
+                await asyncio.wait([hanging])
+            answer = await called(server, tool, **asked)
+            assert (answer.failed, answer["state"]) == (False, "paid"), answer.told
+        await server.desk.close()
+
+    asyncio.run(work())
+    assert served.units(payee) == 2_000_000
+    assert served.committed() == 2 + FEE
 
 
 # The door

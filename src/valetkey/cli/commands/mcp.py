@@ -94,6 +94,10 @@ def mcp(
     is_told = any(kept.get(name) for name in (SESSION_FILE, SESSION, ENROLLMENT))
     if owner or (not says_bundle and (enrollment is not None or is_told)):
         files["session_file"] = None
+    if owner and not (files["api_key_file"] or kept.get(API_KEY)):
+        place.needed("api_key")
+    if not (owner or enrollment or is_told or files["session_file"] or kept.get(BUNDLE)):
+        place.needed("bundle")
     run(
         Plan(
             owner=owner,
