@@ -10,7 +10,8 @@ from typing import Any
 import pyrage
 import pytest
 
-from tests.e2e.market import Market
+from tests.e2e.market import Market, open_market
+from tests.fixtures_stack import RunningStack
 from tests.fixtures_x402 import X402Lab
 from tests.integration.mcp.conftest import Served, Sessions
 from tests.integration.mcp.serving import check_silent, environment, http_server, over_http, over_stdio
@@ -117,17 +118,17 @@ def enrolling(bazaar: Market, tmp_path: Path) -> Enrolling:
     """Makes keys in a state folder; their session is made by `make`, with the bazaar's owner."""
 
     def make(
-        kind: Any = BuyerAgent, lock: str | None = None, **rules: object
+        kind: Any = BuyerAgent, lock: str | None = None, market: Market = bazaar, **rules: object
     ) -> tuple[Served, Enrollment[Any]]:
         home = tmp_path / f"enrolled-{len(list(tmp_path.iterdir()))}"
         enrollment = kind.enroll("worker", lock=lock, base_url=bazaar.stack.base_url, state_dir=home)
         enrollment.close()
         if rules:
-            party = bazaar.owner if kind is BuyerAgent else bazaar.seller
+            party: Any = market.owner if kind is BuyerAgent else market.seller
             session = party.create_session(enrollment=enrollment.code, expiry=3_600, **rules)
         else:
             session = bazaar.session
-        return Served(bazaar, home, session, bazaar.bundle), enrollment
+        return Served(market, home, session, market.bundle), enrollment
 
     return make
 
@@ -221,12 +222,12 @@ def test_a_wrong_passphrase_of_enrolled_keys_is_told_of(enrolling: Enrolling) ->
     assert "VALETKEY_PASSPHRASE" in refused(env, "--enrollment", enrollment.code)
 
 
-def test_an_enrolled_seller_delivers(enrolling: Enrolling, sessions: Sessions) -> None:
-    served, enrollment = enrolling(SellerAgent, label="shop")
-    market = served.market
-    buyer = sessions()
-    agent = BuyerAgent(base_url=market.stack.base_url, state_dir=buyer.home)
-    agent.init_with_session(buyer.bundle)
+def test_an_enrolled_seller_delivers(enrolling: Enrolling, stack: RunningStack, tmp_path: Path) -> None:
+    # A shop of its own: buyers encrypt to the session's key from now on.
+    market = open_market(stack, tmp_path / "shop", price="1.50", budget=4)
+    served, enrollment = enrolling(SellerAgent, market=market, label="shop")
+    agent = BuyerAgent(base_url=stack.base_url, state_dir=tmp_path / "buyer")
+    agent.init_with_session(market.bundle)
     order = agent.fund_and_verify(agent.purchase_encrypted(market.service_id, {"text": "long"}))
     plan = Plan(
         base_url=market.stack.base_url, state_dir=served.home, enrollment=enrollment.code, environment={}
@@ -241,6 +242,7 @@ def test_an_enrolled_seller_delivers(enrolling: Enrolling, sessions: Sessions) -
     asyncio.run(work())
     assert agent.decrypt_response_payload(agent.get_transaction(order.id)).payload == {"n": 1}
     agent.close()
+    market.close()
 
 
 def test_an_enrolled_session_pays_for_a_url(
