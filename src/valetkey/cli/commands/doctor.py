@@ -2,13 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from valetkey.cli.frame import BUYER
 from valetkey.cli.told import Told
 
 if TYPE_CHECKING:
     from valetkey.cli.place import Place
-
-NEEDS = (*BUYER, "keystore")
 
 
 def doctor(place: "Place") -> Told:
