@@ -214,12 +214,28 @@ def _exit_code(call: Callable[[], Any], *, as_json: bool) -> int:
         return INTERRUPTED
     except usage as error:
         return _usage(error, as_json=as_json)
+    except ModuleNotFoundError as error:
+        return _missing(error, as_json=as_json)
     except Exception as error:
         if not as_json:
             raise
         from valetkey.cli.failing import tell_bug
 
         return tell_bug(error)
+
+
+def _missing(error: ModuleNotFoundError, *, as_json: bool) -> int:
+    """A package that is no part of the installation: of an extra, people are told which."""
+    from valetkey.cli.complaint import Complaint
+    from valetkey.cli.extras import extra_of, install
+    from valetkey.cli.failing import tell_failure
+    from valetkey.wire.errors import Exit
+
+    extra = extra_of(error)
+    if extra is None:
+        raise error
+    complaint = Complaint(f"this needs the extra {extra}", Exit.ENVIRONMENT, hint=install(extra))
+    return tell_failure(complaint, as_json=as_json)
 
 
 def _usage(error: Any, *, as_json: bool) -> int:

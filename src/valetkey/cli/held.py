@@ -11,7 +11,7 @@ from valetkey.cli.configured import FLAG, SETTINGS, Configured, Found
 from valetkey.crypto.secret import Secret
 from valetkey.wire.errors import Exit
 
-BUNDLE = ""
+BUNDLE = "bundle"
 """In the place of an enrolment's code: the session is that of the bundle."""
 
 SECRETS = ("identity", "bundle_passphrase")
@@ -47,6 +47,12 @@ def only_enrollment(folder: Path) -> str | None:
             hint=f"{setting.flag} CODE, or set {setting.variable}",
         )
     return codes[0] if codes else None
+
+
+def session_at_hand(configured: Configured) -> str | None:
+    """The session that is named, otherwise the only one that enrolled here; None where there is none."""
+    named = named_session(configured)
+    return only_enrollment(configured.folder()) if named is None else named
 
 
 def no_session() -> Complaint:

@@ -125,9 +125,7 @@ class Place:
         """The holder of a session: see held.py. Raises Complaint when there is none."""
         from valetkey.sdk._sync.buyer import BuyerAgent
 
-        which = held.named_session(self.configured)
-        if which is None:
-            which = held.only_enrollment(self.configured.folder())
+        which = held.session_at_hand(self.configured)
         if which is None:
             raise held.no_session()
         holder: BuyerAgent = self._held(BuyerAgent, which)
