@@ -73,7 +73,9 @@ def secret_for(handed: str | bytes, configured: Configured) -> str:
     name = "bundle_passphrase" if is_under_passphrase(handed) else "identity"
     setting = SETTINGS[name]
     if configured.find(name).value is None:
-        under = "under a passphrase, which" if name == "bundle_passphrase" else "to an age key, whose identity"
+        under = (
+            "under a passphrase, which" if name == "bundle_passphrase" else "to an age key, whose identity"
+        )
         raise Complaint(
             f"this bundle is sealed {under} is needed",
             Exit.INPUT,

@@ -28,6 +28,7 @@ from valetkey.cli.commands.mcp import NEEDS as OF_MCP
 from valetkey.cli.commands.mcp import mcp
 from valetkey.cli.commands.session import session
 from valetkey.cli.commands.x402 import x402
+from valetkey.cli.completing import completions
 from valetkey.cli.frame import BUYER, WALLET, Root, command
 
 PARTS = (
@@ -44,6 +45,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.callback(help=app.info.help)(completions)
 
 for name, group in (
     ("agent", agent),

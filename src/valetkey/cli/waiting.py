@@ -4,15 +4,23 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TextIO
 
 from valetkey.cli.printing import colours_wanted, note
 
+Waiting = Callable[[str], AbstractContextManager[None]]
+"""What says for the time of a block what is waited for."""
+
 PATIENCE_SECONDS = 1.0
 CHANGE_SECONDS = 0.1
 """How soon another text shows in the place of the one before."""
+
+
+def unsaid(_what: str) -> AbstractContextManager[None]:
+    """Wait, and say nothing."""
+    return nullcontext()
 
 
 class Progress:

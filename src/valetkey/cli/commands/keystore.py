@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from valetkey.cli.place import Place
     from valetkey.ports.keystore import Keystore
 
-keystore = typer.Typer(help="Session keys and other secrets that are kept on this machine, encrypted.", no_args_is_help=True)
+keystore = typer.Typer(
+    help="Session keys and other secrets that are kept on this machine, encrypted.", no_args_is_help=True
+)
 
 SESSION = "session "
 """How the records of sessions begin, before the hash of the session's key."""

@@ -34,7 +34,7 @@ def configuration(configured: Configured) -> Checks:
         return
     there = configured.path.exists()
     seen = f"{configured.path}, {len(members)} settings" if there else f"none at {configured.path}"
-    todo = "" if there else "nothing, unless settings shall be kept: docs/reference/cli.md says which"
+    todo = "" if there else "nothing is needed there; valetkey config show lists what it may hold"
     yield Check("configuration", OK if there else SKIP, seen, todo)
     for name, setting in SETTINGS.items():
         found = configured.find(name)
