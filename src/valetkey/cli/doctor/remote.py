@@ -115,7 +115,7 @@ class Remote:
         try:
             theirs = parsedate_to_datetime(date or "").timestamp()
         except (ValueError, TypeError):
-            return Check(name, SKIP, "it tells no date")
+            return Check(name, SKIP, "it tells no date", "a proxy on the way takes the Date header out")
         return self._skew(name, self._now() - theirs)
 
     def _skew(self, name: str, seconds: float) -> Check:
@@ -142,7 +142,8 @@ class Remote:
             yield from self._looked_at(node)
         except ChainUnavailable:
             # Its URL may hold a key and is not told.
-            yield Check("chain", FAIL, "the node does not answer", "is the RPC URL right?", Exit.ENVIRONMENT)
+            todo = "name another one with --rpc-url"
+            yield Check("chain", FAIL, "the node does not answer", todo, Exit.ENVIRONMENT)
         finally:
             node.close()
 
@@ -170,7 +171,7 @@ class Remote:
         for name in ("escrow", "score", "usdc", "allowance"):
             address = getattr(contracts, name)
             if address is None:
-                yield Check(f"contract {name}", SKIP, "the platform has none here")
+                yield Check(f"contract {name}", SKIP, "the platform has none here", _WITHOUT[name])
             elif node.has_code(address):
                 yield Check(f"contract {name}", OK, address)
             else:
@@ -198,6 +199,13 @@ class Remote:
         yield Check(
             "wallet's USDC", OK if units else WARN, seen, "" if units else f"send some USDC to {wallet}"
         )
+
+
+_WITHOUT = {
+    "escrow": "nothing is sold here; its operator deploys it: valetkey contracts deploy",
+    "score": "nothing is sold here; its operator deploys it: valetkey contracts deploy",
+    "allowance": "sessions have no grants here; its operator deploys it: valetkey contracts deploy",
+}
 
 
 def _gas(name: str, address: str, wei: int, todo: str) -> Check:
