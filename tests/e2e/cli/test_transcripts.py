@@ -65,6 +65,12 @@ def test_enrolment(scribe: Scribe, tmp_path: Path) -> None:
     scribe.run("session show --enrollment 0000-0000-0000-0000", 5, **there)
     scribe.run(f"session show --enrollment {code} --bundle-file {tmp_path}/bundle", 2, **there)
     scribe.run("session show", 2, VALETKEY_HOME=str(tmp_path / "empty"))
+    new = there | {"VALETKEY_HOME": str(tmp_path / "new-keys")}
+    code = json.loads(scribe.run("agent enroll --label shopper --for 1s --json", 7, **new))["code"]
+    first = json.loads(scribe.run("session list --json"))["sessions"][0]["session_id"]
+    scribe.run(f"session rotate {first} --grace 0 --enrollment {code}")
+    scribe.run("session show", **new)
+    scribe.run("session show", 4, **there)
     scribe.run(f"session create --budget 5 --enrollment {code}", 6)
     scribe.check("enrolment")
 

@@ -27,6 +27,12 @@ def rotate(
         str | None, option("Its budget in USDC, or unlimited; the old one unless given.")
     ] = None,
     label: Annotated[str | None, option("Its label; the old one unless given.")] = None,
+    new_code: Annotated[
+        str | None,
+        option(
+            "The code of a delegate's new keys (`agent enroll`): then there is no bundle.", "--enrollment"
+        ),
+    ] = None,
     out: Out = None,
     print_bundle: PrintBundle = False,
 ) -> Told:
@@ -36,21 +42,27 @@ def rotate(
     """
     import msgspec
 
+    from valetkey.cli.commands.sessions_shown import data_of, facts_of
     from valetkey.cli.words import budget_of, maybe_seconds, seconds_of
 
     seconds = 0 if grace == "0" else seconds_of(grace, "--grace")
     lives = maybe_seconds(expires_in, "--expires-in")
-    owner = place.owner()
+    asked = {
+        "grace_seconds": seconds,
+        "carry": carry,
+        "expiry": lives,
+        "budget_usdc": msgspec.UNSET if budget is None else budget_of(budget),
+        "label": label,
+    }
+    owner = place.owner(wallet=new_code is not None)
+    if new_code is not None:
+        with place.waiting("making the session"):
+            enrolled = owner.rotate_session(session_id, **asked, enrollment=new_code)  # type: ignore[arg-type]
+        view = owner.get_session(enrolled.session_id)
+        return Told({"session": data_of(view)}, facts_of(view))
     with place.destination("bundle", out, printed=print_bundle, flag="--print-bundle") as kept:
         with place.waiting("making new keys"):
-            made = owner.rotate_session(
-                session_id,
-                grace_seconds=seconds,
-                carry=carry,
-                expiry=lives,
-                budget_usdc=msgspec.UNSET if budget is None else budget_of(budget),
-                label=label,
-            )
+            made = owner.rotate_session(session_id, **asked)  # type: ignore[arg-type]  # by name, as above
             kept.put(made.serialize())
     is_recoverable = place.secret("owner_key") is not None
     return _handed_over(owner.get_session(made.session_id), kept, out, is_recoverable=is_recoverable)
