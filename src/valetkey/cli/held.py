@@ -41,12 +41,20 @@ def only_enrollment(folder: Path) -> str | None:
     codes = StateFolder(folder).names(ROOM)
     if len(codes) > 1:
         setting = SETTINGS["enrollment"]
+        newest_first = sorted(codes, key=lambda code: -_written_at(folder / ROOM / code))
         raise Complaint(
-            f"{len(codes)} enrolments are kept in {folder}: {', '.join(codes)}",
+            f"{len(codes)} enrolments are kept in {folder}, the newest first: {', '.join(newest_first)}",
             Exit.INPUT,
             hint=f"{setting.flag} CODE, or set {setting.variable}",
         )
     return codes[0] if codes else None
+
+
+def _written_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def session_at_hand(configured: Configured) -> str | None:

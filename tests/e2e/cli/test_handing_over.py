@@ -1,6 +1,7 @@
 """Handing sessions over at the command line: transcripts, and what happens to the secrets on the way."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pyrage
 import pytest
 
 from tests.e2e.cli.transcribing import Scribe, registered
+from tests.fixtures_stack import RunningStack
+from valetkey import Client, SessionConfig
 
 IDENTITY = pyrage.x25519.Identity.generate()
 RECIPIENT = str(IDENTITY.to_public())
@@ -97,7 +100,8 @@ def test_claims(scribe: Scribe, one: str, tmp_path: Path) -> None:
     scribe.run("agent claim --print-bundle", 2, **there)
     scribe.run("agent claim --print-bundle", 2, VALETKEY_CLAIM_LINK=link[:-1], **there)
     other = there | {"VALETKEY_HOME": str(tmp_path / "thief")}
-    scribe.run("agent claim --print-bundle", 6, VALETKEY_CLAIM_LINK=link, **other)
+    scribe.run(f"agent claim --out {tmp_path}/stolen", 6, VALETKEY_CLAIM_LINK=link, **other)
+    assert not (tmp_path / "stolen").exists()
     scribe.run(f"session claim-status {claim} --json")
     scribe.run("session show", 4, VALETKEY_BUNDLE_FILE="keystore:work", **there)
     scribe.run(f"session claim-cancel {claim}", 6)
@@ -135,3 +139,71 @@ def test_narrowing(scribe: Scribe, one: str, tmp_path: Path) -> None:
     scribe.run(f"session show --bundle-file {tmp_path}/grandchild", **delegate(tmp_path))
     scribe.run(f"session tree {one}")
     scribe.check("narrowing")
+
+
+def test_a_sealed_bundle_comes_by_standard_input_too(scribe: Scribe, one: str, tmp_path: Path) -> None:
+    there = delegate(tmp_path, VALETKEY_IDENTITY_FILE=f"{tmp_path}/identity")
+    sealed = scribe.run(f"session seal {one} --to {RECIPIENT}")
+    told = json.loads(scribe.run("session show --bundle-file - --json", stdin=sealed, **there))
+    assert told["session_id"] == one
+    # Standard input is one of the two.
+    scribe.run("session show --bundle-file - --identity-file -", 2, stdin=sealed, **there)
+    assert "cannot both be standard input" in scribe.last
+    # What was sealed to somebody else, or changed, opens nothing, and none of it is told.
+    changed = sealed.replace(sealed.splitlines()[2][:8], "AAAAAAAA")
+    scribe.run("session show --bundle-file -", 2, stdin=changed, **there)
+    assert sealed.splitlines()[3] not in scribe.last
+    # Funding takes it, too, and a child that was narrowed out of it.
+    wallet = {"VALETKEY_BUNDLE": sealed, "VALETKEY_IDENTITY": str(IDENTITY)}
+    scribe.run(f"session fund {one} --amount 1", **wallet)
+    scribe.run(f"session narrow --parent {one} --budget 1 --out {tmp_path}/child", **wallet)
+    scribe.run(f"session reclaim {one}", **wallet)
+
+
+def test_a_run_that_was_killed_left_a_file(scribe: Scribe, one: str, tmp_path: Path) -> None:
+    (tmp_path / "left").touch()
+    scribe.run(f"session seal {one} --to {RECIPIENT} --out {tmp_path}/left", 6)
+    assert "it is empty, as a run leaves it that was killed" in scribe.last
+    (tmp_path / "left").unlink()
+    scribe.run(f"session seal {one} --to {RECIPIENT} --out {tmp_path}/left")
+    assert (tmp_path / "left").read_text().startswith("-----BEGIN AGE")
+
+
+def test_the_keystore_keeps_any_secret_but_its_own_passphrase(
+    scribe: Scribe, one: str, tmp_path: Path
+) -> None:
+    scribe.environ["VALETKEY_PASSPHRASE"] = "correct horse"
+    scribe.run("agent keys create reader --scope read --out keystore:reader")
+    assert json.loads(scribe.run("session list --api-key-file keystore:reader --json"))["total"] == 1
+    keys = json.loads(scribe.run("agent keys list --json"))["keys"]
+    # Nothing is made that cannot be kept.
+    scribe.run("agent keys create other --scope read --out keystore:other", 4, VALETKEY_PASSPHRASE="a guess")
+    scribe.run("agent keys create other --scope read --out keystore:reader", 6)
+    scribe.run("agent keys create other --scope read --out keystore:", 2)
+    assert len(json.loads(scribe.run("agent keys list --json"))["keys"]) == len(keys)
+    scribe.run("session list --api-key-file keystore:nothing", 5)
+    circle = {"VALETKEY_PASSPHRASE": "", "VALETKEY_PASSPHRASE_FILE": "keystore:passphrase"}
+    scribe.run("session list --api-key-file keystore:reader", 2, **circle)
+    assert "which it opens" in scribe.last
+    assert b"abba_" not in (tmp_path / "home" / "keys.db").read_bytes()
+
+
+def test_a_session_that_a_client_keeps_is_held_by_the_hash_of_its_key(
+    scribe: Scribe, one: str, stack: RunningStack, tmp_path: Path
+) -> None:
+    api_key = (tmp_path / "api-key").read_text().strip()
+    with Client(
+        api_key,
+        chain="base-sepolia",
+        base_url=stack.base_url,
+        state_dir=tmp_path / "home",
+        passphrase="correct horse",
+    ) as client:
+        made = client.create_session(
+            SessionConfig(label="kept", spending_limit=5, valid_until=timedelta(hours=1))
+        )
+    there = delegate(
+        tmp_path, VALETKEY_PASSPHRASE="correct horse", VALETKEY_KEYSTORE=f"{tmp_path}/home/keys.db"
+    )
+    bundle = f"--bundle-file keystore:{made.session_key_hash}"
+    assert json.loads(scribe.run(f"session show {bundle} --json", **there))["session_id"] == made.session_id

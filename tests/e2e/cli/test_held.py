@@ -12,7 +12,7 @@ from tests.fixtures_stack import RunningStack
 from valetkey.cli.complaint import Complaint
 from valetkey.cli.configured import Configured
 from valetkey.cli.held import BUNDLE, named_session, only_enrollment, session_at_hand
-from valetkey.sdk.kept_enrollment import KeptEnrollment, KeptEnrollments
+from valetkey.sdk.kept_enrollment import ROOM, KeptEnrollment, KeptEnrollments
 from valetkey.sdk.state import StateFolder
 from valetkey.wire.errors import Exit
 
@@ -70,10 +70,10 @@ def test_the_only_enrolment_of_the_state_folder_comes_last(tmp_path: Path) -> No
     configured = Configured({"home": tmp_path}, {"VALETKEY_CONFIG": "", "HOME": str(tmp_path)})
     assert session_at_hand(configured) == first.keys.code
     kept.keep(second)
+    os.utime(tmp_path / ROOM / first.keys.code, (1_000, 1_000))
     with pytest.raises(Complaint) as told:
         session_at_hand(configured)
-    assert first.keys.code in str(told.value)
-    assert second.keys.code in str(told.value)
+    assert f"{second.keys.code}, {first.keys.code}" in str(told.value)
     assert "--enrollment CODE" in (told.value.hint or "")
 
 
