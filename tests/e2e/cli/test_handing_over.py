@@ -48,6 +48,8 @@ def test_sealed_bundles(scribe: Scribe, one: str, tmp_path: Path) -> None:
     scribe.run(f"session seal --to {RECIPIENT} --json", **offline)
     scribe.run("session seal", 2, **offline)
     scribe.run("session seal --to age1nobody", 2, **offline)
+    scribe.run(f"session seal {one} --to {RECIPIENT} --bundle-file {tmp_path}/bundle", 2)
+    scribe.run(f"session seal {one} --to {RECIPIENT} --bundle-passphrase-file {tmp_path}/words", 2)
     scribe.run(f"session seal --to {RECIPIENT}", 2, **there)
     scribe.run(f"session seal --to {RECIPIENT} --binary", 2, **offline)
     scribe.run(f"session show --bundle-file {tmp_path}/sealed --identity-file {tmp_path}/identity", **there)

@@ -74,6 +74,8 @@ def _info(place: "Place", session_id: str | None, *, to_recipients: bool) -> "Se
             "who opens it?", Exit.INPUT, hint=f"--to age1..., or {under.setting.flag} FILE for a passphrase"
         )
     if session_id is not None:
+        if place.configured.find("bundle").rank == FLAG:
+            raise Complaint("name a session, or give its bundle", Exit.INPUT)
         if to_recipients and under.rank == FLAG:
             raise Complaint(
                 f"seal to recipients, or under a passphrase: not {under.source} with --to", Exit.INPUT
