@@ -60,6 +60,7 @@ class Place:
         with kept as place:
             yield place
             self.quiet()
+        self._wait("asking the platform")
 
     def secret(self, name: str) -> Secret | None:
         """A secret of the settings; None when there is none. A bundle that is sealed is opened."""

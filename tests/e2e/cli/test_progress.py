@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -33,6 +34,9 @@ class Slow(ThreadingHTTPServer):
 
 
 class Answers(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.do_GET()
+
     def do_GET(self) -> None:
         assert isinstance(self.server, Slow)
         self.server.allowed.wait(self.server.seconds)
@@ -62,7 +66,9 @@ def start(slow: Slow, *words: str, stdout: int, stderr: int, home: Path) -> "sub
     known = {name: value for name, value in os.environ.items() if not name.startswith("VALETKEY_")}
     return subprocess.Popen(
         [sys.executable, "-m", "valetkey", *words],
-        env=known | {"VALETKEY_BASE_URL": slow.url, "HOME": str(home), "TERM": "xterm", "COLUMNS": "120"},
+        env=known
+        | {"VALETKEY_BASE_URL": slow.url, "VALETKEY_API_KEY": "abba_" + "0" * 64, "HOME": str(home)}
+        | {"TERM": "xterm", "COLUMNS": "120"},
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=stderr,
@@ -100,6 +106,32 @@ def test_a_terminal_is_told_what_is_waited_for(slow: Slow, tmp_path: Path) -> No
     slow.allowed.set()
     read_until(ours, "no agents")
     assert process.wait(PATIENCE) == 0
+    os.close(ours)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("agent", "enroll", "--for", "1s"), "enrolling"),
+        (("session", "watch", "--for", "1s"), "looking at the sessions"),
+        (("session", "list"), SAID),
+        (("doctor",), "looking at everything"),
+        (("agent", "keys", "create", "other", "--scope", "read", "--print-key"), SAID),
+    ],
+    ids=lambda one: "-".join(one[:2]) if isinstance(one, tuple) else "",
+)
+def test_whatever_asks_for_something_says_so(
+    slow: Slow, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    """Before it has any answer; then it is interrupted, and leaves the terminal as it was."""
+    ours, theirs = pty.openpty()
+    process = start(slow, *words, stdout=theirs, stderr=theirs, home=tmp_path)
+    os.close(theirs)
+    read_until(ours, said)
+    process.send_signal(signal.SIGINT)
+    slow.allowed.set()
+    process.wait(PATIENCE)
+    assert "Traceback" not in all_of(ours)
     os.close(ours)
 
 

@@ -99,6 +99,7 @@ def enroll(
         home=place.configured.folder(),
         timeout=seconds,
         as_json=place.as_json,
+        waiting=place.waiting,
     )
 
 
