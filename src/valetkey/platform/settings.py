@@ -29,6 +29,8 @@ CLIENT_SIDE = (
     "OWNER_KEY",
     "PASSPHRASE",
     "BUNDLE",
+    "IDENTITY",
+    "CLAIM_LINK",
     "CONFIG",
     "KEYSTORE",
     "MCP_",
