@@ -125,6 +125,11 @@ def test_what_a_client_and_a_policy_may_not(world: World, shop: Shop, manager: S
         assert http.get(shop.weather).status_code == 200
     assert manager.spend(key, to=PAYEE, amount="0.25").state == "captured"
     assert (shop.paid(), world.units()) == (CENT, USDC // 4)
+    # A successor has a key of its own, which its grant names.
+    fresh = manager.rotate(key)
+    with manager.http(fresh.session_key_hash, max_amount="0.01") as http:
+        assert http.get(shop.weather).status_code == 200
+    assert shop.payments() == [CENT] * 2
 
 
 def test_a_grant_that_names_payees_does_not_pay_the_key(
