@@ -2,6 +2,7 @@
 
 from valetkey.stores.clock import StoreClock, SystemTime
 from valetkey.stores.postgres.accounts import PostgresAccounts
+from valetkey.stores.postgres.alerts import PostgresAlerts
 from valetkey.stores.postgres.allotments import PostgresAllotments
 from valetkey.stores.postgres.audit import PostgresAudit
 from valetkey.stores.postgres.claims import PostgresClaims
@@ -35,6 +36,7 @@ class PostgresStore(
     PostgresAllotments,
     PostgresEnrollments,
     PostgresClaims,
+    PostgresAlerts,
 ):
     """The stores' ports on one database, which any number of processes share. Its methods are of one event loop."""
 

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from valetkey.core.audit import GENESIS
 from valetkey.stores.failures import StoreFailed
+from valetkey.stores.postgres.alert_book import write_alerts
 from valetkey.stores.postgres.allotment_book import write_allotments
 from valetkey.stores.postgres.book import PostgresBook
 from valetkey.stores.postgres.claim_book import write_claims
@@ -112,6 +113,7 @@ async def _write(connection: Connection, book: PostgresBook) -> str | None:
     await write_allotments(connection, book)
     await write_enrollments(connection, book)
     await write_claims(connection, book)
+    await write_alerts(connection, book)
     return xid
 
 

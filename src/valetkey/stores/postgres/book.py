@@ -16,6 +16,7 @@ from valetkey.core.transaction import Transaction
 from valetkey.ports.accounts import Answer, SessionRecord
 from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
 from valetkey.stores.book.facts import Value as Fact
+from valetkey.stores.postgres.alert_book import AlertBook
 from valetkey.stores.postgres.allotment_book import AllotmentBook
 from valetkey.stores.postgres.claim_book import ClaimBook
 from valetkey.stores.postgres.crowds import Crowds
@@ -48,7 +49,7 @@ class Bought:
 NEW_CHAIN = Chain()
 
 
-class PostgresBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, Crowds):
+class PostgresBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, AlertBook, Crowds):
     """See stores/book/facts.py, which documents every method."""
 
     def __init__(self, owner_id: str, now: int) -> None:
@@ -92,6 +93,7 @@ class PostgresBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook
         ClaimBook.__init__(self, rows)
         NameBook.__init__(self, rows)
         EnrollmentBook.__init__(self, rows)
+        AlertBook.__init__(self, rows)
         Crowds.__init__(self, rows)
 
     def begin(self, trees: frozenset[str]) -> None:

@@ -10,6 +10,7 @@ Amounts are decimal text, figures JSON text; times are unix seconds. Credentials
 from typing import Any
 
 from valetkey.stores.failures import StoreUnreadable
+from valetkey.stores.postgres.schema_of_alerts import ALERTS
 from valetkey.stores.postgres.schema_of_allotments import ALLOTMENTS
 from valetkey.stores.postgres.schema_of_claims import CLAIMS
 from valetkey.stores.postgres.schema_of_enrollments import ENROLLMENTS
@@ -348,7 +349,7 @@ CREATE TABLE evidence (
 CREATE INDEX evidence_transaction ON evidence (transaction_id, seq);
 """
 
-MIGRATIONS = (_FIRST, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS, CLAIMS)
+MIGRATIONS = (_FIRST, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS, CLAIMS, ALERTS)
 """The n-th makes version n out of version n - 1."""
 
 

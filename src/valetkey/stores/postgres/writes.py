@@ -204,6 +204,7 @@ def _changes(book: PostgresBook) -> Changes:
         *_of_api_keys(book),
         *_of_holds(book),
         *_of_transactions(book),
+        (_TALLIED, [(*bucket, *counted) for bucket, counted in book.tallied.items()]),
         (_AUDIT, [row for _, row in book.entries.items()]),
         (_REMEMBERED, _of_keys(book)),
         (_QUEUED, [_event(one, book.batch_now) for _, one in book.events.items()]),
@@ -214,6 +215,16 @@ def _changes(book: PostgresBook) -> Changes:
 
 
 _AUDIT = _insert_many("audit", _ENTRIES, frozenset({"chain_id", "at", "kind"}))
+_TALLIED = Table(
+    "INSERT INTO tallies AS t (owner_id, session_id, bucket, currency, chain_id, units, spends, fresh)"
+    " SELECT $1, w.*, true FROM unnest({}) AS w"
+    " ON CONFLICT (owner_id, session_id, bucket, currency, chain_id) DO UPDATE SET units = t.units + excluded.units,"
+    " spends = t.spends + excluded.spends, fresh = true",
+    {
+        "session_id": "text", "bucket": "int8", "currency": "text", "chain_id": "int8", "units": "numeric",
+        "spends": "int4",
+    },
+)  # fmt: skip
 _REMEMBERED = _insert("idempotency", _KEYS)
 _QUEUED = _insert("events", _EVENTS)
 _TOLD = _insert("standing_news", _NEWS)

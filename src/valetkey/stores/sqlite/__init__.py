@@ -4,6 +4,7 @@ from pathlib import Path
 
 from valetkey.stores.clock import StoreClock, SystemTime, system_time
 from valetkey.stores.sqlite.accounts import SqliteAccounts
+from valetkey.stores.sqlite.alerts import SqliteAlerts
 from valetkey.stores.sqlite.allotments import SqliteAllotments
 from valetkey.stores.sqlite.audit import SqliteAudit
 from valetkey.stores.sqlite.book import SqliteBook
@@ -35,6 +36,7 @@ class SqliteStore(
     SqliteAllotments,
     SqliteEnrollments,
     SqliteClaims,
+    SqliteAlerts,
 ):
     """Every store's port on one file. Its methods may be called from any event loop, until it is closed."""
 

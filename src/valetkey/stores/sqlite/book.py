@@ -37,6 +37,7 @@ from valetkey.stores.rows import (
     transaction_of,
     transaction_values,
 )
+from valetkey.stores.sqlite.alert_book import AlertBook
 from valetkey.stores.sqlite.allotment_book import AllotmentBook
 from valetkey.stores.sqlite.claim_book import ClaimBook
 from valetkey.stores.sqlite.enrollments import EnrollmentBook
@@ -140,11 +141,12 @@ def _hold_rows(holds: _Holds) -> list[tuple[Value, ...]]:
     return [(*hold_row(hold), owner_id, note) for hold, owner_id, note in holds.values()]
 
 
-class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook):
+class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, AlertBook):
     """See stores/book/facts.py, which documents every method."""
 
     def __init__(self, db: apsw.Connection, now: int) -> None:
         super().__init__(db)
+        AlertBook.__init__(self)
         self.now = now
         self._sessions: dict[str, Session] = {}
         # In the order of their first change, so that the same work writes the same file.
@@ -158,6 +160,7 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook):
     def flush(self) -> None:
         """Write what was kept back. Whoever reads the tables themselves afterwards sees all of it."""
         self._flush_holds()
+        self.flush_tallies()
         spent = [self._sessions[name] for name in self._spent]
         figures = [(one.id, spent_text(one), int(exhausted(one))) for one in spent]
         insert(self._db, _SPENT, figures, _SPENT_MORE)

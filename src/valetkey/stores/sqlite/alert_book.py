@@ -1,0 +1,77 @@
+"""Alerts and tallies in the writer's transaction. Tallies of one commit are added up before they are written."""
+
+from collections.abc import Iterable
+
+import apsw
+
+from valetkey.core.alerts import BUCKET_SECONDS, Alert, AlertKind
+from valetkey.core.session import Session
+from valetkey.stores.alert_rows import ALERT, alert_of, alert_values
+from valetkey.stores.sqlite.statements import insert, row, rows, run
+
+# S608: the parts of these statements are constants of ours.
+_ONE = f"SELECT {ALERT} FROM alerts WHERE session_id = ? AND kind = ? AND occasion = ?"  # noqa: S608
+_ADD = f"INSERT INTO alerts ({ALERT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+
+HIGH = 10**15
+"""How many base units `high` counts by one; two of `low` are still far from the end of SQLite's integers."""
+
+_TALLY = "tallies (session_id, bucket, currency, chain_id, high, low, spends, fresh)"
+_COUNTED = (
+    "ON CONFLICT (session_id, bucket, currency, chain_id) DO UPDATE SET"
+    f" high = high + excluded.high + (low + excluded.low) / {HIGH}, low = (low + excluded.low) % {HIGH},"
+    " spends = spends + excluded.spends, fresh = 1"
+)
+
+Bucket = tuple[str, int, str, int]
+"""Session, number, currency and chain."""
+
+
+class AlertBook:
+    """See stores/book/facts.py, which documents every method."""
+
+    _db: apsw.Connection
+
+    def __init__(self) -> None:
+        self._tallied: dict[Bucket, tuple[int, int]] = {}
+
+    def find_alert(self, session_id: str, kind: AlertKind, occasion: str) -> Alert | None:
+        found = row(self._db, _ONE, session_id, str(kind), occasion)
+        return alert_of(found) if found else None
+
+    def add_alert(self, alert: Alert) -> None:
+        run(self._db, _ADD, *alert_values(alert))
+
+    def webhook_url(self, owner_id: str) -> str | None:
+        found = row(self._db, "SELECT webhook_url FROM agents WHERE id = ?", owner_id)
+        return found[0] if found else None
+
+    def warned(self, session: Session) -> None:
+        sql = "UPDATE sessions SET warned_for = expires_at WHERE id = ?"
+        run(self._db, sql, session.id)
+
+    def tally(self, session: Session, currency: str, chain_id: int, at: int, units: int, spends: int) -> None:
+        bucket = session.id, at // BUCKET_SECONDS, currency, chain_id
+        known = self._tallied.get(bucket)
+        self._tallied[bucket] = (units, spends) if known is None else (known[0] + units, known[1] + spends)
+
+    def tallies(self, session_id: str, oldest: int) -> Iterable[tuple[str, int, int]]:
+        self.flush_tallies()
+        sql = "SELECT currency, bucket, high, low FROM tallies WHERE session_id = ? AND bucket >= ?"
+        found = rows(self._db, sql, session_id, oldest)
+        return [(currency, bucket, high * HIGH + low) for currency, bucket, high, low in found]
+
+    def looked_at_pace(self, session: Session) -> None:
+        self.flush_tallies()
+        run(self._db, "UPDATE tallies SET fresh = 0 WHERE session_id = ? AND fresh = 1", session.id)
+
+    def flush_tallies(self) -> None:
+        """Write what was counted."""
+        if not self._tallied:
+            return
+        found = []
+        for bucket, (units, spends) in self._tallied.items():
+            high, low = divmod(abs(units), HIGH)
+            found.append((*bucket, *((-high, -low) if units < 0 else (high, low)), spends, 1))
+        insert(self._db, _TALLY, found, _COUNTED)
+        self._tallied.clear()
