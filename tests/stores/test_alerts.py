@@ -1,11 +1,18 @@
 """Alerts: each is raised once for its occasion, with its webhook, whatever store keeps it and however many look."""
 
 import json
+import os
+import signal
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.cluster import databases
 from tests.stores.blocking import Blocking
-from tests.stores.conftest import Market
+from tests.stores.conftest import Market, make_market
 from tests.stores.making import (
     DAY,
     HOUR,
@@ -18,6 +25,7 @@ from tests.stores.making import (
     digest,
 )
 from tests.stores.making_claims import a_claim, by, loud, quiet
+from tests.stores.sqlite.processes import Spender
 from tests.stores.test_labels import child
 from tests.stores.test_replicas import MANY, Pair, pair
 from tests.stores.test_spends import a_spend
@@ -26,13 +34,22 @@ from valetkey.core.commands import Capture, Refund, Void
 from valetkey.core.ids import Kind
 from valetkey.core.money import Money
 from valetkey.core.spend import SpendRequest
+from valetkey.engine.alerting import AlertWatch, telling
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.alerts import AlertQuery
 from valetkey.ports.ledger import Spend, SpendRecord
+from valetkey.stores.postgres import open_postgres
+from valetkey.stores.sqlite import open_store
 
 __all__ = ["pair"]
 
 URL = "https://owner.example/hook"
+
+
+def listening(store: Blocking, market: Market) -> None:
+    """The owner has a URL, and the store knows how to tell it."""
+    store.set_webhook_url(market.owner.id, URL)
+    store.tell_alerts(telling)
 
 
 def a_member(store: Blocking, market: Market, budget: int | None = 100, **fields: Any) -> SessionRecord:
@@ -64,7 +81,7 @@ def told(store: Blocking) -> list[dict[str, Any]]:
 
 
 def test_thresholds_are_met_exactly_and_each_once(store: Blocking, market: Market) -> None:
-    store.set_webhook_url(market.owner.id, URL)
+    listening(store, market)
     record = a_member(store, market, label="treasury", delegate="a worker")
     spend(store, record, 49)
     assert raised(store, market) == []
@@ -280,7 +297,7 @@ def test_amounts_of_any_size_are_added_up_exactly(store: Blocking, market: Marke
 def test_a_link_that_two_opened_is_in_the_list_and_its_webhook_is_the_claims(
     store: Blocking, market: Market
 ) -> None:
-    store.set_webhook_url(market.owner.id, URL)
+    listening(store, market)
     record = a_member(store, market)
     claim = store.make_claim(a_claim(record), "owner")
     store.open_claim(claim.id, by("one"), quiet)
@@ -328,7 +345,8 @@ def test_what_a_transaction_undoes_raises_nothing(store: Blocking, market: Marke
 
 
 def test_two_processes_raise_each_alert_once(pair: Pair) -> None:
-    pair.here.set_webhook_url(pair.market.owner.id, URL)
+    listening(pair.here, pair.market)
+    pair.there.tell_alerts(telling)
     record = pair.session(MANY)
     pair.both(lambda store, number: store.hold_spend(a_spend(record, 1), None))
     assert percents(pair.here, pair.market, record) == [50, 80, 90, 100]
@@ -336,7 +354,8 @@ def test_two_processes_raise_each_alert_once(pair: Pair) -> None:
 
 
 def test_two_processes_that_look_raise_each_alert_once(pair: Pair, time: SystemTime) -> None:
-    pair.here.set_webhook_url(pair.market.owner.id, URL)
+    listening(pair.here, pair.market)
+    pair.there.tell_alerts(telling)
     record = a_session(pair.market.owner, None, expires_at=NOW + 6 * HOUR)
     pair.here.add_session(record, digest(record.alias))
     hourly(pair.here, time, record, 100, 5)
@@ -347,3 +366,57 @@ def test_two_processes_that_look_raise_each_alert_once(pair: Pair, time: SystemT
     kinds = [one.kind for one in raised(pair.here, pair.market)]
     assert sorted(kinds) == [AlertKind.EXPIRY, AlertKind.PACE]
     assert len(pair.here.claim_due(100, 60)) == 2
+
+
+def test_the_watch_tells_of_what_time_brings(store: Blocking, market: Market, time: SystemTime) -> None:
+    record = a_member(store, market, None, expires_at=NOW + 6 * HOUR)
+    hourly(store, time, record, 100, 5)
+    spend(store, record, 1_000)
+    time.seconds = NOW + 6 * HOUR - 10
+    seen: list[tuple[str, str]] = []
+    watch = AlertWatch(store.store, lambda kind, session_id: seen.append((kind, session_id)))
+    for _ in range(2):
+        assert store.run(watch.step()) is False
+    assert sorted(seen) == [("expiry", record.session.id), ("pace", record.session.id)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_kill_9_leaves_each_alert_and_its_webhook_or_neither(
+    kind: str, tmp_path: Path, time: SystemTime
+) -> None:
+    where = str(tmp_path / "valetkey.db") if kind == "sqlite" else databases().fresh()
+
+    def opened() -> Blocking:
+        if kind == "sqlite":
+            return Blocking(open_store(Path(where), system_time=time))
+        return Blocking(open_postgres(where, system_time=time))
+
+    store = opened()
+    market = make_market(store)
+    listening(store, market)
+    record = a_member(store, market, 300, expires_at=NOW + 6 * HOUR)
+    hourly(store, time, record, 2, 5)
+    time.seconds = NOW + 6 * HOUR - 60
+    store.close()
+    order = {"where": where, "now": time.seconds, "session": record.session.id, "tries": 200, "callers": 8}
+    victim, other = (Spender("tests.stores.alerting", **order) for _ in range(2))
+    for one in (victim, other):
+        assert one.line() == "ready"
+        one.tell("go")
+    told = [victim.line() for _ in range(40)]
+    os.kill(victim.process.pid, signal.SIGKILL)
+    told += victim.rest() + other.rest()
+    assert other.process.returncode == 0, "the locks of the dead are free"
+    store = opened()
+    usage = store.session(record.session.id).session.usage
+    reached = [one for one in (50, 80, 90, 100) if usage.committed * 100 >= one * 300]
+    assert len(told) >= 230
+    assert reached[-1] >= 80
+    assert percents(store, market, record) == reached
+    kinds = Counter(str(one.kind) for one in raised(store, market))
+    assert kinds == {"budget": len(reached), "expiry": 1, "pace": 1}
+    events = store.claim_due(100, 60)
+    assert {one.event.transaction_id for one in events} == {one.id for one in raised(store, market)}
+    assert len(events) == len(reached) + 2
+    store.close()

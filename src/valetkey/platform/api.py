@@ -1,6 +1,7 @@
 """Every endpoint of the API, in the order of the documents. OpenAPI is written from this list."""
 
 from valetkey.platform.agents.routes import ENDPOINTS as AGENTS
+from valetkey.platform.alerts.routes import ENDPOINTS as ALERTS
 from valetkey.platform.allotments.routes import ENDPOINTS as ALLOTMENTS
 from valetkey.platform.approvals.routes import ENDPOINTS as APPROVALS
 from valetkey.platform.audit.routes import ENDPOINTS as AUDIT
@@ -29,6 +30,7 @@ ENDPOINTS: list[Endpoint] = [
     *WEBHOOKS,
     *SPENDS,
     *APPROVALS,
+    *ALERTS,
     *AUDIT,
     *AGENTS,
     *SERVICES,

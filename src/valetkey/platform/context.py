@@ -21,6 +21,7 @@ from valetkey.platform.refusing import refused
 from valetkey.platform.settings import Settings
 from valetkey.platform.streaming import Streams
 from valetkey.ports.accounts import AccountStore
+from valetkey.ports.alerts import AlertStore
 from valetkey.ports.allotments import AllotmentChain, AllotmentStore
 from valetkey.ports.chain import ChainReader
 from valetkey.ports.claims import ClaimStore
@@ -47,6 +48,7 @@ class Stores(
     AllotmentStore,
     EnrollmentStore,
     ClaimStore,
+    AlertStore,
     Protocol,
 ):
     """One database that answers every store's port."""

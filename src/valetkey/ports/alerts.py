@@ -1,9 +1,14 @@
 """The store of alerts: each is raised once for its occasion, whichever process sees it first, and kept for ever."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from valetkey.core.alerts import Alert
+from valetkey.ports.ledger import Event
+
+Telling = Callable[[Alert, str], Event]
+"""The webhook that tells of an alert at a URL. It is queued in the transaction that raises the alert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,10 @@ class AlertQuery:
 class AlertStore(Protocol):
     """What a debit, a claim or a move says of a session is raised in its own transaction, with the webhook that tells
     it. What time says is raised by `look_at_end` and `look_at_pace`, of which any number may run."""
+
+    def tell_alerts(self, telling: Telling) -> None:
+        """How owners are told of what is raised from now on; before, it is in the list alone."""
+        ...
 
     async def alerts(self, query: AlertQuery) -> tuple[list[Alert], int]:
         """One page, newest first, and the total count."""

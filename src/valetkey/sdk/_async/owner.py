@@ -7,6 +7,7 @@ from valetkey.core.money import CURRENCY_DECIMALS, format_units
 from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.crypto.secret import Secret
 from valetkey.sdk._async.agent import CHAINS, OWNERS
+from valetkey.sdk._async.alerts import AsyncAlerts
 from valetkey.sdk._async.audit import AsyncAuditReader
 from valetkey.sdk._async.claims import AsyncClaims
 from valetkey.sdk._async.connect import async_open_signer
@@ -34,7 +35,14 @@ STEP_GAS = 600_000
 
 
 class AsyncOwner(
-    AsyncAuditReader, AsyncKeys, AsyncGrants, AsyncPolicies, AsyncSpends, AsyncClaims, AsyncDelegate
+    AsyncAuditReader,
+    AsyncKeys,
+    AsyncGrants,
+    AsyncPolicies,
+    AsyncSpends,
+    AsyncClaims,
+    AsyncAlerts,
+    AsyncDelegate,
 ):
     """An agent that can have sessions of its own."""
 

@@ -9,9 +9,7 @@ from valetkey.core.money import CURRENCY_DECIMALS, format_units
 from valetkey.core.session import Lineage, Session, Status, status, usage_of
 from valetkey.core.spend import Hold
 from valetkey.crypto.credentials import new_id
-from valetkey.ports.ledger import Event
 from valetkey.stores.book.facts import Book
-from valetkey.wire.alerts import ALERT_RAISED, alert_raised
 
 
 def debited(book: Book, before: Lineage, after: Lineage, currency: str) -> None:
@@ -118,20 +116,8 @@ def _raise(
         facts={**{name: text for name, text in named.items() if text is not None}, **facts},
     )
     book.add_alert(alert)
-    url = book.webhook_url(session.owner_id) if tells else None
-    if url is not None:
-        book.queue(
-            (
-                Event(
-                    id=new_id(Kind.WEBHOOK),
-                    agent_id=alert.owner_id,
-                    transaction_id=alert.id,
-                    name=ALERT_RAISED,
-                    url=url,
-                    body=alert_raised(alert),
-                ),
-            )
-        )
+    if tells:
+        book.tell_alert(alert)
     return alert
 
 

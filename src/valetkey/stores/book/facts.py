@@ -189,8 +189,8 @@ class Book(Protocol):
         """An alert that is new. Raises Contradiction, here or in the end, when its occasion had one."""
         ...
 
-    def webhook_url(self, owner_id: str) -> str | None:
-        """Where an owner is told of its sessions."""
+    def tell_alert(self, alert: Alert) -> None:
+        """Queue the webhook of an alert, if its owner has a URL."""
         ...
 
     def warned(self, session: Session) -> None:

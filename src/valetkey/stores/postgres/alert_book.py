@@ -6,9 +6,11 @@ from typing import Any
 
 from valetkey.core.alerts import BUCKET_SECONDS, Alert, AlertKind
 from valetkey.core.session import Session
+from valetkey.ports.ledger import Event
 from valetkey.stores.alert_rows import ALERT, COLUMNS, alert_of, alert_values
 from valetkey.stores.postgres.overlay import Missing, Rows, Wanted
 from valetkey.stores.postgres.schema import Connection
+from valetkey.stores.tellings import Tellings
 
 # S608: the parts of these statements are constants of ours.
 _ONE = f"SELECT {ALERT} FROM alerts WHERE owner_id = $1 AND session_id = $2 AND kind = $3 AND occasion = $4"  # noqa: S608
@@ -28,8 +30,10 @@ class AlertBook:
     """See stores/book/facts.py, which documents every method."""
 
     owner_id: str
+    events: Rows[str, Event]
 
-    def __init__(self, rows: Callable[[], Rows[Any, Any]]) -> None:
+    def __init__(self, rows: Callable[[], Rows[Any, Any]], tellings: Tellings) -> None:
+        self._tellings = tellings
         self.alerts: Rows[Occasion, Alert | None] = rows()
         self.urls: Rows[str, str | None] = rows()
         self.ends_warned: Rows[str, None] = rows()
@@ -46,11 +50,10 @@ class AlertBook:
     def add_alert(self, alert: Alert) -> None:
         self.alerts.put((alert.session_id, str(alert.kind), alert.occasion), alert)
 
-    def webhook_url(self, owner_id: str) -> str | None:
-        assert owner_id == self.owner_id
-        if owner_id not in self.urls:
-            raise Missing(Wanted(agents={owner_id}))
-        return self.urls[owner_id]
+    def tell_alert(self, alert: Alert) -> None:
+        assert alert.owner_id == self.owner_id
+        for event in self._tellings.of_alert(alert, self.urls[self.owner_id]):
+            self.events.put(event.id, event)
 
     def warned(self, session: Session) -> None:
         self.ends_warned.mark(session.id, None)

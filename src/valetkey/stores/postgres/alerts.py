@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from valetkey.core.alerts import Alert
-from valetkey.ports.alerts import AlertQuery
+from valetkey.ports.alerts import AlertQuery, Telling
 from valetkey.stores.alert_rows import ALERT, alert_of
 from valetkey.stores.book import alerting
 from valetkey.stores.damage import readable
@@ -30,6 +30,10 @@ _ONE = f"SELECT {ALERT} FROM alerts WHERE owner_id = $1 AND id = $2"  # noqa: S6
 
 class PostgresAlerts(Tables):
     """The store of alerts on PostgreSQL."""
+
+    def tell_alerts(self, telling: Telling) -> None:
+        """See ports/alerts.py."""
+        self._database.tellings.alerts = telling
 
     async def alerts(self, query: AlertQuery) -> tuple[list[Alert], int]:
         """See ports/alerts.py."""

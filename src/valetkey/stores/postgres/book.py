@@ -25,6 +25,7 @@ from valetkey.stores.postgres.grant_book import GrantBook
 from valetkey.stores.postgres.name_book import NameBook
 from valetkey.stores.postgres.overlay import Journal, Missing, Rows, Wanted
 from valetkey.stores.records import request_text
+from valetkey.stores.tellings import Tellings
 
 
 class Chain(NamedTuple):
@@ -52,7 +53,7 @@ NEW_CHAIN = Chain()
 class PostgresBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, AlertBook, Crowds):
     """See stores/book/facts.py, which documents every method."""
 
-    def __init__(self, owner_id: str, now: int) -> None:
+    def __init__(self, owner_id: str, now: int, tellings: Tellings | None = None) -> None:
         self.owner_id = owner_id
         self.now = now
         self.batch_now = now
@@ -93,7 +94,7 @@ class PostgresBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook
         ClaimBook.__init__(self, rows)
         NameBook.__init__(self, rows)
         EnrollmentBook.__init__(self, rows)
-        AlertBook.__init__(self, rows)
+        AlertBook.__init__(self, rows, tellings or Tellings())
         Crowds.__init__(self, rows)
 
     def begin(self, trees: frozenset[str]) -> None:

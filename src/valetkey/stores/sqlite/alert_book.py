@@ -7,7 +7,9 @@ import apsw
 from valetkey.core.alerts import BUCKET_SECONDS, Alert, AlertKind
 from valetkey.core.session import Session
 from valetkey.stores.alert_rows import ALERT, alert_of, alert_values
+from valetkey.stores.sqlite.outbox import queue_events
 from valetkey.stores.sqlite.statements import insert, row, rows, run
+from valetkey.stores.tellings import Tellings
 
 # S608: the parts of these statements are constants of ours.
 _ONE = f"SELECT {ALERT} FROM alerts WHERE session_id = ? AND kind = ? AND occasion = ?"  # noqa: S608
@@ -31,8 +33,10 @@ class AlertBook:
     """See stores/book/facts.py, which documents every method."""
 
     _db: apsw.Connection
+    now: int
 
-    def __init__(self) -> None:
+    def __init__(self, tellings: Tellings) -> None:
+        self._tellings = tellings
         self._tallied: dict[Bucket, tuple[int, int]] = {}
 
     def find_alert(self, session_id: str, kind: AlertKind, occasion: str) -> Alert | None:
@@ -42,9 +46,9 @@ class AlertBook:
     def add_alert(self, alert: Alert) -> None:
         run(self._db, _ADD, *alert_values(alert))
 
-    def webhook_url(self, owner_id: str) -> str | None:
-        found = row(self._db, "SELECT webhook_url FROM agents WHERE id = ?", owner_id)
-        return found[0] if found else None
+    def tell_alert(self, alert: Alert) -> None:
+        found = row(self._db, "SELECT webhook_url FROM agents WHERE id = ?", alert.owner_id)
+        queue_events(self._db, self.now, self._tellings.of_alert(alert, found[0] if found else None))
 
     def warned(self, session: Session) -> None:
         sql = "UPDATE sessions SET warned_for = expires_at WHERE id = ?"

@@ -3,7 +3,7 @@
 import apsw
 
 from valetkey.core.alerts import Alert
-from valetkey.ports.alerts import AlertQuery
+from valetkey.ports.alerts import AlertQuery, Telling
 from valetkey.stores.alert_rows import ALERT, alert_of
 from valetkey.stores.book import alerting
 from valetkey.stores.damage import readable
@@ -24,6 +24,10 @@ _LATELY = "SELECT DISTINCT session_id FROM tallies WHERE fresh = 1 LIMIT ?"
 
 class SqliteAlerts(Tables):
     """The store of alerts on SQLite."""
+
+    def tell_alerts(self, telling: Telling) -> None:
+        """See ports/alerts.py."""
+        self._database.tellings.alerts = telling
 
     async def alerts(self, query: AlertQuery) -> tuple[list[Alert], int]:
         """See ports/alerts.py."""

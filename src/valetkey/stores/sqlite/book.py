@@ -48,6 +48,7 @@ from valetkey.stores.sqlite.outbox import queue_events
 from valetkey.stores.sqlite.queue import enqueue, follow_status, signed
 from valetkey.stores.sqlite.standing import follow_step
 from valetkey.stores.sqlite.statements import insert, row, rows
+from valetkey.stores.tellings import Tellings
 
 # S608: the parts of these statements are constants of ours.
 _SESSION = f"SELECT {SESSION} FROM {SESSIONS} WHERE s.id = ?"  # noqa: S608
@@ -144,9 +145,9 @@ def _hold_rows(holds: _Holds) -> list[tuple[Value, ...]]:
 class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, AlertBook):
     """See stores/book/facts.py, which documents every method."""
 
-    def __init__(self, db: apsw.Connection, now: int) -> None:
+    def __init__(self, db: apsw.Connection, now: int, tellings: Tellings | None = None) -> None:
         super().__init__(db)
-        AlertBook.__init__(self)
+        AlertBook.__init__(self, tellings or Tellings())
         self.now = now
         self._sessions: dict[str, Session] = {}
         # In the order of their first change, so that the same work writes the same file.
