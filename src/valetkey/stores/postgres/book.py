@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from valetkey.core.api_key import ApiKey, KeyStatus, status
 from valetkey.core.audit import GENESIS, Body, Head, Kind, append
 from valetkey.core.errors import Contradiction
-from valetkey.core.session import Lineage, Session
+from valetkey.core.session import Lineage, Session, standing
 from valetkey.core.spend import UNDECIDED, Hold, SpendRequest
 from valetkey.core.transaction import Transaction
 from valetkey.ports.accounts import Answer, SessionRecord
@@ -73,6 +73,8 @@ class PostgresBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook
         # What is beside a session, and the session itself, which every spend changes.
         self.records: Rows[str, SessionRecord] = rows()
         self.sessions: Rows[str, Session | None] = rows()
+        self.standings: dict[str, tuple[bool, int | None]] = {}
+        """Of the sessions that were read: what lists of sessions say of each."""
         self.lives: Rows[str, None] = rows()
         self.spent: Rows[str, None] = rows()
         self.new_sessions: Rows[str, bytes] = rows()
@@ -366,6 +368,7 @@ class PostgresBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook
         self.sessions.load(session_id, None if record is None else record.session)
         if record is not None:
             self.records.load(session_id, record)
+            self.standings.setdefault(session_id, standing(record.session))
 
     def _bought(self, transaction_id: str) -> Bought:
         if transaction_id not in self.bought:

@@ -16,6 +16,7 @@ from valetkey.stores.postgres.schema_of_claims import CLAIMS
 from valetkey.stores.postgres.schema_of_enrollments import ENROLLMENTS
 from valetkey.stores.postgres.schema_of_grants import GRANTS
 from valetkey.stores.postgres.schema_of_labels import LABELS
+from valetkey.stores.postgres.schema_of_lists import LISTS
 
 Connection = Any
 """A connection of asyncpg, or the proxy of one that its pool lends. asyncpg has no types."""
@@ -349,7 +350,7 @@ CREATE TABLE evidence (
 CREATE INDEX evidence_transaction ON evidence (transaction_id, seq);
 """
 
-MIGRATIONS = (_FIRST, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS, CLAIMS, ALERTS)
+MIGRATIONS = (_FIRST, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS, CLAIMS, ALERTS, LISTS)
 """The n-th makes version n out of version n - 1."""
 
 

@@ -12,7 +12,7 @@ import apsw
 from valetkey.core.api_key import ApiKey
 from valetkey.core.audit import GENESIS, Body, Head, Kind, append
 from valetkey.core.errors import Contradiction
-from valetkey.core.session import Lineage, Session, exhausted
+from valetkey.core.session import Lineage, Session, exhausted, remaining_rank
 from valetkey.core.spend import Hold, SpendRequest
 from valetkey.core.transaction import Transaction
 from valetkey.ports.accounts import Answer, SessionRecord
@@ -90,9 +90,10 @@ _CHAIN = "chains (id, owner_id, number, head, at)"
 _CHAIN_WENT_ON = (
     "ON CONFLICT (id) DO UPDATE SET number = excluded.number, head = excluded.head, at = excluded.at"
 )
-_SPENT = "spent (session_id, figures, exhausted)"
+_SPENT = "spent (session_id, figures, exhausted, rest)"
 _SPENT_MORE = (
-    "ON CONFLICT (session_id) DO UPDATE SET figures = excluded.figures, exhausted = excluded.exhausted"
+    "ON CONFLICT (session_id) DO UPDATE SET figures = excluded.figures, exhausted = excluded.exhausted,"
+    " rest = excluded.rest"
 )
 _ENTRY = "audit (owner_id, chain_id, number, at, kind, session_id, body, hash)"
 
@@ -134,6 +135,10 @@ def _session(db: apsw.Connection, session_id: str) -> Session:
     return session_of(found)
 
 
+def _spent_row(session: Session) -> tuple[Value, ...]:
+    return session.id, spent_text(session), int(exhausted(session)), remaining_rank(session)
+
+
 _Holds = dict[str, tuple[Hold, str, str | None]]
 """Holds to be written, by their ids, each with its owner and its note."""
 
@@ -163,7 +168,7 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, 
         self._flush_holds()
         self.flush_tallies()
         spent = [self._sessions[name] for name in self._spent]
-        figures = [(one.id, spent_text(one), int(exhausted(one))) for one in spent]
+        figures = [_spent_row(one) for one in spent]
         insert(self._db, _SPENT, figures, _SPENT_MORE)
         insert(self._db, _ENTRY, self._entries)
         ends = []
@@ -265,8 +270,7 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, 
             (session.tree, session.owner_id, GENESIS, self.now),
         )
         self._db.execute(_ADD_SESSION, record_values(record))
-        sql = "INSERT INTO spent (session_id, figures, exhausted) VALUES (?, ?, ?)"
-        self._db.execute(sql, (session.id, spent_text(session), int(exhausted(session))))
+        insert(self._db, _SPENT, [_spent_row(session)])
         # It is read again: its owner may be frozen.
         self._sessions.pop(session.id, None)
         self._db.execute("INSERT INTO credentials (hash, session_id) VALUES (?, ?)", (token_hash, session.id))
