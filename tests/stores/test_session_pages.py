@@ -217,3 +217,25 @@ def test_what_is_left_sorts_at_once(store: Blocking, market: Market) -> None:
     assert listed() == [0, 7, 2_000_000, 5_000_000, 6 * 10**18, 190_000_000, 10**29, None]
     store.extend_session(made[3].session.id, NOW + HOUR, 9_000_000, "owner")
     assert listed() == [0, 2_000_000, 5_000_000, 6 * 10**18, 9_000_000, 190_000_000, 10**29, None]
+
+
+def standings_of(store: Blocking, market: Market) -> list[str]:
+    """Sessions with much and little left; their ids in the order of what is left."""
+    coin = a_session(market.owner, 6 * 10**18, currency="ETH", label="ranked")
+    made = [
+        a_session(market.owner, one, label="ranked")
+        for one in (0, 7, 4_321, 7_000_000, None, 98_765 * 10**20)
+    ]
+    for record in (*made, coin):
+        store.add_session(record, digest(record.alias))
+    allowed(store.place(a_purchase(market.service, market.owner, made[3], 3_000), None))
+    allowed(store.place(a_purchase(market.service, market.owner, made[1], 7), None))
+    order = [made[0], made[1], made[2], coin, made[3], made[5], made[4]]
+    assert listed_by_what_is_left(store, market) == [one.session.id for one in order]
+    return [one.session.id for one in order]
+
+
+def listed_by_what_is_left(store: Blocking, market: Market) -> list[str]:
+    """The same of those that are in the list."""
+    page, _ = store.sessions(SessionQuery(market.owner.id, label="ranked", sort="remaining", limit=100))
+    return [one.session.id for one in page]

@@ -76,10 +76,10 @@ def list_sessions(db: apsw.Connection, query: SessionQuery, now: int) -> tuple[l
     where, values = _conditions(query)
     if query.text is not None:
         where.append(
-            "(instr(lower(s.label), :text) OR instr(lower(s.delegate), :text)"
+            "(s.label LIKE :text ESCAPE '!' OR s.delegate LIKE :text ESCAPE '!'"
             " OR s.seq IN (SELECT value FROM json_each(:named)))"
         )
-        values |= {"text": in_lower_case(query.text), "named": _named(db, query)}
+        values |= {"text": _somewhere(query.text), "named": _named(db, query)}
     narrow = [name for name in _NARROW if getattr(query, name) is not None]
     if query.status is not None:
         asked, more = _of_status(db, query, now, is_narrow=bool(narrow))
@@ -112,9 +112,14 @@ def _conditions(query: SessionQuery) -> tuple[list[str], dict[str, Value]]:
         where.append("instr(s.currencies, :currency)")
         values["currency"] = f",{query.currency},"
     if query.part_of_label is not None:
-        where.append("instr(lower(s.label), :part)")
-        values["part"] = in_lower_case(query.part_of_label)
+        where.append("s.label LIKE :part ESCAPE '!'")
+        values["part"] = _somewhere(query.part_of_label)
     return where, values
+
+
+def _somewhere(text: str) -> str:
+    """The pattern of what has this text in it. LIKE takes ASCII letters in any case, and writes no copy of each row."""
+    return "%" + text.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%"
 
 
 def _named(db: apsw.Connection, query: SessionQuery) -> str:
