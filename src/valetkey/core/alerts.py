@@ -73,9 +73,12 @@ def crossed(before: Session, after: Session, currency: str) -> tuple[int, ...]:
     limits = after.policy.limits(currency)
     if limits is None or not limits.budget:
         return ()
-    was, now = usage_of(before, currency).committed * 100, usage_of(after, currency).committed * 100
-    if now <= was or now < THRESHOLDS[0] * limits.budget:
+    usage = usage_of(after, currency)
+    now = (usage.held + usage.captured) * 100
+    if now < THRESHOLDS[0] * limits.budget:
+        # Where most sessions are for most of their spends.
         return ()
+    was = usage_of(before, currency).committed * 100
     return tuple([one for one in THRESHOLDS if was < one * limits.budget <= now])
 
 

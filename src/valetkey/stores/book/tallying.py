@@ -13,29 +13,27 @@ def tally(book: Book, session: Session, before: Hold | None, after: Hold) -> Non
     A hold counts from when it was granted; what it turned out not to take is taken out of that time again, and what
     moved beyond it counts from now on. So a bucket says what was granted in it, less what was given back.
     """
+    if before is None:
+        _put(book, session, after, after.placed_at, _counts(after), 1)
+        return
     was, now = _counts(before), _counts(after)
-    if before is not None and before.placed_at != after.placed_at:
+    if before.placed_at != after.placed_at:
         # What waited for its owner was granted anew.
         _put(book, session, before, before.placed_at, -was, -1)
         _put(book, session, after, after.placed_at, now, 1)
         return
-    spends = (after.state not in _NOTHING) - (before is not None and before.state not in _NOTHING)
+    spends = (after.state not in _NOTHING) - (before.state not in _NOTHING)
     if now != was or spends:
-        _put(
-            book,
-            session,
-            after,
-            after.placed_at if now <= was or before is None else book.now,
-            now - was,
-            spends,
-        )
+        _put(book, session, after, after.placed_at if now <= was else book.now, now - was, spends)
 
 
-def _counts(hold: Hold | None) -> int:
-    if hold is None or hold.state in _NOTHING:
-        return 0
-    return hold.captured if hold.state is HoldState.CAPTURED else hold.amount
+def _counts(hold: Hold) -> int:
+    state = hold.state
+    if state is HoldState.CAPTURED:
+        return hold.captured
+    return 0 if state is HoldState.VOIDED or state is HoldState.EXPIRED else hold.amount
 
 
 def _put(book: Book, session: Session, hold: Hold, at: int, units: int, spends: int) -> None:
-    book.tally(session, hold.currency, hold.request.amount.asset.chain_id, at, units, spends)
+    asset = hold.request.amount.asset
+    book.tally(session, asset.currency, asset.chain_id, at, units, spends)
