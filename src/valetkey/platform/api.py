@@ -13,6 +13,7 @@ from valetkey.platform.http import Endpoint
 from valetkey.platform.keys.routes import ENDPOINTS as KEYS
 from valetkey.platform.market.routes import ENDPOINTS as MARKET
 from valetkey.platform.operator.routes import ENDPOINTS as OPERATOR
+from valetkey.platform.overview.routes import ENDPOINTS as OVERVIEW
 from valetkey.platform.services.routes import ENDPOINTS as SERVICES
 from valetkey.platform.sessions.routes import ENDPOINTS as SESSIONS
 from valetkey.platform.spends.routes import ENDPOINTS as SPENDS
@@ -31,6 +32,7 @@ ENDPOINTS: list[Endpoint] = [
     *SPENDS,
     *APPROVALS,
     *ALERTS,
+    *OVERVIEW,
     *AUDIT,
     *AGENTS,
     *SERVICES,

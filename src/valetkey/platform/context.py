@@ -32,6 +32,7 @@ from valetkey.ports.grants import GrantStore
 from valetkey.ports.ledger import LedgerStore
 from valetkey.ports.market import MarketStore
 from valetkey.ports.outbox import OutboxStore
+from valetkey.ports.overview import OverviewStore
 from valetkey.ports.relays import RelayLimits, RelayStore
 from valetkey.ports.sender import ChainSender
 from valetkey.wire.network import Contracts, NetworkView, network_for
@@ -49,6 +50,7 @@ class Stores(
     EnrollmentStore,
     ClaimStore,
     AlertStore,
+    OverviewStore,
     Protocol,
 ):
     """One database that answers every store's port."""

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from valetkey.core.alerts import Alert, AlertKind
+from valetkey.ports.accounts import SessionRecord
 from valetkey.stores.damage import told_as_damaged
 from valetkey.stores.rows import Row, Value
 
@@ -35,3 +36,8 @@ def alert_values(alert: Alert) -> tuple[Value, ...]:
         alert.acknowledged_at,
         alert.acknowledged_by,
     )
+
+
+def named_parts(record: SessionRecord, chain_id: int) -> tuple[tuple[str, str], ...]:
+    """Under which names what a session spent on a chain is folded into days."""
+    return ("delegate", record.delegate or ""), ("label", record.label or ""), ("chain", str(chain_id))

@@ -16,7 +16,8 @@ from valetkey.stores.postgres import migrate_database
 from valetkey.stores.postgres.schema import MIGRATIONS
 
 _AS_VERSION_6 = (
-    "DROP TABLE alerts, tallies",
+    "DROP TABLE alerts, tallies, spent_days, refused_days",
+    "DROP INDEX holds_unknown_of, sessions_ending",
     "DROP INDEX sessions_warned, sessions_wallet, sessions_newest, sessions_named, sessions_children",
     "ALTER TABLE sessions DROP COLUMN warned_for, DROP COLUMN currencies, DROP COLUMN chains, DROP COLUMN rest,"
     " DROP COLUMN exhausted",

@@ -112,6 +112,10 @@ _AS_VERSION_7 = """
 PRAGMA foreign_keys = OFF;
 DROP TABLE alerts;
 DROP TABLE tallies;
+DROP TABLE spent_days;
+DROP TABLE refused_days;
+DROP INDEX sessions_ending;
+DROP INDEX holds_unknown_of;
 DROP TRIGGER spent_all;
 DROP TRIGGER spent_all_at_once;
 DROP INDEX sessions_warned;

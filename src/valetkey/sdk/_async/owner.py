@@ -16,6 +16,7 @@ from valetkey.sdk._async.desk import AsyncDesk
 from valetkey.sdk._async.grants import AsyncGrants
 from valetkey.sdk._async.keys import AsyncKeys
 from valetkey.sdk._async.making import Session
+from valetkey.sdk._async.overview import AsyncOverview
 from valetkey.sdk._async.policies import AsyncPolicies
 from valetkey.sdk._async.spends import AsyncSpends
 from valetkey.sdk.errors import InsufficientFunds, NotConfigured, Unfinished
@@ -42,6 +43,7 @@ class AsyncOwner(
     AsyncSpends,
     AsyncClaims,
     AsyncAlerts,
+    AsyncOverview,
     AsyncDelegate,
 ):
     """An agent that can have sessions of its own."""

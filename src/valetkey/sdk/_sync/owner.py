@@ -17,6 +17,7 @@ from valetkey.sdk._sync.desk import Desk
 from valetkey.sdk._sync.grants import Grants
 from valetkey.sdk._sync.keys import Keys
 from valetkey.sdk._sync.making import Session
+from valetkey.sdk._sync.overview import Overview
 from valetkey.sdk._sync.policies import Policies
 from valetkey.sdk._sync.spends import Spends
 from valetkey.sdk.errors import InsufficientFunds, NotConfigured, Unfinished
@@ -43,6 +44,7 @@ class Owner(
     Spends,
     Claims,
     Alerts,
+    Overview,
     Delegate,
 ):
     """An agent that can have sessions of its own."""

@@ -59,17 +59,20 @@ def look_at_end(book: Book, session_id: str) -> Alert | None:
     if is_over or session.successor_id is not None:
         # Nobody needs to be warned of what has ended, or of what ends because another one is in its place.
         return None
+    if book.find_alert(session.id, AlertKind.EXPIRY, str(ends)) is not None:
+        return None
     return _raise(book, session, AlertKind.EXPIRY, str(ends), {"expires_at": str(ends)})
 
 
 def look_at_pace(book: Book, session_id: str) -> list[Alert]:
     """See ports/alerts.py."""
-    session = book.record(session_id).session
+    record = book.record(session_id)
+    session = record.session
     spent: dict[str, dict[int, int]] = {}
     for currency, bucket, units in book.tallies(session_id, oldest_bucket(book.now)):
         buckets = spent.setdefault(currency, {})
         buckets[bucket] = buckets.get(bucket, 0) + units
-    book.looked_at_pace(session)
+    book.looked_at_pace(record)
     return [
         one for currency in sorted(spent) for one in _pace(book, session, currency, spent[currency].items())
     ]
@@ -80,16 +83,16 @@ def _pace(book: Book, session: Session, currency: str, spent: Iterable[tuple[int
     if haste is None:
         return []
     day = book.now // DAY_SECONDS
-    last = book.find_alert(session.id, AlertKind.PACE, f"{currency} {day - 1}")
-    if last is not None and book.now - last.raised_at < DAY_SECONDS:
-        return []
+    for occasion in (day, day - 1):
+        last = book.find_alert(session.id, AlertKind.PACE, f"{currency} {occasion}")
+        if last is not None and book.now - last.raised_at < DAY_SECONDS:
+            return []
     facts = {
         "currency": currency,
         "last_hour": _text(haste.hour, currency),
         "mean_hour": _text(haste.mean, currency),
     }
-    raised = _raise(book, session, AlertKind.PACE, f"{currency} {day}", facts)
-    return [] if raised is None else [raised]
+    return [_raise(book, session, AlertKind.PACE, f"{currency} {day}", facts)]
 
 
 def _raise(
@@ -100,10 +103,8 @@ def _raise(
     facts: dict[str, str],
     *,
     tells: bool = True,
-) -> Alert | None:
-    """Keep an alert and queue its webhook; None when it was raised before."""
-    if book.find_alert(session.id, kind, occasion) is not None:
-        return None
+) -> Alert:
+    """Keep an alert and have its webhook queued, unless it was raised before."""
     record = book.record(session.id)
     named = {"label": record.label, "delegate": record.delegate}
     alert = Alert(
@@ -115,9 +116,7 @@ def _raise(
         raised_at=book.now,
         facts={**{name: text for name, text in named.items() if text is not None}, **facts},
     )
-    book.add_alert(alert)
-    if tells:
-        book.tell_alert(alert)
+    book.add_alert(alert, tells=tells)
     return alert
 
 

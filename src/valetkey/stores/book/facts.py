@@ -185,12 +185,11 @@ class Book(Protocol):
 
     def find_alert(self, session_id: str, kind: AlertKind, occasion: str) -> Alert | None: ...
 
-    def add_alert(self, alert: Alert) -> None:
-        """An alert that is new. Raises Contradiction, here or in the end, when its occasion had one."""
-        ...
+    def add_alert(self, alert: Alert, *, tells: bool) -> None:
+        """Keep an alert, unless its occasion has one; its webhook is queued with it if it `tells` and there is a URL.
 
-    def tell_alert(self, alert: Alert) -> None:
-        """Queue the webhook of an alert, if its owner has a URL."""
+        Nothing needs to be read for it: a debit must not wait for what is seldom true.
+        """
         ...
 
     def warned(self, session: Session) -> None:
@@ -205,8 +204,13 @@ class Book(Protocol):
         """Currency, bucket and base units of what a session spent, from a bucket on. Of each chain apart."""
         ...
 
-    def looked_at_pace(self, session: Session) -> None:
-        """The pace of the session was looked at: not again before it spends again."""
+    def looked_at_pace(self, record: SessionRecord) -> None:
+        """The pace of a session was looked at: not again before it spends again. What is new of its tallies is folded
+        into the days of its delegate, its label and its chains."""
+        ...
+
+    def refused(self, session: Session, codes: Iterable[str]) -> None:
+        """Count refusals of this day, for lists of what sessions are refused most."""
         ...
 
     def set_frozen(self, owner_id: str, *, frozen: bool) -> int | None:

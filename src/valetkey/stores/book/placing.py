@@ -184,6 +184,7 @@ def _no(book: Book, state: State, request: SpendRequest, refused: Refused) -> Re
     session = state.session
     facts = telling.refused(request, refused)
     book.append(session.owner_id, session.tree, Kind.HOLD_REFUSED, session.id, facts)
+    book.refused(session, (str(reason.code) for reason in refused.reasons))
     return refused
 
 

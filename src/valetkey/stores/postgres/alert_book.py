@@ -2,21 +2,45 @@
 them; what every batch counts is written with its other tables."""
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
-from valetkey.core.alerts import BUCKET_SECONDS, Alert, AlertKind
+from valetkey.core.alerts import BUCKET_SECONDS, DAY_SECONDS, Alert, AlertKind
 from valetkey.core.session import Session
+from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.ledger import Event
-from valetkey.stores.alert_rows import ALERT, COLUMNS, alert_of, alert_values
+from valetkey.stores.alert_rows import ALERT, COLUMNS, alert_of, alert_values, named_parts
 from valetkey.stores.postgres.overlay import Missing, Rows, Wanted
 from valetkey.stores.postgres.schema import Connection
 from valetkey.stores.tellings import Tellings
 
 # S608: the parts of these statements are constants of ours.
 _ONE = f"SELECT {ALERT} FROM alerts WHERE owner_id = $1 AND session_id = $2 AND kind = $3 AND occasion = $4"  # noqa: S608
-_ADD = f"INSERT INTO alerts ({ALERT}) VALUES ({', '.join(f'${n}' for n in range(1, len(COLUMNS) + 1))})"  # noqa: S608
+_ADD = (
+    f"INSERT INTO alerts ({ALERT}) VALUES ({', '.join(f'${n}' for n in range(1, len(COLUMNS) + 1))})"  # noqa: S608
+    " ON CONFLICT (owner_id, session_id, kind, occasion) DO NOTHING RETURNING id"
+)
+_TELL = (
+    "INSERT INTO events (owner_id, id, agent_id, transaction_id, name, url, body, queued_at, due_at)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)"
+)
 _TALLIES = (
     "SELECT currency, bucket, units FROM tallies WHERE owner_id = $1 AND session_id = $2 AND bucket >= $3"
+)
+
+_UNFOLDED = (
+    "SELECT session_id, bucket, currency, chain_id, units - folded, spends - folded_spends FROM tallies"
+    " WHERE owner_id = $1 AND session_id = ANY($2::text[]) AND fresh"
+)
+_FOLDED = (
+    "INSERT INTO spent_days AS t (owner_id, part, day, name, currency, units, spends)"
+    " SELECT $1, w.* FROM unnest($2::text[], $3::int8[], $4::text[], $5::text[], $6::numeric[], $7::int4[]) AS w"
+    " ON CONFLICT (owner_id, part, day, name, currency) DO UPDATE SET units = t.units + excluded.units,"
+    " spends = t.spends + excluded.spends"
+)
+_LOOKED = (
+    "UPDATE tallies SET fresh = false, folded = units, folded_spends = spends"
+    " WHERE owner_id = $1 AND session_id = ANY($2::text[]) AND fresh"
 )
 
 Occasion = tuple[str, str, str]
@@ -30,14 +54,17 @@ class AlertBook:
     """See stores/book/facts.py, which documents every method."""
 
     owner_id: str
-    events: Rows[str, Event]
+    now: int
+    batch_now: int
 
     def __init__(self, rows: Callable[[], Rows[Any, Any]], tellings: Tellings) -> None:
         self._tellings = tellings
         self.alerts: Rows[Occasion, Alert | None] = rows()
+        self.alerts_told: Rows[Occasion, tuple[Event, ...]] = rows()
         self.urls: Rows[str, str | None] = rows()
         self.ends_warned: Rows[str, None] = rows()
-        self.paces_looked: Rows[str, None] = rows()
+        self.paces_looked: Rows[str, SessionRecord] = rows()
+        self.refusals: Rows[tuple[int, str, str], int] = rows()
         self.tallied: Rows[Bucket, tuple[int, int]] = rows()
         self.tallies_of: Rows[tuple[str, int], list[tuple[str, int, int]]] = rows()
 
@@ -47,13 +74,12 @@ class AlertBook:
             raise Missing(Wanted(alerts={key}))
         return self.alerts[key]
 
-    def add_alert(self, alert: Alert) -> None:
-        self.alerts.put((alert.session_id, str(alert.kind), alert.occasion), alert)
-
-    def tell_alert(self, alert: Alert) -> None:
-        assert alert.owner_id == self.owner_id
-        for event in self._tellings.of_alert(alert, self.urls[self.owner_id]):
-            self.events.put(event.id, event)
+    def add_alert(self, alert: Alert, *, tells: bool) -> None:
+        key = alert.session_id, str(alert.kind), alert.occasion
+        if self.alerts.get(key) is None:
+            self.alerts.put(key, alert)
+            url = self.urls[self.owner_id] if tells else None
+            self.alerts_told.put(key, self._tellings.of_alert(alert, url))
 
     def warned(self, session: Session) -> None:
         self.ends_warned.mark(session.id, None)
@@ -73,8 +99,14 @@ class AlertBook:
                 found.append((currency, bucket, units))
         return found
 
-    def looked_at_pace(self, session: Session) -> None:
-        self.paces_looked.mark(session.id, None)
+    def looked_at_pace(self, record: SessionRecord) -> None:
+        self.paces_looked.put(record.session.id, record)
+
+    def refused(self, session: Session, codes: Iterable[str]) -> None:
+        day = self.now // DAY_SECONDS
+        for code in codes:
+            key = day, code, session.id
+            self.refusals.put(key, (self.refusals.get(key) or 0) + 1)
 
 
 async def read_alerts(connection: Connection, book: AlertBook, wanted: Wanted) -> None:
@@ -89,14 +121,33 @@ async def read_alerts(connection: Connection, book: AlertBook, wanted: Wanted) -
 
 async def write_alerts(connection: Connection, book: AlertBook) -> None:
     """Write what the batch raised and looked at, after what it counted."""
-    new = [alert_values(one) for _, one in book.alerts.items() if one is not None]
-    if new:
-        await connection.executemany(_ADD, new)
+    for key, alert in book.alerts.items():
+        assert alert is not None
+        if await connection.fetchval(_ADD, *alert_values(alert)) is None:
+            # It was raised before, and told then.
+            continue
+        for one in book.alerts_told[key]:
+            told = (one.id, one.agent_id, one.transaction_id, one.name, one.url, one.body, book.batch_now)
+            await connection.execute(_TELL, book.owner_id, *told)
     if book.ends_warned.changed:
         sql = "UPDATE sessions SET warned_for = expires_at WHERE owner_id = $1 AND id = ANY($2::text[])"
         await connection.execute(sql, book.owner_id, list(book.ends_warned.changed))
     if book.paces_looked.changed:
-        sql = (
-            "UPDATE tallies SET fresh = false WHERE owner_id = $1 AND session_id = ANY($2::text[]) AND fresh"
-        )
-        await connection.execute(sql, book.owner_id, list(book.paces_looked.changed))
+        await _fold(connection, book)
+
+
+async def _fold(connection: Connection, book: AlertBook) -> None:
+    """Add what is new of these tallies to the days: in the order of their keys, which is that of every other batch."""
+    looked = dict(book.paces_looked.items())
+    days: dict[tuple[str, int, str, str], tuple[Decimal, int]] = {}
+    for session_id, bucket, currency, chain_id, units, spends in await connection.fetch(
+        _UNFOLDED, book.owner_id, list(looked)
+    ):
+        for part, name in named_parts(looked[session_id], chain_id):
+            key = part, bucket * BUCKET_SECONDS // DAY_SECONDS, name, currency
+            before = days.get(key, (Decimal(0), 0))
+            days[key] = before[0] + units, before[1] + spends
+    if days:
+        found = [(*key, *days[key]) for key in sorted(days)]
+        await connection.execute(_FOLDED, book.owner_id, *(list(one) for one in zip(*found, strict=True)))
+    await connection.execute(_LOOKED, book.owner_id, list(looked))

@@ -2,7 +2,7 @@
 
 `warned_for` is the end that a session's owner was warned of: whoever is to be warned is found in an index that holds
 nobody else. Nobody is warned of what had ended before. Tallies change with each spend: they are narrow, and in no index
-that their units are in.
+that their units are in. What is new of one (`fresh`) is folded into days, by delegate, label and chain.
 """
 
 WARN_AT = "(expires_at - least((expires_at - greatest(created_at, not_before)) / 10, 3600))"
@@ -44,7 +44,30 @@ CREATE TABLE tallies (
   units numeric NOT NULL,
   spends integer NOT NULL,
   fresh boolean NOT NULL,
+  folded numeric NOT NULL DEFAULT 0,
+  folded_spends integer NOT NULL DEFAULT 0,
   PRIMARY KEY (owner_id, session_id, bucket, currency, chain_id)
 ) WITH (fillfactor = 50);
 CREATE INDEX tallies_fresh ON tallies (session_id) WHERE fresh;
+
+CREATE TABLE spent_days (
+  owner_id text COLLATE "C" NOT NULL,
+  part text COLLATE "C" NOT NULL,
+  day bigint NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  currency text COLLATE "C" NOT NULL,
+  units numeric NOT NULL,
+  spends integer NOT NULL,
+  PRIMARY KEY (owner_id, part, day, name, currency)
+);
+CREATE TABLE refused_days (
+  owner_id text COLLATE "C" NOT NULL,
+  day bigint NOT NULL,
+  code text COLLATE "C" NOT NULL,
+  session_id text COLLATE "C" NOT NULL,
+  count integer NOT NULL,
+  PRIMARY KEY (owner_id, day, code, session_id)
+);
+CREATE INDEX sessions_ending ON sessions (owner_id, expires_at) WHERE revoked_at IS NULL AND successor_id IS NULL;
+CREATE INDEX holds_unknown_of ON holds (owner_id, placed_at) WHERE state = 'unknown';
 """

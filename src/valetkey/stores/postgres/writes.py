@@ -128,6 +128,7 @@ def _changes(book: PostgresBook) -> Changes:
         *_of_api_keys(book),
         *_of_holds(book),
         *_of_transactions(book),
+        (_REFUSED, [(*key, count) for key, count in book.refusals.items()]),
         (_TALLIED, [(*bucket, *counted) for bucket, counted in book.tallied.items()]),
         (_AUDIT, [row for _, row in book.entries.items()]),
         (_REMEMBERED, _of_keys(book)),
@@ -139,6 +140,11 @@ def _changes(book: PostgresBook) -> Changes:
 
 
 _AUDIT = insert_many("audit", _ENTRIES, frozenset({"chain_id", "at", "kind"}))
+_REFUSED = Table(
+    "INSERT INTO refused_days AS t (owner_id, day, code, session_id, count) SELECT $1, w.* FROM unnest({}) AS w"
+    " ON CONFLICT (owner_id, day, code, session_id) DO UPDATE SET count = t.count + excluded.count",
+    {"day": "int8", "code": "text", "session_id": "text", "count": "int4"},
+)
 _TALLIED = Table(
     "INSERT INTO tallies AS t (owner_id, session_id, bucket, currency, chain_id, units, spends, fresh)"
     " SELECT $1, w.*, true FROM unnest({}) AS w"

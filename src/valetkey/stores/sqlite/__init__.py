@@ -18,6 +18,7 @@ from valetkey.stores.sqlite.ledger import SqliteLedger
 from valetkey.stores.sqlite.lifecycle import SqliteLifecycle
 from valetkey.stores.sqlite.market import SqliteMarket
 from valetkey.stores.sqlite.outbox import SqliteOutbox
+from valetkey.stores.sqlite.overview import SqliteOverview
 from valetkey.stores.sqlite.queue import SqliteQueue
 from valetkey.stores.sqlite.relays import SqliteRelays
 from valetkey.stores.waiting import LATE_WATCH_SECONDS
@@ -37,6 +38,7 @@ class SqliteStore(
     SqliteEnrollments,
     SqliteClaims,
     SqliteAlerts,
+    SqliteOverview,
 ):
     """Every store's port on one file. Its methods may be called from any event loop, until it is closed."""
 

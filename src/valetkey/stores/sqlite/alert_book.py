@@ -4,16 +4,21 @@ from collections.abc import Iterable
 
 import apsw
 
-from valetkey.core.alerts import BUCKET_SECONDS, Alert, AlertKind
+from valetkey.core.alerts import BUCKET_SECONDS, DAY_SECONDS, Alert, AlertKind
 from valetkey.core.session import Session
-from valetkey.stores.alert_rows import ALERT, alert_of, alert_values
+from valetkey.ports.accounts import SessionRecord
+from valetkey.stores.alert_rows import ALERT, alert_of, alert_values, named_parts
+from valetkey.stores.rows import Value
 from valetkey.stores.sqlite.outbox import queue_events
 from valetkey.stores.sqlite.statements import insert, row, rows, run
 from valetkey.stores.tellings import Tellings
 
 # S608: the parts of these statements are constants of ours.
 _ONE = f"SELECT {ALERT} FROM alerts WHERE session_id = ? AND kind = ? AND occasion = ?"  # noqa: S608
-_ADD = f"INSERT INTO alerts ({ALERT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_ADD = (
+    f"INSERT INTO alerts ({ALERT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+    " ON CONFLICT (session_id, kind, occasion) DO NOTHING RETURNING seq"
+)
 
 HIGH = 10**15
 """How many base units `high` counts by one; two of `low` are still far from the end of SQLite's integers."""
@@ -23,6 +28,25 @@ _COUNTED = (
     "ON CONFLICT (session_id, bucket, currency, chain_id) DO UPDATE SET"
     f" high = high + excluded.high + (low + excluded.low) / {HIGH}, low = (low + excluded.low) % {HIGH},"
     " spends = spends + excluded.spends, fresh = 1"
+)
+
+_UNFOLDED = (
+    "SELECT bucket, currency, chain_id, high - folded_high, low - folded_low, spends - folded_spends FROM tallies"
+    " WHERE session_id = ? AND fresh = 1"
+)
+_LOOKED = (
+    "UPDATE tallies SET fresh = 0, folded_high = high, folded_low = low, folded_spends = spends"
+    " WHERE session_id = ? AND fresh = 1"
+)
+_DAY = "spent_days (owner_id, part, day, name, currency, high, low, spends)"
+_FOLDED = (
+    "ON CONFLICT (owner_id, part, day, name, currency) DO UPDATE SET"
+    f" high = high + excluded.high + (low + excluded.low) / {HIGH}, low = (low + excluded.low) % {HIGH},"
+    " spends = spends + excluded.spends"
+)
+_REFUSED = (
+    "INSERT INTO refused_days (owner_id, day, code, session_id, count) VALUES (?, ?, ?, ?, 1)"
+    " ON CONFLICT (owner_id, day, code, session_id) DO UPDATE SET count = count + 1"
 )
 
 Bucket = tuple[str, int, str, int]
@@ -43,10 +67,9 @@ class AlertBook:
         found = row(self._db, _ONE, session_id, str(kind), occasion)
         return alert_of(found) if found else None
 
-    def add_alert(self, alert: Alert) -> None:
-        run(self._db, _ADD, *alert_values(alert))
-
-    def tell_alert(self, alert: Alert) -> None:
+    def add_alert(self, alert: Alert, *, tells: bool) -> None:
+        if not rows(self._db, _ADD, *alert_values(alert)) or not tells:
+            return
         found = row(self._db, "SELECT webhook_url FROM agents WHERE id = ?", alert.owner_id)
         queue_events(self._db, self.now, self._tellings.of_alert(alert, found[0] if found else None))
 
@@ -65,9 +88,23 @@ class AlertBook:
         found = rows(self._db, sql, session_id, oldest)
         return [(currency, bucket, high * HIGH + low) for currency, bucket, high, low in found]
 
-    def looked_at_pace(self, session: Session) -> None:
+    def looked_at_pace(self, record: SessionRecord) -> None:
         self.flush_tallies()
-        run(self._db, "UPDATE tallies SET fresh = 0 WHERE session_id = ? AND fresh = 1", session.id)
+        session = record.session
+        days: list[tuple[Value, ...]] = []
+        for bucket, currency, chain_id, high, low, spends in rows(self._db, _UNFOLDED, session.id):
+            for part, name in named_parts(record, chain_id):
+                day = bucket * BUCKET_SECONDS // DAY_SECONDS
+                days.append((session.owner_id, part, day, name, currency, high, low, spends))
+        for one in days:
+            # Not in one statement: two of them may be of the same row.
+            insert(self._db, _DAY, [one], _FOLDED)
+        run(self._db, _LOOKED, session.id)
+
+    def refused(self, session: Session, codes: Iterable[str]) -> None:
+        day = self.now // DAY_SECONDS
+        for code in codes:
+            run(self._db, _REFUSED, session.owner_id, day, code, session.id)
 
     def flush_tallies(self) -> None:
         """Write what was counted."""

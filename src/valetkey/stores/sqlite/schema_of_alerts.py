@@ -3,6 +3,7 @@
 `warned_for` is the end that a session's owner was warned of: whoever is to be warned is found in an index that holds
 nobody else. Nobody is warned of what had ended before. Units of a tally are two numbers, because one that holds every
 amount would be no integer of SQLite's: `high` counts thousands of millions of millions (10^15) of them, `low` the rest.
+What is new of a tally (`fresh`) is folded into days, by delegate, label and chain: the rest is folded already.
 """
 
 ALERTS = """
@@ -39,7 +40,32 @@ CREATE TABLE tallies (
   low INTEGER NOT NULL,
   spends INTEGER NOT NULL,
   fresh INTEGER NOT NULL,
+  folded_high INTEGER NOT NULL DEFAULT 0,
+  folded_low INTEGER NOT NULL DEFAULT 0,
+  folded_spends INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (session_id, bucket, currency, chain_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tallies_fresh ON tallies (session_id) WHERE fresh = 1;
+
+CREATE TABLE spent_days (
+  owner_id TEXT NOT NULL,
+  part TEXT NOT NULL,
+  day INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  high INTEGER NOT NULL,
+  low INTEGER NOT NULL,
+  spends INTEGER NOT NULL,
+  PRIMARY KEY (owner_id, part, day, name, currency)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE refused_days (
+  owner_id TEXT NOT NULL,
+  day INTEGER NOT NULL,
+  code TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (owner_id, day, code, session_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_ending ON sessions (owner_id, expires_at) WHERE revoked_at IS NULL AND successor_id IS NULL;
+CREATE INDEX holds_unknown_of ON holds (owner_id, placed_at) WHERE state = 'unknown';
 """
