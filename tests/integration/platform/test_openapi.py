@@ -34,7 +34,7 @@ post /claims | get /claims/{id} | delete /claims/{id} | post /claims/{id}/open
 post /operator/transactions/{id}/dispute/resolve | get /operator/relays/{id}
 get /agents/sessions/counts | get /overview | get /agents/session/{id}/spending
 get /alerts | post /alerts/{id}/acknowledge
-post /checkout/check | get /agents/session/{id}/refusals
+post /checkout/check | get /agents/session/{id}/refusals | get /version
 """
 
 
