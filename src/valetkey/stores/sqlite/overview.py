@@ -1,0 +1,114 @@
+"""What an owner looks at first, on SQLite.
+
+Sums of days and what is unknown or ends soon are read from indexes. What is at risk is added up over the roots of the
+owner's live trees, each looked at once; what SQLite cannot add up exactly, and sessions of several currencies, are
+added up here.
+"""
+
+import apsw
+
+from valetkey.core.alerts import BUCKET_SECONDS
+from valetkey.core.session import Session
+from valetkey.ports.overview import LISTED_MAX, TOP_MAX, Overview, Risk, SpentBy, SpentThen
+from valetkey.stores.risks import added_up
+from valetkey.stores.rows import SESSION, SESSIONS, session_of
+from valetkey.stores.sqlite.alert_book import HIGH
+from valetkey.stores.sqlite.database import Tables
+from valetkey.stores.sqlite.statements import row, rows
+
+# S608: the parts of these statements are constants of ours.
+_ROOTS = (
+    "FROM sessions s INDEXED BY sessions_newest CROSS JOIN spent u ON u.session_id = s.id"
+    " WHERE s.owner_id = ?1 AND s.parent_id IS NULL AND s.revoked_at IS NULL AND s.expires_at > ?2 AND s.role = 'buyer'"
+)
+_RISKS = (
+    "WITH found AS MATERIALIZED (SELECT s.seq AS seq, s.currencies AS currencies,"  # noqa: S608
+    " json_extract(s.policy, '$.budget') AS budget, json_extract(u.figures, '$[1][0]') AS held,"
+    f" json_extract(u.figures, '$[1][1]') AS captured {_ROOTS}),"
+    " risks AS MATERIALIZED (SELECT seq, currencies, max(budget - held - captured, 0) + held AS at_risk FROM found),"
+    " told AS MATERIALIZED (SELECT seq, currencies, at_risk, typeof(at_risk) = 'real' OR"
+    " length(currencies) - length(replace(currencies, ',', '')) > 2 AS is_other FROM risks)"
+    " SELECT currencies, sum(NOT is_other AND at_risk IS NOT NULL), sum(NOT is_other AND at_risk IS NULL),"
+    " sum(at_risk / 1000000000) FILTER (WHERE NOT is_other), sum(at_risk % 1000000000) FILTER (WHERE NOT is_other),"
+    " json_group_array(seq) FILTER (WHERE is_other) FROM told GROUP BY 1"
+)
+_OTHERS = f"SELECT {SESSION} FROM {SESSIONS} WHERE s.seq IN (SELECT value FROM json_each(?))"  # noqa: S608
+_SPENT = (
+    f"SELECT name, currency, sum(high) * 1.0 * {HIGH} + sum(low) AS about, sum(high), sum(low), sum(spends)"  # noqa: S608
+    " FROM spent_days WHERE owner_id = ? AND part = ? AND day >= ? GROUP BY name, currency"
+    f" ORDER BY about DESC, name LIMIT {TOP_MAX}"
+)
+_REFUSALS = (
+    "SELECT code, sum(count) FROM refused_days WHERE owner_id = ? AND day >= ? GROUP BY code"  # noqa: S608
+    f" ORDER BY 2 DESC, code LIMIT {TOP_MAX}"
+)
+_ENDING = (
+    "FROM sessions WHERE owner_id = ? AND revoked_at IS NULL AND successor_id IS NULL AND expires_at > ?"
+    " AND expires_at < ?"
+)
+_UNKNOWN = "FROM holds WHERE owner_id = ? AND state = 'unknown'"
+_SPENDING = (
+    "SELECT bucket, currency, chain_id, high, low, spends FROM tallies WHERE session_id = ? AND bucket >= ?"
+    " ORDER BY bucket, currency, chain_id"
+)
+
+
+class SqliteOverview(Tables):
+    """The overview on SQLite."""
+
+    async def overview(self, owner_id: str, first_day: int, ends_before: int) -> Overview:
+        """See ports/overview.py."""
+        now = self._database.clock.now()
+        return await self._database.read(lambda db: _overview(db, owner_id, now, first_day, ends_before))
+
+    async def spending(self, session_id: str, since: int) -> list[SpentThen]:
+        """See ports/overview.py."""
+        found = await self._database.read(lambda db: rows(db, _SPENDING, session_id, since // BUCKET_SECONDS))
+        return [
+            SpentThen(bucket * BUCKET_SECONDS, currency, chain_id, high * HIGH + low, spends)
+            for bucket, currency, chain_id, high, low, spends in found
+        ]
+
+
+def _overview(db: apsw.Connection, owner_id: str, now: int, first_day: int, ends_before: int) -> Overview:
+    ending = (owner_id, now, ends_before)
+    counted = row(db, f"SELECT count(*) {_ENDING}", *ending), row(db, f"SELECT count(*) {_UNKNOWN}", owner_id)
+    assert counted[0] is not None
+    assert counted[1] is not None
+    return Overview(
+        risks=_risks(db, owner_id, now),
+        spent={
+            part: [
+                SpentBy(name, currency, high * HIGH + low, spends)
+                for name, currency, _, high, low, spends in rows(db, _SPENT, owner_id, part, first_day)
+            ]
+            for part in ("delegate", "label", "chain")
+        },
+        refusals=dict(rows(db, _REFUSALS, owner_id, first_day)),
+        ending=[
+            (one, at)
+            for one, at in rows(
+                db, f"SELECT id, expires_at {_ENDING} ORDER BY expires_at LIMIT {LISTED_MAX}", *ending
+            )
+        ],
+        ending_count=counted[0][0],
+        unknown=[
+            (one, at)
+            for one, at in rows(
+                db, f"SELECT id, placed_at {_UNKNOWN} ORDER BY placed_at LIMIT {LISTED_MAX}", owner_id
+            )
+        ],
+        unknown_count=counted[1][0],
+    )
+
+
+def _risks(db: apsw.Connection, owner_id: str, now: int) -> list[Risk]:
+    found: dict[str, Risk] = {}
+    others: list[Session] = []
+    for currencies, bounded, unlimited, high, low, seqs in rows(db, _RISKS, owner_id, now):
+        if bounded or unlimited:
+            currency = currencies.strip(",")
+            found[currency] = Risk(currency, (high or 0) * 10**9 + (low or 0), bounded, unlimited)
+        if seqs != "[]":
+            others += [session_of(one) for one in rows(db, _OTHERS, seqs)]
+    return added_up(found, others, now)
