@@ -1,0 +1,32 @@
+"""How often one owner's pages ask the platform: at once while that is seldom, and steadily when much happens.
+
+The platform counts requests per key, and an owner's own programs may use the same one.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+BURST = 30
+PER_SECOND = 0.8
+
+
+class Pace:
+    """A bucket of turns, refilled steadily."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._left, self._since = float(BURST), clock()
+
+    def wait_seconds(self) -> float:
+        """Take a turn: how long to wait for it."""
+        now = self._clock()
+        self._left = min(BURST, self._left + (now - self._since) * PER_SECOND)
+        self._since = now
+        self._left -= 1
+        return max(0.0, -self._left / PER_SECOND)
+
+    async def turn(self) -> None:
+        """Wait until it is time to ask."""
+        if seconds := self.wait_seconds():
+            await asyncio.sleep(seconds)
