@@ -1,7 +1,10 @@
-"""Owners who are signed in: an agent of the SDK for each API key, shared by its sittings, and the feed of its events."""
+"""Owners who are signed in: an agent of the SDK for each API key, shared by its sittings, and its feed of events."""
 
+import asyncio
 import hashlib
+import time
 from collections.abc import Callable
+from typing import Any
 
 from valetkey.core.errors import ValetkeyError
 from valetkey.crypto.secret import Secret
@@ -10,6 +13,9 @@ from valetkey.sdk.errors import Unauthenticated
 from valetkey.studio.feed import Feed
 from valetkey.studio.pace import Pace
 from valetkey.studio.plan import Plan
+from valetkey.studio.recent import Recent
+from valetkey.studio.unknowns import Unknowns
+from valetkey.wire.audit import Event
 from valetkey.wire.network import NetworkView
 from valetkey.wire.sessions import SessionPage
 
@@ -23,7 +29,13 @@ class Owner:
         self.name = name
         self.feed = Feed(agent)
         self.pace = Pace()
+        self.recent = Recent()
+        self.unknowns = Unknowns(agent)
+        self.since = time.time()
         self.sittings = 0
+        self._news = 0
+        self._pages: dict[str, tuple[int, asyncio.Future[SessionPage]]] = {}
+        self.feed.listen(self._hear)
         self._networks: dict[int, NetworkView] | None = None
 
     async def networks(self) -> dict[int, NetworkView]:
@@ -31,6 +43,30 @@ class Owner:
         if self._networks is None:
             self._networks = {one.chain_id: one for one in await self.agent.networks()}
         return self._networks
+
+    async def sessions(self, asked: dict[str, Any]) -> SessionPage:
+        """A page of sessions. Pages of the studio that look at the same thing after the same news ask once."""
+        name = repr(sorted(asked.items()))
+        known = self._pages.get(name)
+        if known is not None and known[0] == self._news and not known[1].cancelled():
+            return await asyncio.shield(known[1])
+        self._pages = {one: at for one, at in self._pages.items() if at[0] == self._news}
+        asking = asyncio.ensure_future(self.agent.list_sessions(**asked))
+        self._pages[name] = (self._news, asking)
+        try:
+            return await asyncio.shield(asking)
+        except ValetkeyError:
+            self._pages.pop(name, None)
+            raise
+
+    def changed(self) -> None:
+        """Something was done here: what was asked before is old."""
+        self._news += 1
+
+    def _hear(self, event: Event | None) -> None:
+        self._news += 1
+        self.recent.hear(event)
+        self.unknowns.hear(event)
 
     def __repr__(self) -> str:
         return f"<Owner {self.wallet}>"

@@ -7,8 +7,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-BURST = 30
-PER_SECOND = 0.8
+BURST = 25
+PER_SECOND = 1.2
 
 
 class Pace:

@@ -1,4 +1,4 @@
-"""Styles and scripts, served from this folder under names that change with what is in them; nothing is from elsewhere."""
+"""Styles and scripts, served from this folder under names that change with what is in them; none is from elsewhere."""
 
 import hashlib
 from functools import cache
