@@ -33,6 +33,6 @@ export default {
     <select v-if="choices" class="input" :name="name" :value="text" @change="chosen">
       <option v-for="[key, words] in choices" :key="key" :value="key">{{ words }}</option>
     </select>
-    <input v-else class="input" type="search" :name="name" :placeholder="hint" :value="text" autocomplete="off" spellcheck="false" maxlength="200" @input="typed" @keydown.enter.prevent="tell">
+    <input v-else class="input" type="search" :name="name" :placeholder="hint" :value="text" autocomplete="off" spellcheck="false" maxlength="200" @input="typed" @keydown.enter.prevent="tell" @blur="timer !== null && tell()">
   `,
 };
