@@ -9,14 +9,14 @@ from typing import Any
 from fastapi import FastAPI
 from nicegui import Client, core, ui
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from valetkey.studio.assets import asset_text, serve_asset
 from valetkey.studio.gate import SIGN_IN, Gate
 from valetkey.studio.owners import Owner, Owners
 from valetkey.studio.page import Page
-from valetkey.studio.pages import inventory, session
+from valetkey.studio.pages import approvals, inventory, overview, session
 from valetkey.studio.plan import Plan
 from valetkey.studio.signing_in import Door
 from valetkey.studio.sittings import Sitting, Sittings
@@ -106,9 +106,10 @@ def create_app(plan: Plan) -> Gate:
             Route("/assets/{digest}/{name}", serve_asset),
             Route("/here", _here, methods=["POST"]),
             Route("/healthz", _health),
-            Route("/", _home),
         ],
     )
+    studio.page("/")(overview.show)
+    studio.page("/approvals")(approvals.show)
     studio.page("/sessions")(inventory.show)
     studio.page("/sessions/{session_id}")(session.show)
     # A page needs no fallback to long polling, and the gate would refuse it.
@@ -127,10 +128,6 @@ def create_app(plan: Plan) -> Gate:
         show_welcome_message=False,
     )
     return Gate(app, plan, studio.sittings)
-
-
-async def _home(_request: Request) -> Response:
-    return RedirectResponse("/sessions", 303)
 
 
 async def _here(_request: Request) -> Response:
