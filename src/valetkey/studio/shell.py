@@ -69,14 +69,7 @@ def _topbar(page: Page) -> None:
                 title=f"Owner {page.owner.wallet}",
             )
         button("Freeze", lambda: ask_to_freeze(page), kind="danger", drawn="freeze")
-        button(
-            "Light or dark",
-            kind="bare",
-            drawn="theme",
-            bare=True,
-            js="() => valetkeyTheme()",
-            data_theme_switch="",
-        )
+        button("Light or dark", kind="bare", drawn="theme", bare=True, js="() => valetkeyTheme()")
         with Tag("form", "", method="post", action="/sign-out"):
             Tag("input", type_="hidden", name="form", value=page.sitting.form)
             with Tag(
