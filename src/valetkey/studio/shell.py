@@ -41,6 +41,10 @@ def prepare(title: str) -> None:
 def frame(page: Page, title: str, here: str) -> Iterator[None]:
     """The frame of a page; what is made inside is its content. `here` is the place of the navigation that it is of."""
     prepare(title)
+    # NiceGUI makes a main landmark out of everything; ours is what changes from page to page.
+    around = page.client.content.parent_slot
+    assert around is not None
+    around.parent.tag = "div"
     link("Skip to content", "#content", "skip")
     with div("frame"):
         _topbar(page)
