@@ -28,8 +28,10 @@ class SessionConfig:
     many seconds. limits: of other currencies, which it can otherwise not spend. allowed_payees: addresses that may be
     paid. allowed_contracts: contracts that `approve` and `contract_call` may name, each with the functions that may be
     called, `transfer(address,uint256)`. allowed_routers: contracts that `swap` may use. None is every payee; of
-    contracts and routers none is allowed that is not named. approval_above: what is above waits for the owner.
-    not_before: its beginning, now unless given. delegate, role: who holds it and what for, in the owner's words.
+    contracts and routers none is allowed that is not named. allowed_operations: of a SessionKeyManager's session,
+    `payment` and `x402`, None both; where payees are named, what is paid over HTTP has to be named too. approval_above:
+    what is above waits for the owner. not_before: its beginning, now unless given. delegate, role: who holds it and
+    what for, in the owner's words.
     funding: "grant" pays out of the owner's balance, "wallet" out of a wallet that is filled for it, "allotment" out of
     the session's account on Solana; what the host of the session does by itself when None. sole_label: refuse it while
     another active session of the owner has this label. idempotency_key: asking again with the same key answers the
@@ -49,6 +51,7 @@ class SessionConfig:
     allowed_payees: Iterable[str] | None = None
     allowed_contracts: Mapping[str, Iterable[str]] = field(default_factory=dict)
     allowed_routers: Iterable[str] = ()
+    allowed_operations: Iterable[str] | None = None
     approval_above: Amount | None = None
     not_before: Moment | None = None
     delegate: str | None = None
@@ -60,7 +63,7 @@ class SessionConfig:
     def __post_init__(self) -> None:
         check_config(self)
         # What can be read once only is read here; a text is no list, and is refused where lists are looked at.
-        for name in ("allowed_tokens", "allowed_payees", "allowed_routers"):
+        for name in ("allowed_tokens", "allowed_payees", "allowed_routers", "allowed_operations"):
             given = getattr(self, name)
             if given is None or isinstance(given, (str, bytes)):
                 continue

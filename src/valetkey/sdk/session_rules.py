@@ -39,6 +39,11 @@ def rules_of(
                 "daily_limit and a window of a day are the same: give one", field="daily_limit"
             )
         windows[DAY_SECONDS] = config.daily_limit
+    if config.allowed_operations is not None:
+        raise InvalidInput(
+            "what a client's session may do follows from its contracts and routers: name those",
+            field="allowed_operations",
+        )
     on_solana = is_solana(network.chain_id)
     if on_solana:
         _check_solana(config)
