@@ -1,7 +1,8 @@
 """The floors in process: the engine alone writes what the store writes, in commits of the same size, deciding nothing.
 
 The rows are copies of rows that the store wrote, with ids and numbers of their own, and are ready before the clock
-runs: of each commit, every hold and every audit entry, and once what each session has spent and where its chain ends.
+runs: of each commit, every hold and every audit entry, and once what each session has spent, in all and lately, and
+where its chain ends.
 """
 
 import asyncio
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.accounts import name
-from valetkey.stores.postgres import writes
+from valetkey.stores.postgres import session_writes, writes
+from valetkey.stores.sqlite import alert_book
 from valetkey.stores.sqlite.files import connect
 
 BATCH = 256
@@ -31,6 +33,7 @@ class Wrote:
     hold: Columns
     entry: Columns
     spent: Columns
+    tally: Columns
     chain: Columns
 
 
@@ -41,7 +44,13 @@ class Commit:
     holds: list[Columns]
     entries: list[Columns]
     spent: list[Columns]
+    tallies: list[Columns]
     chains: list[Columns]
+
+    @property
+    def tables(self) -> tuple[list[Columns], ...]:
+        """The rows in the order of the store's statements."""
+        return self.holds, self.entries, self.spent, self.tallies, self.chains
 
 
 def _commits(wrote: list[Wrote], count: int) -> list[Commit]:
@@ -61,7 +70,8 @@ def _commit(parts: list[Wrote]) -> Commit:
         entries.append({**one.entry, "number": next(_numbers), "body": body})
     spent = {one.spent["session_id"]: one.spent for one in parts}
     chains = {one.chain["id"]: {**one.chain, "number": next(_numbers)} for one in parts}
-    return Commit(holds, entries, list(spent.values()), list(chains.values()))
+    tallies = {one.tally["session_id"]: one.tally for one in parts}
+    return Commit(holds, entries, list(spent.values()), list(tallies.values()), list(chains.values()))
 
 
 _HOLD = (
@@ -95,7 +105,12 @@ def _write_sqlite(path: Path, sessions: list[str], count: int) -> float:
         Wrote(
             hold=found(_HOLD, "FROM holds WHERE session_id = ? ORDER BY seq DESC LIMIT 1", one),
             entry=found(_ENTRY, "FROM audit WHERE chain_id = ? ORDER BY number DESC LIMIT 1", one),
-            spent=found("figures, exhausted, session_id", "FROM spent WHERE session_id = ?", one),
+            tally=found(
+                "session_id, bucket, currency, chain_id, high, low, spends, fresh",
+                "FROM tallies WHERE session_id = ? ORDER BY bucket DESC LIMIT 1",
+                one,
+            ),
+            spent=found("figures, exhausted, rest, session_id", "FROM spent WHERE session_id = ?", one),
             chain=found("number, head, at, id", "FROM chains WHERE id = ?", one),
         )
         for one in sessions
@@ -105,8 +120,12 @@ def _write_sqlite(path: Path, sessions: list[str], count: int) -> float:
             (_insert("holds", _HOLD), [tuple(row.values()) for row in one.holds]),
             (_insert("audit", _ENTRY), [tuple(row.values()) for row in one.entries]),
             (
-                "UPDATE spent SET figures = ?, exhausted = ? WHERE session_id = ?",
+                "UPDATE spent SET figures = ?, exhausted = ?, rest = ? WHERE session_id = ?",
                 [tuple(row.values()) for row in one.spent],
+            ),
+            (
+                f"INSERT INTO {alert_book._TALLY} VALUES (?, ?, ?, ?, ?, ?, ?, ?) {alert_book._COUNTED}",
+                [tuple(row.values()) for row in one.tallies],
             ),
             (
                 "UPDATE chains SET number = ?, head = ?, at = ? WHERE id = ?",
@@ -126,12 +145,12 @@ def _write_sqlite(path: Path, sessions: list[str], count: int) -> float:
     return count / taken
 
 
-_TABLES = (writes._NEW_HOLDS, writes._AUDIT, writes._SPENDING, writes._CHAINS)
+_TABLES = (writes._NEW_HOLDS, writes._AUDIT, session_writes._SPENDING, writes._TALLIED, writes._CHAINS)
 """The store's own statements: the same work by construction."""
 
 
 def _statement() -> str:
-    """All four in one round trip, as the store sends them."""
+    """All of them in one round trip, as the store sends them."""
     parts, first = [], 2
     for number, table in enumerate(_TABLES):
         parts.append(f"w{number} AS ({table.statement(first)})")
@@ -152,6 +171,9 @@ async def postgres(bare: Any, sessions: list[str], count: int) -> float:
             entry=await found(
                 "audit WHERE owner_id = $1 AND chain_id = $2 ORDER BY number DESC LIMIT 1", one
             ),
+            tally=await found(
+                "tallies WHERE owner_id = $1 AND session_id = $2 ORDER BY bucket DESC LIMIT 1", one
+            ),
             spent=await found("spent WHERE owner_id = $1 AND session_id = $2", one),
             chain=await found("chains WHERE owner_id = $1 AND id = $2", one),
         )
@@ -162,7 +184,9 @@ async def postgres(bare: Any, sessions: list[str], count: int) -> float:
             sorted(row["id"] for row in one.chains),
             [
                 array
-                for table, rows in zip(_TABLES, (one.holds, one.entries, one.spent, one.chains), strict=True)
+                for table, rows in zip(
+                    _TABLES, (one.holds, one.entries, one.spent, one.tallies, one.chains), strict=True
+                )
                 for array in table.arrays([[row[column] for column in table.columns] for row in rows])
             ],
         )

@@ -98,6 +98,7 @@ class Scene:
     key: str
     code: str
     claim: str
+    alert: str
     keys: dict[frozenset[Scope], str] = field(default_factory=dict)
 
     def scoped(self, *scopes: Scope) -> dict[str, str]:
@@ -117,6 +118,8 @@ class Scene:
             known = self.spend
         elif "/claims/" in endpoint.path:
             known = self.claim
+        elif "/alerts/" in endpoint.path:
+            known = self.alert
         elif "/keys/" in endpoint.path:
             known = self.key
         elif "/session/" in endpoint.path:
@@ -156,7 +159,9 @@ def scene(server: Server) -> Scene:
     key = owner.data("POST", "/agents/keys", {"name": "victim", "scopes": ["read"]})["key"]["id"]
     code = Enrolled(server).enroll().code
     claim = owner.data("POST", "/claims", a_claim(session))["claimId"]
-    return Scene(server, owner, seller, session, service, bought, spend, key, code, claim)
+    owner.session(budgetUsdc=1).data("POST", "/spends", {"amount": 0.5})
+    alert = owner.data("GET", "/alerts")["alerts"][0]["alertId"]
+    return Scene(server, owner, seller, session, service, bought, spend, key, code, claim, alert)
 
 
 def named(endpoint: Endpoint) -> str:
@@ -255,31 +260,43 @@ def test_a_session_never_acts_as_its_owner(scene: Scene, endpoint: Endpoint, rol
 NEED_A_SCOPE = [one for one in ENDPOINTS if one.access in (Access.CALLER, Access.OWNER)]
 
 
+def kept(scene: Scene, rows: Rows) -> list[Any]:
+    """What an endpoint changes: neither the reconciler's turn nor when somebody called last."""
+    columns = {
+        "transactions": "status, payment_status, response_payload",
+        "agents": "id, frozen_at, webhook_url, webhook_secret, unique_labels",
+        "sessions": "id, policy, expires_at, revoked_at, paused_at, successor_id, recovery, funding",
+        "api_keys": "id, owner_id, revoked_at",
+    }
+    tables = ("services", "holds", "evidence", "events", "claims", "alerts", *columns)
+    return [rows(scene.server, f"SELECT {columns.get(table, '*')} FROM {table}") for table in tables]
+
+
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=named)
 def test_a_key_cannot_do_what_its_scopes_lack(scene: Scene, rows: Rows, endpoint: Endpoint) -> None:
     """With every scope that does not bring the endpoint's along, all at once. What is everybody's stays so."""
     lacking = [scope for scope in Scope if endpoint.scope not in granted(frozenset({scope}))]
     needs = endpoint in NEED_A_SCOPE
-    tables = ("sessions", "services", "transactions", "holds", "agents", "events", "claims")
-
-    def everything() -> list[Any]:
-        # Neither the reconciler's turn nor when somebody called last is what an endpoint does.
-        columns = {
-            "transactions": "status, payment_status, response_payload",
-            "agents": "id, frozen_at, webhook_url, webhook_secret",
-        }
-        found = [rows(scene.server, f"SELECT {columns.get(table, '*')} FROM {table}") for table in tables]
-        return [*found, rows(scene.server, "SELECT id, revoked_at FROM api_keys")]
-
     headers = scene.scoped(*lacking)
-    before = everything()
+    before = kept(scene, rows)
     answer = scene.ask(endpoint, headers)
     if not needs:
         assert told(answer)[1] != "scope_missing"
         return
     assert told(answer) == (403, "scope_missing")
     assert answer.json()["details"]["hint"] == f"use a key that has {endpoint.scope} or full"
-    assert everything() == before
+    assert kept(scene, rows) == before
+
+
+CHANGES = [one for one in NEED_A_SCOPE if one.method != "GET" and named(one) not in ASKING]
+
+
+@pytest.mark.parametrize("endpoint", CHANGES, ids=named)
+def test_a_key_that_reads_changes_nothing(scene: Scene, rows: Rows, endpoint: Endpoint) -> None:
+    headers = scene.scoped(Scope.READ)
+    before = kept(scene, rows)
+    assert told(scene.ask(endpoint, headers)) == (403, "scope_missing")
+    assert kept(scene, rows) == before
 
 
 @pytest.mark.parametrize("endpoint", [one for one in NEED_A_SCOPE if one.method == "GET"], ids=named)
@@ -303,26 +320,11 @@ def test_no_change_is_for_keys_that_read() -> None:
 
 @pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS if "{id}" in one.path], ids=named)
 def test_another_owners_things_do_not_exist(scene: Scene, rows: Rows, endpoint: Endpoint) -> None:
-    tables = ("sessions", "api_keys", "services", "transactions", "holds", "evidence", "events", "claims")
-
-    def everything() -> list[Any]:
-        # The turn in the reconciler's queue moves by itself.
-        columns = {"api_keys": "id, owner_id, revoked_at"}
-        found = [
-            rows(scene.server, f"SELECT {columns.get(table, '*')} FROM {table}")
-            for table in tables
-            if table != "transactions"
-        ]
-        return [
-            *found,
-            rows(scene.server, "SELECT status, payment_status, response_payload FROM transactions"),
-        ]
-
     if endpoint.method == "GET" and endpoint.path in EVERYONE:
         return
     stranger = scene.server.register()
     callers = [stranger, stranger.session(), stranger.session(role="seller")]
-    before = everything()
+    before = kept(scene, rows)
     for caller in callers:
         for query in ("", f"?agentId={scene.owner.agent_id}&session_id={scene.session.session_id}"):
             answer = told(scene.ask(endpoint, {"X-API-Key": caller.credential}, query))
@@ -330,7 +332,7 @@ def test_another_owners_things_do_not_exist(scene: Scene, rows: Rows, endpoint: 
             if endpoint.access is Access.OPERATOR:
                 expected = 401
             assert answer[0] == expected, answer
-    assert everything() == before
+    assert kept(scene, rows) == before
 
 
 def test_lists_show_a_stranger_nothing(scene: Scene) -> None:

@@ -1,5 +1,6 @@
 """Pages of sessions agree with what core says of each, for every filter, alone and together, and every order."""
 
+from collections import Counter
 from dataclasses import replace
 from itertools import product
 
@@ -9,7 +10,8 @@ from tests.stores.blocking import Blocking
 from tests.stores.conftest import Market
 from tests.stores.making import DAY, HOUR, NOW, SystemTime, a_purchase, a_session, allowed, digest
 from tests.stores.test_labels import child
-from valetkey.core.session import Status, Usage, status
+from valetkey.core.limits import Limits
+from valetkey.core.session import Status, Usage, remaining, remaining_rank, status
 from valetkey.ports.accounts import SessionQuery, SessionRecord
 
 CHAINS = (None, frozenset({1}), frozenset({8453}), frozenset({8453, 84532}), frozenset[int]())
@@ -56,7 +58,17 @@ def fits(record: SessionRecord, query: SessionQuery, now: int) -> bool:
         and (query.delegate is None or record.delegate == query.delegate)
         and (query.chain_id is None or chains is None or query.chain_id in chains)
         and (query.status is None or status(record.session, now, record.ancestors) == query.status)
+        and (query.currency is None or query.currency in record.session.policy.currencies)
+        and (query.part_of_label is None or query.part_of_label.lower() in (record.label or "").lower())
+        and (query.text is None or found(record, query.text.lower()))
     )
+
+
+def found(record: SessionRecord, text: str) -> bool:
+    named = len(text) >= 8 and (
+        record.session.id.startswith(text) or (record.wallet_address or "").lower().startswith(text)
+    )
+    return named or text in (record.label or "").lower() or text in (record.delegate or "").lower()
 
 
 def test_every_filter_alone_and_together(
@@ -85,6 +97,11 @@ def test_every_order_and_page(
         "oldest": lambda one: place[one.session.id],
         "expiry": lambda one: (one.session.policy.expires_at, place[one.session.id]),
         "label": lambda one: (one.label is None, one.label or "", place[one.session.id]),
+        "remaining": lambda one: (
+            (rank := remaining_rank(one.session)) is None,
+            rank or 0,
+            place[one.session.id],
+        ),
     }
     for (sort, order), state, label in product(orders.items(), (None, "active", "revoked"), (None, "one")):
         query = SessionQuery(market.owner.id, status=state, label=label, sort=sort, limit=7)
@@ -128,3 +145,97 @@ def test_a_budget_that_grows_and_shrinks_is_in_the_list_at_once(store: Blocking,
     new = a_session(market.owner, 10_000)
     store.rotate_session(record.session.id, new, digest("new"), grace_seconds=60, carry=True)
     assert exhausted() == 3, "both have spent what the new one may, and the old one is below it"
+
+
+def test_parts_of_labels_words_ids_and_wallets_find_sessions(
+    store: Blocking, market: Market, records: list[SessionRecord], time: SystemTime
+) -> None:
+    ether = a_session(
+        market.owner, 5, label="Treasury Ops \u00c9", delegate="The swapper", expires_at=NOW + DAY
+    )
+    policy = replace(ether.session.policy, others=(Limits("ETH", 10**18),))
+    ether = replace(ether, session=replace(ether.session, policy=policy), wallet_address="0x" + "AbCd" * 10)
+    stranger = a_session(market.seller, 5, label="Treasury Ops", expires_at=NOW + DAY)
+    for one in (ether, stranger):
+        store.add_session(one, digest(one.alias))
+    everything = [*records, store.session(ether.session.id)]
+    now = int(time.seconds)
+    asked = [
+        {"currency": "ETH"},
+        {"currency": "USDC"},
+        {"currency": "SD"},
+        {"part_of_label": "N"},
+        {"part_of_label": "ops"},
+        {"part_of_label": "%"},
+        {"text": "SWAP"},
+        {"text": "\u00c9"},
+        {"text": ether.session.id[:-2]},
+        {"text": ether.session.id[:7]},
+        {"text": "0xabcdAB"},
+        {"text": "0xabcd"},
+        {"text": "one", "status": "active"},
+        {"text": "nothing of the kind"},
+        {"part_of_label": "o", "chain_id": 8453, "status": "active"},
+    ]
+    for fields in asked:
+        query = SessionQuery(market.owner.id, limit=100, **fields)
+        expected = [one for one in everything if fits(one, query, now)]
+        assert sorted(one.session.id for one in store.sessions(query)[0]) == sorted(
+            one.session.id for one in expected
+        ), fields
+    assert store.sessions(SessionQuery(market.owner.id, text="0xabcdAB"))[1] == 1
+    assert store.sessions(SessionQuery(market.owner.id, text=ether.session.id[:-2]))[1] >= 1
+
+
+def test_how_many_have_each_status(
+    store: Blocking, market: Market, records: list[SessionRecord], time: SystemTime
+) -> None:
+    now = int(time.seconds)
+    counted = Counter(str(status(one.session, now, one.ancestors)) for one in records)
+    assert set(counted) == set(Status)
+    assert store.session_counts(market.owner.id) == dict(counted)
+    assert store.session_counts(market.seller.id) == dict.fromkeys(map(str, Status), 0)
+    store.freeze(market.owner.id, frozen=True)
+    frozen = store.session_counts(market.owner.id)
+    assert (frozen["active"], sum(frozen.values())) == (0, len(records))
+
+
+def test_what_is_left_sorts_at_once(store: Blocking, market: Market) -> None:
+    """Two digits of it, whatever the currency; what is unlimited comes last."""
+    budgets: list[int | None] = [None, 5_000_000, 120_000_000, 7, 0, 190_000_000, 10**29]
+    made = [a_session(market.owner, one) for one in budgets]
+    coin = a_session(market.owner, 6 * 10**18, currency="ETH")
+    for record in (*made, coin):
+        store.add_session(record, digest(record.alias))
+
+    def listed() -> list[int | None]:
+        page, _ = store.sessions(SessionQuery(market.owner.id, sort="remaining", limit=100))
+        return [remaining(one.session) for one in page]
+
+    assert listed() == [0, 7, 5_000_000, 6 * 10**18, 120_000_000, 190_000_000, 10**29, None]
+    allowed(store.place(a_purchase(market.service, market.owner, made[2], 118_000_000), None))
+    assert listed() == [0, 7, 2_000_000, 5_000_000, 6 * 10**18, 190_000_000, 10**29, None]
+    store.extend_session(made[3].session.id, NOW + HOUR, 9_000_000, "owner")
+    assert listed() == [0, 2_000_000, 5_000_000, 6 * 10**18, 9_000_000, 190_000_000, 10**29, None]
+
+
+def standings_of(store: Blocking, market: Market) -> list[str]:
+    """Sessions with much and little left; their ids in the order of what is left."""
+    coin = a_session(market.owner, 6 * 10**18, currency="ETH", label="ranked")
+    made = [
+        a_session(market.owner, one, label="ranked")
+        for one in (0, 7, 4_321, 7_000_000, None, 98_765 * 10**20)
+    ]
+    for record in (*made, coin):
+        store.add_session(record, digest(record.alias))
+    allowed(store.place(a_purchase(market.service, market.owner, made[3], 3_000), None))
+    allowed(store.place(a_purchase(market.service, market.owner, made[1], 7), None))
+    order = [made[0], made[1], made[2], coin, made[3], made[5], made[4]]
+    assert listed_by_what_is_left(store, market) == [one.session.id for one in order]
+    return [one.session.id for one in order]
+
+
+def listed_by_what_is_left(store: Blocking, market: Market) -> list[str]:
+    """The same of those that are in the list."""
+    page, _ = store.sessions(SessionQuery(market.owner.id, label="ranked", sort="remaining", limit=100))
+    return [one.session.id for one in page]

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     API_KEY = "key"
     RELAY = "rly"
     CLAIM = "clm"
+    ALERT = "alr"
 
 
 def make_id(kind: Kind, entropy: str) -> str:

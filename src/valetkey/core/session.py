@@ -6,6 +6,7 @@ A session may have been made out of another one. Its lineage is itself, its pare
 from dataclasses import dataclass
 from enum import StrEnum
 
+from valetkey.core.money import CURRENCY_DECIMALS
 from valetkey.core.policy import Policy
 from valetkey.core.value import value
 from valetkey.core.windows import EMPTY, Ring
@@ -173,6 +174,25 @@ def remaining(session: Session, currency: str | None = None) -> int | None:
     return limits.budget - usage_of(session, currency).committed
 
 
+RANK_DECIMALS, RANK_DIGITS, RANK_STEP = max(CURRENCY_DECIMALS.values()), 2, 100
+
+
+def remaining_rank(session: Session) -> int | None:
+    """Where a session stands among others by what is left of its own currency's budget, None when that is unlimited.
+
+    The more digits, the higher, and of as many the two first ones count: lists are sorted by it, and it changes no more
+    than a hundred times while nine tenths of a budget are spent. Currencies are compared as numbers.
+    """
+    left = remaining(session)
+    if left is None:
+        return None
+    if left <= 0:
+        return 0
+    digits = str(left)
+    length = len(digits) + RANK_DECIMALS - CURRENCY_DECIMALS[session.policy.currency]
+    return length * RANK_STEP + int(digits[:RANK_DIGITS].ljust(RANK_DIGITS, "0"))
+
+
 def spends_left(session: Session) -> int | None:
     """How many spends are left, None for any number; never below zero."""
     most = session.policy.spends_max
@@ -185,6 +205,11 @@ def exhausted(session: Session) -> bool:
         return True
     lefts = (remaining(session, currency) for currency in session.policy.currencies)
     return all(left is not None and left <= 0 for left in lefts)
+
+
+def standing(session: Session) -> tuple[bool, int | None]:
+    """What lists of sessions know of what one has spent: whether it is exhausted, and its rank by what is left."""
+    return exhausted(session), remaining_rank(session)
 
 
 def status(session: Session, now: int, ancestors: Lineage = ()) -> Status:

@@ -1,6 +1,7 @@
 """Every endpoint of the API, in the order of the documents. OpenAPI is written from this list."""
 
 from valetkey.platform.agents.routes import ENDPOINTS as AGENTS
+from valetkey.platform.alerts.routes import ENDPOINTS as ALERTS
 from valetkey.platform.allotments.routes import ENDPOINTS as ALLOTMENTS
 from valetkey.platform.approvals.routes import ENDPOINTS as APPROVALS
 from valetkey.platform.audit.routes import ENDPOINTS as AUDIT
@@ -12,6 +13,7 @@ from valetkey.platform.http import Endpoint
 from valetkey.platform.keys.routes import ENDPOINTS as KEYS
 from valetkey.platform.market.routes import ENDPOINTS as MARKET
 from valetkey.platform.operator.routes import ENDPOINTS as OPERATOR
+from valetkey.platform.overview.routes import ENDPOINTS as OVERVIEW
 from valetkey.platform.services.routes import ENDPOINTS as SERVICES
 from valetkey.platform.sessions.routes import ENDPOINTS as SESSIONS
 from valetkey.platform.spends.routes import ENDPOINTS as SPENDS
@@ -29,6 +31,8 @@ ENDPOINTS: list[Endpoint] = [
     *WEBHOOKS,
     *SPENDS,
     *APPROVALS,
+    *ALERTS,
+    *OVERVIEW,
     *AUDIT,
     *AGENTS,
     *SERVICES,

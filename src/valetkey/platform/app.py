@@ -19,6 +19,7 @@ from valetkey.chains.evm.signer import LocalSigner
 from valetkey.core.grant import NOBODY
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
+from valetkey.engine.alerting import telling
 from valetkey.engine.gate import SpendGate
 from valetkey.engine.settlement import Settlement
 from valetkey.platform import background
@@ -74,6 +75,7 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         store = await opener(settings)
+        store.tell_alerts(telling)
         platform = _compose(settings, store, metrics)
         app.state.platform = platform
         tasks = background.start(platform, log)

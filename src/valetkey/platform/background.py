@@ -6,6 +6,7 @@ from functools import partial
 
 from valetkey.core.claim import Claim
 from valetkey.core.errors import EnvironmentFailure
+from valetkey.engine.alerting import AlertWatch
 from valetkey.engine.allotments import AllotmentKeeper
 from valetkey.engine.anchoring import Anchoring
 from valetkey.engine.claims import ClaimKeeper
@@ -41,12 +42,14 @@ def start(platform: Platform, log: Log) -> list[asyncio.Task[None]]:
     lapsing = Lapsing(platform.store, lambda _: platform.metrics.lapsed.inc())
     anchoring = Anchoring(platform.store, lambda count: platform.metrics.anchored.inc(count))
     claims = ClaimKeeper(platform.store, platform.store, partial(_claim_ended, platform, log))
+    alerts = AlertWatch(platform.store, partial(_alerted, platform, log))
     runs: dict[str, Callable[[], Awaitable[None]]] = {
         "reconciler": lambda: reconciler.run(settings.reconcile_seconds),
         "unknowns": lambda: unknowns.run(settings.reconcile_seconds),
         "oldest_unknown": lambda: _measure(platform, settings.reconcile_seconds),
         "lapsing": lambda: lapsing.run(LAPSE_SECONDS),
         "claims": lambda: claims.run(LAPSE_SECONDS),
+        "alerts": lambda: alerts.run(settings.alert_seconds),
         "anchoring": lambda: anchoring.run(settings.anchor_seconds),
         "webhooks": lambda: sender.run(settings.webhook_seconds),
     }
@@ -179,6 +182,12 @@ def _keeper(platform: Platform, cluster: Cluster, log: Log) -> AllotmentKeeper:
 def _claim_ended(platform: Platform, log: Log, outcome: str, claim: Claim) -> None:
     platform.metrics.claims.labels(outcome).inc()
     log.info("claim", outcome=outcome, claim=claim.id, session=claim.session_id)
+
+
+def _alerted(platform: Platform, log: Log, kind: str, session_id: str) -> None:
+    platform.metrics.alerts.labels(kind).inc()
+    tell = log.error if kind == "damaged" else log.info
+    tell("alert", kind=kind, session=session_id)
 
 
 def _sender(platform: Platform, log: Log) -> WebhookSender:

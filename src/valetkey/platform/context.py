@@ -21,6 +21,7 @@ from valetkey.platform.refusing import refused
 from valetkey.platform.settings import Settings
 from valetkey.platform.streaming import Streams
 from valetkey.ports.accounts import AccountStore
+from valetkey.ports.alerts import AlertStore
 from valetkey.ports.allotments import AllotmentChain, AllotmentStore
 from valetkey.ports.chain import ChainReader
 from valetkey.ports.claims import ClaimStore
@@ -31,6 +32,7 @@ from valetkey.ports.grants import GrantStore
 from valetkey.ports.ledger import LedgerStore
 from valetkey.ports.market import MarketStore
 from valetkey.ports.outbox import OutboxStore
+from valetkey.ports.overview import OverviewStore
 from valetkey.ports.relays import RelayLimits, RelayStore
 from valetkey.ports.sender import ChainSender
 from valetkey.wire.network import Contracts, NetworkView, network_for
@@ -47,6 +49,8 @@ class Stores(
     AllotmentStore,
     EnrollmentStore,
     ClaimStore,
+    AlertStore,
+    OverviewStore,
     Protocol,
 ):
     """One database that answers every store's port."""

@@ -57,6 +57,7 @@ class Metrics:
             "Heads of trees that were written into owners' chains",
             registry=self.registry,
         )
+        self.alerts = Counter("valetkey_alerts", "Alerts that time brought", ["kind"], registry=self.registry)
         self.lapsed = Counter(
             "valetkey_holds_lapsed", "Holds that ended without a payment", registry=self.registry
         )

@@ -79,6 +79,7 @@ class Settings:
     rates: Mapping[Limit, int] = field(default_factory=lambda: PER_MINUTE)
     reconcile_seconds: float = 15.0
     anchor_seconds: float = 5.0
+    alert_seconds: float = 15.0
     webhook_seconds: float = 2.0
     body_bytes_max: int = 1_048_576
     relayer_key: Secret | None = None
@@ -131,7 +132,7 @@ class Settings:
         CLAIM_SECONDS_MAX: how long a one-time claim may wait for its claimant.
         CHECKOUT_SECONDS, SESSION_SECONDS_MIN, SESSION_SECONDS_MAX, REGISTRATION_USDC, GRADUATION_SCORE,
         TRUSTED_PROXIES: addresses or networks, with commas, whose X-Forwarded-For is believed; nobody's unless named.
-        RATE_LIMITS (0 or 1), RECONCILE_SECONDS, ANCHOR_SECONDS, WEBHOOK_SECONDS: what Settings documents.
+        RATE_LIMITS (0 or 1), RECONCILE_SECONDS, ANCHOR_SECONDS, ALERT_SECONDS, WEBHOOK_SECONDS: see Settings.
         RELAYER_KEY (or _FILE): the private key of an account that sends what sessions with grants sign, and pays the
         gas; none unless given. RELAYER_ETH_DAY and RELAYER_OWNER_ETH_DAY: what it spends in any 24 hours and on each
         network, in all and for one owner (0.05 and 0.005); RELAYER_GWEI_MAX: the most per gas (100);
@@ -167,6 +168,7 @@ class Settings:
             rates={limit: names.number(f"RATE_{limit.upper()}", PER_MINUTE[limit]) for limit in Limit},
             reconcile_seconds=names.number("RECONCILE_SECONDS", 2 if test_mode else 15),
             anchor_seconds=names.number("ANCHOR_SECONDS", 1 if test_mode else 5),
+            alert_seconds=names.number("ALERT_SECONDS", 1 if test_mode else 15),
             webhook_seconds=names.number("WEBHOOK_SECONDS", 1 if test_mode else 2),
             relayer_key=names.maybe_secret("RELAYER_KEY"),
             relayer_wei_day=names.eth("RELAYER_ETH_DAY", "0.05"),

@@ -95,7 +95,10 @@ class Child:
 class SessionQuery:
     """A page of an owner's sessions. None leaves a filter out; `chain_id` is one that the policy allows.
 
-    sort: `newest`, `oldest`, `expiry` (what ends first) or `label`.
+    `currency` is one that it has limits for. `part_of_label` is in the label, `text` in the label or the delegate, or
+    (from FOUND_BY_CHARS_MIN characters on) the beginning of the id or of the wallet's address; ASCII letters in any
+    case. sort: `newest`, `oldest`, `expiry` (what ends first), `label`, or `remaining` (see `remaining_rank` in
+    core/session.py: least first, unlimited last).
     """
 
     owner_id: str
@@ -107,10 +110,16 @@ class SessionQuery:
     tree_id: str | None = None
     chain_id: int | None = None
     key_hash: bytes | None = None
+    currency: str | None = None
+    part_of_label: str | None = None
+    text: str | None = None
     sort: str = "newest"
     limit: int = 20
     offset: int = 0
 
+
+FOUND_BY_CHARS_MIN = 8
+"""Shorter beginnings of ids and addresses are those of too many."""
 
 HEADS_MAX = 1_000
 """Heads of chains on one page."""
@@ -259,6 +268,10 @@ class AccountStore(Protocol):
 
     async def sessions(self, query: SessionQuery) -> tuple[list[SessionRecord], int]:
         """One page, ended sessions too, and the total count."""
+        ...
+
+    async def session_counts(self, owner_id: str) -> dict[str, int]:
+        """How many sessions of an owner have each status now; every status is there."""
         ...
 
     async def revoke_session(self, session_id: str, by: str = "owner") -> SessionRecord:

@@ -75,6 +75,11 @@ TRANSACTION = ", ".join(_COLUMNS)
 TRANSACTION_PLACES = ", ".join(f":{name}" for name in _COLUMNS)
 
 
+def in_lower_case(text: str) -> str:
+    """A text with its ASCII letters in lower case, as every database of ours writes it; the others stay."""
+    return text.encode().lower().decode()
+
+
 def agent_of(row: Row) -> Agent:
     """An agent from the columns of AGENT."""
     agent_id, developer_id, name, description, wallet, key, created_at, seen_at, url, unique = row

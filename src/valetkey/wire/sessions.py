@@ -231,9 +231,19 @@ class SessionPage(View):
 
 
 class SessionListQuery(msgspec.Struct, kw_only=True):
-    """Query of GET /agents/sessions. `limit` above 100 is read as 100 by the platform."""
+    """Query of GET /agents/sessions. `limit` above 100 is read as 100 by the platform.
+
+    `labelContains` and `search` take ASCII letters in any case; `search` looks into labels and delegates, and, from 8
+    characters on, at the beginnings of ids and wallet addresses. `currency` is one that a session has limits for.
+    `sort=remaining` is by two digits of what is left of a session's own currency, least first, unlimited last.
+    """
 
     label: Annotated[str, Meta(max_length=200)] | None = None
+    label_contains: Annotated[str, Meta(min_length=1, max_length=200)] | None = field(
+        default=None, name="labelContains"
+    )
+    search: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    currency: Literal["USDC", "ETH", "USDT", "EURC", "DAI", "WETH", "POL", "SOL"] | None = None
     status: Literal["active", "pending", "exhausted", "paused", "expired", "revoked"] | None = None
     role: Literal["buyer", "seller"] | None = None
     delegate: Annotated[str, Meta(max_length=200)] | None = None
@@ -241,9 +251,21 @@ class SessionListQuery(msgspec.Struct, kw_only=True):
     tree: Id | None = None
     chain: Annotated[int, Meta(ge=1)] | None = None
     key_hash: KeyHash | None = field(default=None, name="keyHash")
-    sort: Literal["newest", "oldest", "expiry", "label"] = "newest"
+    sort: Literal["newest", "oldest", "expiry", "label", "remaining"] = "newest"
     limit: Annotated[int, Meta(ge=1)] = 20
     offset: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+
+
+class SessionCounts(View):
+    """GET /agents/sessions/counts: how many sessions have each status now, and how many there are."""
+
+    total: int
+    active: int
+    pending: int
+    exhausted: int
+    paused: int
+    expired: int
+    revoked: int
 
 
 class SessionTree(View):

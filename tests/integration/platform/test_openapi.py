@@ -32,6 +32,8 @@ post /transactions/{id}/relay | post /transactions/{id}/step
 post /spends/{id}/relay | get /relays/{id} | get /operator/transactions/{id}/dispute
 post /claims | get /claims/{id} | delete /claims/{id} | post /claims/{id}/open
 post /operator/transactions/{id}/dispute/resolve | get /operator/relays/{id}
+get /agents/sessions/counts | get /overview | get /agents/session/{id}/spending
+get /alerts | post /alerts/{id}/acknowledge
 post /checkout/check | get /agents/session/{id}/refusals | get /version
 """
 

@@ -241,3 +241,31 @@ def test_a_session_that_serves_one_service_reads_the_requests_for_that_one_alone
     assert key() == both.key.public_key_compressed.hex()
     seller.data("DELETE", f"/agents/session/{both.session_id}")
     assert key() == seller.key.public_key_compressed.hex()
+
+
+def test_sessions_are_found_sorted_and_counted(server: Server) -> None:
+    owner = server.register()
+    for label, budget in (("Treasury ops", 5), ("swapper", 1), ("treasury", 30)):
+        owner.session(label=label, budgetUsdc=budget, delegate="a worker")
+    paused = owner.session(label="other", budgetUsdc=2)
+    owner.data("POST", f"/agents/session/{paused.session_id}/pause")
+
+    def labels(query: str) -> list[str]:
+        return [one["label"] for one in owner.data("GET", f"/agents/sessions?{query}")["sessions"]]
+
+    assert labels("labelContains=TREAS&sort=label") == ["Treasury ops", "treasury"]
+    assert labels("search=worker&sort=remaining") == ["swapper", "Treasury ops", "treasury"]
+    assert labels(f"search={paused.session_id[:12]}") == ["other"]
+    assert labels("search=%25") == labels("currency=ETH") == []
+    assert labels("currency=USDC&sort=remaining")[:2] == ["swapper", "other"]
+    assert owner.ask("GET", "/agents/sessions?currency=GOLD").json()["code"] == "validation_failed"
+    counts = owner.data("GET", "/agents/sessions/counts")
+    assert counts == {
+        "total": 4,
+        "active": 3,
+        "paused": 1,
+        "pending": 0,
+        "exhausted": 0,
+        "expired": 0,
+        "revoked": 0,
+    }

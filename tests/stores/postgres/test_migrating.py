@@ -8,13 +8,25 @@ from tests.stores.making import a_purchase, a_session, allowed, code, digest
 from tests.stores.making_grants import a_grant
 from tests.stores.postgres.conftest import Open
 from tests.stores.postgres.standing import assert_sums_agree, make_market, run
+from tests.stores.test_session_pages import listed_by_what_is_left, standings_of
 from valetkey.core.commands import MarkUnknown
-from valetkey.ports.accounts import Funding
+from valetkey.ports.accounts import Funding, SessionQuery
 from valetkey.ports.ledger import Payment
 from valetkey.stores.postgres import migrate_database
 from valetkey.stores.postgres.schema import MIGRATIONS
 
+_AS_VERSION_6 = (
+    "DROP TABLE alerts, tallies, spent_days, refused_days",
+    "DROP INDEX holds_unknown_of, sessions_ending",
+    "DROP INDEX sessions_warned, sessions_wallet, sessions_newest, sessions_named, sessions_children",
+    "ALTER TABLE sessions DROP COLUMN warned_for, DROP COLUMN currencies, DROP COLUMN chains, DROP COLUMN rest,"
+    " DROP COLUMN exhausted",
+    "ALTER TABLE spent DROP COLUMN rest",
+    "CREATE INDEX sessions_newest ON sessions (owner_id, created_at, seq)",
+    "DELETE FROM valetkey_versions WHERE version > 6",
+)
 _AS_VERSION_2 = (
+    *_AS_VERSION_6,
     "DROP TABLE enrollments",
     "ALTER TABLE sessions DROP COLUMN proof_key",
     "DROP TABLE claims",
@@ -82,6 +94,27 @@ def test_names_of_an_older_database_go_on(open_again: Open, url: str) -> None:
     assert code(again.add_session(named, digest("named"))) == "label_taken"
     again.revoke_session(record.session.id)
     assert again.add_session(named, digest("named")) == named
+
+
+def test_lists_of_an_older_database_go_on(open_again: Open, url: str) -> None:
+    """Version 6 did not keep what is left beside a session, and told nobody of anything."""
+    market: Market = make_market(url)
+    store = open_again()
+    ids = standings_of(store, market)
+    store.close()
+    before, (kept,) = run(url, (_COLUMNS,), (_INDEXES,)), run(url, (_RANKS,))
+    run(url, *((one,) for one in _AS_VERSION_6))
+    assert asyncio.run(migrate_database(url)) == (6, len(MIGRATIONS))
+    assert run(url, (_COLUMNS,), (_INDEXES,)) == before
+    assert run(url, (_RANKS,)) == [kept]
+    again = open_again()
+    assert listed_by_what_is_left(again, market) == ids
+    assert again.sessions(SessionQuery(market.owner.id, status="exhausted"))[1] == 2
+
+
+_RANKS = (
+    "SELECT s.id, s.rest, u.rest, s.exhausted FROM sessions s JOIN spent u ON u.session_id = s.id ORDER BY 1"
+)
 
 
 def test_two_that_migrate_at_once_do_it_once(cluster: Cluster, url: str) -> None:

@@ -5,6 +5,7 @@ import os
 import stat
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -28,6 +29,7 @@ from tests.stores.making_grants import a_grant
 from tests.stores.sqlite.conftest import Open
 from tests.stores.sqlite.test_races import prepare
 from tests.stores.test_change import fund
+from tests.stores.test_session_pages import listed_by_what_is_left, standings_of
 from valetkey.core.api_key import KeyStatus, Scope, status
 from valetkey.core.commands import MarkUnknown
 from valetkey.core.errors import EnvironmentFailure
@@ -106,8 +108,38 @@ def test_keys_of_an_older_file_go_on_and_have_a_name_and_an_id(open_again: Open,
     assert status(revoked, NOW) is KeyStatus.REVOKED
 
 
-_AS_VERSION_5 = """
+_AS_VERSION_7 = """
 PRAGMA foreign_keys = OFF;
+DROP TABLE alerts;
+DROP TABLE tallies;
+DROP TABLE spent_days;
+DROP TABLE refused_days;
+DROP INDEX sessions_ending;
+DROP INDEX holds_unknown_of;
+DROP TRIGGER spent_all;
+DROP TRIGGER spent_all_at_once;
+DROP INDEX sessions_warned;
+DROP INDEX sessions_wallet;
+DROP INDEX sessions_newest;
+DROP INDEX sessions_named;
+ALTER TABLE sessions DROP COLUMN warn_at;
+ALTER TABLE sessions DROP COLUMN warned_for;
+ALTER TABLE sessions DROP COLUMN currencies;
+ALTER TABLE sessions DROP COLUMN rest;
+ALTER TABLE spent DROP COLUMN rest;
+CREATE TRIGGER spent_all AFTER UPDATE OF exhausted ON spent WHEN new.exhausted <> old.exhausted BEGIN
+  UPDATE sessions SET exhausted = new.exhausted WHERE id = new.session_id;
+END;
+CREATE TRIGGER spent_all_at_once AFTER INSERT ON spent WHEN new.exhausted = 1 BEGIN
+  UPDATE sessions SET exhausted = 1 WHERE id = new.session_id;
+END;
+CREATE INDEX sessions_newest ON sessions (owner_id, created_at, seq,
+  label, parent_id, role, delegate, revoked_at, expires_at, paused_at, exhausted, not_before, chains);
+CREATE INDEX sessions_named ON sessions (owner_id, label, created_at, seq,
+  parent_id, role, delegate, revoked_at, expires_at, paused_at, exhausted, not_before, chains) WHERE label IS NOT NULL;
+PRAGMA user_version = 7;
+"""
+_AS_VERSION_5 = f"""{_AS_VERSION_7}
 DROP TABLE enrollments;
 ALTER TABLE sessions DROP COLUMN proof_key;
 DROP TABLE claims;
@@ -159,6 +191,31 @@ DROP TABLE api_keys;
 ALTER TABLE older RENAME TO credentials;
 PRAGMA user_version = 1;
 """
+
+
+def test_lists_and_alerts_of_an_older_file_go_on(open_again: Open, path: Path, time: SystemTime) -> None:
+    """Version 7 did not keep what is left beside a session, and told nobody of anything."""
+    store = open_again()
+    market, _ = prepare(store)
+    ids = standings_of(store, market)
+    ending = a_session(market.owner, expires_at=NOW + 600)
+    over = a_session(market.owner, expires_at=1_000)
+    for one in (ending, over):
+        store.add_session(one, digest(one.alias))
+    before, kept = _schema(path), _run(path, _RANKS)
+    store.close()
+    _run(path, _AS_VERSION_7)
+    again = open_again()
+    assert _schema(path) == before
+    assert _run(path, _RANKS) == kept
+    assert listed_by_what_is_left(again, market) == ids
+    time.seconds = NOW + 590
+    assert again.ending_soon(10) == [ending.session.id], "and not of what was over before"
+
+
+_RANKS = (
+    "SELECT s.id, s.rest, u.rest, s.exhausted FROM sessions s JOIN spent u ON u.session_id = s.id ORDER BY 1"
+)
 
 
 def test_a_file_without_enrolments_and_claims_goes_on(open_again: Open, path: Path) -> None:
@@ -252,10 +309,11 @@ def _schema(path: Path) -> set[tuple[str, str]]:
     return found
 
 
-def _run(path: Path, sql: str) -> None:
+def _run(path: Path, sql: str) -> list[tuple[Any, ...]]:
     db = apsw.Connection(str(path))
-    db.execute(sql)
+    found = db.execute(sql).fetchall()
     db.close()
+    return found
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from valetkey.core import service as core_service
 from valetkey.core.money import CURRENCY_DECIMALS
 from valetkey.core.transaction import TransactionStatus
 from valetkey.wire import agents, checkout, market, network, services, sessions, transactions
-from valetkey.wire.http import encode
+from valetkey.wire.http import decode_query, encode
 
 MEMBERS: dict[type[msgspec.Struct], str] = {
     agents.RegisterResponse: "success apiKey agentId developerId walletAddress",
@@ -123,3 +123,8 @@ def test_answers_with_secrets_do_not_show_them() -> None:
     for one in (created, registered, webhook):
         assert secret not in repr(one)
         assert secret in encode(one).decode()
+
+
+def test_lists_of_sessions_are_narrowed_by_every_currency_that_there_is() -> None:
+    for currency in CURRENCY_DECIMALS:
+        assert decode_query({"currency": currency}, sessions.SessionListQuery).currency == currency

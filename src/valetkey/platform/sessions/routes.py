@@ -19,6 +19,7 @@ from valetkey.wire.sessions import (
     RefusalQuery,
     RevokedAll,
     RotateSessionRequest,
+    SessionCounts,
     SessionListQuery,
     SessionPage,
     SessionTree,
@@ -49,6 +50,10 @@ async def show(call: Call) -> SessionView:
 
 async def listed(call: Call) -> SessionPage:
     return await service.listed(call.platform, call.caller, call.query(SessionListQuery))
+
+
+async def counts(call: Call) -> SessionCounts:
+    return await service.counts(call.platform, call.caller)
 
 
 async def revoke(call: Call) -> Reply:
@@ -165,6 +170,15 @@ ENDPOINTS = [
         summary="The owner's sessions, newest first unless `sort` says otherwise; filters narrow them",
         query=SessionListQuery,
         gives=SessionPage,
+        access=Access.OWNER,
+        scope=Scope.SESSIONS_READ,
+    ),
+    Endpoint(
+        method="GET",
+        path=f"{SESSIONS}/counts",
+        handler=counts,
+        summary="How many sessions of the owner have each status",
+        gives=SessionCounts,
         access=Access.OWNER,
         scope=Scope.SESSIONS_READ,
     ),

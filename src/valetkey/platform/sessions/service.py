@@ -23,6 +23,7 @@ from valetkey.wire.sessions import (
     FleetView,
     LabelPolicy,
     RevokedAll,
+    SessionCounts,
     SessionListQuery,
     SessionPage,
     SessionView,
@@ -148,6 +149,9 @@ async def listed(platform: Platform, caller: Caller, query: SessionListQuery) ->
             parent_id=query.parent,
             tree_id=query.tree,
             chain_id=query.chain,
+            currency=query.currency,
+            part_of_label=query.label_contains,
+            text=query.search,
             key_hash=None if query.key_hash is None else bytes.fromhex(query.key_hash[2:]),
             sort=query.sort,
             limit=limit,
@@ -160,6 +164,12 @@ async def listed(platform: Platform, caller: Caller, query: SessionListQuery) ->
         limit=limit,
         offset=query.offset,
     )
+
+
+async def counts(platform: Platform, caller: Caller) -> SessionCounts:
+    """How many of the owner's sessions have each status."""
+    found = await platform.store.session_counts(caller.agent.id)
+    return SessionCounts(total=sum(found.values()), **found)
 
 
 async def revoke(platform: Platform, caller: Caller, session_id: str) -> SessionView:

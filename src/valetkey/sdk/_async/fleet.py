@@ -13,6 +13,7 @@ from valetkey.wire.sessions import (
     RefusalEntry,
     RefusalList,
     RevokedAll,
+    SessionCounts,
     SessionPage,
     SessionTree,
     SessionView,
@@ -39,6 +40,9 @@ class AsyncFleet(AsyncAgent):
         tree: str | None = None,
         chain: int | None = None,
         key_hash: str | None = None,
+        label_contains: str | None = None,
+        search: str | None = None,
+        currency: str | None = None,
         sort: str = "newest",
         limit: int = 20,
         offset: int = 0,
@@ -47,8 +51,9 @@ class AsyncFleet(AsyncAgent):
 
         `status` is active, pending, exhausted, paused, expired or revoked; `role` buyer or seller; `parent` and
         `tree` are ids of sessions, `chain` is a chain that a session may spend on; `key_hash` is that of a session key
-        (0x and 64 hex digits), which one session has at most; `sort` is newest, oldest, expiry or label; `limit` is
-        100 at most. Raises InvalidInput.
+        (0x and 64 hex digits), which one session has at most; `search` looks into labels and delegates, and at how ids
+        and wallets begin; `currency` is one that it has limits for; `sort` is newest, oldest, expiry, label or
+        remaining; `limit` is 100 at most. Raises InvalidInput.
         """
         query = {
             "status": status,
@@ -59,6 +64,9 @@ class AsyncFleet(AsyncAgent):
             "tree": tree,
             "chain": chain,
             "keyHash": key_hash,
+            "labelContains": label_contains,
+            "search": search,
+            "currency": currency,
             "sort": sort,
             "limit": limit,
             "offset": offset,
@@ -75,6 +83,9 @@ class AsyncFleet(AsyncAgent):
         parent: str | None = None,
         tree: str | None = None,
         chain: int | None = None,
+        label_contains: str | None = None,
+        search: str | None = None,
+        currency: str | None = None,
         sort: str = "newest",
     ) -> AsyncGenerator[SessionView]:
         """Every session that fits, page by page, each once; the filters are those of `list_sessions`."""
@@ -89,6 +100,9 @@ class AsyncFleet(AsyncAgent):
                 parent=parent,
                 tree=tree,
                 chain=chain,
+                label_contains=label_contains,
+                search=search,
+                currency=currency,
                 sort=sort,
                 limit=PAGE,
                 offset=offset,
@@ -101,6 +115,10 @@ class AsyncFleet(AsyncAgent):
             offset += len(page.sessions)
             if not page.sessions or offset >= page.total:
                 return
+
+    async def session_counts(self) -> SessionCounts:
+        """How many of the owner's sessions have each status now."""
+        return await self._client.get("/agents/sessions/counts", SessionCounts)
 
     async def get_session(self, session_id: str) -> SessionView:
         """One session of the owner: its policy, what is held, spent and left. Raises NotFound."""

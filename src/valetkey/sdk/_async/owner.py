@@ -7,6 +7,7 @@ from valetkey.core.money import CURRENCY_DECIMALS, format_units
 from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.crypto.secret import Secret
 from valetkey.sdk._async.agent import CHAINS, OWNERS
+from valetkey.sdk._async.alerts import AsyncAlerts
 from valetkey.sdk._async.audit import AsyncAuditReader
 from valetkey.sdk._async.claims import AsyncClaims
 from valetkey.sdk._async.connect import async_open_signer
@@ -15,6 +16,7 @@ from valetkey.sdk._async.desk import AsyncDesk
 from valetkey.sdk._async.grants import AsyncGrants
 from valetkey.sdk._async.keys import AsyncKeys
 from valetkey.sdk._async.making import Session
+from valetkey.sdk._async.overview import AsyncOverview
 from valetkey.sdk._async.policies import AsyncPolicies
 from valetkey.sdk._async.spends import AsyncSpends
 from valetkey.sdk.errors import InsufficientFunds, NotConfigured, Unfinished
@@ -34,7 +36,15 @@ STEP_GAS = 600_000
 
 
 class AsyncOwner(
-    AsyncAuditReader, AsyncKeys, AsyncGrants, AsyncPolicies, AsyncSpends, AsyncClaims, AsyncDelegate
+    AsyncAuditReader,
+    AsyncKeys,
+    AsyncGrants,
+    AsyncPolicies,
+    AsyncSpends,
+    AsyncClaims,
+    AsyncAlerts,
+    AsyncOverview,
+    AsyncDelegate,
 ):
     """An agent that can have sessions of its own."""
 

@@ -14,6 +14,7 @@ from valetkey.wire.sessions import (
     RefusalEntry,
     RefusalList,
     RevokedAll,
+    SessionCounts,
     SessionPage,
     SessionTree,
     SessionView,
@@ -40,6 +41,9 @@ class Fleet(Agent):
         tree: str | None = None,
         chain: int | None = None,
         key_hash: str | None = None,
+        label_contains: str | None = None,
+        search: str | None = None,
+        currency: str | None = None,
         sort: str = "newest",
         limit: int = 20,
         offset: int = 0,
@@ -48,8 +52,9 @@ class Fleet(Agent):
 
         `status` is active, pending, exhausted, paused, expired or revoked; `role` buyer or seller; `parent` and
         `tree` are ids of sessions, `chain` is a chain that a session may spend on; `key_hash` is that of a session key
-        (0x and 64 hex digits), which one session has at most; `sort` is newest, oldest, expiry or label; `limit` is
-        100 at most. Raises InvalidInput.
+        (0x and 64 hex digits), which one session has at most; `search` looks into labels and delegates, and at how ids
+        and wallets begin; `currency` is one that it has limits for; `sort` is newest, oldest, expiry, label or
+        remaining; `limit` is 100 at most. Raises InvalidInput.
         """
         query = {
             "status": status,
@@ -60,6 +65,9 @@ class Fleet(Agent):
             "tree": tree,
             "chain": chain,
             "keyHash": key_hash,
+            "labelContains": label_contains,
+            "search": search,
+            "currency": currency,
             "sort": sort,
             "limit": limit,
             "offset": offset,
@@ -76,6 +84,9 @@ class Fleet(Agent):
         parent: str | None = None,
         tree: str | None = None,
         chain: int | None = None,
+        label_contains: str | None = None,
+        search: str | None = None,
+        currency: str | None = None,
         sort: str = "newest",
     ) -> Generator[SessionView]:
         """Every session that fits, page by page, each once; the filters are those of `list_sessions`."""
@@ -90,6 +101,9 @@ class Fleet(Agent):
                 parent=parent,
                 tree=tree,
                 chain=chain,
+                label_contains=label_contains,
+                search=search,
+                currency=currency,
                 sort=sort,
                 limit=PAGE,
                 offset=offset,
@@ -102,6 +116,10 @@ class Fleet(Agent):
             offset += len(page.sessions)
             if not page.sessions or offset >= page.total:
                 return
+
+    def session_counts(self) -> SessionCounts:
+        """How many of the owner's sessions have each status now."""
+        return self._client.get("/agents/sessions/counts", SessionCounts)
 
     def get_session(self, session_id: str) -> SessionView:
         """One session of the owner: its policy, what is held, spent and left. Raises NotFound."""

@@ -8,6 +8,7 @@ from valetkey.core.money import CURRENCY_DECIMALS, format_units
 from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.crypto.secret import Secret
 from valetkey.sdk._sync.agent import CHAINS, OWNERS
+from valetkey.sdk._sync.alerts import Alerts
 from valetkey.sdk._sync.audit import AuditReader
 from valetkey.sdk._sync.claims import Claims
 from valetkey.sdk._sync.connect import open_signer
@@ -16,6 +17,7 @@ from valetkey.sdk._sync.desk import Desk
 from valetkey.sdk._sync.grants import Grants
 from valetkey.sdk._sync.keys import Keys
 from valetkey.sdk._sync.making import Session
+from valetkey.sdk._sync.overview import Overview
 from valetkey.sdk._sync.policies import Policies
 from valetkey.sdk._sync.spends import Spends
 from valetkey.sdk.errors import InsufficientFunds, NotConfigured, Unfinished
@@ -34,7 +36,17 @@ STEP_GAS = 600_000
 """Gas that one step of a session needs at most; the owner's wallet lends it when the session's is empty."""
 
 
-class Owner(AuditReader, Keys, Grants, Policies, Spends, Claims, Delegate):
+class Owner(
+    AuditReader,
+    Keys,
+    Grants,
+    Policies,
+    Spends,
+    Claims,
+    Alerts,
+    Overview,
+    Delegate,
+):
     """An agent that can have sessions of its own."""
 
     def reclaim_session(

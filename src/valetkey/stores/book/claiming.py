@@ -9,7 +9,7 @@ from valetkey.core.errors import Contradiction
 from valetkey.core.refusal import Refused
 from valetkey.core.session import Status, status
 from valetkey.ports.claims import Telling
-from valetkey.stores.book import life
+from valetkey.stores.book import alerting, life
 from valetkey.stores.book.facts import Book, Value
 
 PLATFORM = "platform"
@@ -96,6 +96,8 @@ def _write(book: Book, claim: Claim, by: str) -> None:
         case _:
             kind = Kind.CLAIM_CANCELLED
     book.append(session.owner_id, session.tree, kind, session.id, facts)
+    if claim.state is ClaimState.INTERCEPTED:
+        alerting.intercepted(book, session, claim)
     if claim.state is ClaimState.INTERCEPTED and claim.on_interception is OnInterception.PAUSE:
         life.pause(book, session.id, PLATFORM, paused=True)
     elif claim.state in (ClaimState.INTERCEPTED, ClaimState.EXPIRED):

@@ -7,6 +7,7 @@ whole batch before. Nothing here decides.
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from valetkey.core.alerts import Alert, AlertKind
 from valetkey.core.api_key import ApiKey
 from valetkey.core.audit import Body, Kind
 from valetkey.core.claim import Claim
@@ -180,6 +181,36 @@ class Book(Protocol):
 
     def write_claim(self, claim: Claim, tree_id: str) -> None:
         """A claim, new or in the place of what it was; what it kept before is overwritten."""
+        ...
+
+    def find_alert(self, session_id: str, kind: AlertKind, occasion: str) -> Alert | None: ...
+
+    def add_alert(self, alert: Alert, *, tells: bool) -> None:
+        """Keep an alert, unless its occasion has one; its webhook is queued with it if it `tells` and there is a URL.
+
+        Nothing needs to be read for it: a debit must not wait for what is seldom true.
+        """
+        ...
+
+    def warned(self, session: Session) -> None:
+        """The owner needs no warning of this end of the session any more."""
+        ...
+
+    def tally(self, session: Session, currency: str, chain_id: int, at: int, units: int, spends: int) -> None:
+        """Count so many base units and spends more in the bucket of `at` (unix seconds); below zero: less."""
+        ...
+
+    def tallies(self, session_id: str, oldest: int) -> Iterable[tuple[str, int, int]]:
+        """Currency, bucket and base units of what a session spent, from a bucket on. Of each chain apart."""
+        ...
+
+    def looked_at_pace(self, record: SessionRecord) -> None:
+        """The pace of a session was looked at: not again before it spends again. What is new of its tallies is folded
+        into the days of its delegate, its label and its chains."""
+        ...
+
+    def refused(self, session: Session, codes: Iterable[str]) -> None:
+        """Count refusals of this day, for lists of what sessions are refused most."""
         ...
 
     def set_frozen(self, owner_id: str, *, frozen: bool) -> int | None:

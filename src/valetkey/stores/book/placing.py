@@ -10,8 +10,9 @@ from valetkey.core.session import Lineage
 from valetkey.core.spend import Hold, HoldState, SpendRequest
 from valetkey.core.transaction import Transaction, spend_request
 from valetkey.ports.ledger import Asking, Idempotency, Spend, SpendRecord
-from valetkey.stores.book import telling
+from valetkey.stores.book import alerting, telling
 from valetkey.stores.book.facts import Book
+from valetkey.stores.book.tallying import tally
 
 WAITS = "the spend waits for the owner's approval"
 
@@ -75,6 +76,9 @@ def observe(book: Book, spend: Spend, by: str) -> SpendRecord:
     assert hold is not None
     book.write_spent(after.lineage)
     book.add_hold(hold, session.owner_id, spend.note)
+    tally(book, session, None, hold)
+    alerting.debited(book, lineage, after.lineage, hold.currency)
+    alerting.moved_unasked(book, session, hold)
     facts = {**telling.asked(hold.request), "hold": hold.id, "captured": str(hold.captured), "by": by}
     book.append(session.owner_id, session.tree, Kind.OBSERVED, session.id, facts)
     return SpendRecord(hold, session.owner_id, spend.note)
@@ -120,7 +124,7 @@ def _hold(
     after = apply(state, wanted, book.now)
     if isinstance(after, Refused):
         return _no(book, state, wanted.request, after)
-    hold = _write(book, after, Kind.HOLD_PLACED, note)
+    hold = _write(book, state, after, Kind.HOLD_PLACED, note)
     if hold.state is HoldState.PENDING and asking is not None:
         book.queue(asking.events)
     return hold
@@ -142,7 +146,7 @@ def _of_before(book: Book, lineage: Lineage, wanted: PlaceHold, note: str | None
         return hold
     after = apply(state, Execute(wanted.request, wanted.expires_at), book.now)
     if isinstance(after, State):
-        return _write(book, after, Kind.EXECUTED, None)
+        return _write(book, state, after, Kind.EXECUTED, None)
     if after.first.code is Code.APPROVAL_STALE:
         # It was approved under other terms: the owner is asked again.
         _settle(book, state, Reject())
@@ -157,12 +161,13 @@ def _settle(book: Book, state: State, command: Lapse | Reject) -> None:
     assert after.hold is not None
     book.write_spent(after.lineage)
     book.write_hold(after.hold, state.session.owner_id)
+    tally(book, state.session, state.hold, after.hold)
     facts = telling.moved(state.hold, after.hold, "platform")
     session = state.session
     book.append(session.owner_id, session.tree, telling.KINDS[type(command)], session.id, facts)
 
 
-def _write(book: Book, after: State, kind: Kind, note: str | None) -> Hold:
+def _write(book: Book, before: State, after: State, kind: Kind, note: str | None) -> Hold:
     session, hold = after.session, after.hold
     assert hold is not None
     if hold.state is HoldState.PENDING:
@@ -172,6 +177,8 @@ def _write(book: Book, after: State, kind: Kind, note: str | None) -> Hold:
         book.write_hold(hold, session.owner_id)
     else:
         book.add_hold(hold, session.owner_id, note)
+    tally(book, session, before.hold, hold)
+    alerting.debited(book, before.lineage, after.lineage, hold.currency)
     book.append(session.owner_id, session.tree, kind, session.id, telling.placed(hold))
     return hold
 
@@ -180,6 +187,7 @@ def _no(book: Book, state: State, request: SpendRequest, refused: Refused) -> Re
     session = state.session
     facts = telling.refused(request, refused)
     book.append(session.owner_id, session.tree, Kind.HOLD_REFUSED, session.id, facts)
+    book.refused(session, (str(reason.code) for reason in refused.reasons))
     return refused
 
 

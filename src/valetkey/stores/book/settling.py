@@ -11,8 +11,9 @@ from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.core.spend import OPEN, UNDECIDED, Hold
 from valetkey.core.transaction import Step, Transaction, TransactionStatus, take
 from valetkey.ports.ledger import Change, Event, Facts, Payment, SpendRecord
-from valetkey.stores.book import telling
+from valetkey.stores.book import alerting, telling
 from valetkey.stores.book.facts import Book
+from valetkey.stores.book.tallying import tally
 
 
 def settle(
@@ -85,6 +86,8 @@ def _apply(
     book.write_spent(tuple(one for one, old in zip(after.lineage, lineage, strict=True) if one is not old))
     session = after.session
     book.write_hold(after.hold, session.owner_id)
+    tally(book, session, hold, after.hold)
+    alerting.debited(book, lineage, after.lineage, hold.currency)
     facts = telling.moved(hold, after.hold, by)
     book.append(session.owner_id, session.tree, telling.KINDS[type(command)], session.id, facts)
     return after.hold

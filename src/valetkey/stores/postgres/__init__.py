@@ -2,6 +2,7 @@
 
 from valetkey.stores.clock import StoreClock, SystemTime
 from valetkey.stores.postgres.accounts import PostgresAccounts
+from valetkey.stores.postgres.alerts import PostgresAlerts
 from valetkey.stores.postgres.allotments import PostgresAllotments
 from valetkey.stores.postgres.audit import PostgresAudit
 from valetkey.stores.postgres.claims import PostgresClaims
@@ -13,6 +14,7 @@ from valetkey.stores.postgres.lifecycle import PostgresLifecycle
 from valetkey.stores.postgres.listing import PostgresListing
 from valetkey.stores.postgres.market import PostgresMarket
 from valetkey.stores.postgres.outbox import PostgresOutbox
+from valetkey.stores.postgres.overview import PostgresOverview
 from valetkey.stores.postgres.queue import PostgresQueue
 from valetkey.stores.postgres.relays import PostgresRelays
 from valetkey.stores.postgres.schema import MIGRATIONS, migrate, version_of
@@ -35,6 +37,8 @@ class PostgresStore(
     PostgresAllotments,
     PostgresEnrollments,
     PostgresClaims,
+    PostgresAlerts,
+    PostgresOverview,
 ):
     """The stores' ports on one database, which any number of processes share. Its methods are of one event loop."""
 

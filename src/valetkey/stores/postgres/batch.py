@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from valetkey.core.audit import GENESIS
 from valetkey.stores.failures import StoreFailed
+from valetkey.stores.postgres.alert_book import write_alerts
 from valetkey.stores.postgres.allotment_book import write_allotments
 from valetkey.stores.postgres.book import PostgresBook
 from valetkey.stores.postgres.claim_book import write_claims
@@ -20,6 +21,7 @@ from valetkey.stores.postgres.overlay import Missing, Wanted
 from valetkey.stores.postgres.reads import lock, read
 from valetkey.stores.postgres.schema import Connection
 from valetkey.stores.postgres.writes import write
+from valetkey.stores.tellings import Tellings
 
 READS_MAX = 40
 """How often a batch reads what its jobs did not name; more is a mistake of a job's."""
@@ -55,7 +57,9 @@ class Committing(Exception):
         self.xid = xid
 
 
-async def run(connection: Connection, clock: DatabaseClock, jobs: list[Job[Any]]) -> None:
+async def run(
+    connection: Connection, clock: DatabaseClock, jobs: list[Job[Any]], tellings: Tellings | None = None
+) -> None:
     """Decide and write the jobs; each has its result or its own error when this returns.
 
     Raises what the database raises, and then nothing of any of them was kept; Committing when nobody knows.
@@ -66,7 +70,7 @@ async def run(connection: Connection, clock: DatabaseClock, jobs: list[Job[Any]]
     transaction = connection.transaction()
     await transaction.start()
     try:
-        xid = await _decide(connection, clock, owner_id, jobs)
+        xid = await _decide(connection, clock, PostgresBook(owner_id, 0, tellings), jobs)
     except BaseException:
         if not connection.is_closed():
             await transaction.rollback()
@@ -82,9 +86,9 @@ async def run(connection: Connection, clock: DatabaseClock, jobs: list[Job[Any]]
 
 
 async def _decide(
-    connection: Connection, clock: DatabaseClock, owner_id: str, jobs: list[Job[Any]]
+    connection: Connection, clock: DatabaseClock, book: PostgresBook, jobs: list[Job[Any]]
 ) -> str | None:
-    book = PostgresBook(owner_id, 0)
+    owner_id = book.owner_id
     wanted = Wanted(agents={owner_id})
     trees: set[str] = set()
     for job in jobs:
@@ -112,6 +116,7 @@ async def _write(connection: Connection, book: PostgresBook) -> str | None:
     await write_allotments(connection, book)
     await write_enrollments(connection, book)
     await write_claims(connection, book)
+    await write_alerts(connection, book)
     return xid
 
 

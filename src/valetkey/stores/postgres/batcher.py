@@ -16,6 +16,7 @@ from valetkey.stores.postgres.batch import Committing, Job, Work, run
 from valetkey.stores.postgres.clock import DatabaseClock
 from valetkey.stores.postgres.failures import AWAY, UNLUCKY, failed, is_value, translated
 from valetkey.stores.postgres.overlay import Wanted
+from valetkey.stores.tellings import Tellings
 
 QUEUE_MAX = 4_096
 """Jobs that may wait; more are refused at once instead of being late for everybody."""
@@ -43,7 +44,9 @@ class Batcher:
         batches_max: int,
         queue_max: int = QUEUE_MAX,
         batch_max: int = BATCH_MAX,
+        tellings: Tellings | None = None,
     ) -> None:
+        self._tellings = tellings
         self._pool = pool
         self._clock = clock
         self._queue_max = queue_max
@@ -128,7 +131,7 @@ class Batcher:
         for number in range(1, TRIES_MAX + 1):
             try:
                 async with self._pool.acquire() as connection:
-                    await run(connection, self._clock, jobs)
+                    await run(connection, self._clock, jobs, self._tellings)
             except UNLUCKY:
                 if number == TRIES_MAX:
                     raise

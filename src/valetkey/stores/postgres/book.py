@@ -5,18 +5,20 @@ The trees are locked, so that nobody else changes what is here. Everything is of
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from valetkey.core.api_key import ApiKey, KeyStatus, status
-from valetkey.core.audit import GENESIS, Body, Head, Kind, append
+from valetkey.core.audit import Body, Head, Kind, append
 from valetkey.core.errors import Contradiction
-from valetkey.core.session import Lineage, Session
+from valetkey.core.session import Lineage, Session, standing
 from valetkey.core.spend import UNDECIDED, Hold, SpendRequest
 from valetkey.core.transaction import Transaction
 from valetkey.ports.accounts import Answer, SessionRecord
 from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
 from valetkey.stores.book.facts import Value as Fact
+from valetkey.stores.postgres.alert_book import AlertBook
 from valetkey.stores.postgres.allotment_book import AllotmentBook
+from valetkey.stores.postgres.chain_ends import Chain
 from valetkey.stores.postgres.claim_book import ClaimBook
 from valetkey.stores.postgres.crowds import Crowds
 from valetkey.stores.postgres.enrollment_book import EnrollmentBook
@@ -24,17 +26,7 @@ from valetkey.stores.postgres.grant_book import GrantBook
 from valetkey.stores.postgres.name_book import NameBook
 from valetkey.stores.postgres.overlay import Journal, Missing, Rows, Wanted
 from valetkey.stores.records import request_text
-
-
-class Chain(NamedTuple):
-    """Where the chain of a locked tree, or of the owner, ends. `ahead`: the owner's chain does not say so yet."""
-
-    number: int = 0
-    head: bytes = GENESIS
-    at: int = 0
-    sessions: int = 0
-    anchored: int = 0
-    ahead: bool = False
+from valetkey.stores.tellings import Tellings
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +37,10 @@ class Bought:
     funded_at: int | None = None
 
 
-NEW_CHAIN = Chain()
-
-
-class PostgresBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, Crowds):
+class PostgresBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, AlertBook, Crowds):
     """See stores/book/facts.py, which documents every method."""
 
-    def __init__(self, owner_id: str, now: int) -> None:
+    def __init__(self, owner_id: str, now: int, tellings: Tellings | None = None) -> None:
         self.owner_id = owner_id
         self.now = now
         self.batch_now = now
@@ -71,6 +60,8 @@ class PostgresBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook
         # What is beside a session, and the session itself, which every spend changes.
         self.records: Rows[str, SessionRecord] = rows()
         self.sessions: Rows[str, Session | None] = rows()
+        self.standings: dict[str, tuple[bool, int | None]] = {}
+        """Of the sessions that were read: what lists of sessions say of each."""
         self.lives: Rows[str, None] = rows()
         self.spent: Rows[str, None] = rows()
         self.new_sessions: Rows[str, bytes] = rows()
@@ -92,6 +83,7 @@ class PostgresBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook
         ClaimBook.__init__(self, rows)
         NameBook.__init__(self, rows)
         EnrollmentBook.__init__(self, rows)
+        AlertBook.__init__(self, rows, tellings or Tellings())
         Crowds.__init__(self, rows)
 
     def begin(self, trees: frozenset[str]) -> None:
@@ -370,6 +362,7 @@ class PostgresBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook
         self.sessions.load(session_id, None if record is None else record.session)
         if record is not None:
             self.records.load(session_id, record)
+            self.standings.setdefault(session_id, standing(record.session))
 
     def _bought(self, transaction_id: str) -> Bought:
         if transaction_id not in self.bought:

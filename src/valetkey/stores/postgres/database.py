@@ -19,6 +19,7 @@ from valetkey.stores.postgres.failures import AWAY, DATABASE, UNLUCKY, failed, t
 from valetkey.stores.postgres.overlay import Wanted
 from valetkey.stores.postgres.schema import MIGRATIONS, Connection, check_known, version_of
 from valetkey.stores.rows import Row
+from valetkey.stores.tellings import Tellings
 
 CONNECTIONS = 10
 """Connections of a process to its database."""
@@ -60,7 +61,8 @@ class Database:
     def __init__(self, pool: Any, clock: DatabaseClock, *, connections: int = CONNECTIONS) -> None:
         self.pool = pool
         self.clock = clock
-        self.batcher = Batcher(pool, clock, batches_max=max(1, connections - READERS))
+        self.tellings = Tellings()
+        self.batcher = Batcher(pool, clock, batches_max=max(1, connections - READERS), tellings=self.tellings)
         self._places: OrderedDict[str, Place] = OrderedDict()
 
     async def rows(self, sql: str, *values: Any) -> list[Row]:

@@ -37,6 +37,8 @@ class Wanted:
     enrollments: set[str] = field(default_factory=set)
     claims: set[str] = field(default_factory=set)
     unclaimed: set[str] = field(default_factory=set)
+    alerts: set[tuple[str, str, str]] = field(default_factory=set)
+    tallies: set[tuple[str, int]] = field(default_factory=set)
     living_keys: bool = False
     crowds: bool = False
 
@@ -52,7 +54,7 @@ class Wanted:
 SETS = (
     "agents", "services", "sessions", "holds", "transactions", "undecided", "keys", "fundings", "living",
     "api_keys", "grants", "last_grants", "labels", "session_keys", "allotments", "enrollments",
-    "claims", "unclaimed",
+    "claims", "unclaimed", "alerts", "tallies",
 )  # fmt: skip
 
 

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from valetkey.ports.ledger import SpendRecord
+from valetkey.stores.postgres.alert_book import read_alerts
 from valetkey.stores.postgres.allotment_book import read_allotments
-from valetkey.stores.postgres.book import NEW_CHAIN, Bought, Chain, PostgresBook
+from valetkey.stores.postgres.book import Bought, PostgresBook
+from valetkey.stores.postgres.chain_ends import NEW_CHAIN, Chain
 from valetkey.stores.postgres.claim_book import read_claims
 from valetkey.stores.postgres.columns import BOUGHT, LINEAGES, SPEND
 from valetkey.stores.postgres.crowds import CROWD_MAX, PENDING, SIGNED, UNSETTLED, Place
@@ -34,7 +36,7 @@ _KEYS = (
 # S608: the parts of this statement are constants of ours.
 _READ = (
     "SELECT extract(epoch FROM clock_timestamp())::float8,"  # noqa: S608
-    " ARRAY(SELECT ROW(id, frozen_at, unique_labels) FROM agents WHERE id = ANY($2::text[])),"
+    " ARRAY(SELECT ROW(id, frozen_at, unique_labels, webhook_url) FROM agents WHERE id = ANY($2::text[])),"
     " ARRAY(SELECT id FROM services WHERE id = ANY($3::text[])),"
     f" ARRAY({LINEAGES.format('$4::text[]')}),"
     f" ARRAY(SELECT ROW({SPEND}) FROM holds h WHERE h.owner_id = $1 AND h.id = ANY($5::text[])),"
@@ -147,6 +149,7 @@ async def read(connection: Connection, book: PostgresBook, wanted: Wanted) -> fl
     await read_grants(connection, book, wanted)
     await read_allotments(connection, book, wanted)
     await read_claims(connection, book, wanted)
+    await read_alerts(connection, book, wanted)
     await read_names(connection, book, wanted)
     await read_enrollments(connection, book, wanted)
     seconds: float = now
@@ -154,14 +157,16 @@ async def read(connection: Connection, book: PostgresBook, wanted: Wanted) -> fl
 
 
 def _load_agents(book: PostgresBook, wanted: Wanted, agents: list[Any], services: list[str]) -> None:
-    for agent_id, frozen_at, unique in agents:
+    for agent_id, frozen_at, unique, url in agents:
         book.agents.load(agent_id, True)
         if agent_id == book.owner_id:
             book.frozen.load(agent_id, frozen_at)
             book.unique.load(agent_id, unique)
+            book.urls.load(agent_id, url)
     for agent_id in wanted.agents:
         book.agents.load(agent_id, False)
     book.frozen.load(book.owner_id, None)
+    book.urls.load(book.owner_id, None)
     for service_id in services:
         book.services.load(service_id, True)
     for service_id in wanted.services:

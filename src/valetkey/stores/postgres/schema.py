@@ -10,11 +10,13 @@ Amounts are decimal text, figures JSON text; times are unix seconds. Credentials
 from typing import Any
 
 from valetkey.stores.failures import StoreUnreadable
+from valetkey.stores.postgres.schema_of_alerts import ALERTS
 from valetkey.stores.postgres.schema_of_allotments import ALLOTMENTS
 from valetkey.stores.postgres.schema_of_claims import CLAIMS
 from valetkey.stores.postgres.schema_of_enrollments import ENROLLMENTS
 from valetkey.stores.postgres.schema_of_grants import GRANTS
 from valetkey.stores.postgres.schema_of_labels import LABELS
+from valetkey.stores.postgres.schema_of_lists import LISTS
 
 Connection = Any
 """A connection of asyncpg, or the proxy of one that its pool lends. asyncpg has no types."""
@@ -348,7 +350,7 @@ CREATE TABLE evidence (
 CREATE INDEX evidence_transaction ON evidence (transaction_id, seq);
 """
 
-MIGRATIONS = (_FIRST, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS, CLAIMS)
+MIGRATIONS = (_FIRST, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS, CLAIMS, ALERTS, LISTS)
 """The n-th makes version n out of version n - 1."""
 
 

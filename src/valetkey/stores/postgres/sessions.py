@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from valetkey.core.session import Lineage
-from valetkey.ports.accounts import SessionQuery, SessionRecord
-from valetkey.stores.postgres.columns import LINEAGES, SESSIONS
+from valetkey.ports.accounts import FOUND_BY_CHARS_MIN, SessionQuery, SessionRecord
+from valetkey.stores.postgres.columns import LINEAGES
 from valetkey.stores.postgres.database import Database, Tables
-from valetkey.stores.rows import RECORD, record_of
+from valetkey.stores.rows import RECORD, in_lower_case, record_of
 
 # S608: the parts of these statements are constants of ours.
 _LINE = (
@@ -26,6 +26,7 @@ _SORTS = {
     "oldest": "s.created_at, s.seq",
     "expiry": "s.expires_at, s.seq",
     "label": 's.label IS NULL, s.label COLLATE "C", s.seq',
+    "remaining": "s.rest NULLS LAST, s.seq",
 }
 
 _ORDER = ("revoked", "expired", "paused", "exhausted", "pending", "active")
@@ -35,7 +36,7 @@ _FACTS = {
     "revoked": "{0}.revoked_at IS NOT NULL",
     "expired": "{0}.expires_at <= $2",
     "paused": "({0}.paused_at IS NOT NULL OR (SELECT frozen_at FROM agents WHERE id = $1) IS NOT NULL)",
-    "exhausted": "(SELECT exhausted FROM spent WHERE owner_id = $1 AND session_id = {0}.id)",
+    "exhausted": "{0}.exhausted",
     "pending": "{0}.not_before > $2",
 }
 _CASES = " ".join(f"WHEN {fact} THEN {_ORDER.index(name)}" for name, fact in _FACTS.items())
@@ -45,6 +46,17 @@ _BY_WALKING = (
     f"(WITH RECURSIVE line (parent_id, rank) AS (SELECT s.parent_id, {_OWN.format('s')}"  # noqa: S608
     f" UNION ALL SELECT p.parent_id, {_OWN.format('p')} FROM sessions p"
     " JOIN line ON p.owner_id = $1 AND p.id = line.parent_id) SELECT min(rank) FROM line)"
+)
+
+_COUNTS = (
+    f"SELECT CASE WHEN s.parent_id IS NULL THEN {_OWN.format('s')} ELSE {_BY_WALKING} END, count(*)"  # noqa: S608
+    " FROM sessions s WHERE s.owner_id = $1 GROUP BY 1"
+)
+_LOWER = 'lower({0} COLLATE "C")'
+_NAMED = (
+    "SELECT seq FROM sessions WHERE owner_id = $1 AND id >= $2 AND id < $2 || '{' UNION"
+    ' SELECT seq FROM sessions WHERE owner_id = $1 AND lower(wallet_address COLLATE "C") COLLATE "C" >= $2'
+    ' AND lower(wallet_address COLLATE "C") COLLATE "C" < $2 || \'{\' LIMIT 1000'
 )
 
 
@@ -61,34 +73,46 @@ class PostgresSessions(Tables):
 
     async def sessions(self, query: SessionQuery) -> tuple[list[SessionRecord], int]:
         """See ports/accounts.py."""
-        condition, values = _conditions(query, self._database.clock.now())
+        named = await self._named(query)
+        condition, values = _conditions(query, self._database.clock.now(), named)
         # $2 is in every statement, so that it has a type where no status is asked for.
         where = f"$2::int8 IS NOT NULL AND {condition}"
         count = await self._database.row(f"SELECT count(*) FROM sessions s WHERE {where}", *values)  # noqa: S608
         assert count is not None
-        found = await self._database.rows(
-            f"SELECT {RECORD} FROM {SESSIONS} WHERE {where} ORDER BY {_SORTS[query.sort]}"  # noqa: S608
+        if query.offset >= count[0]:
+            return [], count[0]
+        # Which ones is answered by an index alone; rows are long.
+        page = await self._database.rows(
+            f"SELECT s.id FROM sessions s WHERE {where} ORDER BY {_SORTS[query.sort]}"  # noqa: S608
             f" LIMIT ${len(values) + 1} OFFSET ${len(values) + 2}",
             *values,
             query.limit,
             query.offset,
         )
-        return await self._with_ancestors(query.owner_id, [record_of(one) for one in found]), count[0]
+        return await self._records(query.owner_id, [one for (one,) in page]), count[0]
 
-    async def _with_ancestors(self, owner_id: str, records: list[SessionRecord]) -> list[SessionRecord]:
-        parents = {one.session.parent_id for one in records} - {None}
-        if not parents:
-            return records
-        rows = await self._database.rows(
-            LINEAGES.format("$2::text[]"), owner_id, sorted(filter(None, parents))
-        )
+    async def session_counts(self, owner_id: str) -> dict[str, int]:
+        """See ports/accounts.py."""
+        found = await self._database.rows(_COUNTS, owner_id, self._database.clock.now())
+        return dict.fromkeys(_ORDER, 0) | {_ORDER[rank]: count for rank, count in found}
+
+    async def _named(self, query: SessionQuery) -> list[int]:
+        """Numbers of sessions whose id or wallet begins with what is looked for."""
+        text = in_lower_case(query.text or "")
+        if len(text) < FOUND_BY_CHARS_MIN:
+            return []
+        return [one for (one,) in await self._database.rows(_NAMED, query.owner_id, text)]
+
+    async def _records(self, owner_id: str, ids: list[str]) -> list[SessionRecord]:
+        """Sessions with their ancestors, in this order."""
+        rows = await self._database.rows(LINEAGES.format("$2::text[]"), owner_id, ids)
         by_id = {row[0]: record_of(row) for (row,) in rows}
 
         def ancestors(record: SessionRecord) -> Lineage:
             parent = by_id[record.session.parent_id] if record.session.parent_id is not None else None
             return () if parent is None else (parent.session, *ancestors(parent))
 
-        return [_under(one, ancestors(one)) for one in records]
+        return [_under(by_id[one], ancestors(by_id[one])) for one in ids]
 
 
 async def find_record(database: Database, session_id: str) -> SessionRecord | None:
@@ -111,7 +135,7 @@ def _under(record: SessionRecord, ancestors: Lineage) -> SessionRecord:
     return replace(record, ancestors=ancestors) if ancestors else record
 
 
-def _conditions(query: SessionQuery, now: int) -> tuple[str, list[Any]]:
+def _conditions(query: SessionQuery, now: int, named: list[int]) -> tuple[str, list[Any]]:
     where, values = ["s.owner_id = $1"], [query.owner_id, now]
     for name in ("label", "role", "delegate", "parent_id", "tree_id"):
         value = getattr(query, name)
@@ -122,9 +146,21 @@ def _conditions(query: SessionQuery, now: int) -> tuple[str, list[Any]]:
         values.append(query.key_hash)
         where.append(f"s.key_hash = ${len(values)}")
     if query.chain_id is not None:
-        values.append(query.chain_id)
-        chains = "s.policy::jsonb -> 'allowed_chains'"
-        where.append(f"({chains} IS NULL OR {chains} @> to_jsonb(${len(values)}::int8))")
+        values.append(f",{query.chain_id},")
+        where.append(f"(s.chains IS NULL OR strpos(s.chains, ${len(values)}) > 0)")
+    if query.currency is not None:
+        values.append(f",{query.currency},")
+        where.append(f"strpos(s.currencies, ${len(values)}) > 0")
+    if query.part_of_label is not None:
+        values.append(in_lower_case(query.part_of_label))
+        where.append(f"strpos({_LOWER.format('s.label')}, ${len(values)}) > 0")
+    if query.text is not None:
+        values += [in_lower_case(query.text), named]
+        text, seqs = f"${len(values) - 1}", f"${len(values)}"
+        where.append(
+            f"(strpos({_LOWER.format('s.label')}, {text}) > 0 OR strpos({_LOWER.format('s.delegate')}, {text}) > 0"
+            f" OR s.seq = ANY({seqs}::int8[]))"
+        )
     if query.status is not None:
         where.append(_of_status(query.status))
     return " AND ".join(where), values

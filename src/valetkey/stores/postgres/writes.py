@@ -1,42 +1,15 @@
 """What a batch writes: all of its tables in one statement, a column of each as one array.
 
 No row may be in two parts of it: PostgreSQL would do one of them and say nothing.
-
-`{}` of a statement stands for its arrays as `unnest` takes them. $1 is the owner.
-
-An array that is shorter than the others counts as NULL beyond its end: a column that is NULL in every row comes as an
-empty array. Where a statement has `{same}`, a column that is never NULL may come as its first value alone, when that is
-every row's. Packing each value of an array costs the driver more than deciding about it did.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
-from valetkey.core.session import exhausted
 from valetkey.stores.postgres.book import PostgresBook
 from valetkey.stores.postgres.schema import Connection
-from valetkey.stores.records import spent_text
-from valetkey.stores.rows import TRANSACTION, hold_values, record_values, session_values, transaction_values
-
-
-class Table(NamedTuple):
-    """A statement and the columns of its arrays, each with its type; `same`: those that may come as one value."""
-
-    sql: str
-    columns: dict[str, str]
-    same: frozenset[str] = frozenset()
-
-    def statement(self, first: int) -> str:
-        """The statement, when its arrays are the parameters from this number on."""
-        places = [f"${first + n}::{kind}[]" for n, kind in enumerate(self.columns.values())]
-        return self.sql.format(", ".join(places), same=dict(zip(self.columns, places, strict=True)))
-
-    def arrays(self, rows: Sequence["Row"]) -> list[Sequence[Any]]:
-        """Its parameters for these rows, at least one."""
-        columns = zip(self.columns, zip(*rows, strict=True), strict=True)
-        return [_packed(column, same=name in self.same) for name, column in columns]
-
+from valetkey.stores.postgres.session_writes import of_sessions
+from valetkey.stores.postgres.tables import Changes, Row, Table, insert, insert_many, named, update
+from valetkey.stores.rows import TRANSACTION, hold_values, transaction_values
 
 _HOLD_STATE = {
     "id": "text", "state": "text", "placed_at": "int8", "expires_at": "int8", "captured": "text",
@@ -50,15 +23,6 @@ _HOLD_SAME = frozenset({
     "state", "placed_at", "expires_at", "captured", "refunded", "lapses", "session_id", "tree_id", "request", "amount",
     "terms",
 })  # fmt: skip
-_LIFE = {
-    "id": "text", "parent_id": "text", "policy": "text", "policy_version": "int4", "not_before": "int8",
-    "expires_at": "int8", "revoked_at": "int8", "paused_at": "int8", "successor_id": "text", "carried": "bool",
-}  # fmt: skip
-_SESSION = {
-    **_LIFE, "tree_id": "text", "depth": "int4", "role": "text", "created_at": "int8", "alias": "text",
-    "wallet_address": "text", "e2e_public_key": "bytea", "label": "text", "delegate": "text", "recovery": "bytea",
-    "funding": "text", "key_hash": "bytea", "sole": "bool", "proof_key": "bytea",
-}  # fmt: skip
 _NUMBERS = {
     "quantity": "int8", "checkout_ends_at": "int8", "created_at": "int8", "updated_at": "int8", "chain_id": "int8",
     "decimals": "int4", "delivered_at": "int8", "completed_at": "int8", "disputed_at": "int8",
@@ -75,33 +39,7 @@ _STEP = {
 }  # fmt: skip
 
 
-def _insert(table: str, columns: dict[str, str], owner: str = "owner_id", more: str = "") -> Table:
-    names = ", ".join(columns)
-    sql = f"INSERT INTO {table} ({owner}, {names}) SELECT $1, w.* FROM unnest({{}}) AS w{more}"  # noqa: S608 - ours
-    return Table(sql, columns)
-
-
-def _insert_many(table: str, columns: dict[str, str], same: frozenset[str]) -> Table:
-    """As _insert, for the tables that get a row of every hold."""
-    names = ", ".join(columns)
-    given = ", ".join(
-        f"coalesce(w.{name}, ({{same[{name}]}})[1])" if name in same else f"w.{name}" for name in columns
-    )
-    sql = f"INSERT INTO {table} (owner_id, {names}) SELECT $1, {given} FROM unnest({{}}) AS w ({names})"  # noqa: S608
-    return Table(sql, columns, same)
-
-
-def _update(table: str, columns: dict[str, str], owner: str = "owner_id") -> Table:
-    key, *others = columns
-    setting = ", ".join(f"{name} = w.{name}" for name in others)
-    return Table(
-        f"UPDATE {table} AS t SET {setting} FROM unnest({{}}) AS w ({', '.join(columns)})"  # noqa: S608 - ours
-        f" WHERE t.{owner} = $1 AND t.{key} = w.{key}",
-        columns,
-    )
-
-
-_CHAINS = _insert(
+_CHAINS = insert(
     "chains",
     {
         "id": "text", "number": "int8", "head": "bytea", "at": "int8", "sessions": "int4", "anchored": "int8",
@@ -110,7 +48,6 @@ _CHAINS = _insert(
     more=" ON CONFLICT (owner_id, id) DO UPDATE SET number = excluded.number, head = excluded.head,"
     " at = excluded.at, sessions = excluded.sessions, anchored = excluded.anchored, ahead = excluded.ahead",
 )  # fmt: skip
-_SPENT = {"session_id": "text", "figures": "text", "exhausted": "bool"}
 _ENTRIES = {
     "chain_id": "text", "number": "int8", "at": "int8", "kind": "text", "session_id": "text", "body": "text",
     "hash": "bytea",
@@ -123,7 +60,6 @@ _EVENTS = {
     "queued_at": "int8", "due_at": "int8",
 }  # fmt: skip
 _NEWS = {"service_id": "text", "completed": "int4", "responses": "int4", "response_ms": "int8"}
-_CREDENTIALS = {"hash": "bytea", "session_id": "text", "key_id": "text"}
 _API_KEYS = {
     "id": "text", "name": "text", "scopes": "text", "created_at": "int8", "expires_at": "int8", "revoked_at": "int8",
     "last_used_at": "int8",
@@ -148,7 +84,7 @@ _MOVED = Table(
     " ON CONFLICT (buyer_id, transaction_id) DO UPDATE SET queue = excluded.queue, look_at = excluded.look_at",
     {"id": "text", "queue": "text", "look_at": "int8"},
 )
-_ENDED = _update("waiting", {"transaction_id": "text", "queue": "text"}, "buyer_id")
+_ENDED = update("waiting", {"transaction_id": "text", "queue": "text"}, "buyer_id")
 _LEFT = Table(
     "DELETE FROM waiting AS t USING unnest({}) AS w (id) WHERE t.buyer_id = $1 AND t.transaction_id = w.id",
     {"id": "text"},
@@ -162,9 +98,6 @@ _FUNDINGS = Table(
     "INSERT INTO fundings (tx_hash, transaction_id) SELECT * FROM unnest({}) AS w",
     {"tx_hash": "text", "transaction_id": "text"},
 )
-
-Row = Sequence[Any]
-Changes = Sequence[tuple[Table, Sequence[Row]]]
 
 
 async def write(connection: Connection, book: PostgresBook) -> str | None:
@@ -188,22 +121,15 @@ async def write(connection: Connection, book: PostgresBook) -> str | None:
     return xid
 
 
-def _packed(column: tuple[Any, ...], *, same: bool) -> Sequence[Any]:
-    """A column as it is sent: no more of it than is needed."""
-    first = column[0]
-    if (first is None or same) and column.count(first) == len(column):
-        return () if first is None else (first,)
-    assert not same or None not in column, "the first value would stand for what is missing"
-    return column
-
-
 def _changes(book: PostgresBook) -> Changes:
     return [
         (_CHAINS, [_chain(one) for one in book.chains.items()]),
-        *_of_sessions(book),
+        *of_sessions(book),
         *_of_api_keys(book),
         *_of_holds(book),
         *_of_transactions(book),
+        (_REFUSED, [(*key, count) for key, count in book.refusals.items()]),
+        (_TALLIED, [(*bucket, *counted) for bucket, counted in book.tallied.items()]),
         (_AUDIT, [row for _, row in book.entries.items()]),
         (_REMEMBERED, _of_keys(book)),
         (_QUEUED, [_event(one, book.batch_now) for _, one in book.events.items()]),
@@ -213,61 +139,32 @@ def _changes(book: PostgresBook) -> Changes:
     ]
 
 
-_AUDIT = _insert_many("audit", _ENTRIES, frozenset({"chain_id", "at", "kind"}))
-_REMEMBERED = _insert("idempotency", _KEYS)
-_QUEUED = _insert("events", _EVENTS)
-_TOLD = _insert("standing_news", _NEWS)
-_NEW_SPENT = _insert("spent", _SPENT)
-_NEW_SESSIONS = _insert("sessions", _SESSION)
-_NEW_CREDENTIALS = _insert("credentials", _CREDENTIALS)
-_NEW_KEYS = _insert("api_keys", _API_KEYS)
-_ENDED_KEYS = _update("api_keys", {"id": "text", "revoked_at": "int8"})
-_LIVES = _update("sessions", _LIFE)
-# The rows are there. An upsert finds each by its key; an update joined them with all of the owner's.
-_SPENDING = _insert(
-    "spent",
-    _SPENT,
-    more=" ON CONFLICT (owner_id, session_id) DO UPDATE SET figures = excluded.figures, exhausted = excluded.exhausted",
+_AUDIT = insert_many("audit", _ENTRIES, frozenset({"chain_id", "at", "kind"}))
+_REFUSED = Table(
+    "INSERT INTO refused_days AS t (owner_id, day, code, session_id, count) SELECT $1, w.* FROM unnest({}) AS w"
+    " ON CONFLICT (owner_id, day, code, session_id) DO UPDATE SET count = t.count + excluded.count",
+    {"day": "int8", "code": "text", "session_id": "text", "count": "int4"},
 )
-_NEW_HOLDS = _insert_many("holds", _HOLD, _HOLD_SAME)
-_HOLDS = _update("holds", _HOLD_STATE)
-_PAID = _update("holds", _PAYMENTS)
-_HOLDS_PAID = _update("holds", {**_HOLD_STATE, **_PAYMENTS})
-_STEPS = _update("transactions", {**_STEP, "funded_at": "int8"}, "buyer_id")
-
-
-def _of_sessions(book: PostgresBook) -> Changes:
-    new: list[Row] = []
-    spent: list[Row] = []
-    lives: list[Row] = []
-    for session_id in book.spent.changed:
-        session = book.sessions[session_id]
-        assert session is not None
-        one = (session_id, spent_text(session), exhausted(session))
-        (new if session_id in book.new_sessions else spent).append(one)
-    for session_id in book.lives.changed:
-        session = book.sessions[session_id]
-        if session_id not in book.new_sessions:
-            assert session is not None
-            values = session_values(session)
-            lives.append(_named(_LIFE, {**values, "carried": session.carried}))
-    made = []
-    for session_id in book.new_sessions.changed:
-        session = book.sessions[session_id]
-        assert session is not None
-        values = record_values(replace(book.records[session_id], session=session))
-        made.append(
-            _named(_SESSION, {**values, "carried": session.carried, "sole": book.records[session_id].sole})
-        )
-    hashes: list[Row] = [(token, session_id, None) for session_id, token in book.new_sessions.items()]
-    hashes += [(token, None, key_id) for key_id, token in book.new_keys.items()]
-    return [
-        (_NEW_SESSIONS, made),
-        (_NEW_SPENT, new),
-        (_NEW_CREDENTIALS, hashes),
-        (_LIVES, lives),
-        (_SPENDING, spent),
-    ]
+_TALLIED = Table(
+    "INSERT INTO tallies AS t (owner_id, session_id, bucket, currency, chain_id, units, spends, fresh)"
+    " SELECT $1, w.*, true FROM unnest({}) AS w"
+    " ON CONFLICT (owner_id, session_id, bucket, currency, chain_id) DO UPDATE SET units = t.units + excluded.units,"
+    " spends = t.spends + excluded.spends, fresh = true",
+    {
+        "session_id": "text", "bucket": "int8", "currency": "text", "chain_id": "int8", "units": "numeric",
+        "spends": "int4",
+    },
+)  # fmt: skip
+_REMEMBERED = insert("idempotency", _KEYS)
+_QUEUED = insert("events", _EVENTS)
+_TOLD = insert("standing_news", _NEWS)
+_NEW_KEYS = insert("api_keys", _API_KEYS)
+_ENDED_KEYS = update("api_keys", {"id": "text", "revoked_at": "int8"})
+_NEW_HOLDS = insert_many("holds", _HOLD, _HOLD_SAME)
+_HOLDS = update("holds", _HOLD_STATE)
+_PAID = update("holds", _PAYMENTS)
+_HOLDS_PAID = update("holds", {**_HOLD_STATE, **_PAYMENTS})
+_STEPS = update("transactions", {**_STEP, "funded_at": "int8"}, "buyer_id")
 
 
 def _of_api_keys(book: PostgresBook) -> Changes:
@@ -297,9 +194,9 @@ def _of_holds(book: PostgresBook) -> Changes:
             if hold_id in book.payments:
                 payment = book.payments[hold_id]
                 values |= {"reference": payment.reference, "payload": payment.payload}
-                both.append(_named(_HOLDS_PAID.columns, values))
+                both.append(named(_HOLDS_PAID.columns, values))
             else:
-                changed.append(_named(_HOLD_STATE, values))
+                changed.append(named(_HOLD_STATE, values))
         else:
             owner = book.sessions[record.hold.session_id]
             assert owner is not None
@@ -310,7 +207,7 @@ def _of_holds(book: PostgresBook) -> Changes:
                 "reference": kept and kept.reference,
                 "payload": kept and kept.payload,
             }
-            new.append(_named(_HOLD, values))
+            new.append(named(_HOLD, values))
     for hold_id, payment in book.payments.items():
         if hold_id not in book.new_holds and hold_id not in book.holds:
             paid.append((hold_id, payment.reference, payment.payload))
@@ -326,13 +223,13 @@ def _of_transactions(book: PostgresBook) -> Changes:
         values: dict[str, Any] = transaction_values(bought.transaction)
         values |= {"tree_id": tree_id, "funded_at": bought.funded_at}
         values |= {"queue": place and place.queue, "look_at": place and place.look_at}
-        new.append(_named(_NEW_BOUGHT, values))
+        new.append(named(_NEW_BOUGHT, values))
     for transaction_id in book.transactions.changed:
         if transaction_id not in book.new_transactions:
             bought = book.bought[transaction_id]
             assert bought is not None
             values = transaction_values(bought.transaction) | {"funded_at": bought.funded_at}
-            steps.append(_named(_STEPS.columns, values))
+            steps.append(named(_STEPS.columns, values))
     moved, ended, left = [], [], []
     for transaction_id, place in book.waiting.items():
         if transaction_id in book.new_transactions:
@@ -368,7 +265,3 @@ def _event(event: Any, now: int) -> Row:
 
 def _cells(columns: dict[str, str], one: object) -> Row:
     return [getattr(one, name) for name in columns]
-
-
-def _named(columns: dict[str, str], values: dict[str, Any]) -> Row:
-    return [values[name] for name in columns]

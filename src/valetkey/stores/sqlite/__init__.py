@@ -4,6 +4,7 @@ from pathlib import Path
 
 from valetkey.stores.clock import StoreClock, SystemTime, system_time
 from valetkey.stores.sqlite.accounts import SqliteAccounts
+from valetkey.stores.sqlite.alerts import SqliteAlerts
 from valetkey.stores.sqlite.allotments import SqliteAllotments
 from valetkey.stores.sqlite.audit import SqliteAudit
 from valetkey.stores.sqlite.book import SqliteBook
@@ -17,6 +18,7 @@ from valetkey.stores.sqlite.ledger import SqliteLedger
 from valetkey.stores.sqlite.lifecycle import SqliteLifecycle
 from valetkey.stores.sqlite.market import SqliteMarket
 from valetkey.stores.sqlite.outbox import SqliteOutbox
+from valetkey.stores.sqlite.overview import SqliteOverview
 from valetkey.stores.sqlite.queue import SqliteQueue
 from valetkey.stores.sqlite.relays import SqliteRelays
 from valetkey.stores.waiting import LATE_WATCH_SECONDS
@@ -35,6 +37,8 @@ class SqliteStore(
     SqliteAllotments,
     SqliteEnrollments,
     SqliteClaims,
+    SqliteAlerts,
+    SqliteOverview,
 ):
     """Every store's port on one file. Its methods may be called from any event loop, until it is closed."""
 

@@ -14,7 +14,7 @@ from valetkey.stores.rows import AGENT, KEY, Value, agent_of, key_of
 from valetkey.stores.sqlite.book import SqliteBook, find_record
 from valetkey.stores.sqlite.database import Tables
 from valetkey.stores.sqlite.keys import find_key, page_of_keys, use_key
-from valetkey.stores.sqlite.session_listing import list_sessions
+from valetkey.stores.sqlite.session_listing import count_sessions, list_sessions
 from valetkey.stores.sqlite.statements import row, rows, run
 from valetkey.stores.sqlite.text import match, page
 
@@ -128,6 +128,11 @@ class SqliteAccounts(Tables):
         """See ports/accounts.py."""
         now = self._database.clock.now()
         return await self._database.read(lambda db: list_sessions(db, query, now))
+
+    async def session_counts(self, owner_id: str) -> dict[str, int]:
+        """See ports/accounts.py."""
+        now = self._database.clock.now()
+        return await self._database.read(lambda db: count_sessions(db, owner_id, now))
 
     async def keep_recovery(self, session_id: str, recovery: bytes) -> bool:
         """See ports/accounts.py. Raises Contradiction when there is no such session."""

@@ -12,7 +12,7 @@ import apsw
 from valetkey.core.api_key import ApiKey
 from valetkey.core.audit import GENESIS, Body, Head, Kind, append
 from valetkey.core.errors import Contradiction
-from valetkey.core.session import Lineage, Session, exhausted
+from valetkey.core.session import Lineage, Session, exhausted, remaining_rank
 from valetkey.core.spend import Hold, SpendRequest
 from valetkey.core.transaction import Transaction
 from valetkey.ports.accounts import Answer, SessionRecord
@@ -37,6 +37,7 @@ from valetkey.stores.rows import (
     transaction_of,
     transaction_values,
 )
+from valetkey.stores.sqlite.alert_book import AlertBook
 from valetkey.stores.sqlite.allotment_book import AllotmentBook
 from valetkey.stores.sqlite.claim_book import ClaimBook
 from valetkey.stores.sqlite.enrollments import EnrollmentBook
@@ -47,6 +48,7 @@ from valetkey.stores.sqlite.outbox import queue_events
 from valetkey.stores.sqlite.queue import enqueue, follow_status, signed
 from valetkey.stores.sqlite.standing import follow_step
 from valetkey.stores.sqlite.statements import insert, row, rows
+from valetkey.stores.tellings import Tellings
 
 # S608: the parts of these statements are constants of ours.
 _SESSION = f"SELECT {SESSION} FROM {SESSIONS} WHERE s.id = ?"  # noqa: S608
@@ -89,9 +91,10 @@ _CHAIN = "chains (id, owner_id, number, head, at)"
 _CHAIN_WENT_ON = (
     "ON CONFLICT (id) DO UPDATE SET number = excluded.number, head = excluded.head, at = excluded.at"
 )
-_SPENT = "spent (session_id, figures, exhausted)"
+_SPENT = "spent (session_id, figures, exhausted, rest)"
 _SPENT_MORE = (
-    "ON CONFLICT (session_id) DO UPDATE SET figures = excluded.figures, exhausted = excluded.exhausted"
+    "ON CONFLICT (session_id) DO UPDATE SET figures = excluded.figures, exhausted = excluded.exhausted,"
+    " rest = excluded.rest"
 )
 _ENTRY = "audit (owner_id, chain_id, number, at, kind, session_id, body, hash)"
 
@@ -133,6 +136,10 @@ def _session(db: apsw.Connection, session_id: str) -> Session:
     return session_of(found)
 
 
+def _spent_row(session: Session) -> tuple[Value, ...]:
+    return session.id, spent_text(session), int(exhausted(session)), remaining_rank(session)
+
+
 _Holds = dict[str, tuple[Hold, str, str | None]]
 """Holds to be written, by their ids, each with its owner and its note."""
 
@@ -141,11 +148,12 @@ def _hold_rows(holds: _Holds) -> list[tuple[Value, ...]]:
     return [(*hold_row(hold), owner_id, note) for hold, owner_id, note in holds.values()]
 
 
-class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook):
+class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, AlertBook):
     """See stores/book/facts.py, which documents every method."""
 
-    def __init__(self, db: apsw.Connection, now: int) -> None:
+    def __init__(self, db: apsw.Connection, now: int, tellings: Tellings | None = None) -> None:
         super().__init__(db)
+        AlertBook.__init__(self, tellings or Tellings())
         self.now = now
         self._sessions: dict[str, Session] = {}
         # In the order of their first change, so that the same work writes the same file.
@@ -159,8 +167,9 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook):
     def flush(self) -> None:
         """Write what was kept back. Whoever reads the tables themselves afterwards sees all of it."""
         self._flush_holds()
+        self.flush_tallies()
         spent = [self._sessions[name] for name in self._spent]
-        figures = [(one.id, spent_text(one), int(exhausted(one))) for one in spent]
+        figures = [_spent_row(one) for one in spent]
         insert(self._db, _SPENT, figures, _SPENT_MORE)
         insert(self._db, _ENTRY, self._entries)
         ends = []
@@ -262,8 +271,7 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook):
             (session.tree, session.owner_id, GENESIS, self.now),
         )
         self._db.execute(_ADD_SESSION, record_values(record))
-        sql = "INSERT INTO spent (session_id, figures, exhausted) VALUES (?, ?, ?)"
-        self._db.execute(sql, (session.id, spent_text(session), int(exhausted(session))))
+        insert(self._db, _SPENT, [_spent_row(session)])
         # It is read again: its owner may be frozen.
         self._sessions.pop(session.id, None)
         self._db.execute("INSERT INTO credentials (hash, session_id) VALUES (?, ?)", (token_hash, session.id))

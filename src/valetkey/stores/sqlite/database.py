@@ -12,6 +12,7 @@ from valetkey.stores.sqlite.files import MEMORY, connect, create_file, migrate
 from valetkey.stores.sqlite.readers import READERS, Read, Readers
 from valetkey.stores.sqlite.statements import row
 from valetkey.stores.sqlite.writer import Write, Writer
+from valetkey.stores.tellings import Tellings
 
 if TYPE_CHECKING:
     # The book knows tables, and the classes that know tables know this one.
@@ -24,7 +25,10 @@ class Database:
     """Reads and writes of one file. Whoever writes is told when it is durable; whoever reads sees no less."""
 
     def __init__(
-        self, path: Path, clock: StoreClock, open_book: "Callable[[apsw.Connection, int], SqliteBook]"
+        self,
+        path: Path,
+        clock: StoreClock,
+        open_book: "Callable[[apsw.Connection, int, Tellings], SqliteBook]",
     ) -> None:
         """Open the file, make or migrate its tables; MEMORY is none. Raises StoreFailed or StoreUnreadable."""
         if path != MEMORY:
@@ -44,7 +48,8 @@ class Database:
             db.close()
             raise
         self.clock = clock
-        self.writer = Writer(db, clock, open_book)
+        self.tellings = Tellings()
+        self.writer = Writer(db, clock, lambda db, now: open_book(db, now, self.tellings))
 
     async def read(self, look: Read[T]) -> T:
         """A consistent look at what is committed. Raises StoreFull, StoreFailed, and what the look raises."""

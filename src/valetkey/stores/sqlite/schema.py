@@ -5,11 +5,13 @@ seconds. Credentials are hashes. `waiting` is the reconciler's queue: apart from
 are the last columns there, because SQLite writes whole rows and reads them from the left.
 """
 
+from valetkey.stores.sqlite.schema_of_alerts import ALERTS
 from valetkey.stores.sqlite.schema_of_allotments import ALLOTMENTS
 from valetkey.stores.sqlite.schema_of_claims import CLAIMS
 from valetkey.stores.sqlite.schema_of_enrollments import ENROLLMENTS
 from valetkey.stores.sqlite.schema_of_grants import GRANTS
 from valetkey.stores.sqlite.schema_of_labels import LABELS
+from valetkey.stores.sqlite.schema_of_lists import LISTS
 
 _FIRST = """
 CREATE TABLE state (
@@ -337,5 +339,5 @@ DROP TABLE credentials;
 ALTER TABLE credentials_new RENAME TO credentials;
 """
 
-MIGRATIONS = (_FIRST, _KEYS, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS, CLAIMS)
+MIGRATIONS = (_FIRST, _KEYS, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS, CLAIMS, ALERTS, LISTS)
 """The n-th makes version n out of version n - 1."""

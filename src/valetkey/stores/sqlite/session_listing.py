@@ -1,12 +1,12 @@
-"""Pages of an owner's sessions: by label, status, delegate, parent, tree, chain and key, sorted.
+"""Pages of an owner's sessions: by label, status, delegate, parent, tree, chain, currency, key and words, sorted.
 
 A page is found in an index that holds all that it is filtered by, and only its own rows are read.
 """
 
 import apsw
 
-from valetkey.ports.accounts import SessionQuery, SessionRecord
-from valetkey.stores.rows import RECORD, SESSIONS, Row, Value, record_of
+from valetkey.ports.accounts import FOUND_BY_CHARS_MIN, SessionQuery, SessionRecord
+from valetkey.stores.rows import RECORD, SESSIONS, Row, Value, in_lower_case, record_of
 from valetkey.stores.sqlite.book import lineage_of
 from valetkey.stores.sqlite.statements import row
 
@@ -18,6 +18,7 @@ _SORTS = {
     "oldest": "s.created_at, s.seq",
     "expiry": "s.expires_at, s.seq",
     "label": "s.label IS NULL, s.label, s.seq",
+    "remaining": "s.rest IS NULL, s.rest, s.seq",
 }
 _SAME = ("label", "role", "delegate", "parent_id", "tree_id", "key_hash")
 _NARROW = {"label": "sessions_named", "parent_id": "", "tree_id": "", "key_hash": ""}
@@ -42,20 +43,43 @@ _BY_WALKING = (
     " SELECT min(rank) FROM line)"
 )
 # What an ancestor is makes it no more than that, so that no more is looked at where that is too little.
-_CHILDREN = (
+_LINES = (
     "WITH RECURSIVE line (seq, id, rank, is_child) AS ("  # noqa: S608
     f" SELECT r.seq, r.id, {_OWN.format('r')}, 0 FROM (SELECT DISTINCT parent_id AS id FROM sessions"
     " WHERE owner_id = :owner AND parent_id IS NOT NULL) o CROSS JOIN sessions r ON r.id = o.id"
     " WHERE r.parent_id IS NULL"
     f" UNION ALL SELECT c.seq, c.id, min(line.rank, {_OWN.format('c')}), 1 FROM line CROSS JOIN sessions c"
-    " INDEXED BY sessions_children ON c.owner_id = :owner AND c.parent_id = line.id AND line.rank >= :rank)"
-    " SELECT json_group_array(seq) FROM line WHERE rank = :rank AND is_child"
+    " INDEXED BY sessions_children ON c.owner_id = :owner AND c.parent_id = line.id{})"
+)
+_CHILDREN = (
+    _LINES.format(" AND line.rank >= :rank")  # noqa: S608
+    + " SELECT json_group_array(seq) FROM line WHERE rank = :rank AND is_child"
+)
+_ROOTS_COUNTED = (
+    f"SELECT {_OWN.format('s')}, count(*) FROM sessions s INDEXED BY sessions_newest"  # noqa: S608
+    " WHERE s.owner_id = :owner AND s.parent_id IS NULL GROUP BY 1"
+)
+_CHILDREN_COUNTED = _LINES.format("") + " SELECT rank, count(*) FROM line WHERE is_child GROUP BY 1"  # noqa: S608
+
+_NAMED_MAX = 1_000
+_NAMED = (
+    "SELECT json_group_array(seq) FROM (SELECT seq FROM sessions"  # noqa: S608
+    " WHERE owner_id = :owner AND id >= :text AND id < :text || '{'"
+    " UNION SELECT seq FROM sessions INDEXED BY sessions_wallet WHERE owner_id = :owner"
+    " AND wallet_address COLLATE NOCASE >= :text AND wallet_address COLLATE NOCASE < :text || '{'"
+    f" AND wallet_address IS NOT NULL LIMIT {_NAMED_MAX})"
 )
 
 
 def list_sessions(db: apsw.Connection, query: SessionQuery, now: int) -> tuple[list[SessionRecord], int]:
     """One page and the total count, at `now` (unix seconds)."""
     where, values = _conditions(query)
+    if query.text is not None:
+        where.append(
+            "(s.label LIKE :text ESCAPE '!' OR s.delegate LIKE :text ESCAPE '!'"
+            " OR s.seq IN (SELECT value FROM json_each(:named)))"
+        )
+        values |= {"text": _somewhere(query.text), "named": _named(db, query)}
     narrow = [name for name in _NARROW if getattr(query, name) is not None]
     if query.status is not None:
         asked, more = _of_status(db, query, now, is_narrow=bool(narrow))
@@ -84,7 +108,40 @@ def _conditions(query: SessionQuery) -> tuple[list[str], dict[str, Value]]:
     if query.chain_id is not None:
         where.append("(s.chains IS NULL OR instr(s.chains, :chain))")
         values["chain"] = f",{query.chain_id},"
+    if query.currency is not None:
+        where.append("instr(s.currencies, :currency)")
+        values["currency"] = f",{query.currency},"
+    if query.part_of_label is not None:
+        where.append("s.label LIKE :part ESCAPE '!'")
+        values["part"] = _somewhere(query.part_of_label)
     return where, values
+
+
+def _somewhere(text: str) -> str:
+    """The pattern of what has this text in it. LIKE takes ASCII letters in any case, and writes no copy of each row."""
+    return "%" + text.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%"
+
+
+def _named(db: apsw.Connection, query: SessionQuery) -> str:
+    """Numbers of sessions whose id or wallet begins with what is looked for, as JSON."""
+    text = in_lower_case(query.text or "")
+    if len(text) < FOUND_BY_CHARS_MIN:
+        return "[]"
+    ((found,),) = db.execute(_NAMED, {"owner": query.owner_id, "text": text}).fetchall()
+    assert isinstance(found, str)
+    return found
+
+
+def count_sessions(db: apsw.Connection, owner_id: str, now: int) -> dict[str, int]:
+    """How many sessions of an owner have each status at `now` (unix seconds)."""
+    frozen = row(db, "SELECT frozen_at IS NOT NULL FROM agents WHERE id = ?", owner_id)
+    values: dict[str, Value] = {"owner": owner_id, "now": now, "frozen": frozen[0] if frozen else 0}
+    counts = dict.fromkeys(_ORDER, 0)
+    for sql in (_ROOTS_COUNTED, _CHILDREN_COUNTED):
+        found: list[Row] = db.execute(sql, values).fetchall()
+        for rank, count in found:
+            counts[_ORDER[rank]] += count
+    return counts
 
 
 def _of_status(

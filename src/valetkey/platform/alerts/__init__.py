@@ -1,0 +1,1 @@
+"""Alerts of an owner's sessions: listed, and acknowledged."""

@@ -1,0 +1,94 @@
+"""What an owner looks at first, on PostgreSQL.
+
+Sums of days and what is unknown or ends soon are read from indexes. What is at risk is added up over the roots of the
+owner's live trees, each looked at once; sessions of several currencies are added up here.
+"""
+
+from valetkey.core.alerts import BUCKET_SECONDS
+from valetkey.ports.overview import LISTED_MAX, TOP_MAX, Overview, Risk, SpentBy, SpentThen
+from valetkey.stores.postgres.columns import SESSIONS
+from valetkey.stores.postgres.database import Tables
+from valetkey.stores.risks import added_up
+from valetkey.stores.rows import SESSION, session_of
+
+# S608: the parts of these statements are constants of ours.
+_ROOTS = (
+    f"FROM {SESSIONS} WHERE s.owner_id = $1 AND s.parent_id IS NULL AND s.revoked_at IS NULL AND s.expires_at > $2"
+    " AND s.role = 'buyer'"
+)
+_BUDGET, _HELD, _CAPTURED = (
+    "(s.policy::jsonb ->> 'budget')::numeric",
+    "(u.figures::jsonb #>> '{1,0}')::numeric",
+    "(u.figures::jsonb #>> '{1,1}')::numeric",
+)
+_RISKS = (
+    "SELECT s.policy::jsonb ->> 'currency', count(*), count(*) FILTER (WHERE s.rest IS NULL),"
+    f" sum(greatest({_BUDGET} - {_HELD} - {_CAPTURED}, 0) + {_HELD}) FILTER (WHERE s.rest IS NOT NULL) {_ROOTS}"
+    " AND NOT s.policy::jsonb ? 'others' GROUP BY 1"
+)
+_OTHERS = f"SELECT {SESSION} {_ROOTS} AND s.policy::jsonb ? 'others'"
+_SPENT = (
+    "SELECT name, currency, sum(units), sum(spends)::int8 FROM spent_days WHERE owner_id = $1 AND part = $2"  # noqa: S608
+    f" AND day >= $3 GROUP BY name, currency ORDER BY 3 DESC, name LIMIT {TOP_MAX}"
+)
+_REFUSALS = (
+    "SELECT code, sum(count)::int8 FROM refused_days WHERE owner_id = $1 AND day >= $2 GROUP BY code"  # noqa: S608
+    f" ORDER BY 2 DESC, code LIMIT {TOP_MAX}"
+)
+_ENDING = (
+    "FROM sessions WHERE owner_id = $1 AND revoked_at IS NULL AND successor_id IS NULL AND expires_at > $2"
+    " AND expires_at < $3"
+)
+_UNKNOWN = "FROM holds WHERE owner_id = $1 AND state = 'unknown'"
+_SPENDING = (
+    "SELECT bucket, currency, chain_id, units, spends FROM tallies WHERE owner_id = $1 AND session_id = $2"
+    " AND bucket >= $3 ORDER BY bucket, currency, chain_id"
+)
+
+
+class PostgresOverview(Tables):
+    """The overview on PostgreSQL."""
+
+    async def overview(self, owner_id: str, first_day: int, ends_before: int) -> Overview:
+        """See ports/overview.py."""
+        database, now = self._database, self._database.clock.now()
+        spent = {}
+        for part in ("delegate", "label", "chain"):
+            found = await database.rows(_SPENT, owner_id, part, first_day)
+            spent[part] = [
+                SpentBy(name, currency, int(units), spends) for name, currency, units, spends in found
+            ]
+        ending, unknown = (owner_id, now, ends_before), (owner_id,)
+        # S608: constants of ours.
+        ((ending_count,),) = await database.rows(f"SELECT count(*) {_ENDING}", *ending)
+        ((unknown_count,),) = await database.rows(f"SELECT count(*) {_UNKNOWN}", *unknown)
+        soon = f"SELECT id, expires_at {_ENDING} ORDER BY expires_at LIMIT {LISTED_MAX}"
+        oldest = f"SELECT id, placed_at {_UNKNOWN} ORDER BY placed_at LIMIT {LISTED_MAX}"
+        return Overview(
+            risks=await self._risks(owner_id, now),
+            spent=spent,
+            refusals=dict(await database.rows(_REFUSALS, owner_id, first_day)),
+            ending=[(one, at) for one, at in await database.rows(soon, *ending)],
+            ending_count=ending_count,
+            unknown=[(one, at) for one, at in await database.rows(oldest, *unknown)],
+            unknown_count=unknown_count,
+        )
+
+    async def spending(self, session_id: str, since: int) -> list[SpentThen]:
+        """See ports/overview.py."""
+        place = await self._database.find_session(session_id)
+        if place is None:
+            return []
+        found = await self._database.rows(_SPENDING, place.owner_id, session_id, since // BUCKET_SECONDS)
+        return [
+            SpentThen(bucket * BUCKET_SECONDS, currency, chain_id, int(units), spends)
+            for bucket, currency, chain_id, units, spends in found
+        ]
+
+    async def _risks(self, owner_id: str, now: int) -> list[Risk]:
+        found = {
+            currency: Risk(currency, int(units or 0), count - unlimited, unlimited)
+            for currency, count, unlimited, units in await self._database.rows(_RISKS, owner_id, now)
+        }
+        others = await self._database.rows(_OTHERS, owner_id, now)
+        return added_up(found, (session_of(one) for one in others), now)
