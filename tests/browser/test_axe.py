@@ -67,6 +67,7 @@ def test_no_page_has_a_serious_finding(
     for path, seen in (
         ("/", "Money at risk"),
         ("/approvals", "Nothing waits"),
+        ("/alerts", "Nothing new"),
         (f"/sessions/{session_id}", "for papers"),
     ):
         page.goto(studio.url + path)

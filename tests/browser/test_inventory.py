@@ -43,6 +43,13 @@ def test_filters_find_by_label_chain_agent_and_status(page: Page, studio: Studio
     shows(*everything)
     page.get_by_role("searchbox", name="Find").fill(bills)
     shows(bills)
+    page.get_by_role("searchbox", name="Find").fill("SCOU")
+    shows(papers, elsewhere)
+    page.get_by_role("button", name="Clear filters").click()
+    page.get_by_role("combobox", name="Asset").select_option("EURC")
+    shows()
+    page.get_by_role("combobox", name="Asset").select_option("USDC")
+    shows(*everything)
 
 
 def test_a_spend_made_elsewhere_appears_within_a_second(page: Page, owner: Owner) -> None:

@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.owners import PAYEE, Owner, Studio, row
+from valetkey import BuyerAgent
 from valetkey.sdk.errors import ApprovalRequired, PerSpendExceeded
 
 NOTE = "<script>alert(1)</script> for papers"
@@ -112,6 +113,44 @@ def test_a_spend_that_waits_is_approved_with_its_exact_amount_payee_and_reason(
     page.get_by_role("dialog").get_by_role("button", name="Approve").click()
     expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
     assert delegate.get_spend(asked.value.approval_id).state == "approved"
+
+
+def test_alerts_are_told_until_they_were_seen(page: Page, studio: Studio, owner: Owner) -> None:
+    _, delegate = owner.session(NOTE, budget=10)
+    delegate.spend("6", payee=PAYEE)
+    page.goto(f"{studio.url}/alerts")
+    alerts = page.get_by_role("region", name="Alerts")
+    expect(alerts).to_contain_text(f'The session "{NOTE}" has reached 50 % of its budget')
+    delegate.spend("3", payee=PAYEE)
+    expect(alerts).to_contain_text("has reached 80 %")
+    while (seen := alerts.get_by_role("button", name="Seen")).count():
+        left = seen.count()
+        seen.first.click()
+        expect(seen).to_have_count(left - 1)
+    expect(page.get_by_text("Nothing new.")).to_be_visible()
+    page.get_by_role("link", name="Seen ones too").click()
+    expect(alerts).to_contain_text("has reached 50 %")
+
+
+def pay(delegate: BuyerAgent, amount: str) -> None:
+    hold = delegate.spend(amount, payee=PAYEE)
+    hold.mark_signed(b"signed")
+    hold.capture()
+
+
+def test_the_overview_adds_up_and_leads_on(page: Page, studio: Studio, owner: Owner) -> None:
+    _, delegate = owner.session("Papers", budget=40, delegate="scout")
+    owner.session("Bills", budget=60)
+    pay(delegate, "15")
+    page.goto(f"{studio.url}/")
+    tiles = page.get_by_role("list")
+    expect(tiles).to_contain_text("85USDC")
+    expect(page.get_by_role("region", name="by agent")).to_contain_text("15 USDC")
+    expect(page.get_by_role("region", name="Sessions")).to_contain_text("Active2")
+    pay(delegate, "5")
+    expect(page.get_by_role("region", name="by agent")).to_contain_text("20 USDC")
+    page.get_by_role("region", name="Ending").get_by_role("link", name="Papers").click()
+    expect(page.get_by_role("heading", name="Papers")).to_be_visible()
 
 
 def test_a_key_that_only_reads_looks_and_changes_nothing(page: Page, studio: Studio, owner: Owner) -> None:

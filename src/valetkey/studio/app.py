@@ -16,7 +16,7 @@ from valetkey.studio.assets import asset_text, serve_asset
 from valetkey.studio.gate import SIGN_IN, Gate
 from valetkey.studio.owners import Owner, Owners
 from valetkey.studio.page import Page
-from valetkey.studio.pages import approvals, inventory, missing, overview, session
+from valetkey.studio.pages import alerts, approvals, inventory, missing, overview, session
 from valetkey.studio.plan import Plan
 from valetkey.studio.signing_in import Door
 from valetkey.studio.sittings import Sitting, Sittings
@@ -118,6 +118,7 @@ def create_app(plan: Plan) -> Gate:
         ],
     )
     studio.page("/")(overview.show)
+    studio.page("/alerts")(alerts.show)
     studio.page("/approvals")(approvals.show)
     studio.page("/sessions")(inventory.show)
     studio.page("/sessions/{session_id}")(session.show)

@@ -18,15 +18,15 @@ class Pace:
         self._clock = clock
         self._left, self._since = float(BURST), clock()
 
-    def wait_seconds(self) -> float:
-        """Take a turn: how long to wait for it."""
+    def wait_seconds(self, requests: int = 1) -> float:
+        """Take a turn of so many requests: how long to wait for it."""
         now = self._clock()
         self._left = min(BURST, self._left + (now - self._since) * PER_SECOND)
         self._since = now
-        self._left -= 1
+        self._left -= requests
         return max(0.0, -self._left / PER_SECOND)
 
-    async def turn(self) -> None:
+    async def turn(self, requests: int = 1) -> None:
         """Wait until it is time to ask."""
-        if seconds := self.wait_seconds():
+        if seconds := self.wait_seconds(requests):
             await asyncio.sleep(seconds)

@@ -70,10 +70,18 @@ class Page:
         self._closing.append(task.cancel)
 
     def follow(
-        self, load: Callable[[], Awaitable[None]], concerns: Callable[[Event], bool] | None = None
+        self,
+        load: Callable[[], Awaitable[None]],
+        concerns: Callable[[Event], bool] | None = None,
+        *,
+        asks: int = 1,
+        settle: float = SETTLE_SECONDS,
     ) -> "Follower":
-        """Call `load` again whenever something happened, never twice at once; `concerns` says to which events."""
-        follower = Follower(self, load)
+        """Call `load` again whenever something happened, never twice at once; `concerns` says to which events.
+
+        `asks`: how many requests one load is. `settle`: how long what follows the first news is waited for.
+        """
+        follower = Follower(self, load, asks, settle)
         self.listen(
             lambda event: follower.ask() if event is None or concerns is None or concerns(event) else None
         )
@@ -106,8 +114,8 @@ class Page:
 class Follower:
     """Loads again what changed: soon after the first news, and no more often than the owner's pace allows."""
 
-    def __init__(self, page: Page, load: Callable[[], Awaitable[None]]) -> None:
-        self._page, self._load = page, load
+    def __init__(self, page: Page, load: Callable[[], Awaitable[None]], asks: int, settle: float) -> None:
+        self._page, self._load, self._asks, self._settle = page, load, asks, settle
         self._asked = asyncio.Event()
 
     def ask(self) -> None:
@@ -118,8 +126,8 @@ class Follower:
         """Until it is cancelled. An outage of the platform is waited out: the next news loads again."""
         while True:
             await self._asked.wait()
-            await asyncio.sleep(SETTLE_SECONDS)
-            await self._page.owner.pace.turn()
+            await asyncio.sleep(self._settle)
+            await self._page.owner.pace.turn(self._asks)
             self._asked.clear()
             try:
                 await self._load()

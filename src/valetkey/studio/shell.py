@@ -16,6 +16,7 @@ PLACES = (
     ("/", "overview", "Overview"),
     ("/sessions", "sessions", "Sessions"),
     ("/approvals", "approvals", "Approvals"),
+    ("/alerts", "alerts", "Alerts"),
 )
 """The navigation: address, drawing, words. A page that is added is added here."""
 

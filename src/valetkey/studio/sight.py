@@ -5,8 +5,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 from urllib.parse import urlencode
 
+from valetkey.core.money import CURRENCY_DECIMALS
+
 STATUSES = ("active", "pending", "paused", "exhausted", "expired", "revoked")
-SORTS = ("newest", "oldest", "expiry", "label")
+SORTS = ("newest", "oldest", "expiry", "label", "remaining")
+ASSETS = tuple(sorted(CURRENCY_DECIMALS))
 SIZES = (25, 50, 100)
 TEXT_CHARS_MAX = 200
 OFFSET_MAX = 1_000_000
@@ -28,13 +31,16 @@ USUAL = tuple(one for one in COLUMNS if one != "parent")
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Texts are exact, empty for any. `find` is an id, a key's hash, a label or an agent; `page` counts from 1."""
+    """Empty is any. `find` is a part of a label or an agent, how an id or a wallet begins, or a key's hash; `label` a
+    part of one; `agent` exact; `asset` a currency that there are limits for; `page` counts from 1.
+    """
 
     find: str = ""
     label: str = ""
     agent: str = ""
     status: str = ""
     parent: str = ""
+    asset: str = ""
     chain: int = 0
     sort: str = "newest"
     size: int = SIZES[0]
@@ -54,6 +60,7 @@ class Sight:
             agent=query.get("agent", "")[:TEXT_CHARS_MAX],
             status=query.get("status", "") if query.get("status") in STATUSES else "",
             parent=query.get("parent", "")[:TEXT_CHARS_MAX],
+            asset=query.get("asset", "") if query.get("asset") in ASSETS else "",
             chain=numbers["chain"],
             sort=query.get("sort", "") if query.get("sort") in SORTS else "newest",
             size=size,
@@ -77,12 +84,15 @@ class Sight:
     @property
     def is_narrow(self) -> bool:
         """Whether any filter is set."""
-        return bool(self.find or self.label or self.agent or self.status or self.parent or self.chain)
+        return bool(
+            self.find or self.label or self.agent or self.status or self.parent or self.asset or self.chain
+        )
 
     def asked(self) -> dict[str, Any]:
         """The filters as the SDK takes them, without `find`."""
         found = {
-            "label": self.label or None,
+            "label_contains": self.label or None,
+            "currency": self.asset or None,
             "delegate": self.agent or None,
             "status": self.status or None,
             "parent": self.parent or None,

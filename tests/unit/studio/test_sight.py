@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from valetkey.studio.sight import COLUMNS, SIZES, SORTS, STATUSES, Sight
+from valetkey.studio.sight import ASSETS, COLUMNS, SIZES, SORTS, STATUSES, Sight
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=30)
 SIGHTS = st.builds(
@@ -16,6 +16,7 @@ SIGHTS = st.builds(
     agent=TEXTS,
     status=st.sampled_from(("", *STATUSES)),
     parent=TEXTS,
+    asset=st.sampled_from(("", *ASSETS)),
     chain=st.integers(0, 2**40),
     sort=st.sampled_from(SORTS),
     size=st.sampled_from(SIZES),

@@ -13,7 +13,7 @@ from valetkey.studio.elements.sessions_table import SessionsTable
 from valetkey.studio.finding import found
 from valetkey.studio.page import Page
 from valetkey.studio.shell import frame
-from valetkey.studio.sight import COLUMNS, SIZES, STATUSES, Sight
+from valetkey.studio.sight import ASSETS, COLUMNS, SIZES, STATUSES, Sight
 from valetkey.studio.words.chains import title_of
 from valetkey.studio.words.rows import row_of
 from valetkey.wire.audit import Event
@@ -129,18 +129,27 @@ class Inventory:
         chains = {str(one.chain_id): title_of(one.network) for one in self._networks.values()}
         with div("filters", role="search", aria_label="Filter sessions"):
             self._fields = [
-                search_field("Find", "find", "Session id, key hash, label or agent", self._filter)
+                search_field("Find", "find", "Label, agent, id, wallet or key hash", self._filter)
             ]
             button("Filters", kind="more-filters", js=MORE)
             self._fields += [
-                search_field("Label", "label", "Exactly", self._filter),
+                search_field("Label", "label", "A part of it", self._filter),
                 search_field("Agent", "agent", "Exactly", self._filter),
                 select_field("Chain", "chain", {"": "Every chain"} | chains, self._filter),
+                select_field(
+                    "Asset", "asset", {"": "Every asset"} | {one: one for one in ASSETS}, self._filter
+                ),
                 search_field("Made out of", "parent", "Session id", self._filter),
                 select_field(
                     "Order",
                     "sort",
-                    {"newest": "Newest", "oldest": "Oldest", "expiry": "Ends first", "label": "Label"},
+                    {
+                        "newest": "Newest",
+                        "oldest": "Oldest",
+                        "expiry": "Ends first",
+                        "label": "Label",
+                        "remaining": "Least left",
+                    },
                     self._filter,
                 ),
             ]
@@ -157,7 +166,9 @@ class Inventory:
         text: Any = value.strip()
         if name == "chain":
             text = int(text) if text.isascii() and text.isdecimal() else 0
-        changed = Sight.of({name: str(text)}) if name in ("sort", "status", "chain", "size") else None
+        changed = (
+            Sight.of({name: str(text)}) if name in ("sort", "status", "chain", "size", "asset") else None
+        )
         text = getattr(changed, name) if changed is not None else text[:200]
         if getattr(self._sight, name) != text:
             self._see(self._sight.but(**{name: text}))

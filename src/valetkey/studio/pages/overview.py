@@ -2,26 +2,29 @@
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from decimal import Decimal
 
 from valetkey.core.errors import ValetkeyError
-from valetkey.studio.elements.html import Tag, card, div, link, paragraph, span
+from valetkey.studio.elements.html import Tag, card, div, facts, link, paragraph, span
 from valetkey.studio.page import Page
 from valetkey.studio.shell import frame
 from valetkey.studio.sight import STATUSES
 from valetkey.studio.words.amounts import grouped, money, share, short_address
+from valetkey.studio.words.chains import chain_name, title_of
+from valetkey.studio.words.refusals import explained
 from valetkey.studio.words.rows import name_of
 from valetkey.studio.words.times import about, moment, seconds_of
-from valetkey.wire.sessions import SessionView
+from valetkey.wire.network import NetworkView
+from valetkey.wire.overview import EndingView, OverviewView, RefusedView, SpentByView
+from valetkey.wire.sessions import SessionCounts
 from valetkey.wire.spends import SpendPage
 
-LOOKED_AT = 100
-"""So many active sessions are added up: those that end first."""
-
+DAYS = 7
 LISTED = 6
+SETTLE_SECONDS = 1.0
+"""Sums are a moment behind the events that they are of."""
 
 
 async def show(page: Page) -> None:
@@ -29,7 +32,8 @@ async def show(page: Page) -> None:
     with frame(page, "Overview", "/"):
         overview = Overview(page)
     await page.doing(overview.load())
-    page.follow(overview.load)
+    # Sums may be of a moment ago already now.
+    page.follow(overview.load, asks=4, settle=SETTLE_SECONDS).ask()
 
 
 class Overview:
@@ -37,82 +41,104 @@ class Overview:
 
     def __init__(self, page: Page) -> None:
         self._page = page
+        self._names: dict[str, str] = {}
         with div("page-head"):
             Tag("h1", "Overview", "stretch")
         with div("stack"):
             self._tiles = div("tiles", role="list")
             with div("columns"):
                 with div("wide stack"):
-                    _, self._agents = card("Spent, by agent")
+                    _, self._agents = card(f"Spent in {DAYS} days, by agent")
+                    _, self._labels = card(f"Spent in {DAYS} days, by label")
                     _, self._unknown = card("Signed and not proven")
                 with div("narrow stack"):
-                    _, self._soon = card("Ending soon")
+                    _, self._soon = card("Ending within a day")
                     _, self._states = card("Sessions")
+                    _, self._refused = card(f"Refused in {DAYS} days")
+                    _, self._chains = card("Chains")
 
     async def load(self) -> None:
         """Ask for everything at once, and show it."""
-        owner = self._page.owner
-        others = [one for one in STATUSES if one != "active"]
-        (active, *counts), unknown, waiting = await asyncio.gather(
-            asyncio.gather(
-                owner.sessions({"status": "active", "sort": "expiry", "limit": LOOKED_AT}),
-                *(owner.sessions({"status": one, "limit": 1}) for one in others),
-            ),
+        agent = self._page.agent
+        told, counts, unknown, waiting = await asyncio.gather(
+            agent.overview(days=DAYS),
+            agent.session_counts(),
             self._spends("unknown"),
             self._spends("pending_approval"),
         )
+        await self._learn(told.ending_soon[:LISTED])
+        networks = await self._page.owner.networks()
         if self._page.client.is_deleted:
             return
         now, zone = int(time.time()), self._page.zone
-        totals = {"active": active.total} | dict(zip(others, (one.total for one in counts), strict=True))
-        for place in (self._tiles, self._agents, self._unknown, self._soon, self._states):
+        places = (
+            self._tiles,
+            self._agents,
+            self._labels,
+            self._unknown,
+            self._soon,
+            self._states,
+            self._refused,
+            self._chains,
+        )
+        for place in places:
             place.clear()
         with self._tiles:
-            _tiles(active.sessions, active.total, unknown, waiting)
+            _tiles(told, counts, waiting)
         with self._agents:
-            _by_agent(active.sessions)
+            _spent(told.by_delegate, "no agent named")
+        with self._labels:
+            _spent(told.by_label, "without a label")
         with self._unknown:
-            _signed(unknown, now, zone)
+            _signed(unknown, told.unknown_count, now, zone)
         with self._soon:
-            _soon(active.sessions, now, zone)
+            _soon(told, self._names, now, zone)
         with self._states:
-            for one in STATUSES:
-                with div("tree-row"):
-                    with span("", f"status {one} stretch"):
-                        link(one.capitalize(), f"/sessions?status={one}")
-                    span(f"{totals[one]:,}", "strong")
+            _states(counts)
+        with self._refused:
+            _refused(told.refusals)
+        with self._chains:
+            _chains(told, networks)
 
     async def _spends(self, state: str) -> SpendPage | None:
         """None where the key may not see spends."""
         try:
-            found: SpendPage = await self._page.agent.list_spends(state=state, limit=LOOKED_AT)
+            found: SpendPage = await self._page.agent.list_spends(state=state, limit=LISTED)
             return found
         except ValetkeyError:
             return None
 
+    async def _learn(self, ending: Sequence[EndingView]) -> None:
+        """The names of sessions, each asked for once."""
 
-def _tiles(
-    active: Sequence[SessionView], total: int, unknown: SpendPage | None, waiting: SpendPage | None
-) -> None:
-    # What was made out of a session spends out of its budget: only the first of each tree are added up.
-    roots = [one for one in active if one.parent_id is None]
-    bounded = [Decimal(one.worst_case_loss_usdc) for one in roots if one.worst_case_loss_usdc is not None]
-    below = "if every key leaked now"
-    if len(bounded) < len(roots):
-        below = f"and {len(roots) - len(bounded)} sessions without a limit"
-    elif total > len(active):
-        below = f"of the {len(active)} that end first, of {total:,}"
-    risk = grouped(format(sum(bounded, Decimal(0)), "f"))
-    _tile("Money at risk", risk, "USDC", below, "warn" if bounded else "")
-    held = sum((Decimal(one.held_usdc) for one in roots), Decimal(0))
-    _tile("Held now", grouped(format(held, "f")), "USDC", "placed and not settled")
-    _tile("Active", f"{total:,}", "", "sessions that may spend", to="/sessions?status=active")
+        async def learn(session_id: str) -> None:
+            try:
+                self._names[session_id] = name_of(await self._page.agent.get_session(session_id))
+            except ValetkeyError:
+                self._names[session_id] = session_id
+
+        await asyncio.gather(*(learn(one.session_id) for one in ending if one.session_id not in self._names))
+
+
+def _tiles(told: OverviewView, counts: SessionCounts, waiting: SpendPage | None) -> None:
+    for risk in told.at_risk:
+        below = f"and {risk.unlimited:,} without a limit" if risk.unlimited else "if every key leaked now"
+        _tile("Money at risk", grouped(risk.amount), risk.currency, below, "warn" if risk.sessions else "")
+    if not told.at_risk:
+        _tile("Money at risk", "0", "USDC", "no session is live")
+    _tile("Active", f"{counts.active:,}", "", f"of {counts.total:,} sessions", to="/sessions?status=active")
     if waiting is not None:
         many = waiting.total
         _tile("Waiting for you", f"{many:,}", "", "approvals", "warn" if many else "", to="/approvals")
-    if unknown is not None:
-        many = unknown.total
-        _tile("Not proven", f"{many:,}", "", "payments that were signed", "warn" if many else "")
+    many = told.unknown_count
+    _tile("Not proven", f"{many:,}", "", "payments that were signed", "warn" if many else "")
+    _tile(
+        "Ending soon",
+        f"{told.ending_soon_count:,}",
+        "",
+        "within a day",
+        to="/sessions?sort=expiry&status=active",
+    )
 
 
 def _tile(name: str, figure: str, unit: str, below: str, tone: str = "", to: str = "") -> None:
@@ -128,46 +154,76 @@ def _tile(name: str, figure: str, unit: str, below: str, tone: str = "", to: str
         paragraph(below, "small quiet")
 
 
-def _by_agent(active: Sequence[SessionView]) -> None:
-    spent: dict[str, Decimal] = defaultdict(Decimal)
-    agents = {one.session_id: one.delegate or "no agent named" for one in active}
-    for one in active:
-        spent[agents[one.session_id]] += Decimal(one.spent_usdc)
-        if one.parent_id in agents:
-            # It is among what its parent spent.
-            spent[agents[one.parent_id]] -= Decimal(one.spent_usdc)
-    most = max(spent.values(), default=Decimal(0))
-    if not most:
-        paragraph("Nothing was spent by active sessions.", "empty")
+def _spent(found: Sequence[SpentByView], nameless: str) -> None:
+    if not found:
+        paragraph("Nothing was spent.", "empty")
         return
-    for agent, amount in sorted(spent.items(), key=lambda one: -one[1])[:LISTED]:
-        part = share(format(amount, "f"), format(most, "f")) or 0
-        with div("", style="margin-bottom: var(--s3)"):
+    most: dict[str, Decimal] = {}
+    for one in found:
+        most[one.currency] = max(most.get(one.currency, Decimal(0)), Decimal(one.amount))
+    for one in found[:LISTED]:
+        part = share(one.amount, format(most[one.currency], "f")) or 0
+        with div("measure"):
             with div("buttons"):
-                span(agent, "stretch")
-                span(money(format(amount, "f")), "strong")
+                span(one.name or nameless, "stretch")
+                span(f"{one.spends:,} spend{'' if one.spends == 1 else 's'}", "small quiet")
+                span(money(one.amount, one.currency), "strong")
             with span("", "meter", aria_hidden="true"):
                 Tag("i", style=f"width: {part}%")
 
 
-def _signed(unknown: SpendPage | None, now: int, zone: tzinfo) -> None:
+def _signed(unknown: SpendPage | None, total: int, now: int, zone: tzinfo) -> None:
     if unknown is None or not unknown.spends:
         paragraph("Every payment that was signed is proven.", "empty")
         return
-    for one in reversed(unknown.spends[-LISTED:]):
+    for one in unknown.spends:
         at = seconds_of(one.placed_at)
         with div("tree-row"):
             span(money(one.amount, one.currency), "strong nowrap")
             link(f"to {short_address(one.payee) or 'nobody named'}", f"/sessions/{one.session_id}", "stretch")
             span(f"{about(max(0, now - at))} ago", "small quiet", title=moment(at, now, zone))
-    if unknown.total > LISTED:
-        paragraph(f"The oldest of {unknown.total:,}.", "small quiet")
+    if total > len(unknown.spends):
+        paragraph(f"The newest of {total:,}.", "small quiet")
 
 
-def _soon(active: Sequence[SessionView], now: int, zone: tzinfo) -> None:
-    if not active:
-        paragraph("No session is active.", "empty")
-    for one in active[:LISTED]:
+def _soon(told: OverviewView, names: dict[str, str], now: int, zone: tzinfo) -> None:
+    if not told.ending_soon:
+        paragraph("No session ends within a day.", "empty")
+    for one in told.ending_soon[:LISTED]:
         with div("tree-row"):
-            link(name_of(one), f"/sessions/{one.session_id}", "stretch")
-            span(moment(one.expiry, now, zone), "small quiet nowrap")
+            link(names.get(one.session_id, one.session_id), f"/sessions/{one.session_id}", "stretch")
+            span(moment(seconds_of(one.expires_at), now, zone), "small quiet nowrap")
+
+
+def _states(counts: SessionCounts) -> None:
+    for one in STATUSES:
+        with div("tree-row"):
+            with span("", f"status {one} stretch"):
+                link(one.capitalize(), f"/sessions?status={one}")
+            span(f"{getattr(counts, one):,}", "strong")
+
+
+def _refused(found: Sequence[RefusedView]) -> None:
+    if not found:
+        paragraph("Nothing was refused.", "empty")
+    for one in found[:LISTED]:
+        with div("tree-row"):
+            span(explained(one.code)[0], "stretch wrap", title=one.code)
+            span(f"{one.count:,}", "strong")
+
+
+def _chains(told: OverviewView, networks: Mapping[int, NetworkView]) -> None:
+    def named(chain: str) -> str:
+        if chain.isdecimal():
+            return chain_name(int(chain), networks)
+        return next((title_of(one.network) for one in networks.values() if one.chain == chain), chain)
+
+    if not told.by_chain and not told.relayer:
+        paragraph("Nothing was spent.", "empty")
+    facts({named(one.name): f"{money(one.amount, one.currency)} spent" for one in told.by_chain})
+    facts(
+        {
+            f"Gas on {named(one.chain)}": f"{one.spent} of {one.limit} {one.coin} in 24 hours"
+            for one in told.relayer
+        }
+    )

@@ -51,7 +51,7 @@ async def show(page: Page, session_id: str) -> None:
         shown = SessionPage(page, view, networks)
         shown.build()
     await page.doing(shown.load())
-    page.follow(shown.load, shown.concerns)
+    page.follow(shown.load, shown.concerns, asks=3)
 
 
 class SessionPage:
