@@ -26,10 +26,12 @@ def studio(
     stop_with_stdin: Annotated[bool, typer.Option("--stop-with-stdin", hidden=True)] = False,
 ) -> None:
     """Serve the console: see every session, stop any of them. Owners sign in by API key. Needs valetkey[studio]."""
+    from valetkey.cli.complaint import Complaint
     from valetkey.cli.serving import adopt, listen
     from valetkey.cli.words import seconds_of
     from valetkey.studio.plan import Plan
     from valetkey.studio.run import check_installed, run
+    from valetkey.wire.errors import Exit
 
     check_installed()
     plan = Plan(
@@ -44,4 +46,5 @@ def studio(
     if fd is None:
         shown = f"[{host}]" if ":" in host else host
         typer.echo(f"studio at http://{shown}:{listener.getsockname()[1]}", err=True)
-    run(plan, listener, stop_with_stdin=stop_with_stdin)
+    if not run(plan, listener, stop_with_stdin=stop_with_stdin):
+        raise Complaint("the studio did not start; what it wrote says why", Exit.ENVIRONMENT)
