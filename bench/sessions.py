@@ -48,7 +48,8 @@ _FILL = (
     f" {_NUMBERS} SELECT {_MARK}, :owner, {_MARK}, 0, 'buyer', :policy, 1, 0,"
     " CASE x % 10 WHEN 1 THEN 2 ELSE 4000000000 END, 1, CASE x % 10 WHEN 0 THEN 2 END, 0, 'byr' || x,"
     f" 'label ' || (x % {LABELS}), printf('0x%040x', x), 'grant', CAST(printf('%032d', x) AS BLOB) FROM n",
-    f"INSERT INTO spent (session_id, figures, exhausted) {_NUMBERS} SELECT {_MARK}, :figures, 0 FROM n",
+    f"INSERT INTO spent (session_id, figures, exhausted, rest) {_NUMBERS}"
+    f" SELECT {_MARK}, :figures, 0, 2410 + x % 90 FROM n",
 )
 
 
@@ -230,6 +231,13 @@ async def _store(many: int, rounds: int) -> list[Result]:
             "by status active": {"status": "active"},
             "by status revoked": {"status": "revoked"},
             "by chain": {"chain_id": CHAIN_ID},
+            "by currency": {"currency": "USDC"},
+            "by part of a label": {"part_of_label": "99"},
+            "by words": {"text": "label 77"},
+            "by the beginning of a wallet": {"text": "0x" + "0" * 36},
+            "sorted by expiry": {"sort": "expiry"},
+            "sorted by label": {"sort": "label"},
+            "sorted by what is left": {"sort": "remaining"},
         }
         for what, query in asked.items():
             times = []
@@ -238,6 +246,16 @@ async def _store(many: int, rounds: int) -> list[Result]:
                 await store.sessions(SessionQuery(owner.id, limit=100, **query))
                 times.append(time.perf_counter() - began)
             found += _told(f"SQLite store, {many:,} sessions, {what}", times, LIST_MS_MOST)
+        for what, look in (
+            ("counts of each status", lambda: store.session_counts(owner.id)),
+            ("overview", lambda: store.overview(owner.id, 0, 2**40)),
+        ):
+            times = []
+            for _ in range(rounds):
+                began = time.perf_counter()
+                await look()
+                times.append(time.perf_counter() - began)
+            found += _told(f"SQLite store, {many:,} sessions, {what}", times)
         await store.close()
     return found
 

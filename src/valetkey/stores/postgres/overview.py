@@ -9,24 +9,23 @@ from valetkey.ports.overview import LISTED_MAX, TOP_MAX, Overview, Risk, SpentBy
 from valetkey.stores.postgres.columns import SESSIONS
 from valetkey.stores.postgres.database import Tables
 from valetkey.stores.risks import added_up
-from valetkey.stores.rows import SESSION, session_of
+from valetkey.stores.rows import SESSION, Row, session_of
 
 # S608: the parts of these statements are constants of ours.
 _ROOTS = (
     f"FROM {SESSIONS} WHERE s.owner_id = $1 AND s.parent_id IS NULL AND s.revoked_at IS NULL AND s.expires_at > $2"
     " AND s.role = 'buyer'"
 )
-_BUDGET, _HELD, _CAPTURED = (
-    "(s.policy::jsonb ->> 'budget')::numeric",
-    "(u.figures::jsonb #>> '{1,0}')::numeric",
-    "(u.figures::jsonb #>> '{1,1}')::numeric",
-)
+_CURRENCIES = "length(s.currencies) - length(replace(s.currencies, ',', '')) - 1"
 _RISKS = (
-    "SELECT s.policy::jsonb ->> 'currency', count(*), count(*) FILTER (WHERE s.rest IS NULL),"
-    f" sum(greatest({_BUDGET} - {_HELD} - {_CAPTURED}, 0) + {_HELD}) FILTER (WHERE s.rest IS NOT NULL) {_ROOTS}"
-    " AND NOT s.policy::jsonb ? 'others' GROUP BY 1"
+    "SELECT currencies, count(*), count(*) FILTER (WHERE budget IS NULL),"  # noqa: S608
+    " sum(greatest(budget - held - captured, 0) + held)"
+    " FROM (SELECT s.currencies, (s.policy::json ->> 'budget')::numeric AS budget,"
+    " (u.figures::json #>> '{1,0}')::numeric AS held, (u.figures::json #>> '{1,1}')::numeric AS captured"
+    f" {_ROOTS} AND {_CURRENCIES} = 1 OFFSET 0) AS w GROUP BY 1"
 )
-_OTHERS = f"SELECT {SESSION} {_ROOTS} AND s.policy::jsonb ? 'others'"
+_OTHERS = f"SELECT {SESSION} {_ROOTS} AND {_CURRENCIES} > 1"
+_ALL_AT_ONCE = "SET LOCAL enable_hashjoin = on; SET LOCAL enable_nestloop = off"
 _SPENT = (
     "SELECT name, currency, sum(units), sum(spends)::int8 FROM spent_days WHERE owner_id = $1 AND part = $2"  # noqa: S608
     f" AND day >= $3 GROUP BY name, currency ORDER BY 3 DESC, name LIMIT {TOP_MAX}"
@@ -86,9 +85,15 @@ class PostgresOverview(Tables):
         ]
 
     async def _risks(self, owner_id: str, now: int) -> list[Risk]:
+        async def look() -> list[Row]:
+            async with self._database.writing() as connection:
+                # One row after another, as everything else is looked up, took nearly twice as long for all of them.
+                await connection.execute(_ALL_AT_ONCE)
+                return [tuple(one) for one in await connection.fetch(_RISKS, owner_id, now)]
+
         found = {
-            currency: Risk(currency, int(units or 0), count - unlimited, unlimited)
-            for currency, count, unlimited, units in await self._database.rows(_RISKS, owner_id, now)
+            (currency := currencies.strip(",")): Risk(currency, int(units or 0), count - unlimited, unlimited)
+            for currencies, count, unlimited, units in await self._database.again(look)
         }
         others = await self._database.rows(_OTHERS, owner_id, now)
         return added_up(found, (session_of(one) for one in others), now)

@@ -8,9 +8,10 @@ added up here.
 import apsw
 
 from valetkey.core.alerts import BUCKET_SECONDS
+from valetkey.core.session import Session
 from valetkey.ports.overview import LISTED_MAX, TOP_MAX, Overview, Risk, SpentBy, SpentThen
 from valetkey.stores.risks import added_up
-from valetkey.stores.rows import SESSION, session_of
+from valetkey.stores.rows import SESSION, SESSIONS, session_of
 from valetkey.stores.sqlite.alert_book import HIGH
 from valetkey.stores.sqlite.database import Tables
 from valetkey.stores.sqlite.statements import row, rows
@@ -20,18 +21,18 @@ _ROOTS = (
     "FROM sessions s INDEXED BY sessions_newest CROSS JOIN spent u ON u.session_id = s.id"
     " WHERE s.owner_id = ?1 AND s.parent_id IS NULL AND s.revoked_at IS NULL AND s.expires_at > ?2 AND s.role = 'buyer'"
 )
-_LEFT = "json_extract(s.policy, '$.budget') - json_extract(u.figures, '$[1][0]') - json_extract(u.figures, '$[1][1]')"
-_AT_RISK = f"max({_LEFT}, 0) + json_extract(u.figures, '$[1][0]')"
 _RISKS = (
-    "SELECT currency, total(1), sum(at_risk IS NULL), sum(at_risk / 1000000000), sum(at_risk % 1000000000)"  # noqa: S608
-    " FROM (SELECT json_extract(s.policy, '$.currency') AS currency,"
-    f" {_AT_RISK} AS at_risk {_ROOTS}"
-    " AND json_type(s.policy, '$.others') IS NULL) WHERE typeof(at_risk) <> 'real' GROUP BY 1"
+    "WITH found AS MATERIALIZED (SELECT s.seq AS seq, s.currencies AS currencies,"  # noqa: S608
+    " json_extract(s.policy, '$.budget') AS budget, json_extract(u.figures, '$[1][0]') AS held,"
+    f" json_extract(u.figures, '$[1][1]') AS captured {_ROOTS}),"
+    " risks AS MATERIALIZED (SELECT seq, currencies, max(budget - held - captured, 0) + held AS at_risk FROM found),"
+    " told AS MATERIALIZED (SELECT seq, currencies, at_risk, typeof(at_risk) = 'real' OR"
+    " length(currencies) - length(replace(currencies, ',', '')) > 2 AS is_other FROM risks)"
+    " SELECT currencies, sum(NOT is_other AND at_risk IS NOT NULL), sum(NOT is_other AND at_risk IS NULL),"
+    " sum(at_risk / 1000000000) FILTER (WHERE NOT is_other), sum(at_risk % 1000000000) FILTER (WHERE NOT is_other),"
+    " json_group_array(seq) FILTER (WHERE is_other) FROM told GROUP BY 1"
 )
-_OTHERS = (
-    f"SELECT {SESSION} {_ROOTS} AND (json_type(s.policy, '$.others') IS NOT NULL OR"
-    f" typeof({_AT_RISK}) = 'real')"
-)
+_OTHERS = f"SELECT {SESSION} FROM {SESSIONS} WHERE s.seq IN (SELECT value FROM json_each(?))"  # noqa: S608
 _SPENT = (
     f"SELECT name, currency, sum(high) * 1.0 * {HIGH} + sum(low) AS about, sum(high), sum(low), sum(spends)"  # noqa: S608
     " FROM spent_days WHERE owner_id = ? AND part = ? AND day >= ? GROUP BY name, currency"
@@ -102,8 +103,12 @@ def _overview(db: apsw.Connection, owner_id: str, now: int, first_day: int, ends
 
 
 def _risks(db: apsw.Connection, owner_id: str, now: int) -> list[Risk]:
-    found = {
-        currency: Risk(currency, (high or 0) * 10**9 + (low or 0), int(count) - unlimited, unlimited)
-        for currency, count, unlimited, high, low in rows(db, _RISKS, owner_id, now)
-    }
-    return added_up(found, (session_of(one) for one in rows(db, _OTHERS, owner_id, now)), now)
+    found: dict[str, Risk] = {}
+    others: list[Session] = []
+    for currencies, bounded, unlimited, high, low, seqs in rows(db, _RISKS, owner_id, now):
+        if bounded or unlimited:
+            currency = currencies.strip(",")
+            found[currency] = Risk(currency, (high or 0) * 10**9 + (low or 0), bounded, unlimited)
+        if seqs != "[]":
+            others += [session_of(one) for one in rows(db, _OTHERS, seqs)]
+    return added_up(found, others, now)
