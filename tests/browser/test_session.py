@@ -66,7 +66,11 @@ def test_it_is_paused_resumed_extended_and_revoked(page: Page, studio: Studio, o
     page.get_by_role("dialog").get_by_role("button", name="Extend").click()
     expect(page.locator(".q-notification.told-bad")).to_be_visible()
     page.get_by_role("button", name="Revoke").click()
-    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    revoke = page.get_by_role("dialog").get_by_role("button", name="Revoke")
+    expect(revoke).to_be_visible()
+    owner.agent.pause_session(session_id)
+    expect(status).to_have_text("paused")
+    revoke.click()
     expect(status).to_have_text("revoked")
     expect(page.get_by_role("button", name="Revoke")).to_have_count(0)
 

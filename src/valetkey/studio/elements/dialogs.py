@@ -2,17 +2,27 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from nicegui import ui
 
 from valetkey.studio.elements.html import Tag, button, div, paragraph
 
 
+class Question(ui.dialog):
+    """A dialog of the page, not of the control that opened it: what is drawn anew below does not take it away."""
+
+    holder: Tag
+
+
 @contextmanager
-def dialog(title: str) -> Iterator[Any]:
-    """An open dialog with a heading; what is made inside is in it. Await it for its result, then delete it."""
-    shown = ui.dialog().props("transition-duration=120")
+def dialog(title: str) -> Iterator[Question]:
+    """An open dialog with a heading; what is made inside is in it. Await it for its result, then close it."""
+    with ui.context.client.layout:
+        holder = div("unseen", aria_hidden="true")
+    with holder:
+        shown = Question()
+    shown.holder = holder
+    shown.props("transition-duration=120")
     with shown, div("dialog", role="document"):
         Tag("h2", title)
         yield shown
@@ -20,10 +30,13 @@ def dialog(title: str) -> Iterator[Any]:
     shown.open()
 
 
-def close(shown: Any) -> None:
+def close(shown: Question) -> None:
     """Take an answered dialog away; the keyboard is where it was."""
     client = shown.client
+    if client.is_deleted:
+        return
     shown.delete()
+    shown.holder.delete()
     client.run_javascript("valetkeyBack()")
 
 

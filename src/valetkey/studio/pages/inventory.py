@@ -51,6 +51,7 @@ class Inventory:
         self._names: dict[str, str] = {}
         self._trees: set[str] = set()
         self._chosen: list[str] = []
+        self._bulk_of: list[str] = []
         self._total = 0
         self._turn = 0
 
@@ -226,6 +227,9 @@ class Inventory:
         self._show_bulk()
 
     def _show_bulk(self) -> None:
+        if self._bulk_of == self._chosen:
+            return
+        self._bulk_of = list(self._chosen)
         self._bulk.clear()
         self._bulk.tell(hidden=None if self._chosen else "")
         if not self._chosen:
