@@ -29,17 +29,21 @@ setup: $(VENV)/.dev  ## make .venv with the pinned runtime, the tools and the pa
 demo: $(VENV)/.runtime  ## play one delegated purchase from end to end on an embedded chain
 	@$(BIN)/valetkey demo
 
-dev: $(VENV)/.runtime  ## start chain, contracts and platform on loopback; Ctrl-C stops them
+dev: $(VENV)/.runtime  ## start chain, contracts, platform and console on loopback; Ctrl-C stops them
 	@$(BIN)/valetkey dev
 
 .PHONY: postgres
 postgres:        # PostgreSQL's programs, installed when they are absent and this may be done
 	@scripts/need_postgres.sh
 
-test: $(VENV)/.dev postgres  ## the fast tier, on two workers
+.PHONY: chromium
+chromium:        # the browser of the console's tests, likewise
+	@scripts/need_chromium.sh
+
+test: $(VENV)/.dev postgres chromium  ## the fast tier, on two workers
 	@$(PYTEST) -n 2 -q -m "not slow" --durations=25
 
-test-slow: $(VENV)/.dev postgres  ## the long runs as well
+test-slow: $(VENV)/.dev postgres chromium  ## the long runs as well
 	@HYPOTHESIS_PROFILE=slow $(PYTEST) -n 2 -q
 
 coverage: $(VENV)/.dev  ## line and branch coverage of core, crypto and wire; below 95 % of either fails

@@ -27,9 +27,10 @@ from valetkey.cli.commands.market import service, tx
 from valetkey.cli.commands.mcp import NEEDS as OF_MCP
 from valetkey.cli.commands.mcp import mcp
 from valetkey.cli.commands.session import session
+from valetkey.cli.commands.studio import studio
 from valetkey.cli.commands.x402 import x402
 from valetkey.cli.completing import completions
-from valetkey.cli.frame import BUYER, WALLET, Root, command
+from valetkey.cli.frame import BUYER, PLATFORM, WALLET, Root, command
 
 PARTS = (
     *(session_money, session_keys, session_children, session_sealed, session_claims, session_watch),
@@ -66,6 +67,7 @@ command(app, "doctor", needs=BUYER)(doctor)
 command(app, "freeze", needs=WALLET)(operate.freeze)
 command(app, "serve")(operate.serve)
 command(app, "mcp", needs=OF_MCP)(mcp)
+command(app, "studio", needs=PLATFORM)(studio)
 command(app, "migrate")(operate.migrate)
 command(app, "dev")(operate.dev)
 command(app, "demo")(operate.demo)

@@ -1,0 +1,50 @@
+"""`valetkey studio`: the console, as a process of its own. What it shows is in valetkey/studio."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from valetkey.cli.place import Place
+
+
+def studio(
+    place: "Place",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 is any free one.", min=0, max=65535)] = 8789,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A name beside loopback by which it is reached; may be repeated.", show_default=False
+        ),
+    ] = None,
+    https: Annotated[
+        bool, typer.Option("--https", help="A proxy before it speaks https: its cookie goes nowhere else.")
+    ] = False,
+    idle: Annotated[str, typer.Option(help="Signed out after so long without a hand at the page.")] = "1h",
+    fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+    stop_with_stdin: Annotated[bool, typer.Option("--stop-with-stdin", hidden=True)] = False,
+) -> None:
+    """Serve the console: see every session, stop any of them. Owners sign in by API key. Needs valetkey[studio]."""
+    from valetkey.cli.complaint import Complaint
+    from valetkey.cli.serving import adopt, listen
+    from valetkey.cli.words import seconds_of
+    from valetkey.studio.plan import Plan
+    from valetkey.studio.run import check_installed, run
+    from valetkey.wire.errors import Exit
+
+    check_installed()
+    plan = Plan(
+        base_url=place.base_url(),
+        state_dir=place.configured.folder(),
+        host=host,
+        hosts=tuple(allow_host or ()),
+        secure=https,
+        idle_seconds=seconds_of(idle, "--idle"),
+    )
+    listener = listen(host, port) if fd is None else adopt(fd)
+    if fd is None:
+        shown = f"[{host}]" if ":" in host else host
+        typer.echo(f"studio at http://{shown}:{listener.getsockname()[1]}", err=True)
+    if not run(plan, listener, stop_with_stdin=stop_with_stdin):
+        raise Complaint("the studio did not start; what it wrote says why", Exit.ENVIRONMENT)

@@ -1,0 +1,56 @@
+"""Dialogs that are asked and answered: the keyboard stays inside while one is open, and Escape says no."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from nicegui import ui
+
+from valetkey.studio.elements.html import Tag, button, div, paragraph
+
+
+class Question(ui.dialog):
+    """A dialog of the page, not of the control that opened it: what is drawn anew below does not take it away."""
+
+    holder: Tag
+
+
+@contextmanager
+def dialog(title: str) -> Iterator[Question]:
+    """An open dialog with a heading; what is made inside is in it. Await it for its result, then close it."""
+    with ui.context.client.layout:
+        holder = div("unseen", aria_hidden="true")
+    with holder:
+        shown = Question()
+    shown.holder = holder
+    shown.props("transition-duration=120")
+    with shown, div("dialog", role="document"):
+        Tag("h2", title)
+        yield shown
+    shown.props["aria-label"] = title
+    shown.open()
+
+
+def close(shown: Question) -> None:
+    """Take an answered dialog away; the keyboard is where it was."""
+    client = shown.client
+    if client.is_deleted:
+        return
+    shown.delete()
+    shown.holder.delete()
+    client.run_javascript("valetkeyBack()")
+
+
+async def sure(
+    title: str, text: str, verb: str, *, danger: bool = True, more: Callable[[], None] | None = None
+) -> bool:
+    """Ask for a yes. `more` adds to what the dialog says."""
+    with dialog(title) as asked:
+        paragraph(text)
+        if more is not None:
+            more()
+        with div("buttons"):
+            button("Cancel", lambda: asked.submit(False), autofocus=True)
+            button(verb, lambda: asked.submit(True), kind="danger full" if danger else "primary")
+    answer = bool(await asked)
+    close(asked)
+    return answer

@@ -1,0 +1,1 @@
+"""What people read: amounts, times, policies and statuses in words. Pure."""

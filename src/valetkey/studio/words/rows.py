@@ -1,0 +1,62 @@
+"""A session as a row of the inventory: texts and figures, which the browser puts into cells."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from valetkey.studio.words.amounts import grouped, share
+from valetkey.studio.words.chains import chains_of
+from valetkey.studio.words.times import span
+from valetkey.wire.network import NetworkView
+from valetkey.wire.sessions import SessionView
+
+PAUSABLE = ("active", "pending", "exhausted")
+ENDED = ("expired", "revoked")
+NAMELESS = "without a label"
+
+
+def row_of(
+    view: SessionView,
+    networks: Mapping[int, NetworkView],
+    unknown: tuple[int, int] | None = None,
+    refusals: int = 0,
+) -> dict[str, Any]:
+    """A row. `unknown` is how many payments are unproven, and since when the oldest is (unix seconds)."""
+    left, budget = view.remaining_usdc, view.budget_usdc
+    return {
+        "id": view.session_id,
+        "name": name_of(view),
+        "status": view.status,
+        "agent": view.delegate or "",
+        "chain": chains_of(view, networks),
+        "left": "unlimited" if left is None else grouped(left),
+        "budget": "USDC" if budget is None else f"of {grouped(budget)} USDC",
+        "share": share(left, budget),
+        "windows": [
+            {
+                "name": span(one.seconds),
+                "left": f"{grouped(one.left_usdc)} of {grouped(one.limit_usdc)}",
+                "share": share(one.left_usdc, one.limit_usdc),
+            }
+            for one in view.windows
+        ],
+        "ends": view.expiry,
+        "parent": view.parent_id,
+        "unknown": None if unknown is None else {"count": unknown[0], "since": unknown[1]},
+        "refusals": refusals,
+        "may": may(view),
+    }
+
+
+def may(view: SessionView) -> dict[str, bool]:
+    """What can be done with a session as it is."""
+    return {
+        "pause": view.status in PAUSABLE,
+        "resume": view.status == "paused",
+        "revoke": view.status != "revoked" and view.status not in ENDED,
+        "extend": view.status not in ENDED,
+    }
+
+
+def name_of(view: SessionView) -> str:
+    """What people call a session."""
+    return view.label or NAMELESS
