@@ -8,7 +8,7 @@ from datetime import timedelta
 from valetkey.core.chains import is_solana
 from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, Asset
-from valetkey.core.operations import TRANSFER, approve_operation, call_operation, swap_operation
+from valetkey.core.operations import approve_operation, call_operation, swap_operation
 from valetkey.sdk.action_members import account, solana_account
 from valetkey.sdk.amounts import Amount, usdc_units
 from valetkey.sdk.config_checks import check_amounts
@@ -53,8 +53,17 @@ def rules_of(
     if config.allowed_tokens is not None:
         tokens = names(config.allowed_tokens, "allowed_tokens")
         assets = sorted({asset_of(network, one, "allowed_tokens", extra).id for one in tokens})
+    allowed = names(config.allowed_operations, "allowed_operations")
+    services: list[str] = []
+    if config.allowed_services is not None:
+        services = names(config.allowed_services, "allowed_services")
+        if not services:
+            raise InvalidInput(
+                "no services at all: name one, or None for every one", field="allowed_services"
+            )
     return Rules(
         budget=config.spending_limit,
+        services=services,
         per_spend=config.per_transaction_limit,
         windows=windows,
         spends_max=config.spends_max,
@@ -63,7 +72,7 @@ def rules_of(
         assets=assets,
         chains=[network.chain_id],
         payees=payees,
-        operations=[TRANSFER, *operations],
+        operations=[*sorted(set(allowed)), *operations],
     )
 
 
@@ -86,6 +95,7 @@ def terms_of(config: SessionConfig, rules: Rules, chain_id: int) -> str:
         "label": config.label,
         "delegate": config.delegate,
         "sole": config.sole_label,
+        **({"sells": True} if config.sells else {}),
         "chain": chain_id,
         # So long from now is another time at every call.
         "moments": [str(one) if not isinstance(one, timedelta) else f"in {one}" for one in moments],
@@ -94,7 +104,7 @@ def terms_of(config: SessionConfig, rules: Rules, chain_id: int) -> str:
 
 
 def _check_solana(config: SessionConfig) -> None:
-    for name in ("allowed_contracts", "allowed_routers", "limits"):
+    for name in ("allowed_services", "allowed_contracts", "allowed_routers", "limits", "sells"):
         if getattr(config, name):
             raise InvalidInput(f"a session on Solana pays USDC, and has no {name}", field=name)
     if config.spending_limit is None:

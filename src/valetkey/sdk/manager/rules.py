@@ -9,6 +9,7 @@ from valetkey.core.addresses import canonical_address
 from valetkey.core.chains import SOLANA_NAMESPACE, Chain, chain_of
 from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, Asset, format_units, parse_units
+from valetkey.core.operations import TRANSFER
 from valetkey.core.policy import Policy, check_lifetime
 from valetkey.core.windows import Window
 from valetkey.crypto import base58
@@ -191,6 +192,13 @@ def _check_possible(config: SessionConfig) -> None:
             "a manager's sessions pay out of the owner's balance by grants; wallets are filled by a platform's owner",
             field="funding",
         )
+    if config.allowed_services is not None or config.sells:
+        raise InvalidInput(
+            "services are a platform's: without one nothing is bought there, or sold",
+            field="sells" if config.sells else "allowed_services",
+        )
+    if tuple(config.allowed_operations) != (TRANSFER,):
+        raise InvalidInput("a manager's sessions transfer, and do nothing else", field="allowed_operations")
     if config.limits:
         raise InvalidInput("a grant is about one token: other currencies have no limits here", field="limits")
     if config.allowed_contracts or tuple(config.allowed_routers):
