@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pyrage import x25519
 
 from tests.unit.sdk.test_actions import NETWORK, TO
 from valetkey.core.errors import InvalidInput
@@ -16,6 +17,7 @@ from valetkey.studio.wizard.words import sentences, worst_case
 from valetkey.wire.spends import SpendView
 
 NOW = int(datetime(2026, 11, 27, 15, 0, tzinfo=UTC).timestamp())
+AGE = str(x25519.Identity.generate().to_public())
 CHAIN = str(NETWORK.chain_id)
 
 
@@ -24,7 +26,7 @@ def draft(template: str = "once", **fields: str) -> Draft:
     made.fill(
         "what", {"template": template, "label": "ops", "sole": TEMPLATES[template].fields.get("sole", "")}
     )
-    made.fields.update({"chain": CHAIN, "budget": "5", "recipients": "age1abc", **fields})
+    made.fields.update({"chain": CHAIN, "budget": "5", "recipients": AGE, **fields})
     return made
 
 

@@ -64,6 +64,7 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions,
         refunds_restore: bool = False,
         funding: Literal["wallet", "grant"] | None = None,
         enrollment: str | None = None,
+        approve: bool = True,
     ) -> SessionInfo:
         """Make a session for a delegate. Its keys are made here; the platform learns only the public ones.
 
@@ -77,8 +78,9 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions,
         living session of this owner may have the label while this one lives. `funding`: "wallet" has a wallet of
         its own, which `fund_session` fills; "grant" pays out of the owner's balance by a grant, which is given at once
         (see `grant_session`). It is "wallet" unless given. `enrollment`: the code that a delegate told who made its own
-        keys, which nobody else ever has; such a session pays by grant, and there is no bundle to hand over. Raises
-        InvalidAmount, InvalidInput, LabelTaken, EnrollmentMismatch, EnrollmentUsed, EnrollmentExpired.
+        keys, which nobody else ever has; such a session pays by grant, and there is no bundle to hand over.
+        `approve` is as for `grant_session`. Raises InvalidAmount, InvalidInput, LabelTaken, EnrollmentMismatch,
+        EnrollmentUsed, EnrollmentExpired.
         """
         if enrollment is not None and funding == "wallet":
             raise InvalidInput(
@@ -116,7 +118,7 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions,
             enrollment=enrollment,
         )
         if funding == "grant":
-            await self.grant_session(session)
+            await self.grant_session(session, approve=approve)
         return session
 
     async def fund_session(

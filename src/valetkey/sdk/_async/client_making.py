@@ -39,7 +39,7 @@ class AsyncClientMaking(AsyncClientSolana):
     """The part of a Client that makes sessions."""
 
     async def create_session(
-        self, config: SessionConfig | None = None, *, approve: bool = True, **rules: Any
+        self, config: SessionConfig | None = None, *, grant: bool = True, approve: bool = True, **rules: Any
     ) -> ClientSession:
         """Make a session, of a SessionConfig or its members as keywords: at least label, spending_limit, valid_until.
 
@@ -47,8 +47,8 @@ class AsyncClientMaking(AsyncClientSolana):
         balance by a grant where the platform serves grants, the client has a signer and the rules allow one (a limit,
         and no other currency), and out of a wallet that `fund_session` fills otherwise. On Solana it pays out of an
         account that `solana_signer` opens with all of its limit in it. The same `idempotency_key` and
-        rules answer the same session, and go on where that was interrupted. `approve=False` leaves the approval on
-        chain of what it may take to `approve_grants` of `owner`. Raises InvalidInput, InvalidAmount.
+        rules answer the same session, and go on where that was interrupted. `grant=False` leaves the grant to the next
+        such call, `approve=False` the approval on chain to `approve_grants` of `owner`. Raises InvalidInput.
         """
         wanted = config_of(config, rules)
         chosen = wanted.idempotency_key or secrets.token_hex(16)
@@ -70,7 +70,7 @@ class AsyncClientMaking(AsyncClientSolana):
                 )
             problem: Refused | InvalidInput | None = None
             try:
-                return await self._made(kept, approve=approve)
+                return await self._made(kept, grant=grant, approve=approve)
             except (Refused, InvalidInput) as error:
                 problem = error
             if isinstance(problem, InvalidInput) and problem.code == "lifetime_out_of_bounds":
@@ -269,7 +269,7 @@ class AsyncClientMaking(AsyncClientSolana):
         if wanted.allowed_payees is not None and not wanted.allowed_payees:
             raise InvalidInput("a session that may pay nobody needs no grant", field="allowed_payees")
 
-    async def _made(self, kept: KeptSession, *, approve: bool = True) -> ClientSession:
+    async def _made(self, kept: KeptSession, *, grant: bool = True, approve: bool = True) -> ClientSession:
         """Tell the platform, once, and give the grant or the allotment; what was done already is not done again."""
         if not kept.is_made:
             await self._renew(kept)
@@ -288,7 +288,7 @@ class AsyncClientMaking(AsyncClientSolana):
             kept.bundle, kept.session_id = info.serialize(), info.session_id
             self._keys.keep(kept)
             self.owner._settle_on(info.wallet_address, view.network)
-        if kept.funding == "grant" and not kept.granted:
+        if kept.funding == "grant" and grant and not kept.granted:
             settled = await self._settled()
             await settled.grant_session(await self._info(kept.key_hash), approve=approve)
             kept.granted = True

@@ -65,6 +65,7 @@ class BuyerAgent(Directory, Escrows, Promises, Actions, Paying, Stopping):
         refunds_restore: bool = False,
         funding: Literal["wallet", "grant"] | None = None,
         enrollment: str | None = None,
+        approve: bool = True,
     ) -> SessionInfo:
         """Make a session for a delegate. Its keys are made here; the platform learns only the public ones.
 
@@ -78,8 +79,9 @@ class BuyerAgent(Directory, Escrows, Promises, Actions, Paying, Stopping):
         living session of this owner may have the label while this one lives. `funding`: "wallet" has a wallet of
         its own, which `fund_session` fills; "grant" pays out of the owner's balance by a grant, which is given at once
         (see `grant_session`). It is "wallet" unless given. `enrollment`: the code that a delegate told who made its own
-        keys, which nobody else ever has; such a session pays by grant, and there is no bundle to hand over. Raises
-        InvalidAmount, InvalidInput, LabelTaken, EnrollmentMismatch, EnrollmentUsed, EnrollmentExpired.
+        keys, which nobody else ever has; such a session pays by grant, and there is no bundle to hand over.
+        `approve` is as for `grant_session`. Raises InvalidAmount, InvalidInput, LabelTaken, EnrollmentMismatch,
+        EnrollmentUsed, EnrollmentExpired.
         """
         if enrollment is not None and funding == "wallet":
             raise InvalidInput(
@@ -117,7 +119,7 @@ class BuyerAgent(Directory, Escrows, Promises, Actions, Paying, Stopping):
             enrollment=enrollment,
         )
         if funding == "grant":
-            self.grant_session(session)
+            self.grant_session(session, approve=approve)
         return session
 
     def fund_session(
