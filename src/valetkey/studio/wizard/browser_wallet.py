@@ -16,6 +16,7 @@ from valetkey.ports.wallet import Call
 ANSWER_SECONDS = 600.0
 """How long somebody may look at what the wallet shows."""
 
+SEND = "eth_sendTransaction"
 SIGNATURE_BYTES = 65
 TX_HASH_CHARS = 66
 
@@ -24,6 +25,12 @@ class WalletRefused(ValetkeyError):
     """The wallet in the browser, or whoever sits before it, said no, or is not there."""
 
     code = "wallet_refused"
+
+
+class WalletLost(WalletRefused):
+    """Whether the wallet sent what it was asked to send is not known."""
+
+    code = "wallet_lost"
 
 
 @dataclass(eq=False, slots=True)
@@ -35,6 +42,7 @@ class Asked:
     account: str | None
     chain_id: int | None
     answer: "asyncio.Future[Any]" = field(repr=False)
+    is_taken: bool = False
 
     def told(self) -> dict[str, Any]:
         """As the page hears it."""
@@ -63,17 +71,28 @@ class Bridge:
         except WaitedTooLong:
             waiting.cancel()
             answer = None
+        if method == SEND and (answer is None or "lost" in answer):
+            raise WalletLost("the page was closed, or nobody answered, while the wallet was asked to send")
         if not isinstance(answer, Mapping) or "result" not in answer:
             told = answer.get("error") if isinstance(answer, Mapping) else None
             raise WalletRefused(str(told or "the wallet in the browser did not answer")[:300])
         return answer["result"]
 
     async def next(self) -> Asked:
-        """What is asked now, once something is. For the page that is open."""
-        while self.asked is None:
+        """What is asked now, once something is that no other page has taken."""
+        while self.asked is None or self.asked.is_taken:
             self._changed.clear()
             await self._changed.wait()
+        self.asked.is_taken = True
         return self.asked
+
+    def lose(self, asked: Asked) -> None:
+        """The page is gone, and what its wallet does nobody hears: another page asks again, but never for money."""
+        if asked.method == SEND:
+            self.answer(asked, {"lost": True})
+        elif self.asked is asked:
+            asked.is_taken = False
+            self._changed.set()
 
     def answer(self, asked: Asked, answer: Any) -> None:
         """The page's answer; only the first one counts."""
@@ -144,7 +163,7 @@ class BrowserSigner:
             "data": f"0x{call.data.hex()}",
             "value": hex(call.value),
         }
-        found = self._bridge.ask("eth_sendTransaction", [asked], self._address, self._chain_id)
+        found = self._bridge.ask(SEND, [asked], self._address, self._chain_id)
         if not isinstance(found, str) or len(found) != TX_HASH_CHARS or not found.startswith("0x"):
             raise WalletRefused("the wallet sent something, and did not tell its hash")
         return found

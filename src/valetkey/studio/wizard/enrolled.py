@@ -45,7 +45,7 @@ def _made(draft: Draft, client: Client, network: NetworkView) -> str:
         if view.role == "buyer":
             owner.grant_session(view.session_id, approve=False)
         return view.session_id
-    told = {
+    told: dict[str, Any] = {
         "expiry": until - now,
         "label": config.label,
         "sole_label": config.sole_label,

@@ -13,16 +13,17 @@ from pathlib import Path
 from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.crypto.secret import Secret
 from valetkey.ports.signer import Signer
+from valetkey.ports.wallet import Call
 from valetkey.sdk._sync.client import Client
 from valetkey.sdk.errors import IdempotencyMismatch, Refused, Unauthenticated
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.studio.owners import Owner
-from valetkey.studio.wizard.browser_wallet import Bridge, BrowserSigner
+from valetkey.studio.wizard.browser_wallet import Bridge, BrowserSigner, WalletLost, WalletRefused
 from valetkey.studio.wizard.draft import Draft, FieldError
 from valetkey.studio.wizard.enrolled import make_enrolled
 from valetkey.studio.wizard.kept_drafts import Drafts
 from valetkey.studio.wizard.meaning import config_of, of_the_form
-from valetkey.studio.wizard.operator import Operator
+from valetkey.studio.wizard.operator import HeldKeys, Operator
 from valetkey.wire.network import NetworkView
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Making:
         self.steps = steps_of(draft, has_signer=wallet_session)
         self.is_over = False
         self._owner, self._network, self._place = owner, network, place
+        self._held = HeldKeys()
         self._doing = ""
         self._listeners: list[Callable[[], None]] = []
         self._loop = asyncio.get_running_loop()
@@ -71,7 +73,12 @@ class Making:
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Tell whenever something moved on; what is returned ends it."""
         self._listeners.append(listener)
-        return lambda: (listener in self._listeners and self._listeners.remove(listener)) or None
+
+        def end() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return end
 
     def shown(self) -> list[Shown]:
         """Every step and how it stands."""
@@ -105,9 +112,7 @@ class Making:
     def forget(self) -> None:
         """Nothing of its secrets is held here any more."""
         self.info = None
-        if self._place.operator.passphrase is None:
-            for name in self._place.operator.held.names():
-                self._place.operator.held.remove(name)
+        self._held.clear()
 
     # In the thread
 
@@ -126,7 +131,7 @@ class Making:
             if "kept" in self.steps:
                 self._do("kept", lambda: client.owner.keep_recovery(self._made()))
             if "granted" in self.steps:
-                self._do("granted", lambda: client.create_session(config, approve=False) and None)
+                self._do("granted", lambda: client.create_session(config, approve=False).session_key_hash)
                 self._do("approved", lambda: self._approve(client))
             if "funded" in self.steps:
                 self._do("funded", lambda: self._fund(client))
@@ -152,7 +157,9 @@ class Making:
             chain=self._network.chain_id,
             base_url=place.base_url,
             signer=signer,
-            **place.operator.keystore(place.state_dir),
+            state_dir=place.state_dir,
+            passphrase=place.operator.passphrase,
+            keystore=None if place.operator.passphrase is not None else self._held,
         )
 
     def _approve(self, client: Client) -> str:
@@ -173,23 +180,45 @@ class Making:
             return client.fund_session(info.session_id, amount) if self._missing(client) else "funded before"
         told = "funded before"
         while missing := self._missing(client):
-            if "fund" in self.draft.asked and self.draft.asked["fund"] == str(len(missing)):
-                self._wait(lambda before=len(missing): len(self._missing(client)) < before)  # type: ignore[misc]
+
+            def is_less(before: int = len(missing)) -> bool:
+                return len(self._missing(client)) < before
+
+            if self.draft.asked.get("fund") == str(len(missing)):
+                # It was asked, and nobody knows what it answered: twice would be twice the money.
+                self._wait_for_lost(is_less)
                 continue
             self.draft.asked["fund"] = str(len(missing))
             self._place.drafts.keep(self.draft)
             try:
                 told = client.owner._signer.send(missing[0])
-            except ValetkeyError:
-                # It said that it sent nothing.
-                del self.draft.asked["fund"]
-                self._place.drafts.keep(self.draft)
+            except WalletLost:
                 raise
-            self._wait(lambda before=len(missing): len(self._missing(client)) < before)  # type: ignore[misc]
+            except WalletRefused:
+                self._not_asked()
+                raise
+            self._wait(is_less)
         return told
 
-    def _missing(self, client: Client) -> list[object]:
-        return list(client.owner.funding_calls(self._made(), self.draft["amount"]))
+    def _wait_for_lost(self, is_so: Callable[[], bool]) -> None:
+        """Money that may be on its way; when nothing came for long, the wallet may be asked anew."""
+        is_lost = False
+        try:
+            self._wait(is_so)
+        except StillWaiting:
+            is_lost = True
+        if is_lost:
+            self._not_asked()
+            raise StillWaiting(
+                "your wallet was asked to send money, and none came: see that nothing is pending there, then try again"
+            )
+
+    def _not_asked(self) -> None:
+        self.draft.asked.pop("fund", None)
+        self._place.drafts.keep(self.draft)
+
+    def _missing(self, client: Client) -> list[Call]:
+        return client.owner.funding_calls(self._made(), self.draft["amount"])
 
     def _wait(self, is_so: Callable[[], bool]) -> None:
         began = time.monotonic()

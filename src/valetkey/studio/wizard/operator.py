@@ -2,8 +2,6 @@
 
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
@@ -18,19 +16,12 @@ class Operator:
 
     key: PrivateKey | None = field(default=None, repr=False)
     passphrase: Secret | None = field(default=None, repr=False)
-    held: "HeldKeys" = field(default_factory=lambda: HeldKeys(), repr=False)
 
     def address(self, owner_wallet: str) -> str | None:
         """The address of its wallet where it is the owner's; nobody signs for another owner."""
         if self.key is None or self.key.address.lower() != owner_wallet.lower():
             return None
         return self.key.address
-
-    def keystore(self, state_dir: Path | None) -> dict[str, Any]:
-        """How a Client is told where keys rest."""
-        if self.passphrase is not None:
-            return {"passphrase": self.passphrase, "state_dir": state_dir}
-        return {"keystore": self.held, "state_dir": state_dir}
 
 
 class HeldKeys:
@@ -64,5 +55,10 @@ class HeldKeys:
         with self._lock:
             return self._kept.pop(name, None) is not None
 
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._kept.clear()
+
     def close(self) -> None:
-        """Nothing to close: whoever is handed a session closes nobody else's keys."""
+        """They are forgotten by `clear` alone: a making that failed goes on with them."""
