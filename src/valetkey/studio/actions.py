@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Sequence
 
 from valetkey.core.errors import ValetkeyError
-from valetkey.studio.elements.dialogs import sure
+from valetkey.studio.elements.dialogs import close, dialog, sure
+from valetkey.studio.elements.fields import Field
+from valetkey.studio.elements.html import Tag, button, div, paragraph, span
 from valetkey.studio.page import Page
+from valetkey.wire.sessions import SessionView
 
 AT_ONCE = 4
 REVOKE = (
@@ -56,3 +59,48 @@ async def revoke_many(page: Page, session_ids: Sequence[str]) -> bool:
     else:
         page.tell(f"Revoked {count} sessions.")
     return True
+
+
+LONGER = {
+    "": "As it is",
+    "3600": "1 hour from now",
+    "14400": "4 hours from now",
+    "86400": "1 day from now",
+    "604800": "7 days from now",
+    "2592000": "30 days from now",
+}
+
+
+async def extend(page: Page, view: SessionView) -> bool:
+    """A later end, a larger budget, or both; whether it was done."""
+    wanted = {"expiry": "", "budget": ""}
+    with dialog(f"Extend {view.label or view.session_id}") as asked:
+        paragraph(
+            "It keeps its keys and its token. An end is never earlier than it is, a budget never smaller."
+        )
+        with Tag("label", "", "field"):
+            span("Ends", "field-name")
+            Field("expiry", wanted.__setitem__, choices=LONGER)
+        if view.budget_usdc is not None:
+            with Tag("label", "", "field"):
+                span(f"Budget in all, USDC; {view.budget_usdc} now", "field-name")
+                Field("budget", wanted.__setitem__, hint=view.budget_usdc)
+        with div("buttons"):
+            button("Cancel", lambda: asked.submit(False), autofocus=True)
+            button("Extend", lambda: asked.submit(True), kind="primary")
+    answer = await asked
+    close(asked)
+    expiry, budget = wanted["expiry"], wanted["budget"].strip()
+    if not answer or not (expiry or budget):
+        return False
+    done = await page.doing(
+        page.agent.extend_session(
+            view.session_id,
+            expiry=int(expiry) if expiry in LONGER and expiry else None,
+            budget_usdc=budget or None,
+        )
+    )
+    page.owner.changed()
+    if done is not None:
+        page.tell("Extended.")
+    return done is not None

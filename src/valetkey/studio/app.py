@@ -16,7 +16,7 @@ from valetkey.studio.assets import asset_text, serve_asset
 from valetkey.studio.gate import SIGN_IN, Gate
 from valetkey.studio.owners import Owner, Owners
 from valetkey.studio.page import Page
-from valetkey.studio.pages import inventory
+from valetkey.studio.pages import inventory, session
 from valetkey.studio.plan import Plan
 from valetkey.studio.signing_in import Door
 from valetkey.studio.sittings import Sitting, Sittings
@@ -110,6 +110,7 @@ def create_app(plan: Plan) -> Gate:
         ],
     )
     studio.page("/sessions")(inventory.show)
+    studio.page("/sessions/{session_id}")(session.show)
     # A page needs no fallback to long polling, and the gate would refuse it.
     core.app.config.socket_io_js_transports = ["websocket"]
     core.app.config.quasar_config = {"loadingBar": {"skipHijack": True}}

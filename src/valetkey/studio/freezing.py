@@ -2,7 +2,7 @@
 
 import time
 
-from valetkey.studio.elements.dialogs import dialog
+from valetkey.studio.elements.dialogs import close, dialog
 from valetkey.studio.elements.html import button, div, paragraph
 from valetkey.studio.page import Page
 
@@ -24,7 +24,7 @@ async def ask_to_freeze(page: Page) -> None:
             button("Thaw", lambda: asked.submit("thaw"))
             button("Freeze everything", lambda: asked.submit("freeze"), kind="danger full", drawn="freeze")
     answer = await asked
-    asked.delete()
+    close(asked)
     if answer == "freeze":
         await page.doing(_freeze(page))
     elif answer == "thaw":

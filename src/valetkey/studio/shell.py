@@ -24,16 +24,6 @@ LIVE = {
     Liveness.POLLING: ("live polling", "Every 5 s"),
     Liveness.AWAY: ("live away", "Platform away"),
 }
-STILL_THERE = """
-let told = 0;
-const there = () => {
-  if (Date.now() - told < 60000) return;
-  told = Date.now();
-  fetch('/here', {method: 'POST'}).then((answer) => { if (answer.status === 401) location.reload(); });
-};
-addEventListener('keydown', there); addEventListener('pointerdown', there);
-"""
-"""A hand at the page keeps its sitting alive; an open page alone does not."""
 
 
 def prepare(title: str) -> None:
@@ -43,7 +33,7 @@ def prepare(title: str) -> None:
         f'<link rel="stylesheet" href="{asset_url("tokens.css")}">'
         f'<link rel="stylesheet" href="{asset_url("studio.css")}">'
         f'<script src="{asset_url("theme.js")}"></script>'
-        f"<script>{STILL_THERE}</script>"
+        f'<script src="{asset_url("page.js")}"></script>'
     )
 
 

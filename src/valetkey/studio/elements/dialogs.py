@@ -13,11 +13,18 @@ from valetkey.studio.elements.html import Tag, button, div, paragraph
 def dialog(title: str) -> Iterator[Any]:
     """An open dialog with a heading; what is made inside is in it. Await it for its result, then delete it."""
     shown = ui.dialog().props("transition-duration=120")
-    with shown, Tag("section", "", "dialog", role="document", aria_label=title):
+    with shown, div("dialog", role="document"):
         Tag("h2", title)
         yield shown
     shown.props["aria-label"] = title
     shown.open()
+
+
+def close(shown: Any) -> None:
+    """Take an answered dialog away; the keyboard is where it was."""
+    client = shown.client
+    shown.delete()
+    client.run_javascript("valetkeyBack()")
 
 
 async def sure(
@@ -32,5 +39,5 @@ async def sure(
             button("Cancel", lambda: asked.submit(False), autofocus=True)
             button(verb, lambda: asked.submit(True), kind="danger full" if danger else "primary")
     answer = bool(await asked)
-    asked.delete()
+    close(asked)
     return answer

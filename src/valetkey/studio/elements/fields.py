@@ -4,68 +4,62 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
+from nicegui.element import Element
+
 from valetkey.studio.elements.html import Tag, button, span
 
 Set = Callable[[str, str], Any]
-TYPED = "(event) => emit(event.target.value)"
-WAIT_SECONDS = 0.35
+WAIT_MILLISECONDS = 350
 """Who is typing is waited for."""
 
 
-class Field(Protocol):
+class Follows(Protocol):
     """One of them."""
 
     def follow(self, seen: object) -> None:
         """Show what is seen now."""
 
 
-class _Input:
-    def __init__(self, name: str, tag: Tag) -> None:
-        self._name, self._tag = name, tag
-        self._value: str | None = None
+class Field(Element, component="field.js"):
+    """A text, or one of several choices; the browser keeps it while somebody types."""
 
-    def heard(self, value: str) -> str:
-        """What the browser holds by itself, and need not be told."""
-        self._value = value
-        return value
+    def __init__(
+        self, name: str, changed: Set, *, hint: str = "", choices: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__()
+        self._name = name
+        listed = None if choices is None else [[key, words] for key, words in choices.items()]
+        self._props.update(
+            {"name": name, "hint": hint, "choices": listed, "value": "", "wait": WAIT_MILLISECONDS}
+        )
+        self.on("set", lambda event: self._hear(str(event.args), changed))
 
     def follow(self, seen: object) -> None:
+        """Show what is seen now."""
         value = str(getattr(seen, self._name) or "")
-        if value != (self._value or "").strip() or self._value is None:
-            self._value = value
-            self._tag.tell(value=value)
+        if self._props["value"].strip() != value:
+            self._props["value"] = value
+            self.update()
+
+    def _hear(self, value: str, changed: Set) -> Any:
+        self._props["value"] = value
+        return changed(self._name, value)
 
 
-def search_field(words: str, name: str, hint: str, changed: Set) -> Field:
+def search_field(words: str, name: str, hint: str, changed: Set) -> Follows:
     """A text; what was typed is told a moment after the last key."""
     with Tag("label", "", "field"):
         span(words, "field-name")
-        tag = Tag("input", "", "input", type_="search", placeholder=hint, autocomplete="off", maxlength="200")
-        tag.tell(name=name)
-    field = _Input(name, tag)
-    tag.on(
-        "input",
-        lambda event: changed(name, field.heard(str(event.args))),
-        js_handler=f"""(event) => {{
-            clearTimeout(event.target.waiting);
-            event.target.waiting = setTimeout(() => emit(event.target.value), {int(WAIT_SECONDS * 1000)});
-        }}""",
-    )
-    return field
+        return Field(name, changed, hint=hint)
 
 
 def select_field(
     words: str, name: str, choices: Mapping[str, str], changed: Set, *, beside: bool = False
-) -> Field:
+) -> Follows:
     """One of several."""
     with Tag("label", "", "field" + (" beside" if beside else "")):
         span(words, "field-name")
-        with Tag("select", "", "input", name=name) as tag:
-            for value, text in choices.items():
-                Tag("option", text, value=value)
-    field = _Input(name, tag)
-    tag.on("change", lambda event: changed(name, field.heard(str(event.args))), js_handler=TYPED)
-    return field
+        return Field(name, changed, choices=choices)
 
 
 class _Choice:
@@ -78,7 +72,7 @@ class _Choice:
             tag.tell(aria_pressed="true" if value == chosen else "false")
 
 
-def choice(name: str, choices: Mapping[str, str], changed: Set) -> Field:
+def choice(name: str, choices: Mapping[str, str], changed: Set) -> Follows:
     """One of a few, as buttons beside each other."""
     made = {value: button(text, partial(changed, name, value)) for value, text in choices.items()}
     return _Choice(name, made)

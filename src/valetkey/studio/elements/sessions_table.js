@@ -35,7 +35,18 @@ export default {
       return this.rows.length > 0 && this.rows.every((row) => this.chosen.includes(row.id));
     },
   },
+  updated() {
+    // The button that was pressed may be gone with what it did: the keyboard stays in its row.
+    if (!this.pressed || this.pressed.button.isConnected) return;
+    if (document.activeElement === document.body)
+      this.$el.querySelector(`tr[data-session="${CSS.escape(this.pressed.id)}"] a`)?.focus();
+    this.pressed = null;
+  },
   methods: {
+    act(event, action, id) {
+      this.pressed = { button: event.currentTarget, id };
+      this.$emit("act", action, id);
+    },
     relative(at) {
       const seconds = at - this.now;
       const [unit, size] = UNITS.find(([, size, least]) => Math.abs(seconds) >= size * least) || ["s", 1];
@@ -101,9 +112,9 @@ export default {
             <td v-if="shown.unknown" class="minor" :class="{none: !row.unknown}" :data-name="names.unknown"><span v-if="row.unknown" class="tag warn" :title="'Oldest: ' + exact(row.unknown.since)">{{ row.unknown.count }}, {{ relative(row.unknown.since) }}</span><template v-else>–</template></td>
             <td v-if="shown.refusals" class="minor number" :class="{none: !row.refusals}" :data-name="names.refusals"><span v-if="row.refusals" class="tag bad">{{ row.refusals }}</span><template v-else>–</template></td>
             <td class="actions">
-              <button v-if="row.may.pause" type="button" class="button bare square" :aria-label="'Pause ' + row.name" title="Pause" @click="$emit('act', 'pause', row.id)"><svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="M9 6v12M15 6v12"/></svg></button>
-              <button v-if="row.may.resume" type="button" class="button bare square" :aria-label="'Resume ' + row.name" title="Resume" @click="$emit('act', 'resume', row.id)"><svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="M8 5l11 7-11 7z"/></svg></button>
-              <button v-if="row.may.revoke" type="button" class="button bare square danger" :aria-label="'Revoke ' + row.name" title="Revoke" @click="$emit('act', 'revoke', row.id)"><svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="M6 6l12 12M18 6L6 18"/></svg></button>
+              <button v-if="row.may.pause" type="button" class="button bare square" :aria-label="'Pause ' + row.name" title="Pause" @click="act($event, 'pause', row.id)"><svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="M9 6v12M15 6v12"/></svg></button>
+              <button v-if="row.may.resume" type="button" class="button bare square" :aria-label="'Resume ' + row.name" title="Resume" @click="act($event, 'resume', row.id)"><svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="M8 5l11 7-11 7z"/></svg></button>
+              <button v-if="row.may.revoke" type="button" class="button bare square danger" :aria-label="'Revoke ' + row.name" title="Revoke" @click="act($event, 'revoke', row.id)"><svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="M6 6l12 12M18 6L6 18"/></svg></button>
             </td>
           </tr>
         </tbody>

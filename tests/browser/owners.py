@@ -1,0 +1,109 @@
+"""A studio as a process, and owners with sessions for it to show."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.fixtures_stack import RunningStack
+from valetkey import BuyerAgent
+from valetkey.cli.rpc import USDC
+
+PATIENCE_MS = 15_000
+STOP_SECONDS = 20
+PAYEE = "0x52908400098527886E0F7030069857D2E4169EE7"
+TOLD = re.compile(r"studio at (http://\S+)")
+
+
+@dataclass
+class Studio:
+    """A running `valetkey studio`, and what it wrote."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+    def sign_in(self, page: Page, api_key: str, path: str = "/sessions") -> None:
+        """By the form, as people do; then to a page."""
+        page.goto(f"{self.url}/sign-in?next={path}")
+        page.get_by_label("Owner's API key").fill(api_key)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("navigation", name="Pages", exact=True)).to_be_visible()
+
+
+@contextlib.contextmanager
+def running_studio(base_url: str, folder: Path, *options: str, **more: str) -> Iterator[Studio]:
+    """Start one on a free port; it ends with us."""
+    environment = {name: one for name, one in os.environ.items() if not name.startswith("VALETKEY_")}
+    environment |= {"VALETKEY_BASE_URL": base_url, "VALETKEY_HOME": str(folder / "home"), **more}
+    log = folder / "studio.log"
+    command = [sys.executable, "-m", "valetkey", "studio", "--port", "0", "--stop-with-stdin", *options]
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=errors, stderr=subprocess.PIPE, env=environment, cwd=folder
+        )
+    assert process.stderr is not None
+    assert process.stdin is not None
+    told = TOLD.search(process.stderr.readline().decode())
+    assert told, process.stderr.read().decode()
+    try:
+        yield Studio(process, told[1], log)
+    finally:
+        process.stdin.close()
+        process.wait(STOP_SECONDS)
+        log.write_bytes(log.read_bytes() + process.stderr.read())
+        process.stderr.close()
+
+
+@dataclass
+class Owner:
+    """An owner, and the delegates of its sessions."""
+
+    agent: BuyerAgent
+    folder: Path
+    delegates: list[BuyerAgent] = field(default_factory=list)
+
+    @property
+    def api_key(self) -> str:
+        assert self.agent.api_key is not None
+        return self.agent.api_key.reveal()
+
+    def session(self, label: str | None = None, budget: Any = 50, **rules: Any) -> tuple[str, BuyerAgent]:
+        """A session and its delegate, in a place of its own."""
+        info = self.agent.create_session(budget_usdc=budget, expiry=3600, label=label, **rules)
+        delegate = BuyerAgent(
+            base_url=self.agent._base_url, state_dir=self.folder / f"delegate-{len(self.delegates)}"
+        )
+        delegate.init_with_session(info.serialize())
+        self.delegates.append(delegate)
+        return info.session_id, delegate
+
+    def close(self) -> None:
+        for one in (*self.delegates, self.agent):
+            one.close()
+
+
+def new_owner(stack: RunningStack, folder: Path) -> Owner:
+    """Registered with a wallet of its own."""
+    wallet = stack.wallet(1_000 * USDC)
+    agent = BuyerAgent.register(
+        wallet.to_hex(),
+        f"watched-{uuid.uuid4().hex[:12]}",
+        base_url=stack.base_url,
+        state_dir=folder / "owner",
+    )
+    agent.init_eoa_wallet(wallet.to_hex())
+    return Owner(agent, folder)
+
+
+def row(page: Page, session_id: str) -> Locator:
+    """The row of a session in the inventory."""
+    return page.locator(f'tr[data-session="{session_id}"]')

@@ -1,0 +1,124 @@
+"""The inventory in a browser: what the filters find, what arrives by itself, and what a click does to a delegate."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.owners import PAYEE, Owner, Studio, row
+from valetkey.sdk.errors import Unauthenticated
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def test_filters_find_by_label_chain_agent_and_status(page: Page, studio: Studio, owner: Owner) -> None:
+    papers, _ = owner.session("Papers", delegate="scout")
+    bills, _ = owner.session("Bills", delegate="desk", allowed_chains=[84532])
+    elsewhere, _ = owner.session("Elsewhere", delegate="scout", allowed_chains=[1])
+    everything = (papers, bills, elsewhere)
+
+    def shows(*wanted: str) -> None:
+        for one in everything:
+            expect(row(page, one)).to_have_count(1 if one in wanted else 0)
+
+    shows(*everything)
+    page.get_by_role("searchbox", name="Label").fill("Papers")
+    shows(papers)
+    expect(page).to_have_url(f"{studio.url}/sessions?label=Papers")
+    page.get_by_role("searchbox", name="Label").fill("")
+    shows(*everything)
+    page.get_by_role("searchbox", name="Agent").fill("scout")
+    shows(papers, elsewhere)
+    page.get_by_role("searchbox", name="Agent").fill("")
+    page.get_by_role("combobox", name="Chain").select_option("84532")
+    shows(papers, bills)
+    # The view is in the URL: another tab shows the same.
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(row(other, bills)).to_have_count(1)
+    expect(row(other, elsewhere)).to_have_count(0)
+    other.close()
+    owner.agent.pause_session(papers)
+    page.get_by_role("button", name="Paused").click()
+    shows(papers)
+    page.get_by_role("button", name="Clear filters").click()
+    shows(*everything)
+    page.get_by_role("searchbox", name="Find").fill(bills)
+    shows(bills)
+
+
+def test_a_spend_made_elsewhere_appears_within_a_second(page: Page, owner: Owner) -> None:
+    session_id, delegate = owner.session("Watched")
+    cell = row(page, session_id).locator("td.left")
+    expect(cell).to_contain_text("50 of 50 USDC")
+    delegate.spend("12.34", payee=PAYEE)
+    expect(cell).to_contain_text("37.66 of 50 USDC", timeout=1_000)
+
+
+def test_revoked_from_the_page_the_delegates_next_call_is_answered_401(page: Page, owner: Owner) -> None:
+    session_id, delegate = owner.session("Stopped")
+    delegate.spend("1", payee=PAYEE)
+    row(page, session_id).get_by_role("button", name="Revoke Stopped").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(row(page, session_id)).to_contain_text("revoked")
+    with pytest.raises(Unauthenticated):
+        delegate.spend("1", payee=PAYEE)
+
+
+def test_a_hostile_label_stays_text(page: Page, owner: Owner) -> None:
+    session_id, _ = owner.session(HOSTILE, delegate=HOSTILE)
+    expect(row(page, session_id)).to_contain_text(HOSTILE)
+    row(page, session_id).get_by_role("button", name="Pause").click()
+    expect(page.get_by_text(f"Paused {HOSTILE}.")).to_be_visible()
+    row(page, session_id).get_by_role("button", name="Revoke").click()
+    expect(page.get_by_role("heading", name=f"Revoke {HOSTILE}?")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    assert page.locator("img").count() == 0
+
+
+def test_revoke_by_keyboard_alone(page: Page, owner: Owner) -> None:
+    session_id, delegate = owner.session("By hand")
+    expect(row(page, session_id)).to_have_count(1)
+    target = "Revoke By hand"
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.getAttribute('aria-label')") == target:
+            break
+    else:
+        pytest.fail("no Tab reaches the button")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    # Escape says no, and the focus is where it was.
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(row(page, session_id).get_by_role("button", name=target)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(dialog.get_by_role("button", name="Revoke")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(row(page, session_id)).to_contain_text("revoked")
+    with pytest.raises(Unauthenticated):
+        delegate.spend("1", payee=PAYEE)
+
+
+def test_several_are_revoked_after_one_question(page: Page, owner: Owner) -> None:
+    ids = [owner.session(f"Crowd {number}")[0] for number in range(3)]
+    kept, _ = owner.session("Kept")
+    expect(row(page, kept)).to_have_count(1)
+    for one in ids:
+        row(page, one).get_by_role("checkbox").check()
+    page.get_by_text("3 chosen").locator("..").get_by_role("button", name="Revoke").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke 3").click()
+    for one in ids:
+        expect(row(page, one)).to_contain_text("revoked")
+    expect(row(page, kept)).to_contain_text("active")
+
+
+def test_freezing_everything_takes_two_steps_and_says_how_long_it_took(page: Page, owner: Owner) -> None:
+    session_id, delegate = owner.session("Frozen")
+    expect(row(page, session_id)).to_contain_text("active")
+    page.get_by_role("button", name="Freeze").click()
+    page.get_by_role("dialog").get_by_role("button", name="Freeze everything").click()
+    expect(page.get_by_text("1 active sessions stopped")).to_contain_text("ms to effect")
+    expect(row(page, session_id)).to_contain_text("paused")
+    assert not delegate.check_spend("1", payee=PAYEE).allowed
