@@ -11,6 +11,7 @@ from pathlib import Path
 from valetkey.core.errors import InvalidInput
 from valetkey.sdk.errors import NotConfigured
 from valetkey.studio.plan import Plan
+from valetkey.studio.wizard.operator import Operator
 
 TITLE = "valetkey-studio"
 GRACE_SECONDS = 2
@@ -34,7 +35,9 @@ def check_installed() -> None:
         raise NotConfigured("the console needs an extra: pip install 'valetkey[studio]'")
 
 
-def run(plan: Plan, listener: socket.socket, *, stop_with_stdin: bool = False) -> None:
+def run(
+    plan: Plan, listener: socket.socket, *, operator: Operator | None = None, stop_with_stdin: bool = False
+) -> None:
     """Serve until a signal, or the end of standard input. Raises NotConfigured without `valetkey[studio]`."""
     check_installed()
     # NiceGUI would look for a folder of its own where the studio was started; nothing is kept there.
@@ -48,7 +51,7 @@ def run(plan: Plan, listener: socket.socket, *, stop_with_stdin: bool = False) -
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     config = uvicorn.Config(
-        create_app(plan),
+        create_app(plan, operator or Operator()),
         log_config=None,
         access_log=False,
         server_header=False,

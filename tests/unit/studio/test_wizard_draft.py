@@ -13,7 +13,7 @@ from valetkey.studio.wizard.draft import DEFAULTS, STEP_OF, STEPS, Draft, FieldE
 from valetkey.studio.wizard.meaning import check, config_of, rules_meant, step_of, sum_of
 from valetkey.studio.wizard.templates import TEMPLATES
 from valetkey.studio.wizard.trying import holds_of, policy_meant
-from valetkey.studio.wizard.words import sentences, worst_case
+from valetkey.studio.wizard.words import sentence, worst_case
 from valetkey.wire.spends import SpendView
 
 NOW = int(datetime(2026, 11, 27, 15, 0, tzinfo=UTC).timestamp())
@@ -165,19 +165,19 @@ def test_a_policy_is_told_in_words() -> None:
         services="svc_1\nsvc_2",
         payees=TO,
     )
+    told = sentence(meant, NETWORK, {"svc_1": "<b>Stories</b>"}, NOW, UTC)
+    assert told == (
+        "May spend up to 5,000 USDC on Base Sepolia until Tuesday 15:00, at most 100 USDC in any day, only at the"
+        " services <b>Stories</b> and svc_2, only to the payee 0x1111…1111, only for the operations payment, purchase"
+        " and x402."
+    )
     rules = rules_meant(meant, NOW, NETWORK)
-    told = sentences(meant, rules, NETWORK, {"svc_1": "<b>Stories</b>"}, NOW, UTC)
-    assert told[0] == "May spend up to 5,000 USDC on Base Sepolia until Tuesday 15:00."
-    assert told[1] == "At most 100 USDC in any day."
     assert (
-        "It may buy services, pay elsewhere and pay over HTTP (x402): <b>Stories</b> or svc_2 alone." in told
+        worst_case(meant, rules) == "5,000 USDC in all: the contract lets out no more, whoever has its key."
     )
-    assert worst_case(meant, rules) == "5,000 USDC in all, which the contract enforces on chain."
-    seller = draft("seller")
-    assert (
-        sentences(seller, rules_meant(seller, NOW, NETWORK), NETWORK, {}, NOW, UTC)[1]
-        == "It can spend nothing."
-    )
+    assert "What its wallet holds" in worst_case(draft(funding="wallet"), rules)
+    seller = sentence(draft("seller"), NETWORK, {}, NOW, UTC)
+    assert seller.startswith("May sell and deliver for its owner, and spend nothing of USDC on Base Sepolia")
 
 
 def spend(number: int, amount: str, seconds: int, **more: Any) -> SpendView:

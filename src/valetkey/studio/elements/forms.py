@@ -52,7 +52,10 @@ class Form:
             for tag in self._fields[at]:
                 tag.tell(aria_invalid="true")
             place = str(self._fields[at][0].props["id"])
-        ui.run_javascript(f"document.getElementById({place!r})?.focus()")
+        ui.run_javascript(
+            f"{{ const at = document.getElementById({place!r});"
+            " at?.closest('details')?.setAttribute('open', ''); at?.focus(); }"
+        )
 
     def be_quiet(self) -> None:
         """No complaints."""

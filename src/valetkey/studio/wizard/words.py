@@ -1,4 +1,4 @@
-"""A session that is meant, in words: what it may, until when, and the most that it can cost."""
+"""A session that is meant, in the words of sessions that are: what it may, and the most that it can cost."""
 
 from collections.abc import Mapping
 from datetime import tzinfo
@@ -7,82 +7,106 @@ from decimal import Decimal
 from valetkey.sdk.limits import Rules
 from valetkey.sdk.session_rules import lifetime_of
 from valetkey.studio.wizard.draft import Draft
-from valetkey.studio.wizard.meaning import config_of
-from valetkey.studio.words.amounts import money, short_address
-from valetkey.studio.words.chains import title_of
-from valetkey.studio.words.times import moment, span
+from valetkey.studio.wizard.meaning import config_of, rules_meant
+from valetkey.studio.words.amounts import money
+from valetkey.studio.words.policy import policy_in_words
+from valetkey.wire.limits import LimitView, WindowView
 from valetkey.wire.network import NetworkView
+from valetkey.wire.sessions import SessionView
+from valetkey.wire.timestamps import iso_timestamp
 
 DOES = {
-    "purchase": "buy services",
-    "payment": "pay elsewhere",
-    "x402": "pay over HTTP (x402)",
-    "transfer": "transfer",
-    "voucher": "promise by vouchers",
+    "purchase": ("Buy services", "At the market, through escrow."),
+    "payment": ("Pay elsewhere", "What its holder pays by other means, and tells of."),
+    "x402": ("Pay over HTTP", "x402: pages and APIs that ask for money."),
+    "transfer": ("Transfer", "To any address that may be paid."),
+    "voucher": ("Promise by vouchers", "Growing promises to one payee."),
 }
 """What may be ticked, and what people call it."""
 
-NAMED_MAX = 3
+HANDING = {
+    "sealed": ("Sealed bundle", "A file that your agent's age key alone opens. Best for most."),
+    "passphrase": ("Bundle under a passphrase", "A file; the passphrase goes another way."),
+    "link": ("One-time link", "Whoever opens it first has the session; a second one ends it."),
+    "enrolled": ("Enrolment code", "Your agent made its own keys, and told you a code."),
+    "plain": ("Plain bundle", "Anybody who sees it on the way can spend."),
+}
+"""How a session reaches its delegate."""
 
 
-def sentences(
-    draft: Draft, rules: Rules, network: NetworkView, services: Mapping[str, str], now: int, zone: tzinfo
-) -> list[str]:
-    """The policy in words, a sentence for each matter. `services`: titles by their ids. Raises InvalidInput."""
+def sentence(draft: Draft, network: NetworkView, services: Mapping[str, str], now: int, zone: tzinfo) -> str:
+    """The policy in one sentence. `services`: titles by their ids. Raises InvalidInput, InvalidAmount."""
+    view = view_of(draft, rules_meant(draft, now, network), network, now)
+    view.allowed_service_ids = [services.get(one, one) for one in view.allowed_service_ids]
+    return policy_in_words(view, {network.chain_id: network}, now, zone)
+
+
+def view_of(draft: Draft, rules: Rules, network: NetworkView, now: int) -> SessionView:
+    """The session as it would be shown on its first day."""
     config = config_of(draft, now)
     begins, ends = lifetime_of(config, now)
-    until = f"until {moment(ends, now, zone)}"
-    since = "" if begins is None else f"from {moment(begins, now, zone)} "
-    place = title_of(network.network)
     members = rules.members()
-    named = [services.get(one, one) for one in members["allowed_service_ids"]]
-    if config.sells:
-        what = f" for {_list(named)}" if named else ""
-        return [f"May deliver in your name{what} on {place} {since}{until}.", "It can spend nothing."]
-    found = [f"May spend up to {_told(members['budget_usdc'])} on {place} {since}{until}."]
-    bounds = [f"at most {_told(one.limit_usdc)} in any {span(one.seconds)}" for one in members["windows"]]
-    if members["per_spend_usdc"] is not None:
-        bounds.append(f"at most {_told(members['per_spend_usdc'])} at once")
-    if members["spends_max"] is not None:
-        bounds.append(f"at most {members['spends_max']} spends")
-    if bounds:
-        found.append(f"{_list(bounds)[0].upper()}{_list(bounds)[1:]}.")
-    if members["approval_above_usdc"] is not None:
-        found.append(f"What costs more than {_told(members['approval_above_usdc'])} waits for your approval.")
-    found += [f"Of {one.currency}: up to {one.budget.normalize():f}." for one in members["limits"]]
-    does = [DOES[one] for one in config.allowed_operations if one in DOES]
-    if does:
-        only = f": {_list(named, last=' or ')} alone" if named else ""
-        found.append(f"It may {_list(does)}{only}.")
-    if config.allowed_tokens:
-        found.append(f"Only in {_list(list(config.allowed_tokens))}.")
-    if config.allowed_payees:
-        found.append(f"Only to {_list([short_address(one) for one in config.allowed_payees])}.")
-    if config.allowed_contracts:
-        found.append(f"It may call {_list([short_address(one) for one in config.allowed_contracts])}.")
-    if tuple(config.allowed_routers):
-        found.append(f"It may swap through {_list([short_address(one) for one in config.allowed_routers])}.")
-    return found
+    budget = _text(members["budget_usdc"])
+    return SessionView(
+        session_id="",
+        agent_id="",
+        owner_wallet="",
+        role="seller" if config.sells else "buyer",
+        status="active" if begins is None else "pending",
+        label=config.label,
+        delegate=config.delegate,
+        tree_id="",
+        depth=0,
+        policy_version=1,
+        budget_usdc=budget,
+        remaining_usdc=budget,
+        worst_case_loss_usdc=budget,
+        held_usdc="0",
+        spent_usdc="0",
+        per_spend_usdc=_text(members["per_spend_usdc"]),
+        windows=[
+            WindowView(one.seconds, str(_text(one.limit_usdc)), str(_text(one.limit_usdc)))
+            for one in members["windows"]
+        ],
+        spends_max=members["spends_max"],
+        spends=0,
+        approval_above_usdc=_text(members["approval_above_usdc"]),
+        limits=[
+            LimitView(
+                currency=one.currency,
+                budget=_text(one.budget),
+                remaining=_text(one.budget),
+                held="0",
+                spent="0",
+            )
+            for one in members["limits"]
+        ],
+        allowed_service_ids=members["allowed_service_ids"],
+        allowed_assets=members["allowed_assets"],
+        allowed_chains=members["allowed_chains"],
+        allowed_payees=members["allowed_payees"],
+        allowed_operations=None if config.sells else members["allowed_operations"],
+        not_before=now if begins is None else begins,
+        expires_at=iso_timestamp(ends),
+        expiry=ends,
+        session_wallet=None,
+        e2e_public_key=None,
+        funding_mode=draft["funding"],
+        network=network,
+    )
 
 
 def worst_case(draft: Draft, rules: Rules) -> str:
-    """The most that it can cost if its key leaks the moment it is handed over."""
-    members = rules.members()
+    """The most that it can cost if its key leaks the moment that it is handed over."""
     if draft.template.sells:
         return "Nothing but the gas in its wallet: it spends nothing."
-    budget = members["budget_usdc"]
     if draft["funding"] == "wallet":
-        return "What its wallet holds: a thief of its key need not ask the gate."
-    bounds = [one for one in (budget,) if one is not None]
-    return f"{_told(min(bounds))} in all, which the contract enforces on chain." if bounds else "Everything."
+        held = draft["amount"]
+        what = f"{money(held)} with its gas, all that its wallet holds" if held else "What its wallet holds"
+        return f"{what}: whoever has its key need not ask the gate."
+    budget = rules.members()["budget_usdc"]
+    return f"{money(_text(budget))} in all: the contract lets out no more, whoever has its key."
 
 
-def _told(amount: Decimal | None) -> str:
-    return money(None if amount is None else format(amount, "f"))
-
-
-def _list(found: list[str], last: str = " and ") -> str:
-    """One, two and three; of many the first few."""
-    if len(found) > NAMED_MAX + 1:
-        found = [*found[:NAMED_MAX], f"{len(found) - NAMED_MAX} more"]
-    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])}{last}{found[-1]}"
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else format(amount, "f")
