@@ -30,3 +30,9 @@ window.valetkeySave = (id, name) => {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 };
+// Where the keyboard goes on, once what was changed is on the page.
+window.valetkeyFocus = (id) => setTimeout(() => {
+  const at = document.getElementById(id);
+  at?.closest("details")?.setAttribute("open", "");
+  at?.focus();
+}, 30);

@@ -44,18 +44,15 @@ class Form:
         assert self._alert is not None
         at = field if field in self._complaints else None
         self._alert.tell(hidden=None)
-        self._alert.say(text if at is None else "One field needs another look.")
+        self._alert.say(f"{text[:1].upper()}{text[1:]}." if at is None else "One field needs another look.")
         place = "form-alert"
         if at is not None:
-            self._complaints[at].say(text)
+            self._complaints[at].say(f"{text[:1].upper()}{text[1:]}.")
             self._complaints[at].tell(hidden=None)
             for tag in self._fields[at]:
                 tag.tell(aria_invalid="true")
             place = str(self._fields[at][0].props["id"])
-        ui.run_javascript(
-            f"{{ const at = document.getElementById({place!r});"
-            " at?.closest('details')?.setAttribute('open', ''); at?.focus(); }"
-        )
+        focus(place)
 
     def be_quiet(self) -> None:
         """No complaints."""
@@ -109,7 +106,8 @@ class Form:
         """An amount in any interval of a length."""
         name = f"window{number}"
         with div("field"):
-            Tag("label", f"Limit in time {number}", "field-name", for_=f"f-{name}_amount")
+            words = "At most, in any length of time" if number == 1 else "And at most"
+            Tag("label", words, "field-name", for_=f"f-{name}_amount")
             with div("beside"):
                 tag = Tag("input", "", "input", inputmode="decimal", placeholder="none")
                 tag.tell(defaultValue=self._values.get(f"{name}_amount", ""))
@@ -183,6 +181,11 @@ class Form:
     def _complaint(self, name: str, *tags: Tag) -> None:
         self._complaints[name] = paragraph("", "complaint", id=f"e-{name}", hidden="")
         self._fields[name] = list(tags)
+
+
+def focus(element_id: str) -> None:
+    """The keyboard goes on there; `element_id` is one of ours."""
+    ui.run_javascript(f"valetkeyFocus({element_id!r})")
 
 
 def values_of(pairs: Any) -> Values:

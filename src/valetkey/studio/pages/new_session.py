@@ -11,7 +11,7 @@ from starlette.routing import Route
 from valetkey.core.chains import is_solana
 from valetkey.core.errors import ValetkeyError
 from valetkey.studio.assets import asset_url
-from valetkey.studio.elements.forms import Form, Values
+from valetkey.studio.elements.forms import Form, Values, focus
 from valetkey.studio.elements.html import Tag, button, div, link, paragraph, span
 from valetkey.studio.gate import sitting_of
 from valetkey.studio.page import ZONE, Page, zone_of
@@ -28,7 +28,6 @@ from valetkey.wire.network import NetworkView
 HERE = "/new"
 MADE = "made"
 SERVICES_SHOWN = 50
-FOCUS = "document.getElementById('step-heading')?.focus({preventScroll: true})"
 
 
 class Wizard:
@@ -56,9 +55,9 @@ class Wizard:
             ui.navigate.to(place_of(draft, MADE))
             return
         networks = await page.doing(page.owner.networks()) or {}
-        prepare_assets()
         if step == MADE:
             with frame(page, "New session", HERE):
+                prepare_assets()
                 await show_made(page, draft, self._makings, networks)
             return
         await StepPage(page, draft, step, self._makings, networks).build()
@@ -107,6 +106,7 @@ class StepPage:
         place = PLACES[self._step]
         known = await self._known()
         with frame(self._page, f"New session: {STEPS[place].title}", HERE):
+            prepare_assets()
             with div("page-head"), div("stretch"):
                 Tag("h1", "New session")
                 paragraph("Kept as you type: leave, and come back to this address.", "quiet")
@@ -124,7 +124,7 @@ class StepPage:
                         Review(self._page, self._draft, self._makings, known).build()
                     else:
                         self._fields(known, place)
-        ui.run_javascript(FOCUS)
+        focus("step-heading")
         if "fix" in self._page.request.query_params:
             self._check(self._step)
 
@@ -170,6 +170,7 @@ class StepPage:
 
     def _typed(self, values: Values) -> None:
         if self._draft.fill(self._step, values):
+            self._form.be_quiet()
             self._keep()
 
     def _submit(self, values: Values) -> None:

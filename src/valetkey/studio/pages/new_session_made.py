@@ -9,6 +9,7 @@ from nicegui import ui
 from valetkey.core.errors import ValetkeyError
 from valetkey.crypto.secret import Secret
 from valetkey.sdk.session_info import SessionInfo
+from valetkey.studio.elements.forms import focus
 from valetkey.studio.elements.html import Tag, button, card, div, icon, link, paragraph, span
 from valetkey.studio.page import Page
 from valetkey.studio.wizard.browser_wallet import ANSWER_SECONDS, Asked
@@ -58,9 +59,9 @@ class MadePage:
             with inside, div("stack"):
                 self._steps = Tag("ol", "", "progress")
                 self._asks = paragraph("", "callout warn", role="status", hidden="")
-                self._status = paragraph("", "unseen", role="status")
                 self._failure = div("stack")
             self._handing = div("stack")
+        self._status = paragraph("", "unseen", role="status")
         self._page._closing.append(self._making.listen(self._show))
         self._page.begin(self._carry())
         self._show()
@@ -95,7 +96,7 @@ class MadePage:
                 self._said = "handing"
                 with self._handing:
                     Handing(self._page, self._makings, making).build()
-                ui.run_javascript("document.getElementById('handing-heading')?.focus()")
+                focus("handing-heading")
 
     def _fail(self, error: ValetkeyError) -> None:
         with div("callout bad", role="alert"):
@@ -267,7 +268,7 @@ class Handing:
             paragraph(
                 "Whoever opens it first has the session. It waits for a quarter of an hour.", "quiet small"
             )
-        ui.run_javascript("document.getElementById('handing-heading')?.focus()")
+        focus("handing-heading")
 
     def _gone(self) -> None:
         self._place.clear()
@@ -275,7 +276,7 @@ class Handing:
             Tag("h3", "Handed over", "made-title", id="handing-heading", tabindex="-1")
             paragraph("The secret is gone from this page and from this process.")
             _next_steps(self._draft)
-        ui.run_javascript("document.getElementById('handing-heading')?.focus()")
+        focus("handing-heading")
 
     def _keep_handed(self) -> None:
         self._draft.handed = True

@@ -80,7 +80,7 @@ class Review:
 
     def _tell(self, problem: FieldError) -> None:
         with div("callout bad", role="alert"):
-            paragraph(str(problem).capitalize() + ".")
+            paragraph(f"{str(problem)[:1].upper()}{str(problem)[1:]}.")
         with div("form-foot"):
             span("", "stretch")
             link("Mend it", f"/new/{self._draft.id}/{step_of(problem)}?fix=1", "button primary")

@@ -21,7 +21,7 @@ class Step(NamedTuple):
 
 
 STEPS = (
-    Step("what", "What for", ("template", "label", "agent", "sole")),
+    Step("what", "Purpose", ("template", "label", "agent", "sole")),
     Step(
         "limits",
         "Limits",
