@@ -8,6 +8,7 @@ from nicegui import ui
 
 from valetkey.core.errors import ValetkeyError
 from valetkey.crypto.secret import Secret
+from valetkey.sdk._async.buyer import AsyncBuyerAgent
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.studio.elements.forms import focus
 from valetkey.studio.elements.html import Tag, button, card, div, icon, link, paragraph, span
@@ -215,9 +216,12 @@ class Handing:
         try:
             shown = await self._shown(info, passphrase)
         except ValetkeyError as error:
-            self._making.info = info
             self._page.tell(str(error), bad=True)
             return
+        finally:
+            if shown is None:
+                # Nobody has seen it: it is still to be handed over.
+                self._making.info = info
         self._keep_handed()
         self._place.clear()
         with self._place:
@@ -226,7 +230,8 @@ class Handing:
     async def _shown(self, info: SessionInfo, passphrase: Secret | None) -> str:
         way = self._draft["handing"]
         if way == "link":
-            return str((await self._page.agent.claim_link(info)).link)
+            agent: AsyncBuyerAgent = self._page.agent
+            return (await agent.claim_link(info)).reveal()
         if way == "sealed":
             return str(await asyncio.to_thread(info.seal, self._draft.lines("recipients")))
         if way == "passphrase":
@@ -276,7 +281,7 @@ class Handing:
             Tag("h3", "Handed over", "made-title", id="handing-heading", tabindex="-1")
             paragraph("The secret is gone from this page and from this process.")
             _next_steps(self._draft)
-        focus("handing-heading")
+            focus("handing-heading")
 
     def _keep_handed(self) -> None:
         self._draft.handed = True
