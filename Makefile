@@ -29,7 +29,7 @@ setup: $(VENV)/.dev  ## make .venv with the pinned runtime, the tools and the pa
 demo: $(VENV)/.runtime  ## play one delegated purchase from end to end on an embedded chain
 	@$(BIN)/valetkey demo
 
-dev: $(VENV)/.runtime  ## start chain, contracts and platform on loopback; Ctrl-C stops them
+dev: $(VENV)/.runtime  ## start chain, contracts, platform and console on loopback; Ctrl-C stops them
 	@$(BIN)/valetkey dev
 
 .PHONY: postgres

@@ -32,6 +32,7 @@ class RunningStack:
     operator_token: str = field(repr=False)
     owner_key: str = field(repr=False)
     rpc: DevRpc
+    studio_url: str | None = None
 
     def wallet(self, usdc: int = 0) -> PrivateKey:
         """A new wallet with gas and so many base units of USDC."""
@@ -59,10 +60,10 @@ class RunningStack:
         self.process.stdout.close()
 
 
-def start_stack(*options: str, log: Path | None = None) -> RunningStack:
+def start_stack(*options: str, log: Path | None = None, studio: bool = False) -> RunningStack:
     """Start `valetkey dev` in test mode on free ports (options may say otherwise); it ends when we end."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VALETKEY_")}
-    ports = ("--port", "0", "--rpc-port", "0")
+    ports = ("--port", "0", "--rpc-port", "0", *(("--studio-port", "0") if studio else ("--no-studio",)))
     with open(log or os.devnull, "ab") as errors:
         process = subprocess.Popen(
             [

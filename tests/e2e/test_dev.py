@@ -51,9 +51,11 @@ def test_one_line_tells_everything_and_everything_answers(stack: RunningStack) -
 )
 def test_no_process_and_no_folder_is_left(how: signal.Signals) -> None:
     before = folders()
-    running = start_stack()
+    running = start_stack(studio=True)
     below = descendants(running.process.pid)
-    assert len(below) >= 3, "chain, platform and janitor"
+    assert len(below) >= 4, "chain, platform, studio and janitor"
+    assert running.studio_url is not None
+    assert httpx.get(f"{running.studio_url}/healthz", timeout=30).text == "ok"
     os.kill(running.process.pid, how)
     running.process.wait(30)
     wait_until(lambda: all_gone(below), "the end of every child")
@@ -126,7 +128,7 @@ def test_help_and_version_need_nothing_heavy() -> None:
 
 def _dev(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "valetkey", "dev", "--json", *options],
+        [sys.executable, "-m", "valetkey", "dev", "--json", "--no-studio", *options],
         capture_output=True,
         text=True,
         timeout=120,

@@ -86,6 +86,7 @@ def _tell(stack: Stack, *, as_json: bool) -> None:
     if as_json:
         line = {
             "base_url": stack.base_url,
+            "studio_url": stack.studio_url,
             "rpc_url": stack.rpc_url,
             "chain_id": stack.chain_id,
             "contracts": {
@@ -104,6 +105,7 @@ def _tell(stack: Stack, *, as_json: bool) -> None:
     print("Valetkey on loopback\n")
     for name, value in (
         ("base URL", stack.base_url),
+        ("studio", stack.studio_url or "none (--no-studio, or valetkey[studio] is not installed)"),
         ("RPC URL", stack.rpc_url),
         ("chain id", str(stack.chain_id)),
         ("escrow", contracts.escrow),

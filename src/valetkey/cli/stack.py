@@ -64,12 +64,16 @@ class Chains(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to start a stack. Port 0 is any free one; without `data` everything is temporary."""
+    """How to start a stack. Port 0 is any free one; without `data` everything is temporary.
+
+    studio_port: where the console listens; None for none.
+    """
 
     port: int = 0
     rpc_port: int = 0
     test_mode: bool = False
     data: Path | None = None
+    studio_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +91,15 @@ class Stack:
     platform: Child
     chain: RunningChain
     relayer: str
+    studio: Child | None = None
+    studio_url: str | None = None
 
     def who_died(self) -> str | None:
         """What to say when a process of the stack is gone, otherwise None."""
         if not self.platform.alive:
             return f"the platform ended (exit {self.platform.process.poll()}):\n{self.platform.last_words()}"
+        if self.studio is not None and not self.studio.alive:
+            return f"the studio ended (exit {self.studio.process.poll()}):\n{self.studio.last_words()}"
         return None if self.chain.alive else "the chain ended"
 
 
@@ -105,6 +113,9 @@ def running_stack(
     """
     with ExitStack() as cleanup:
         listener = cleanup.enter_context(listener or listen(LOOPBACK, plan.port))
+        doorway = None
+        if plan.studio_port is not None:
+            doorway = cleanup.enter_context(listen(LOOPBACK, plan.studio_port))
         if plan.rpc_port:
             listen(LOOPBACK, plan.rpc_port).close()
         temporary = None if plan.data else cleanup.enter_context(TemporaryFolder())
@@ -148,6 +159,15 @@ def running_stack(
         _fund(rpc, contracts.usdc, owner_key.address)
         _wait_until_ready(base_url, platform)
         listener.close()
+        studio, studio_url = None, None
+        if doorway is not None:
+            # Whoever comes before it has started waits at its door.
+            studio_url = url_of(doorway)
+            studio = _studio(folder, base_url, doorway)
+            cleanup.callback(studio.stop)
+            if temporary:
+                temporary.wait_for(studio.pid)
+            doorway.close()
         yield Stack(
             base_url=base_url,
             rpc_url=chain.rpc_url,
@@ -160,12 +180,29 @@ def running_stack(
             platform=platform,
             chain=chain,
             relayer=folder.relayer_key().address,
+            studio=studio,
+            studio_url=studio_url,
         )
 
 
 def url_of(listener: socket.socket) -> str:
     """The base URL of what listens there."""
     return f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+
+
+def _studio(folder: StackFolder, base_url: str, doorway: socket.socket) -> Child:
+    """The console, a client of the platform like any other; it signs for the stack's owner, and for nobody else."""
+    folder.owner_key()
+    return Child(
+        "studio",
+        [
+            *(sys.executable, "-m", "valetkey", "studio", "--fd", str(doorway.fileno()), "--stop-with-stdin"),
+            *("--key-file", str(folder.secret_file("owner_key"))),
+        ],
+        environment=own_environment(VALETKEY_BASE_URL=base_url, VALETKEY_HOME=str(folder.path / "studio")),
+        log=folder.log("studio"),
+        pass_fds=(doorway.fileno(),),
+    )
 
 
 def _path(temporary: TemporaryFolder | None) -> Path:

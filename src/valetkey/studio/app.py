@@ -9,14 +9,14 @@ from typing import Any
 from fastapi import FastAPI
 from nicegui import Client, core, ui
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from valetkey.studio.assets import asset_text, serve_asset
 from valetkey.studio.gate import SIGN_IN, Gate
 from valetkey.studio.owners import Owner, Owners
 from valetkey.studio.page import Page
-from valetkey.studio.pages import inventory, session
+from valetkey.studio.pages import approvals, inventory, overview, session
 from valetkey.studio.pages.new_session import Wizard
 from valetkey.studio.plan import Plan
 from valetkey.studio.signing_in import Door
@@ -111,9 +111,10 @@ def create_app(plan: Plan, operator: Operator) -> Gate:
             Route("/assets/{digest}/{name}", serve_asset),
             Route("/here", _here, methods=["POST"]),
             Route("/healthz", _health),
-            Route("/", _home),
         ],
     )
+    studio.page("/")(overview.show)
+    studio.page("/approvals")(approvals.show)
     studio.page("/sessions")(inventory.show)
     studio.page("/new/{draft_id}/{step}")(wizard.show)
     studio.page("/sessions/{session_id}")(session.show)
@@ -133,10 +134,6 @@ def create_app(plan: Plan, operator: Operator) -> Gate:
         show_welcome_message=False,
     )
     return Gate(app, plan, studio.sittings)
-
-
-async def _home(_request: Request) -> Response:
-    return RedirectResponse("/sessions", 303)
 
 
 async def _here(_request: Request) -> Response:

@@ -20,8 +20,8 @@ from tests.x402.resources import OfficialSeller
 from valetkey import ApprovalRequired, BuyerAgent, Client, SessionConfig
 from valetkey.cli.rpc import USDC
 
-LONG_LIVED = {"dev", "demo", "mcp", "serve"}
-"""They go well in tests/e2e/test_dev.py, test_demo.py, tests/integration/mcp, in processes of their own: not here."""
+LONG_LIVED = {"dev", "demo", "mcp", "serve", "studio"}
+"""They go well elsewhere, in processes of their own: tests/e2e/test_dev.py, test_demo.py, integration/mcp, browser."""
 
 
 @pytest.fixture(autouse=True)
@@ -323,6 +323,10 @@ def test_machine(scribe: Scribe, stack: RunningStack, tmp_path: Path) -> None:
     scribe.run("mcp --owner", 2, VALETKEY_API_KEY_FILE="")
     taken = stack.base_url.rpartition(":")[2]
     scribe.places[taken] = "PORT"
+    scribe.run("studio --host 0.0.0.0", 2)
+    scribe.run("studio", 2, VALETKEY_BASE_URL="")
+    scribe.run("studio --idle soon", 2)
+    scribe.run(f"studio --port {taken}", 7)
     scribe.run(f"dev --port {taken}", 7)
     scribe.run("demo --chain bitcoin", 2)
     scribe.check("machine")

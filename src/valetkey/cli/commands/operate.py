@@ -1,5 +1,6 @@
 """`valetkey dev`, `demo`, `serve`, `migrate`, `freeze`: what runs a platform, and stops everything."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -29,16 +30,21 @@ def dev(
     data: Annotated[
         Path | None, typer.Option(help="Keep chain, contracts, database and secrets in this folder.")
     ] = None,
+    studio_port: Annotated[
+        int, typer.Option(help="Port of the console; 0 is any free one.", min=0, max=65535)
+    ] = 8789,
+    studio: Annotated[bool, typer.Option(help="Serve the console too, where it is installed.")] = True,
     stop_with_stdin: Annotated[
         bool, typer.Option("--stop-with-stdin", help="Stop when standard input ends, for scripts.")
     ] = False,
 ) -> None:
-    """Start chain, contracts and platform on loopback, and print how to reach them. Ctrl-C stops them."""
+    """Start chain, contracts, platform and console on loopback, and print how to reach them. Ctrl-C stops them."""
     from valetkey.cli.dev import run_dev
     from valetkey.cli.embedded import LocalChains
     from valetkey.cli.stack import Plan
 
-    plan = Plan(port=port, rpc_port=rpc_port, test_mode=test_mode, data=data)
+    at = studio_port if studio and find_spec("nicegui") is not None else None
+    plan = Plan(port=port, rpc_port=rpc_port, test_mode=test_mode, data=data, studio_port=at)
     run_dev(plan, LocalChains(), as_json=place.as_json, stop_with_stdin=stop_with_stdin)
 
 

@@ -74,11 +74,6 @@ class SessionPage:
                     _, self._chart = card("Spend over time")
                     _, self._spends = card("Spends")
                     _, self._refusals = card("Refused lately")
-                with div("narrow stack"):
-                    _, self._windows = card("Windows")
-                    _, self._chain = card("On chain")
-                    _, self._tree = card("Tree")
-                    _, self._facts = card("Facts")
                     header, self._audit = card("Audit trail")
                     with header:
                         button("Check", self._check, drawn="shield")
@@ -87,6 +82,11 @@ class SessionPage:
                             "Every decision of its tree is in a chain of hashes. Check it here, line by line.",
                             "quiet small",
                         )
+                with div("narrow stack"):
+                    _, self._windows = card("Windows")
+                    _, self._chain = card("On chain")
+                    _, self._tree = card("Tree")
+                    _, self._facts = card("Facts")
         self._show_view()
 
     def concerns(self, event: Event) -> bool:

@@ -13,7 +13,7 @@ from valetkey.studio.elements.spend_chart import SpendChart, points_of
 from valetkey.studio.words.amounts import grouped, money, share, short_address
 from valetkey.studio.words.chains import chain_name, title_of
 from valetkey.studio.words.events import STATES, facts_in_words, kind_in_words, refusal_in_words
-from valetkey.studio.words.refusals import explained
+from valetkey.studio.words.refusals import binding, explained
 from valetkey.studio.words.rows import name_of
 from valetkey.studio.words.times import about, exact, moment, seconds_of
 from valetkey.studio.words.times import span as length
@@ -75,17 +75,18 @@ def _tile(name: str, figure: str, unit: str, below: str, tone: str = "") -> None
 
 
 def next_refusal(view: SessionView, now: int, zone: tzinfo) -> None:
-    """What the next spend may be at most."""
+    """What the next spend may be at most, and which rule says so."""
     told = view.next_refusal
     if told is None or told.code is None:
         return
-    with div("callout" + (" warn" if told.most_usdc == "0" else ""), style="margin-top: var(--s3)"):
-        if told.most_usdc == "0":
-            paragraph(f"The next spend is refused: {told.message}", "")
+    most = told.most_usdc
+    stopped = most is None or not most.strip("0.")
+    with div("callout" + (" warn" if stopped else ""), style="margin-top: var(--s3)"):
+        if stopped:
+            paragraph(f"The next spend is refused. {explained(told.code)[0]}")
         else:
-            paragraph(
-                f"One spend may now be {money(told.most_usdc)} at most; {told.message or told.rule}", ""
-            )
+            whose = "" if told.session_id is None else ", of the session that it was made out of"
+            paragraph(f"The next spend may be {money(most)} at most: that is {binding(told.code)}{whose}.")
         if told.resets_at:
             paragraph(f"More passes {moment(told.resets_at, now, zone)}.", "small quiet")
 
@@ -314,11 +315,14 @@ def audit(found: Trail | None, now: int, zone: tzinfo) -> None:
                 f"{report.entries:,} entries of its tree, every hash and signature holds.", "strong good"
             )
             paragraph(f"Signed by the platform's key {short_address(report.key.hex())}.", "small quiet")
-    for entry in found.entries:
-        with div("refusal small"):
-            with div("buttons"):
-                span(kind_in_words(entry.kind), "strong stretch")
-                span(moment(entry.at, now, zone), "quiet", title=exact(entry.at, zone))
-            span(facts_in_words(facts_of_entry(entry)), "quiet", style="overflow-wrap: anywhere")
+    told = [(entry, facts_of_entry(entry)) for entry in found.entries]
+    # Only the entry of its placing says of which currency a hold is.
+    currencies = {known.get("hold"): known["currency"] for _, known in told if "currency" in known}
+    with div("log", tabindex="0", role="region", aria_label="Entries of the log"):
+        for entry, known in told:
+            with div("log-row"):
+                span(moment(entry.at, now, zone), "quiet nowrap", title=exact(entry.at, zone))
+                span(kind_in_words(entry.kind), "strong")
+                span(facts_in_words(known, currencies.get(known.get("hold"))), "quiet")
     if found.more:
         paragraph("There are older ones: valetkey audit export has all of them.", "small quiet")

@@ -34,11 +34,30 @@ def kind_in_words(kind: str) -> str:
     return KINDS.get(kind) or kind.replace("_", " ").capitalize()
 
 
-def facts_in_words(facts: Mapping[str, Any]) -> str:
-    """The facts of an entry that are texts or numbers, as they are."""
-    return ", ".join(
-        f"{name} {value}" for name, value in facts.items() if isinstance(value, (str, int)) and value != ""
-    )
+QUIET = {"hold", "from", "state", "units", "currency", "asset", "policyVersion", "ends", "policy", "by"}
+"""Facts that say nothing to a person beside the others."""
+
+AMOUNTS = {"amount", "captured", "refunded"}
+
+
+def facts_in_words(facts: Mapping[str, Any], currency: str | None = None) -> str:
+    """The facts of an entry that a person asks for. `currency`: of its amounts, where the entry does not say it."""
+    currency = facts.get("currency", currency)
+    told = []
+    for name, value in facts.items():
+        if name in QUIET or value in ("", None, "0") or not isinstance(value, (str, int)):
+            continue
+        if name in AMOUNTS:
+            told.append(f"{name} {_amount(str(value), currency)}")
+        else:
+            told.append(f"{name} {short_address(str(value)) if name == 'payee' else value}")
+    return ", ".join(told)
+
+
+def _amount(units: str, currency: object) -> str:
+    if currency not in CURRENCY_DECIMALS or not units.isdecimal():
+        return f"{units} units"
+    return money(format_units(int(units), CURRENCY_DECIMALS[str(currency)]), str(currency))
 
 
 def refusal_in_words(one: RefusalEntry) -> str:
@@ -48,8 +67,3 @@ def refusal_in_words(one: RefusalEntry) -> str:
     told += [f"at {one.service_id}"] if one.service_id else []
     told += [f"for {one.operation}"] if one.operation and one.operation != "payment" else []
     return " ".join(told) or kind_in_words(one.kind)
-
-
-def units_in_words(units: str, currency: str = "USDC") -> str:
-    """Base units as the audit log has them, as an amount."""
-    return money(format_units(int(units), CURRENCY_DECIMALS[currency]), currency)

@@ -25,3 +25,15 @@ WHY = {
 def explained(code: str) -> tuple[str, str]:
     """Why, and what helps; a code without words of its own is told as it is."""
     return WHY.get(code, (f"Refused: {code.replace('_', ' ')}.", ""))
+
+
+BINDING = {
+    "budget_exceeded": "what is left of the budget",
+    "window_exceeded": "what a window leaves",
+    "per_spend_exceeded": "the limit of each spend",
+}
+
+
+def binding(code: str) -> str:
+    """Which rule a spend is measured by, as a part of a sentence."""
+    return BINDING.get(code, f"a rule ({code.replace('_', ' ')})")
