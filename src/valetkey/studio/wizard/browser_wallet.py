@@ -24,13 +24,9 @@ TX_HASH_CHARS = 66
 class WalletRefused(ValetkeyError):
     """The wallet in the browser, or whoever sits before it, said no, or is not there."""
 
-    code = "wallet_refused"
-
 
 class WalletLost(WalletRefused):
     """Whether the wallet sent what it was asked to send is not known."""
-
-    code = "wallet_lost"
 
 
 @dataclass(eq=False, slots=True)

@@ -132,5 +132,3 @@ class Draft(msgspec.Struct, kw_only=True):
 
 class FieldError(InvalidInput):
     """Something on a page cannot be meant. `field` is the form's name for it."""
-
-    code = "invalid_field"

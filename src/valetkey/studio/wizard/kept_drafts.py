@@ -26,8 +26,6 @@ _ID = re.compile(r"[A-Za-z0-9_-]{16}", re.ASCII)
 class NoDraft(ValetkeyError):
     """There is no such draft of this owner."""
 
-    code = "no_draft"
-
 
 class Drafts:
     """All drafts of this machine; an owner finds its own alone. Every method raises StateUnusable."""

@@ -277,13 +277,10 @@ class Making:
 class KeysLost(ValetkeyError):
     """A session was made, and its keys were in the memory of a process that is gone."""
 
-    code = "keys_lost"
-
 
 class StillWaiting(ValetkeyError):
     """A transaction of a wallet is in no block yet."""
 
-    code = "still_waiting"
     retryable = True
 
 
