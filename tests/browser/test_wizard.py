@@ -158,6 +158,17 @@ def test_what_is_made_buys_and_its_secret_is_shown_once(
     assert wizard.get_by_role("button", name="Show the sealed bundle").count() == 0
     wizard.get_by_role("link", name="Look at it").click()
     expect(wizard).to_have_url(f"{making_studio.url}/sessions/{session}")
+    # What it bought is what the next one is tried on.
+    wizard.goto(f"{making_studio.url}/new")
+    wizard.get_by_label("Label", exact=True).fill("too little")
+    wizard.get_by_label("Agent (optional)").fill("planner-7")
+    go_on(wizard, "Limits")
+    wizard.get_by_label("Exact price").fill("1")
+    go_on(wizard, "Where")
+    go_on(wizard, "Money")
+    wizard.get_by_label("Plain bundle").check()
+    go_on(wizard, "Review")
+    expect(wizard.get_by_text("last week's spends of planner-7: 0 pass, 1 refused.")).to_be_visible()
 
 
 def test_back_refresh_and_a_double_click_lose_and_double_nothing(
@@ -307,3 +318,41 @@ def test_a_link_opens_once_and_an_enrolled_agent_picks_its_session_up(
         assert robot.session is not None
         assert (robot.session.label, robot.session.funding_mode) == ("enrolled", "grant")
     assert len(maker.agent.sessions(label="enrolled")) == 1
+
+
+@pytest.mark.parametrize("passphrase", [WORDS, ""], ids=["with a keystore", "without one"])
+def test_a_studio_that_is_killed_goes_on_with_the_same_session(
+    new_page: Callable[[], Page], maker: Wallets, tmp_path: Path, passphrase: str
+) -> None:
+    key = tmp_path / "owner.key"
+    key.write_text(maker.key.to_hex())
+    key.chmod(0o600)
+    label = f"killed {bool(passphrase)}"
+    more = {"VALETKEY_PASSPHRASE": passphrase} if passphrase else {}
+    place = ""
+    with running_studio(maker.stack.base_url, tmp_path, "--key-file", str(key), **more) as studio:
+        page = new_page()
+        studio.sign_in(page, maker.api_key, "/new")
+        expect(page.get_by_role("heading", name="Purpose")).to_be_visible()
+        fill_in(page, label)
+        page.get_by_role("button", name="Create session").click()
+        expect(page.locator(".progress .done").first).to_be_visible(timeout=MADE_MS)
+        studio.process.kill()
+        place = page.url.partition("/new")[2]
+    # Nothing else is known of it than what is on disk; it may have come to its end before it was killed.
+    with running_studio(maker.stack.base_url, tmp_path, "--key-file", str(key), **more) as studio:
+        page = new_page()
+        studio.sign_in(page, maker.api_key, f"/new{place}")
+        done = page.get_by_role("heading", name="Your session is made")
+        lost = page.get_by_role("alert")
+        expect(done.or_(lost)).to_be_visible(timeout=MADE_MS)
+        (made,) = maker.agent.sessions(label=label)
+        if lost.is_visible():
+            # Its keys were in memory, and no recovery copy was made yet.
+            assert not passphrase
+            expect(lost).to_contain_text("nobody can use it")
+            return
+        with delegate_of(shown_secret(page, "Show the bundle"), maker, tmp_path) as delegate:
+            assert delegate.session is not None
+            assert delegate.session.session_id == made.session_id
+            assert delegate.check_spend("1", payee=maker.key.address).allowed

@@ -255,7 +255,7 @@ class Handing:
             id="secret",
             readonly="",
             spellcheck="false",
-            rows="6",
+            rows="3" if way == "link" else "8",
             defaultValue=shown,
         )
         span("", "small quiet", id="copied", role="status")

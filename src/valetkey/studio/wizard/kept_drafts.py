@@ -64,13 +64,15 @@ class Drafts:
                 self._state.unlock(lock)
 
     def _sweep(self, now: int) -> None:
-        found: list[tuple[int, str]] = []
+        found: list[tuple[bool, int, str]] = []
         for name in self._state.names(ROOM):
             kept = self._state.read(ROOM, name)
             draft = None if kept is None else _read(kept)
-            found.append((0 if draft is None else draft.made_at, name))
+            # One whose session is made and not handed over goes last.
+            is_needed = draft is not None and draft.is_begun and not draft.handed
+            found.append((is_needed, 0 if draft is None else draft.made_at, name))
         found.sort(reverse=True)
-        for place, (made_at, name) in enumerate(found):
+        for place, (_, made_at, name) in enumerate(found):
             if place >= DRAFTS_MAX - 1 or now - made_at > KEPT_SECONDS:
                 self._state.remove(ROOM, name)
 

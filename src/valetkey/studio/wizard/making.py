@@ -15,7 +15,8 @@ from valetkey.crypto.secret import Secret
 from valetkey.ports.signer import Signer
 from valetkey.ports.wallet import Call
 from valetkey.sdk._sync.client import Client
-from valetkey.sdk.errors import IdempotencyMismatch, Refused, Unauthenticated
+from valetkey.sdk.errors import IdempotencyMismatch, RecoveryFailed, Refused, Unauthenticated
+from valetkey.sdk.session_config import SessionConfig
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.studio.owners import Owner
 from valetkey.studio.wizard.browser_wallet import Bridge, BrowserSigner, WalletLost, WalletRefused
@@ -124,17 +125,35 @@ class Making:
         with self._client(signer) as client:
             config = config_of(self.draft, int(time.time()))
             self._begin("made")
-            made = client.create_session(config, grant=False, approve=False)
-            self.draft.session_id = made.session_id
-            self._done("made", made.session_id)
-            self.info = client.recover_session(made)
+            self.info = self._session(client, config)
+            self.draft.session_id = self.info.session_id
+            self._done("made", self.info.session_id)
             if "kept" in self.steps:
                 self._do("kept", lambda: client.owner.keep_recovery(self._made()))
             if "granted" in self.steps:
-                self._do("granted", lambda: client.create_session(config, approve=False).session_key_hash)
+                self._do("granted", lambda: client.owner.grant_session(self._made(), approve=False).id)
                 self._do("approved", lambda: self._approve(client))
             if "funded" in self.steps:
                 self._do("funded", lambda: self._fund(client))
+
+    def _session(self, client: Client, config: SessionConfig) -> SessionInfo:
+        """The session with its keys: new ones, those that are kept, or those that the owner's wallet opens."""
+        is_lost = False
+        try:
+            return client.recover_session(client.create_session(config, grant=False, approve=False))
+        except IdempotencyMismatch:
+            # The platform made it for keys that were in the memory of a studio that is gone.
+            is_lost = True
+        try:
+            if self.draft.session_id and client.owner._signer is not None:
+                return client.owner.recover_session(self.draft.session_id)
+        except RecoveryFailed:
+            is_lost = True
+        assert is_lost, "otherwise it was made"
+        raise KeysLost(
+            "The platform made this session before, and the studio that had its keys is gone: nobody can use it."
+            f" Revoke “{self.draft['label']}” among your sessions, and make it anew."
+        )
 
     def _signer(self) -> Signer | Secret | None:
         choice = self.draft["signing"]
@@ -253,11 +272,8 @@ class Making:
 
     def _give_up(self, error: ValetkeyError) -> None:
         """What the platform refused to make is another session once it was changed; what was made stays."""
-        if isinstance(error, IdempotencyMismatch) and not self.draft.session_id:
-            self.failed = KeysLost(
-                "The platform made this session before, and the studio that had its keys is gone: it is of no use."
-                f" Revoke “{self.draft['label']}” among your sessions, and make it anew."
-            )
+        if isinstance(error, KeysLost):
+            self.draft.session_id = ""
         elif self.draft.session_id or isinstance(error, Unauthenticated):
             return
         elif isinstance(error, InvalidInput | Refused):

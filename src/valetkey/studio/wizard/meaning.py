@@ -258,7 +258,7 @@ def _life(draft: Draft) -> int:
 def _count(text: str, field: str, *, least: int = 1) -> int:
     text = text.strip()
     if not text.isascii() or not text.isdecimal() or not least <= int(text[:12]) <= COUNT_MAX:
-        raise InvalidInput(f"this is a whole number of {least} or more", field=field)
+        raise InvalidInput(f"write a whole number of {least} or more", field=field)
     return int(text[:12])
 
 
@@ -270,7 +270,7 @@ def _decimal(text: str, field: str) -> Decimal:
     except InvalidOperation:
         found = None
     if found is None or not found.is_finite() or found < 0 or len(text) > 40 or abs(found.adjusted()) > 30:
-        raise InvalidInput("this is an amount such as 12.50", field=field)
+        raise InvalidInput("write an amount such as 12.50", field=field)
     return found
 
 
@@ -292,7 +292,7 @@ def _moment(text: str, zone: tzinfo) -> int:
     except ValueError:
         found = None
     if found is None or found.tzinfo is not None:
-        raise InvalidInput("this is no date and time", field="begins")
+        raise InvalidInput("write a date and a time", field="begins")
     return int(found.replace(tzinfo=zone).timestamp())
 
 
