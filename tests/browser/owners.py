@@ -6,20 +6,23 @@ import re
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.e2e.processes import wait_until
 from tests.fixtures_stack import RunningStack
 from valetkey import BuyerAgent
 from valetkey.cli.rpc import USDC
 
+ROOT = Path(__file__).parents[2]
 PATIENCE_MS = 15_000
 STOP_SECONDS = 20
 PAYEE = "0x52908400098527886E0F7030069857D2E4169EE7"
+COMMAND = ("-m", "valetkey", "studio", "--port", "0", "--stop-with-stdin")
 TOLD = re.compile(r"studio at (http://\S+)")
 
 
@@ -40,27 +43,32 @@ class Studio:
 
 
 @contextlib.contextmanager
-def running_studio(base_url: str, folder: Path, *options: str, **more: str) -> Iterator[Studio]:
+def running_studio(
+    base_url: str, folder: Path, *options: str, command: Sequence[str] = COMMAND
+) -> Iterator[Studio]:
     """Start one on a free port; it ends with us."""
     environment = {name: one for name, one in os.environ.items() if not name.startswith("VALETKEY_")}
-    environment |= {"VALETKEY_BASE_URL": base_url, "VALETKEY_HOME": str(folder / "home"), **more}
+    environment |= {"VALETKEY_BASE_URL": base_url, "VALETKEY_HOME": str(folder / "home")}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     log = folder / "studio.log"
-    command = [sys.executable, "-m", "valetkey", "studio", "--port", "0", "--stop-with-stdin", *options]
-    with log.open("wb") as errors:
+    with log.open("wb") as written:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=errors, stderr=subprocess.PIPE, env=environment, cwd=folder
+            [sys.executable, *command, *options],
+            stdin=subprocess.PIPE,
+            stdout=written,
+            stderr=written,
+            env=environment,
+            cwd=folder,
         )
-    assert process.stderr is not None
     assert process.stdin is not None
-    told = TOLD.search(process.stderr.readline().decode())
-    assert told, process.stderr.read().decode()
     try:
+        wait_until(lambda: TOLD.search(log.read_text()) or process.poll() is not None, "the studio's address")
+        told = TOLD.search(log.read_text())
+        assert told, log.read_text()
         yield Studio(process, told[1], log)
     finally:
         process.stdin.close()
         process.wait(STOP_SECONDS)
-        log.write_bytes(log.read_bytes() + process.stderr.read())
-        process.stderr.close()
 
 
 @dataclass

@@ -235,6 +235,17 @@ def test_a_refusal_of_the_platform_is_mended_where_it_belongs(wizard: Page, make
     )
 
 
+def test_somebody_else_s_draft_is_none(
+    wizard: Page, new_page: Callable[[], Page], owner: Owner, making_studio: Studio
+) -> None:
+    page = new_page()
+    making_studio.sign_in(page, owner.api_key)
+    answer = page.goto(wizard.url)
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.get_by_role("heading", name="There is no such draft")).to_be_visible()
+
+
 def test_the_keyboard_is_enough(wizard: Page, maker: Wallets, tmp_path: Path) -> None:
     def press(*keys: str) -> None:
         for key in keys:
@@ -320,6 +331,7 @@ def test_a_link_opens_once_and_an_enrolled_agent_picks_its_session_up(
     assert len(maker.agent.sessions(label="enrolled")) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("passphrase", [WORDS, ""], ids=["with a keystore", "without one"])
 def test_a_studio_that_is_killed_goes_on_with_the_same_session(
     new_page: Callable[[], Page], maker: Wallets, tmp_path: Path, passphrase: str

@@ -16,7 +16,7 @@ from valetkey.studio.assets import asset_text, serve_asset
 from valetkey.studio.gate import SIGN_IN, Gate
 from valetkey.studio.owners import Owner, Owners
 from valetkey.studio.page import Page
-from valetkey.studio.pages import approvals, inventory, overview, session
+from valetkey.studio.pages import approvals, inventory, missing, overview, session
 from valetkey.studio.pages.new_session import Wizard
 from valetkey.studio.plan import Plan
 from valetkey.studio.signing_in import Door
@@ -31,7 +31,10 @@ FAREWELL_SECONDS = 0.5
 PAGE_SECONDS = 20.0
 """How long the platform may take for the first look."""
 
-RECONNECT_SECONDS = 5.0
+RECONNECT_SECONDS = 3.0
+
+
+Build = Callable[..., Awaitable[None]]
 
 
 class Studio:
@@ -43,17 +46,23 @@ class Studio:
         self.owners = Owners(plan, self._gone)
         self._ending: set[asyncio.Task[None]] = set()
 
-    def page(self, address: str) -> Callable[[Callable[..., Awaitable[None]]], None]:
+    def page(self, address: str) -> Callable[[Build], None]:
         """Serve a page: what builds it gets a Page, and what its address holds."""
 
-        def registered(build: Callable[..., Awaitable[None]]) -> None:
-            async def shown(request: Request) -> None:
-                page = Page(request, ui.context.client, self.end)
-                await build(page, **request.path_params)
-
-            ui.page(address, response_timeout=PAGE_SECONDS, reconnect_timeout=RECONNECT_SECONDS)(shown)
+        def registered(build: Build) -> None:
+            served = ui.page(address, response_timeout=PAGE_SECONDS, reconnect_timeout=RECONNECT_SECONDS)
+            served(self.shown(build))
 
         return registered
+
+    def shown(self, build: Build) -> Callable[[Request], Awaitable[None]]:
+        """What NiceGUI calls for a page."""
+
+        async def shown(request: Request) -> None:
+            page = Page(request, ui.context.client, self.end)
+            await build(page, **request.path_params)
+
+        return shown
 
     async def end(self, sitting: Sitting, why: str) -> None:
         """Sign out: every page of the sitting goes to the door, and answers nothing any more."""
@@ -123,6 +132,7 @@ def create_app(plan: Plan, operator: Operator) -> Gate:
     core.app.config.quasar_config = {"loadingBar": {"skipHijack": True}}
     ui.run_with(
         app,
+        root=studio.shown(missing.show),
         title="Valetkey Studio",
         favicon=asset_text("icon.svg"),
         dark=None,

@@ -42,6 +42,10 @@ def prepare(title: str) -> None:
 def frame(page: Page, title: str, here: str) -> Iterator[None]:
     """The frame of a page; what is made inside is its content. `here` is the place of the navigation that it is of."""
     prepare(title)
+    # NiceGUI makes a main landmark out of everything; ours is what changes from page to page.
+    around = page.client.content.parent_slot
+    assert around is not None
+    around.parent.tag = "div"
     link("Skip to content", "#content", "skip")
     with div("frame"):
         _topbar(page)
@@ -70,14 +74,7 @@ def _topbar(page: Page) -> None:
                 title=f"Owner {page.owner.wallet}",
             )
         button("Freeze", lambda: ask_to_freeze(page), kind="danger", drawn="freeze")
-        button(
-            "Light or dark",
-            kind="bare",
-            drawn="theme",
-            bare=True,
-            js="() => valetkeyTheme()",
-            data_theme_switch="",
-        )
+        button("Light or dark", kind="bare", drawn="theme", bare=True, js="() => valetkeyTheme()")
         with Tag("form", "", method="post", action="/sign-out"):
             Tag("input", type_="hidden", name="form", value=page.sitting.form)
             with Tag(

@@ -23,6 +23,8 @@ COLUMNS = {
 }
 """Columns that may be chosen, in their order. Status and label are always there."""
 
+USUAL = tuple(one for one in COLUMNS if one != "parent")
+
 
 @dataclass(frozen=True, slots=True)
 class Sight:
@@ -37,7 +39,7 @@ class Sight:
     sort: str = "newest"
     size: int = SIZES[0]
     page: int = 1
-    columns: tuple[str, ...] = tuple(COLUMNS)
+    columns: tuple[str, ...] = USUAL
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:
@@ -45,7 +47,7 @@ class Sight:
         numbers = {name: _number(query.get(name, "")) for name in ("chain", "size", "page")}
         size = numbers["size"] if numbers["size"] in SIZES else SIZES[0]
         told = query.get("columns")
-        chosen = tuple(COLUMNS) if told is None else tuple(one for one in COLUMNS if one in told.split(","))
+        chosen = USUAL if told is None else tuple(one for one in COLUMNS if one in told.split(","))
         return cls(
             find=query.get("find", "")[:TEXT_CHARS_MAX],
             label=query.get("label", "")[:TEXT_CHARS_MAX],

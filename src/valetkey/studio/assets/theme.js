@@ -8,9 +8,6 @@
   const apply = (theme) => {
     if (theme === "light" || theme === "dark") root.dataset.theme = theme;
     else delete root.dataset.theme;
-    const dark = theme === "dark" || (theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
-    for (const button of document.querySelectorAll("[data-theme-switch]"))
-      button.setAttribute("aria-label", dark ? "Switch to light" : "Switch to dark");
   };
   apply(read());
   window.valetkeyTheme = () => {

@@ -221,6 +221,7 @@ def prepare_assets() -> None:
 
 
 def _missing(page: Page) -> None:
+    page.client.status_code = 404
     with frame(page, "New session", HERE):
         Tag("h1", "There is no such draft")
         paragraph("It was another owner's, or it is long over.", "quiet")
