@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from pyrage import x25519
 
-from tests.browser.owners import Studio, running_studio
+from tests.browser.owners import Owner, Studio, running_studio
 from tests.fixtures_stack import RunningStack
 from valetkey import BuyerAgent, SellerAgent
 from valetkey.cli.rpc import USDC
