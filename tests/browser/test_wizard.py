@@ -45,15 +45,20 @@ def maker(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iter
     made.agent.close()
 
 
+def options_of(maker: Wallets, folder: Path, passphrase: str) -> tuple[str, ...]:
+    """A key file, and a passphrase file where there is a keystore."""
+    key, words = folder / "owner.key", folder / "passphrase"
+    for file, text in ((key, maker.key.to_hex()), (words, passphrase)):
+        file.write_text(text)
+        file.chmod(0o600)
+    return ("--key-file", str(key), *(("--passphrase-file", str(words)) if passphrase else ()))
+
+
 @pytest.fixture(scope="module")
 def making_studio(maker: Wallets, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """A studio with the key of the owner's wallet, and a keystore."""
     folder = tmp_path_factory.mktemp("making")
-    key = folder / "owner.key"
-    key.write_text(maker.key.to_hex())
-    key.chmod(0o600)
-    options = ("--key-file", str(key))
-    with running_studio(maker.stack.base_url, folder, *options, VALETKEY_PASSPHRASE=WORDS) as running:
+    with running_studio(maker.stack.base_url, folder, *options_of(maker, folder, WORDS)) as running:
         yield running
 
 
@@ -336,13 +341,10 @@ def test_a_link_opens_once_and_an_enrolled_agent_picks_its_session_up(
 def test_a_studio_that_is_killed_goes_on_with_the_same_session(
     new_page: Callable[[], Page], maker: Wallets, tmp_path: Path, passphrase: str
 ) -> None:
-    key = tmp_path / "owner.key"
-    key.write_text(maker.key.to_hex())
-    key.chmod(0o600)
+    options = options_of(maker, tmp_path, passphrase)
     label = f"killed {bool(passphrase)}"
-    more = {"VALETKEY_PASSPHRASE": passphrase} if passphrase else {}
     place = ""
-    with running_studio(maker.stack.base_url, tmp_path, "--key-file", str(key), **more) as studio:
+    with running_studio(maker.stack.base_url, tmp_path, *options) as studio:
         page = new_page()
         studio.sign_in(page, maker.api_key, "/new")
         expect(page.get_by_role("heading", name="Purpose")).to_be_visible()
@@ -352,7 +354,7 @@ def test_a_studio_that_is_killed_goes_on_with_the_same_session(
         studio.process.kill()
         place = page.url.partition("/new")[2]
     # Nothing else is known of it than what is on disk; it may have come to its end before it was killed.
-    with running_studio(maker.stack.base_url, tmp_path, "--key-file", str(key), **more) as studio:
+    with running_studio(maker.stack.base_url, tmp_path, *options) as studio:
         page = new_page()
         studio.sign_in(page, maker.api_key, f"/new{place}")
         done = page.get_by_role("heading", name="Your session is made")
