@@ -24,9 +24,9 @@ def chromium_path() -> str:
     return found
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium. Of the package and no wider: Playwright keeps a loop in this thread, where other tests run theirs."""
+    """Chromium. Of a module and no wider: Playwright keeps a loop in this thread, where other tests run theirs."""
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
         yield running
