@@ -30,6 +30,7 @@ FACADES = [
 ]
 """An async source, the class in it, and the file of its facade."""
 
+CLIENTS = "from valetkey.sdk.manager import clients"
 PORTAL = "from valetkey.sdk.manager.portal import Portal\n"
 HEADER = "# Generated from {source} by scripts/generate_sync.py: edit that file instead.\n"
 
@@ -113,6 +114,7 @@ def facade(path: Path, name: str) -> str:
         f'"""The sync twin of {name}: its calls run in one thread of their own."""',
         *imports,
         PORTAL,
+        *([CLIENTS] if path.with_name("clients.py").exists() else []),
         f"from {source} import {', '.join(sorted([name, *constants]))}",
         f"class {sync}:",
         indent(f'"""{ast.get_docstring(found)}"""', "    "),
@@ -152,6 +154,10 @@ def _method(one: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> str:
         return ""
     if isinstance(one, ast.AsyncFunctionDef):
         return f"{head}    return self._portal.call(lambda: self._manager.{one.name}({called}))\n"
+    if not any(isinstance(mark, ast.Name) and mark.id == "property" for mark in one.decorator_list):
+        # It makes something that lives in the caller's thread: clients.py beside the facade does that.
+        head = re.sub(r"\bAsync(?=[A-Z])", "", head)
+        return f"{head}    return clients.{one.name}(self._portal, self._manager, {called})\n"
     return f"@property\n{head}    return self._manager.{one.name}\n"
 
 

@@ -144,7 +144,7 @@ def documented_world(
     assert api_key is not None
     contracts = _contracts(stack) if _page(request).endswith("many-sessions.md") else {}
     on_solana = _on_solana(request) if _page(request).endswith("coming-from-veridex.md") else {}
-    paid = _paid(request) if _page(request).endswith("pay-x402.md") else {}
+    paid = _paid(request) if _page(request).endswith(("pay-x402.md", "README.md")) else {}
     yield {
         "OWNER_KEY": owner_key.to_hex(),
         "SELLER_KEY": seller_key.to_hex(),

@@ -5,16 +5,19 @@ Each seller sends to the chain whatever it was given, as often as it can, before
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.fixtures_stack import RunningStack
 from tests.fixtures_x402 import X402Lab
 from tests.x402.hostile import Asked, Behaviour, HostileSeller, Reply
 from tests.x402.permit2 import PLACES
-from tests.x402.victim import BUDGET, Victim
+from tests.x402.victim import BUDGET, Payer, Victim, open_session
+from valetkey import BuyerAgent
 from valetkey.core.errors import ValetkeyError
 from valetkey.wire.errors import CODES
 
@@ -30,7 +33,7 @@ def refused(answer: object) -> str:
     return answer.code
 
 
-def costs(victim: Victim, *sellers: HostileSeller, units: int, counted: int | None = None) -> None:
+def costs(victim: Payer, *sellers: HostileSeller, units: int, counted: int | None = None) -> None:
     """Assert what left the wallet when every seller has taken all it can, and what the ledger counts."""
     for seller in sellers:
         seller.take_all()
@@ -38,7 +41,7 @@ def costs(victim: Victim, *sellers: HostileSeller, units: int, counted: int | No
     assert victim.counted() == (units if counted is None else counted)
 
 
-def nothing_paid(victim: Victim, *sellers: HostileSeller) -> None:
+def nothing_paid(victim: Payer, *sellers: HostileSeller) -> None:
     """Assert that no seller was sent an authorisation, and that no money is gone from wallet or budget."""
     assert [payment for one in sellers for payment in one.payments] == []
     costs(victim, *sellers, units=0)
@@ -63,7 +66,7 @@ def paid_by(answer: object, status: int = 200) -> httpx.Response:
 # The ground: a seller that does what it said is paid, once
 
 
-def test_an_honest_seller_is_paid_once(victim: Victim, hostile: New) -> None:
+def test_an_honest_seller_is_paid_once(victim: Payer, hostile: New) -> None:
     seller = hostile()
     seller.behaviour = then(seller.asks(seller.offer()), Reply(200, body=b'{"here": "it is"}'))
     assert paid_by(victim.get(seller.url + "/paid")).json() == {"here": "it is"}
@@ -75,7 +78,7 @@ def test_an_honest_seller_is_paid_once(victim: Victim, hostile: New) -> None:
 # Quotes that change
 
 
-def test_asks_more_on_the_retry(victim: Victim, hostile: New) -> None:
+def test_asks_more_on_the_retry(victim: Payer, hostile: New) -> None:
     seller = hostile()
     seller.behaviour = then(seller.asks(seller.offer()), seller.asks(seller.offer(amount="90000")))
     refused(victim.get(seller.url + "/paid"))
@@ -83,7 +86,7 @@ def test_asks_more_on_the_retry(victim: Victim, hostile: New) -> None:
     costs(victim, seller, units=CENT)
 
 
-def test_changes_the_payee_on_the_retry(victim: Victim, hostile: New) -> None:
+def test_changes_the_payee_on_the_retry(victim: Payer, hostile: New) -> None:
     seller, other = hostile(), hostile()
     seller.behaviour = then(seller.asks(seller.offer()), seller.asks(seller.offer(payTo=other.pay_to)))
     refused(victim.get(seller.url + "/paid"))
@@ -92,7 +95,7 @@ def test_changes_the_payee_on_the_retry(victim: Victim, hostile: New) -> None:
     assert victim.stack.units(other.pay_to) == 0
 
 
-def test_asks_again_for_ever(victim: Victim, hostile: New) -> None:
+def test_asks_again_for_ever(victim: Payer, hostile: New) -> None:
     seller = hostile()
     seller.behaviour = then(seller.asks(seller.offer()))
     refused(victim.get(seller.url + "/paid"))
@@ -101,7 +104,7 @@ def test_asks_again_for_ever(victim: Victim, hostile: New) -> None:
     costs(victim, seller, units=CENT)
 
 
-def test_quotes_cheap_for_get_and_dear_for_post(victim: Victim, hostile: New) -> None:
+def test_quotes_cheap_for_get_and_dear_for_post(victim: Payer, hostile: New) -> None:
     seller = hostile()
 
     def behave(asked: Asked) -> Reply:
@@ -116,7 +119,7 @@ def test_quotes_cheap_for_get_and_dear_for_post(victim: Victim, hostile: New) ->
     costs(victim, seller, units=CENT)
 
 
-def test_asks_for_every_link_until_the_budget_is_gone(victim: Victim, hostile: New) -> None:
+def test_asks_for_every_link_until_the_budget_is_gone(victim: Payer, hostile: New) -> None:
     seller = hostile()
 
     def behave(asked: Asked) -> Reply:
@@ -129,7 +132,7 @@ def test_asks_for_every_link_until_the_budget_is_gone(victim: Victim, hostile: N
     costs(victim, seller, units=990_000)
 
 
-def test_holds_many_payments_back_and_takes_them_all_at_once(victim: Victim, hostile: New) -> None:
+def test_holds_many_payments_back_and_takes_them_all_at_once(victim: Payer, hostile: New) -> None:
     seller = hostile()
 
     def behave(asked: Asked) -> Reply:
@@ -150,7 +153,7 @@ def test_holds_many_payments_back_and_takes_them_all_at_once(victim: Victim, hos
 # Redirects
 
 
-def test_redirects_to_another_host_that_asks(victim: Victim, hostile: New) -> None:
+def test_redirects_to_another_host_that_asks(victim: Payer, hostile: New) -> None:
     other, seller = hostile(), hostile()
     other.behaviour = then(other.asks(other.offer()))
     seller.behaviour = then(Reply(302, {"Location": other.url + "/paid"}))
@@ -159,7 +162,7 @@ def test_redirects_to_another_host_that_asks(victim: Victim, hostile: New) -> No
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirects_the_payment_to_another_host(victim: Victim, hostile: New, status: int) -> None:
+def test_redirects_the_payment_to_another_host(victim: Payer, hostile: New, status: int) -> None:
     other, seller = hostile(), hostile()
     seller.behaviour = then(
         seller.asks(seller.offer()), Reply(status, {"Location": other.url + "/paid"}), Reply()
@@ -170,7 +173,7 @@ def test_redirects_the_payment_to_another_host(victim: Victim, hostile: New, sta
     costs(victim, seller, other, units=CENT)
 
 
-def test_offers_a_resource_of_another_host(victim: Victim, hostile: New) -> None:
+def test_offers_a_resource_of_another_host(victim: Payer, hostile: New) -> None:
     seller, other = hostile(), hostile()
     resource = {"url": other.url + "/paid"}
     seller.behaviour = then(seller.asks(seller.offer(), resource=resource), Reply())
@@ -181,7 +184,7 @@ def test_offers_a_resource_of_another_host(victim: Victim, hostile: New) -> None
 # Money taken, nothing given
 
 
-def test_settles_and_answers_an_error(victim: Victim, hostile: New) -> None:
+def test_settles_and_answers_an_error(victim: Payer, hostile: New) -> None:
     seller = hostile()
 
     def behave(asked: Asked) -> Reply:
@@ -198,7 +201,7 @@ def test_settles_and_answers_an_error(victim: Victim, hostile: New) -> None:
     costs(victim, seller, units=CENT)
 
 
-def test_settles_and_drops_the_connection(victim: Victim, hostile: New) -> None:
+def test_settles_and_drops_the_connection(victim: Payer, hostile: New) -> None:
     seller = hostile()
 
     def behave(asked: Asked) -> Reply | None:
@@ -213,7 +216,7 @@ def test_settles_and_drops_the_connection(victim: Victim, hostile: New) -> None:
     costs(victim, seller, units=CENT)
 
 
-def test_settles_and_hangs(victim: Victim, hostile: New) -> None:
+def test_settles_and_hangs(victim: Payer, hostile: New) -> None:
     seller = hostile()
 
     def behave(asked: Asked) -> Reply:
@@ -231,7 +234,7 @@ def test_settles_and_hangs(victim: Victim, hostile: New) -> None:
     costs(victim, seller, units=CENT)
 
 
-def test_settles_twice(victim: Victim, hostile: New) -> None:
+def test_settles_twice(victim: Payer, hostile: New) -> None:
     seller = hostile()
     taken: list[str | None] = []
 
@@ -247,7 +250,7 @@ def test_settles_twice(victim: Victim, hostile: New) -> None:
     costs(victim, seller, units=CENT)
 
 
-def test_settles_late(victim: Victim, hostile: New) -> None:
+def test_settles_late(victim: Payer, hostile: New) -> None:
     """It gives the goods, and comes for the money when the payer has long forgotten: still counted, once."""
     seller = hostile()
     seller.behaviour = then(seller.asks(seller.offer()), Reply())
@@ -272,7 +275,7 @@ LIES = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_receipt_of_a_settlement_that_was_not(victim: Victim, hostile: New, lie: str) -> None:
+def test_receipt_of_a_settlement_that_was_not(victim: Payer, hostile: New, lie: str) -> None:
     seller = hostile()
     accounts = victim.stack.rpc.call("eth_accounts")
     stranger = victim.stack.rpc.call("eth_sendTransaction", {"from": accounts[1], "to": accounts[2]})
@@ -288,7 +291,7 @@ def test_receipt_of_a_settlement_that_was_not(victim: Victim, hostile: New, lie:
 # What else it would have signed
 
 
-def test_offers_to_pay_the_gas_for_an_approval(victim: Victim, hostile: New) -> None:
+def test_offers_to_pay_the_gas_for_an_approval(victim: Payer, hostile: New) -> None:
     """Extensions by which the official client signs a permit, or a whole transaction."""
     seller = hostile()
     extensions = {
@@ -307,7 +310,7 @@ def test_offers_to_pay_the_gas_for_an_approval(victim: Victim, hostile: New) -> 
     costs(victim, seller, units=0, counted=CENT * len(seller.payments))
 
 
-def test_chooses_nonce_and_times_itself(victim: Victim, hostile: New) -> None:
+def test_chooses_nonce_and_times_itself(victim: Payer, hostile: New) -> None:
     seller = hostile()
     chosen = {"nonce": "0x" + "00" * 32, "validAfter": "0", "validBefore": str(2**255), "value": "900000"}
     extra = {"name": "USDC", "version": "2", "from": "0x" + "11" * 20, "to": "0x" + "22" * 20, **chosen}
@@ -316,12 +319,12 @@ def test_chooses_nonce_and_times_itself(victim: Victim, hostile: New) -> None:
     for payment in seller.payments:
         signed = payment["payload"]["authorization"]
         assert signed["nonce"] != chosen["nonce"]
-        assert int(signed["validBefore"]) <= victim.session.expiry
+        assert int(signed["validBefore"]) <= victim.expiry
         assert (signed["to"], signed["value"]) == (seller.pay_to, "10000")
     costs(victim, seller, units=CENT * len(seller.payments))
 
 
-def test_is_watched_by_two_threads_of_one_client(victim: Victim, hostile: New) -> None:
+def test_is_watched_by_two_threads_of_one_client(victim: Payer, hostile: New) -> None:
     """One client for many threads: answers do not cross, and each payment is bound to its own request."""
     sellers = [hostile(), hostile()]
     for one in sellers:
@@ -329,7 +332,7 @@ def test_is_watched_by_two_threads_of_one_client(victim: Victim, hostile: New) -
             Reply(body=one.pay_to.encode()) if asked.payment else one.asks(one.offer())
         )
     ready = threading.Barrier(2)
-    with victim.agent.http() as http, ThreadPoolExecutor(2) as pool:
+    with victim.http() as http, ThreadPoolExecutor(2) as pool:
 
         def ask(seller: HostileSeller) -> list[str]:
             ready.wait(10)
@@ -345,10 +348,14 @@ def test_is_watched_by_two_threads_of_one_client(victim: Victim, hostile: New) -
 
 
 @pytest.fixture
-def approved(victim: Victim, x402_lab: X402Lab) -> Victim:
-    """A victim whose wallet has given Permit2 an allowance of all it has."""
-    x402_lab.permit2(victim.session.bundle.wallet_private_key)
-    return victim
+def approved(
+    stack: RunningStack, x402_owner: BuyerAgent, x402_lab: X402Lab, tmp_path: Path
+) -> Iterator[Victim]:
+    """A victim whose wallet has given Permit2 an allowance of all it has; a manager's key can give none."""
+    made = open_session(stack, x402_owner, tmp_path / "approved")
+    x402_lab.permit2(made.session.bundle.wallet_private_key)
+    yield made
+    made.close()
 
 
 PERMITS = {

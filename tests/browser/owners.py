@@ -16,7 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.e2e.processes import wait_until
 from tests.fixtures_stack import RunningStack
 from valetkey import BuyerAgent
-from valetkey.cli.rpc import USDC
+from valetkey.crypto.keys import PrivateKey
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_MS = 15_000
@@ -100,8 +100,8 @@ class Owner:
 
 
 def new_owner(stack: RunningStack, folder: Path) -> Owner:
-    """Registered with a wallet of its own."""
-    wallet = stack.wallet(1_000 * USDC)
+    """Registered with a wallet of its own, empty: what is shown is asked of the gate, not of the chain."""
+    wallet = PrivateKey.generate()
     agent = BuyerAgent.register(
         wallet.to_hex(),
         f"watched-{uuid.uuid4().hex[:12]}",

@@ -206,6 +206,27 @@ def test_one_with_a_nonce_is_not_dropped(store: Blocking) -> None:
     assert store.end_relay(one.id, FAILED, block=3, cost=4).state is FAILED
 
 
+def test_what_was_done_in_a_block_that_is_gone_is_open_again(store: Blocking) -> None:
+    relays = [queued(store, a_relay(cost_max=50)) for _ in range(6)]
+    signed = []
+    for one in relays:
+        nonce = store.give_nonce(one.id, 4).nonce
+        signed.append(store.sign_relay(one.id, 0, b"raw", f"0x{nonce}", 50))
+    for one, state in ((0, DONE), (1, DONE), (2, FAILED), (3, DONE)):
+        store.end_relay(relays[one].id, state, block=12, cost=2)
+    assert store.relayed_wei(CHAIN, SENDER) == 108
+    failed = store.relay(relays[2].id)
+    found = store.reopen_relays(CHAIN, SENDER, 5, 8)
+    assert found == [signed[1], failed, signed[3]]
+    assert store.open_relays(CHAIN, SENDER, 10) == [signed[1], signed[3], signed[4], signed[5]]
+    assert store.relay(relays[0].id).state is DONE, "the chain still counts its nonce"
+    assert store.relayed_wei(CHAIN, SENDER) == 204, "what is open counts as what it may take"
+    assert store.reopen_relays(CHAIN, SENDER, 5, 8) == found
+    assert store.reopen_relays(CHAIN, OTHER_SENDER, 0, 99) == []
+    assert store.reopen_relays(OTHER_CHAIN, SENDER, 0, 99) == []
+    assert store.end_relay(relays[1].id, DONE, block=13, cost=3).block == 13
+
+
 @pytest.mark.parametrize("state", [QUEUED, SIGNED])
 def test_an_end_is_an_end(store: Blocking, state: RelayState) -> None:
     one = queued(store, a_relay())

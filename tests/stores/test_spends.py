@@ -19,7 +19,7 @@ from tests.stores.making import (
     code,
     digest,
 )
-from valetkey.core.commands import Approve, Capture, Lapse, MarkUnknown, Void
+from valetkey.core.commands import Approve, Capture, Lapse, MarkUnknown, Reject, Void
 from valetkey.core.errors import Contradiction
 from valetkey.core.ids import Kind
 from valetkey.core.money import Money
@@ -99,6 +99,30 @@ def test_a_large_spend_waits_and_is_executed_once_it_is_approved(
     renewed = store.hold_spend(a_spend(session), None, Asking(NOW + HOUR))
     assert renewed.hold.id not in (first.hold.id, other.hold.id)
     assert store.spend_record(other.hold.id).hold.state is HoldState.EXPIRED
+
+
+def test_two_notes_are_two_requests(store: Blocking, market: Market) -> None:
+    """Of two invoices over the same amount each waits by itself; who says nothing of a note means what waits."""
+    session = made(store, market, approval_above=500_000)
+
+    def asked(note: str | None) -> Any:
+        spend = replace(a_spend(session), note=note)
+        return store.hold_spend(spend, None, Asking(NOW + HOUR))
+
+    seven, eight = asked("invoice 7"), asked("invoice 8")
+    assert seven.hold.id != eight.hold.id
+    assert (seven.note, eight.note) == ("invoice 7", "invoice 8")
+    assert asked("invoice 8") == eight
+    assert usage(store, session) == Usage(held=2_000_000)
+    store.settle(eight.hold.id, Approve(NOW + HOUR), by="owner")
+    assert asked("invoice 7").hold.state is HoldState.PENDING
+    executed = asked("invoice 8")
+    assert (executed.hold.id, executed.hold.state) == (eight.hold.id, HoldState.HELD)
+    assert asked(None).hold.id == seven.hold.id, "the only one that still waits"
+    silent = store.settle(seven.hold.id, Reject(), by="owner")
+    assert silent.hold.state is HoldState.VOIDED
+    silent = asked(None)
+    assert asked("invoice 9").hold.id == silent.hold.id
 
 
 def test_the_same_requests_at_once_wait_as_one(store: Blocking, market: Market) -> None:

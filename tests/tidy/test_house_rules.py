@@ -128,8 +128,8 @@ def test_one_spend_gate() -> None:
             "sdk/_sync/client_solana.py",
             "sdk/_async/vouchers.py",
             "sdk/_sync/vouchers.py",
-            "sdk/_async/x402_payer.py",
-            "sdk/_sync/x402_payer.py",
+            "sdk/_async/x402_delegate.py",
+            "sdk/_sync/x402_delegate.py",
             # the manager's own gate, in its own process; its twin hands on
             "sdk/manager/manager.py",
             "sdk/manager/blocking.py",

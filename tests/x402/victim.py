@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
@@ -16,6 +16,30 @@ FUNDED = 5 * USDC
 BUDGET = 1 * USDC
 PER_SPEND = USDC // 10
 TIMEOUT_SECONDS = 5.0
+
+
+class Payer(Protocol):
+    """A session that pays over HTTP, whichever ledger decides: a platform's victim, or managed_victim.py's."""
+
+    stack: RunningStack
+
+    def ask(self, method: str, url: str, **more: Any) -> httpx.Response | Exception: ...
+
+    def get(self, url: str, **more: Any) -> httpx.Response | Exception: ...
+
+    def http(self) -> httpx.Client: ...
+
+    @property
+    def wallet(self) -> str: ...
+
+    @property
+    def expiry(self) -> int: ...
+
+    def moved(self) -> int: ...
+
+    def counted(self) -> int: ...
+
+    def states(self) -> list[str]: ...
 
 
 @dataclass
@@ -33,7 +57,7 @@ class Victim:
         Raises what is neither ours nor httpx's: whatever a seller does, a caller sees nothing else.
         """
         timeout = more.pop("timeout", TIMEOUT_SECONDS)
-        with self.agent.http() as http:
+        with self.http() as http:
             try:
                 return http.request(method, url, timeout=timeout, **more)
             except (ValetkeyError, httpx.HTTPError) as error:
@@ -41,6 +65,13 @@ class Victim:
 
     def get(self, url: str, **more: Any) -> httpx.Response | Exception:
         return self.ask("GET", url, **more)
+
+    def http(self) -> httpx.Client:
+        return self.agent.http()
+
+    @property
+    def expiry(self) -> int:
+        return self.session.expiry
 
     @property
     def wallet(self) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from valetkey.cli.complaint import Complaint
+from valetkey.cli.waiting import Waiting, unsaid
 from valetkey.wire.audit_check import Report, Unreadable, check
 from valetkey.wire.audit_file import LINE_BYTES_MAX
 from valetkey.wire.errors import Exit
@@ -19,12 +20,12 @@ STANDARD_INPUT = "-"
 _KEY = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
-def run_verify(file: str, key: str | None, *, as_json: bool) -> int:
+def run_verify(file: str, key: str | None, *, as_json: bool, waiting: Waiting = unsaid) -> int:
     """Check a file and print what was found: 0 when all of it holds, 1 when not. Raises Complaint (exit code 2)."""
     if key is not None and not _KEY.fullmatch(key.lower()):
         raise Complaint("--key is the platform's public key: 64 hex digits", Exit.INPUT)
     try:
-        with _opened(file) as opened:
+        with waiting("checking the log"), _opened(file) as opened:
             report = check(_lines(opened), None if key is None else bytes.fromhex(key))
     except OSError as error:
         raise Complaint(f"the file cannot be read: {error.strerror}", UNREADABLE) from None

@@ -17,6 +17,9 @@ from valetkey.wire.errors import Exit
 CONFIG = "VALETKEY_CONFIG"
 DEFAULT_CONFIG = Path("~/.config/valetkey/config.toml")
 CONFIG_BYTES_MAX = 65_536
+FLAG, ENVIRONMENT, FILE, DEFAULT = range(4)
+"""Where a value is from: what is further left counts more."""
+
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -58,6 +61,27 @@ SETTINGS = {
         Setting("owner_key", "--key-file", "VALETKEY_OWNER_KEY", "the wallet's private key", is_secret=True),
         Setting("bundle", "--bundle-file", "VALETKEY_BUNDLE", "the session's bundle", is_secret=True),
         Setting(
+            "identity",
+            "--identity-file",
+            "VALETKEY_IDENTITY",
+            "the age identity that opens a sealed bundle",
+            is_secret=True,
+        ),
+        Setting(
+            "bundle_passphrase",
+            "--bundle-passphrase-file",
+            "VALETKEY_BUNDLE_PASSPHRASE",
+            "the passphrase of a sealed bundle",
+            is_secret=True,
+        ),
+        Setting("claim_link", "--link-file", "VALETKEY_CLAIM_LINK", "the one-time link", is_secret=True),
+        Setting(
+            "enrollment",
+            "--enrollment",
+            "VALETKEY_ENROLLMENT",
+            "the code of an enrolment; otherwise the only one in the state folder",
+        ),
+        Setting(
             "passphrase",
             "--passphrase-file",
             "VALETKEY_PASSPHRASE",
@@ -76,6 +100,7 @@ class Found:
     value: str | None
     source: str
     is_file: bool = False
+    rank: int = DEFAULT
 
 
 class Configured:
@@ -91,13 +116,13 @@ class Configured:
         setting = SETTINGS[name]
         given = self._flags.get(name)
         if given is not None:
-            return Found(setting, str(given), setting.flag, setting.is_secret)
+            return Found(setting, str(given), setting.flag, setting.is_secret, FLAG)
         if text := self._environ.get(setting.variable):
-            return Found(setting, text, setting.variable)
+            return Found(setting, text, setting.variable, rank=ENVIRONMENT)
         if setting.is_secret and (text := self._environ.get(setting.file_variable)):
-            return Found(setting, text, setting.file_variable, is_file=True)
+            return Found(setting, text, setting.file_variable, is_file=True, rank=ENVIRONMENT)
         if text := self.members().get(setting.member):
-            return Found(setting, text, str(self.path), setting.is_secret)
+            return Found(setting, text, str(self.path), setting.is_secret, FILE)
         return Found(setting, setting.default, "default" if setting.default else "")
 
     def text(self, name: str) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from valetkey.cli.complaint import Complaint
+from valetkey.cli.waiting import Waiting, unsaid
 from valetkey.core.money import format_units
 from valetkey.crypto.keys import PrivateKey, checksum_address, is_address
 from valetkey.wire.errors import Exit
@@ -54,11 +55,13 @@ def run_deploy(
     *,
     dry_run: bool,
     as_json: bool,
+    waiting: Waiting = unsaid,
 ) -> int:
     """Deploy what is missing, or tell what would be; 0 when nothing is missing in the end."""
 
     async def work(public: PublicChain) -> tuple[Any, Any]:
-        before = await public.survey()
+        with waiting("reading the chain"):
+            before = await public.survey()
         if config is not None:
             # Whatever is wrong with it is said before anything is paid for.
             _with_entry(config, entry(before))
@@ -70,7 +73,8 @@ def run_deploy(
         if dry_run or before.is_done:
             return before, before
         await public.carry_out(before, lambda text: None if as_json else print(f"sending {text} ..."))
-        return before, await public.survey()
+        with waiting("reading the chain"):
+            return before, await public.survey()
 
     before, after = asyncio.run(_with(chain, work))
     if config is not None and not dry_run:
@@ -87,9 +91,11 @@ def run_verify(
     addresses: dict[str, str | None],
     *,
     as_json: bool,
+    waiting: Waiting = unsaid,
 ) -> int:
     """Check the contracts; 0 when everything holds."""
-    checks = asyncio.run(_with(chain, lambda public: public.verify(addresses)))
+    with waiting("reading the chain"):
+        checks = asyncio.run(_with(chain, lambda public: public.verify(addresses)))
     holds = all(one.holds for one in checks)
     if as_json:
         data = [{"what": c.what, "expected": c.expected, "found": c.found, "holds": c.holds} for c in checks]

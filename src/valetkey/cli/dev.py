@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from valetkey.cli.complaint import Complaint
 from valetkey.cli.stack import Chains, Plan, Say, Stack, running_stack
+from valetkey.cli.waiting import is_watched
 from valetkey.wire.errors import Exit
 
 if TYPE_CHECKING:
@@ -44,13 +45,13 @@ def stop_on_signals() -> Iterator[None]:
 
 
 @contextmanager
-def progress(console: "Console", title: str) -> Iterator[Say]:
-    """A line that says what is being waited for: it moves on a terminal, and is plain elsewhere."""
-    if console.is_terminal:
-        with console.status(title) as status:
-            yield lambda text: status.update(f"{title}: {text}")
+def progress(console: "Console", title: str, *, silent: bool) -> Iterator[Say]:
+    """A line that says what is waited for, to whoever watches a terminal; nothing elsewhere, and with `silent`."""
+    if silent or not console.is_terminal or not is_watched():
+        yield lambda _text: None
         return
-    yield lambda text: console.print(f"{title}: {text} ...")
+    with console.status(title) as status:
+        yield lambda text: status.update(f"{title}: {text}")
 
 
 def run_dev(plan: Plan, chains: Chains, *, as_json: bool, stop_with_stdin: bool) -> None:
@@ -61,7 +62,7 @@ def run_dev(plan: Plan, chains: Chains, *, as_json: bool, stop_with_stdin: bool)
     with suppress(Stopped), stop_on_signals(), ExitStack() as starting:
         if stop_with_stdin:
             threading.Thread(target=_interrupt_at_end, daemon=True).start()
-        say = starting.enter_context(progress(console, "valetkey dev"))
+        say = starting.enter_context(progress(console, "valetkey dev", silent=as_json))
         with running_stack(plan, chains, say) as stack:
             starting.close()
             _tell(stack, as_json=as_json)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from valetkey import BuyerAgent
+from valetkey.cli.waiting import Waiting, unsaid
 from valetkey.crypto.secret import Secret
 from valetkey.wire.errors import Exit
 
@@ -19,6 +20,7 @@ def run_enroll(
     home: Path | None = None,
     timeout: float | None = None,
     as_json: bool = False,
+    waiting: Waiting = unsaid,
 ) -> int:
     """Enrol, or go on with the enrolment that `resume` names; 0 when the keys have their session.
 
@@ -28,10 +30,11 @@ def run_enroll(
     `timeout` is seconds. Raises what `enroll` and `wait` raise: WaitedTooLong leaves the enrolment as it is, to be
     resumed by its code.
     """
-    if resume is not None:
-        enrollment = BuyerAgent.resume_enrollment(resume, base_url=base_url, lock=lock, state_dir=home)
-    else:
-        enrollment = BuyerAgent.enroll(label, owner=owner, base_url=base_url, lock=lock, state_dir=home)
+    with waiting("enrolling"):
+        if resume is not None:
+            enrollment = BuyerAgent.resume_enrollment(resume, base_url=base_url, lock=lock, state_dir=home)
+        else:
+            enrollment = BuyerAgent.enroll(label, owner=owner, base_url=base_url, lock=lock, state_dir=home)
     with enrollment:
         _say(
             as_json,

@@ -46,6 +46,18 @@ _OPTIONS: dict[str, Any] = {
         Path, "A file with the wallet's private key; otherwise VALETKEY_OWNER_KEY.", "--key-file"
     ),
     "bundle": _option(Path, "A file with a session's bundle; otherwise VALETKEY_BUNDLE.", "--bundle-file"),
+    "identity": _option(
+        Path, "A file with the age identity that opens it when it is sealed.", "--identity-file"
+    ),
+    "bundle_passphrase": _option(
+        Path, "A file with the passphrase that it is sealed under.", "--bundle-passphrase-file"
+    ),
+    "claim_link": _option(
+        Path, "A file with the one-time link; otherwise VALETKEY_CLAIM_LINK.", "--link-file"
+    ),
+    "enrollment": _option(
+        str, "The code of the enrolment whose session is used, instead of a bundle.", "--enrollment"
+    ),
     "keystore": _option(Path, "The file of kept keys; otherwise keys.db in the state folder.", "--keystore"),
     "passphrase": _option(
         Path, "A file with the passphrase of kept keys; otherwise VALETKEY_PASSPHRASE.", "--passphrase-file"
@@ -57,10 +69,13 @@ NOBODY: tuple[str, ...] = ()
 PLATFORM = ("base_url", "home")
 OWNER = ("api_key", *PLATFORM)
 WALLET = ("api_key", "owner_key", "rpc_url", *PLATFORM)
-HOLDER = ("bundle", "rpc_url", *PLATFORM)
-BUYER = ("bundle", *WALLET)
-ANYBODY = ("bundle", "api_key", *PLATFORM)
-KEYSTORE = ("keystore", "passphrase", "home")
+KEPT = ("keystore", "passphrase")
+BUNDLE = ("bundle", "identity", "bundle_passphrase", *KEPT)
+SESSION = ("enrollment", *BUNDLE)
+HOLDER = (*SESSION, "rpc_url", *PLATFORM)
+BUYER = (*SESSION, *WALLET)
+ANYBODY = (*SESSION, "api_key", *PLATFORM)
+KEYSTORE = (*KEPT, "home")
 
 
 def command(group: typer.Typer, name: str, *, needs: Sequence[str] = NOBODY) -> Callable[[Work], Work]:
@@ -70,13 +85,17 @@ def command(group: typer.Typer, name: str, *, needs: Sequence[str] = NOBODY) -> 
     """
 
     def registered(work: Work) -> Work:
+        # One that answers nothing by itself prints as it goes.
+        tells = inspect.signature(work).return_annotation is not None
+
         @functools.wraps(work)
         def run(**given: Any) -> None:
             as_json = bool(given.pop("as_json", False))
             flags = {one: given.pop(one) for one in needs}
-            _carry_out(work, flags, given, as_json=as_json)
+            _carry_out(work, flags, given, as_json=as_json, tells=tells)
 
-        own = list(inspect.signature(work).parameters.values())[1:]
+        signature = inspect.signature(work)
+        own = list(signature.parameters.values())[1:]
         shared = [
             *(_parameter(one, _OPTIONS[one], None) for one in needs),
             _parameter("as_json", Json, False),
@@ -102,12 +121,15 @@ def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _carry_out(work: Work, flags: dict[str, Any], given: dict[str, Any], *, as_json: bool) -> None:
+def _carry_out(
+    work: Work, flags: dict[str, Any], given: dict[str, Any], *, as_json: bool, tells: bool
+) -> None:
     from valetkey.cli.place import Place
 
     try:
-        with Place(flags, as_json=as_json) as place:
+        with Place(flags, as_json=as_json, tells=tells) as place:
             told = work(place, **given)
+            place.quiet()
             if told is not None:
                 _tell(told, as_json=as_json)
         sys.stdout.flush()
@@ -192,12 +214,28 @@ def _exit_code(call: Callable[[], Any], *, as_json: bool) -> int:
         return INTERRUPTED
     except usage as error:
         return _usage(error, as_json=as_json)
+    except ModuleNotFoundError as error:
+        return _missing(error, as_json=as_json)
     except Exception as error:
         if not as_json:
             raise
         from valetkey.cli.failing import tell_bug
 
         return tell_bug(error)
+
+
+def _missing(error: ModuleNotFoundError, *, as_json: bool) -> int:
+    """A package that is no part of the installation: of an extra, people are told which."""
+    from valetkey.cli.complaint import Complaint
+    from valetkey.cli.extras import extra_of, install
+    from valetkey.cli.failing import tell_failure
+    from valetkey.wire.errors import Exit
+
+    extra = extra_of(error)
+    if extra is None:
+        raise error
+    complaint = Complaint(f"this needs the extra {extra}", Exit.ENVIRONMENT, hint=install(extra))
+    return tell_failure(complaint, as_json=as_json)
 
 
 def _usage(error: Any, *, as_json: bool) -> int:

@@ -6,13 +6,22 @@ and stores is in embedded.py and public_chain.py, which are parts of this one.
 
 import typer
 
+from valetkey.cli.commands import (
+    agent_claim,
+    operate,
+    session_children,
+    session_claims,
+    session_keys,
+    session_money,
+    session_sealed,
+    session_watch,
+)
 from valetkey.cli.commands import config as configs
-from valetkey.cli.commands import operate, session_keys, session_money, session_watch
 from valetkey.cli.commands.agent import agent
 from valetkey.cli.commands.approve import approve
 from valetkey.cli.commands.audit import audit
 from valetkey.cli.commands.contracts import contracts
-from valetkey.cli.commands.doctor import NEEDS, doctor
+from valetkey.cli.commands.doctor import doctor
 from valetkey.cli.commands.keystore import keystore
 from valetkey.cli.commands.market import service, tx
 from valetkey.cli.commands.mcp import NEEDS as OF_MCP
@@ -20,10 +29,14 @@ from valetkey.cli.commands.mcp import mcp
 from valetkey.cli.commands.session import session
 from valetkey.cli.commands.studio import studio
 from valetkey.cli.commands.x402 import x402
-from valetkey.cli.frame import PLATFORM, WALLET, Root, command
+from valetkey.cli.completing import completions
+from valetkey.cli.frame import BUYER, PLATFORM, WALLET, Root, command
 
-PARTS = (session_money, session_keys, session_watch)
-"""Modules that add to the group of sessions when they are imported."""
+PARTS = (
+    *(session_money, session_keys, session_children, session_sealed, session_claims, session_watch),
+    agent_claim,
+)
+"""Modules that add to the groups of sessions and agents when they are imported."""
 
 app = typer.Typer(
     name="valetkey",
@@ -33,6 +46,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.callback(help=app.info.help)(completions)
 
 for name, group in (
     ("agent", agent),
@@ -48,7 +63,7 @@ for name, group in (
 ):
     app.add_typer(group, name=name)
 
-command(app, "doctor", needs=NEEDS)(doctor)
+command(app, "doctor", needs=BUYER)(doctor)
 command(app, "freeze", needs=WALLET)(operate.freeze)
 command(app, "serve")(operate.serve)
 command(app, "mcp", needs=OF_MCP)(mcp)

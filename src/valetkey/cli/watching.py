@@ -155,7 +155,7 @@ def _live(looks: "Iterator[list[SessionView]]", bell: _Bell) -> None:
     from valetkey.cli import printing
 
     console = Console(no_color=not colours_wanted(sys.stdout), highlight=False)
-    with Live(console=console, refresh_per_second=4) as live:
+    with Live(Text("looking at the sessions", style="dim"), console=console, refresh_per_second=4) as live:
         for found in looks:
             shown = table_of(found)
             table = printing.table_of(shown) if shown.rows else Text("no living sessions")

@@ -104,7 +104,7 @@ async def outcome(
     if problem is not None:
         return problem
     signed = read_authorization(payment.payload)
-    used = await _is_used(reader, signed, final.number)
+    used = await is_used(reader, signed, final.number)
     if not used:
         # No later block is earlier, so it can never be used.
         lapsed = final.timestamp >= signed.dead_from + LAPSED_MARGIN_SECONDS
@@ -122,7 +122,8 @@ async def outcome(
     return Capture(rescale(found, asset.decimals, CURRENCY_DECIMALS[asset.currency], up=True))
 
 
-async def _is_used(reader: AuthorizationReader, signed: Authorization, block: int) -> bool:
+async def is_used(reader: AuthorizationReader, signed: Authorization, block: int) -> bool:
+    """Whether the nonce of what was signed is used up at a block. Raises ChainUnavailable."""
     if isinstance(signed, TransferAuthorization):
         data = _call(
             b"authorizationState(address,bytes32)", _account(signed.payer), bytes.fromhex(signed.nonce[2:])
@@ -175,7 +176,7 @@ async def _of_permit2(search: "_Search", signed: PermitTransfer) -> int | str:
     payer, nonce, units = _account(signed.payer), int(signed.nonce), int(signed.amount)
 
     async def used_in(block: int) -> bool:
-        return await _is_used(search.reader, signed, block) and not await _is_used(
+        return await is_used(search.reader, signed, block) and not await is_used(
             search.reader, signed, block - 1
         )
 

@@ -6,7 +6,7 @@ replica, and a reorganisation below what counted as final cost nothing but work.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,6 +46,10 @@ Observer = Callable[[str, str], None]
 `settled` (a hold) for what a voucher paid, `unavailable` (the contract) when no node answered."""
 
 
+Brought = Callable[[SignedGrant, Spent, str], Awaitable[bool]]
+"""Whether an event, given its name, only brought money of a grant to the grant's own key, to be spent from there."""
+
+
 class FollowedStores(LedgerStore, AccountStore, GrantStore, FollowingStore, Protocol):
     """What the follower writes to."""
 
@@ -82,8 +86,11 @@ class Follower:
         *,
         blocks_max: int = BLOCKS_MAX,
         observer: Observer,
+        brought: Brought | None = None,
     ) -> None:
+        """`brought` knows what was brought to a session's key and is no spend; None where everything is one."""
         self._store = store
+        self._brought = brought
         self._settlement = settlement
         self._reader = reader
         self._asset = asset
@@ -179,6 +186,8 @@ class Follower:
                 await self._store.owner_revoked_all(chain_id, event.owner, event.epoch, at)
 
     async def _spent(self, payment: _Payment) -> None:
+        if self._brought is not None and await self._brought(payment.signed, payment.spent, payment.event):
+            return
         if await self._is_asked_for(payment) or await self._is_purchase(payment):
             return
         settled = await self._settled(payment)

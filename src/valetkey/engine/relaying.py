@@ -20,12 +20,14 @@ BUSY_SECONDS = 0.5
 
 PATIENCE_SECONDS = 60
 FEE_WEI_MAX = 100 * 10**9
+PLAIN_TRANSFER_GAS = 21_000
 BUMP_PERCENT = 113
 """Nodes take a transaction in the place of another one when it offers an eighth more."""
 
 Observer = Callable[[str, Relay], None]
 """Told of each step: `sent`, `done`, `failed`, `dropped`; `replaced` when more is offered, `refused` when the node does
-not take it, `overtaken` when somebody else used its nonce, `unavailable` when no node answered."""
+not take it, `overtaken` when somebody else used its nonce, `reopened` when the final block that it was in is gone,
+`filled` when a nonce that such a block had used goes to nothing, `unavailable` when no node answered."""
 
 
 class Relayer:
@@ -63,8 +65,10 @@ class Relayer:
     async def step(self) -> int:
         """Bring everything that is open a step further, in its order; how many are open. Raises nothing of a node's."""
         waiting = await self._store.open_relays(self._chain_id, self._sender.address, BATCH)
-        for one in waiting:
+        for number, one in enumerate(waiting):
             try:
+                if number == 0:
+                    await self._close_gap(one)
                 await self._further(one)
             except EnvironmentFailure:
                 # Nonces are sent in order, and everything stays as it is.
@@ -142,6 +146,39 @@ class Relayer:
         replaced = await self._signed(relay, least)
         self._observer("replaced", replaced)
         return replaced
+
+    async def _close_gap(self, first: Relay) -> None:
+        """Use again what the chain no longer counts as used: until then it takes none of the nonces that follow.
+
+        So it is when a block that was final is gone, deeper than the confirmations that were waited for.
+        """
+        if first.nonce is None or first.raw is None or not self._is_late(first):
+            return
+        used = await self._sender.nonce()
+        if used >= first.nonce:
+            return
+        for lost in await self._store.reopen_relays(self._chain_id, self._sender.address, used, first.nonce):
+            if lost.is_open:
+                # The same bytes, from the next look on; it counts once, as it did.
+                self._observer("reopened", lost)
+            else:
+                await self._fill(lost)
+
+    async def _fill(self, lost: Relay) -> None:
+        """Give the nonce of one that came to nothing to a transaction of nothing: its own bytes must stay dead."""
+        assert lost.nonce is not None
+        fee, tip = await self._sender.fees()
+        fee = min(fee, self._fee_wei_max)
+        nothing = Call(self._sender.address, b"")
+        signed = await self._sender.sign(
+            nothing, nonce=lost.nonce, gas=PLAIN_TRANSFER_GAS, fee=fee, tip=min(tip, fee)
+        )
+        refused = False
+        try:
+            await self._sender.send(signed.raw)
+        except NotAccepted:
+            refused = True
+        self._observer("refused" if refused else "filled", lost)
 
     def _is_late(self, relay: Relay) -> bool:
         since = relay.signed_at if relay.signed_at is not None else relay.made_at

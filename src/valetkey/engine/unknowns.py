@@ -64,8 +64,10 @@ class Unknowns:
         observer: Observer,
         following: FollowingStore | None = None,
         contracts: Mapping[int, str] | None = None,
+        lease_seconds: int = LEASE_SECONDS,
     ) -> None:
         """`contracts`: by chain id, where payments out of grants are followed, and how far `following` tells."""
+        self._lease_seconds = lease_seconds
         self._following = following
         self._contracts = contracts or {}
         self._ledger = ledger
@@ -82,7 +84,7 @@ class Unknowns:
 
     async def step(self) -> bool:
         """Look a batch up. Whether more is due. What stays unknown is due again after the lease."""
-        due = await self._ledger.unproven(BATCH, LEASE_SECONDS)
+        due = await self._ledger.unproven(BATCH, self._lease_seconds)
         for one in due:
             await self._end_draw(one)
         found = [(one, reader) for one in due if (reader := self._reader(one)) is not None]

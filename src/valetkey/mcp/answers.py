@@ -95,8 +95,8 @@ def internal() -> Json:
     }
 
 
-def with_facts(error: ValetkeyError, **facts: str) -> ValetkeyError:
-    """An error that tells more of what it is about: `transaction_id`, `hint`."""
+def with_facts(error: ValetkeyError, **facts: str | bool) -> ValetkeyError:
+    """An error that tells more of what it is about: `transaction_id`, `hint`, `retryable`."""
     error.__dict__["mcp_facts"] = {**extra_of(error), **facts}
     return error
 

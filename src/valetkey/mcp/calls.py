@@ -57,9 +57,9 @@ class Calls:
             raise StateUnusable("what is kept of this call cannot be read")
         return kept
 
-    def begin(self, key: str, at: str) -> None:
-        """From here on the call may have paid; on the disk when this returns."""
-        self._folder.write(ROOM, key, msgspec.json.encode(Kept(BEGUN, at)))
+    def begin(self, key: str, at: str, answer: Json | None = None) -> None:
+        """From here on the call may have paid, or made something; on the disk when this returns."""
+        self._folder.write(ROOM, key, msgspec.json.encode(Kept(BEGUN, at, answer or {})))
 
     def done(self, key: str, at: str, answer: Json) -> None:
         """What the call was answered, for ever."""

@@ -8,6 +8,9 @@ from valetkey.core.errors import InvalidInput
 from valetkey.mcp.schemas import Schema
 
 DEPTH_MAX = 64
+INTEGER_MAX = 2**53
+"""Beyond it readers of JSON disagree: what is larger is sent as a text."""
+
 FIELD_CHARS_MAX = 60
 _TYPES: dict[str, Callable[[Any], bool]] = {
     "object": lambda one: isinstance(one, dict),
@@ -96,6 +99,8 @@ def _check_json(value: Any, field: str, depth: int = 0) -> None:
         raise _wrong(field, f"is nested more than {DEPTH_MAX} deep")
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         raise _wrong(field, "holds a number that JSON has not")
+    if isinstance(value, int) and abs(value) > INTEGER_MAX:
+        raise _wrong(field, "holds a number that is rounded on its way: send it as a text")
     if isinstance(value, str):
         _check_unicode(value, field)
     elif isinstance(value, dict):

@@ -21,6 +21,25 @@ def serve(
     session_file: Annotated[
         Path | None, typer.Option(help="A file with the session's bundle; otherwise VALETKEY_SESSION.")
     ] = None,
+    identity_file: Annotated[
+        Path | None,
+        typer.Option(help="A file with the age identity of a sealed bundle; otherwise VALETKEY_IDENTITY."),
+    ] = None,
+    bundle_passphrase_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--unseal-file",
+            help="A file with the passphrase of a sealed bundle; otherwise VALETKEY_BUNDLE_PASSPHRASE.",
+        ),
+    ] = None,
+    enrollment: Annotated[
+        str | None,
+        typer.Option(help="The code of keys that were enrolled here; otherwise VALETKEY_ENROLLMENT."),
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(help="A file with the passphrase of enrolled keys; otherwise VALETKEY_PASSPHRASE."),
+    ] = None,
     api_key_file: Annotated[
         Path | None, typer.Option(help="A file with the owner's API key; otherwise VALETKEY_API_KEY.")
     ] = None,
@@ -42,6 +61,10 @@ def serve(
     pay_host: Annotated[
         list[str] | None, typer.Option(help="A host that pay_x402 may ask, and no other; may be repeated.")
     ] = None,
+    pay_private: Annotated[
+        bool,
+        typer.Option("--pay-private", help="The hosts of --pay-host may be in this machine's own network."),
+    ] = False,
     base_url: Annotated[str | None, typer.Option(help="The platform; otherwise VALETKEY_BASE_URL.")] = None,
     rpc_url: Annotated[
         str | None, typer.Option(help="A node of the chain; otherwise VALETKEY_RPC_URL.")
@@ -55,6 +78,10 @@ def serve(
         Plan(
             owner=owner,
             session_file=session_file,
+            identity_file=identity_file,
+            bundle_passphrase_file=bundle_passphrase_file,
+            enrollment=enrollment,
+            passphrase_file=passphrase_file,
             api_key_file=api_key_file,
             bundles=bundles,
             http=http,
@@ -63,6 +90,7 @@ def serve(
             token_file=token_file,
             hosts=tuple(allow_host or ()),
             pay_hosts=tuple(pay_host or ()),
+            pay_private=pay_private,
             base_url=base_url,
             rpc_url=rpc_url,
             state_dir=home,

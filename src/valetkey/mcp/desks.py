@@ -1,54 +1,82 @@
 """Who serves: the holder of one session, or an owner. Opened at the first call: so a dead session can be told of."""
 
 import hashlib
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import anyio
 
-from valetkey.core.errors import InvalidInput, ValetkeyError
+from valetkey.core.errors import InvalidInput
 from valetkey.crypto.secret import Secret
 from valetkey.mcp.calls import Calls
-from valetkey.mcp.plan import Plan
+from valetkey.mcp.holding import held_by, secrets_of
+from valetkey.mcp.plan import Plan, read_secret
 from valetkey.mcp.withholding import Withholding
 from valetkey.sdk._async.buyer import AsyncBuyerAgent
 from valetkey.sdk._async.seller import AsyncSellerAgent
 from valetkey.sdk.errors import NotConfigured, NotFound
 from valetkey.sdk.part_file import PartFile
 from valetkey.sdk.state import StateFolder
-from valetkey.wire.bundle import Bundle
 from valetkey.wire.child_bundle import parse_child
 from valetkey.wire.sessions import SessionView
 
 SELLER = "seller"
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
 class Desk:
     """What both have: where new bundles go, which secrets are withheld, and the calls that were made."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, whose: str, secrets: Iterable[Secret]) -> None:
         self.plan = plan
-        self._credential = plan.credential()
-        self.withholding = Withholding([self._credential])
+        self.whose = whose
+        """A name of the session, or of the owner, that is no secret."""
+        self.withholding = Withholding(secrets)
         self._folder = StateFolder(plan.home())
         self._lock = anyio.Lock()
 
     @property
     def calls(self) -> Calls:
         """The calls of whoever this is."""
-        return Calls(self._folder, self._whose())
-
-    def _whose(self) -> str:
-        return hashlib.sha256(self._credential.reveal().encode("utf-8", "replace")).hexdigest()
+        return Calls(self._folder, self.whose)
 
     def keep_bundle(self, session_id: str, bundle: str) -> str:
         """Write a bundle into the operator's folder, mode 0600; the file's name. Nothing of it is answered."""
-        folder = self.bundles()
-        self.withholding.add([Secret(bundle), *secrets_of(parse_child(bundle, None)[0])])
-        path = folder / f"{session_id}.bundle"
+        self.withhold(bundle)
+        path = self.bundle_path(session_id)
         with PartFile(path) as file:
             file.write(f"{bundle}\n".encode())
+        self.drop_parts(session_id)
         return path.name
+
+    def drop_parts(self, session_id: str) -> None:
+        """Remove what is left of a bundle's file by one who was killed while it wrote. Raises NotConfigured."""
+        path = self.bundle_path(session_id)
+        for part in path.parent.glob(f".{path.name}.*.part"):
+            part.unlink(missing_ok=True)
+
+    def kept_bundle(self, session_id: str) -> str | None:
+        """The bundle that was written for a session; None when there is no such file. Raises NotConfigured."""
+        path = self.bundle_path(session_id)
+        if not path.exists():
+            return None
+        bundle = read_secret(path, "a bundle")
+        self.withhold(bundle)
+        return bundle
+
+    def bundle_path(self, session_id: str) -> Path:
+        """Where the bundle of a session goes. Raises NotConfigured."""
+        # What a platform calls a session must not lead out of the folder.
+        plain = (
+            session_id if _PLAIN.fullmatch(session_id) else hashlib.sha256(session_id.encode()).hexdigest()
+        )
+        return self.bundles() / f"{plain}.bundle"
+
+    def withhold(self, bundle: str) -> None:
+        """Know a bundle's secrets, so that none is ever told."""
+        self.withholding.add([Secret(bundle), *secrets_of(parse_child(bundle, None)[0])])
 
     def bundles(self) -> Path:
         """The folder for new bundles, its owner's alone. Raises NotConfigured."""
@@ -72,18 +100,10 @@ class DelegateDesk(Desk):
     """The holder of a session."""
 
     def __init__(self, plan: Plan) -> None:
-        super().__init__(plan)
+        self._held = held_by(plan)
+        # A bundle that is handed over again after an extension is another text of the same session.
+        super().__init__(plan, self._held.wallet.lower(), self._held.secrets)
         self._opened: AsyncBuyerAgent | AsyncSellerAgent | None = None
-        problem: ValetkeyError | None = None
-        try:
-            # Of an expired one, too: what is secret in it stays so.
-            held = parse_child(self._credential.reveal(), None)[0]
-            self.withholding.add(secrets_of(held))
-            self._wallet = held.wallet_address
-        except ValetkeyError as error:
-            problem = error
-        if problem is not None:
-            raise NotConfigured(f"this is no bundle of a session: {problem}")
 
     async def holder(self) -> AsyncBuyerAgent | AsyncSellerAgent:
         """The agent that holds the session: a seller's for one that sells. Raises what `init_with_session` raises."""
@@ -118,45 +138,37 @@ class DelegateDesk(Desk):
         """buyer or seller; None while nobody has asked the platform."""
         return None if self._opened is None or self._opened.session is None else self._opened.session.role
 
+    @property
+    def proves(self) -> bool:
+        """Whether every request of the session is signed, as far as anybody has asked the platform."""
+        opened = self._opened
+        return opened is not None and opened.session is not None and opened.session.proof is not None
+
     async def close(self) -> None:
         """Close every connection."""
         opened, self._opened = self._opened, None
         if opened is not None:
             await opened.close()
 
-    def _whose(self) -> str:
-        # A bundle that is handed over again after an extension is another text of the same session.
-        return self._wallet.lower()
-
     async def _open(self) -> AsyncBuyerAgent | AsyncSellerAgent:
-        agent: AsyncBuyerAgent | AsyncSellerAgent = AsyncBuyerAgent(**self._where())
-        view = await self._become(agent)
-        if view is not None and view.role == SELLER:
+        where = dict(self.plan.where())
+        agent: AsyncBuyerAgent | AsyncSellerAgent = await self._held.become(AsyncBuyerAgent, where)
+        if agent.session is not None and agent.session.role == SELLER:
             await agent.close()
-            agent = AsyncSellerAgent(**self._where())
-            await self._become(agent)
+            agent = await self._held.become(AsyncSellerAgent, where)
+        self.withholding.add(self._held.secrets)
         return agent
-
-    async def _become(self, agent: AsyncBuyerAgent | AsyncSellerAgent) -> SessionView | None:
-        ready = False
-        try:
-            view = await agent.init_with_session(self._credential)
-            ready = True
-            return view
-        finally:
-            if not ready:
-                await agent.close()
-
-    def _where(self) -> dict[str, Any]:
-        return dict(self.plan.where())
 
 
 class OwnerDesk(Desk):
     """An owner, by its API key."""
 
     def __init__(self, plan: Plan) -> None:
-        super().__init__(plan)
-        self.owner = AsyncBuyerAgent(self._credential, **self._where())
+        self._api_key = plan.api_key()
+        whose = hashlib.sha256(self._api_key.reveal().encode("utf-8", "replace")).hexdigest()
+        super().__init__(plan, whose, [self._api_key])
+        where: dict[str, Any] = dict(plan.where())
+        self.owner = AsyncBuyerAgent(self._api_key, **where)
 
     async def named(self, label: str) -> SessionView:
         """The living session of a label, the newest. Raises NotFound."""
@@ -168,12 +180,3 @@ class OwnerDesk(Desk):
     async def close(self) -> None:
         """Close every connection."""
         await self.owner.close()
-
-    def _where(self) -> dict[str, Any]:
-        return dict(self.plan.where())
-
-
-def secrets_of(bundle: Bundle) -> list[Secret]:
-    """What is secret in a bundle."""
-    keys = (bundle.wallet_private_key, bundle.e2e_private_key)
-    return [bundle.token, *(Secret(one.to_hex()) for one in keys)]

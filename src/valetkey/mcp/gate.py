@@ -43,14 +43,17 @@ class Bearer:
         return hmac.compare_digest(told[0][len(BEARER) :].strip(), self._token)
 
 
-def token_of(plan: Plan) -> tuple[Secret, Path | None]:
-    """The token, and the file that it was written to now, if it was made now. Raises NotConfigured."""
-    found = plan.token()
+def token_of(plan: Plan, whose: str) -> tuple[Secret, Path | None]:
+    """The token of a server, and the file that it was written to now, if it was made now. Raises NotConfigured.
+
+    whose: a name of the session, or of the owner, that is no secret.
+    """
+    found = plan.token(whose)
     if found is not None:
         if len(found.reveal()) < TOKEN_CHARS_MIN:
             raise NotConfigured(f"a bearer token has at least {TOKEN_CHARS_MIN} characters")
         return found, None
-    made, path = secrets.token_urlsafe(TOKEN_BYTES), plan.token_path()
+    made, path = secrets.token_urlsafe(TOKEN_BYTES), plan.token_path(whose)
     problem = ""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -61,7 +64,7 @@ def token_of(plan: Plan) -> tuple[Secret, Path | None]:
             os.fsync(file.fileno())
     except FileExistsError:
         # Another server was faster by a moment.
-        kept = plan.token()
+        kept = plan.token(whose)
         if kept is not None:
             return kept, None
         problem = "it is there and cannot be read"

@@ -9,6 +9,7 @@ from valetkey.core.spend import HoldState
 from valetkey.mcp.answers import Json, failure, now_text, with_facts
 from valetkey.mcp.calls import DONE, Calls, Kept
 from valetkey.sdk.errors import HoldEnded, TransactionReverted
+from valetkey.sdk.state import StateUnusable
 
 T = TypeVar("T")
 
@@ -45,27 +46,36 @@ async def paid_once(
         if kept is not None and kept.state == DONE:
             return {**kept.answer, "repeated": True, "next_step": REPEATED.format(at=kept.at)}
         at = now_text() if kept is None else kept.at
-        problem: ValetkeyError | None = None
+        problem: Exception | None = None
         try:
             asked = await ask()
-        except ValetkeyError as error:
+        except Exception as error:  # noqa: BLE001 - a call that was made before may have paid, whatever fails now
             problem = error
         if problem is not None:
             return _not_asked(calls, key, kept, problem)
-        calls.begin(key, at)
+        if kept is None:
+            calls.begin(key, at)
         told = await _carried(asked, pay, moved, facts)
         if isinstance(told, ValetkeyError):
-            calls.forget(key)
+            _kept_if_possible(lambda: calls.forget(key))
             raise told
         if told["state"] == PAID:
-            calls.done(key, at, told)
+            _kept_if_possible(lambda: calls.done(key, at, told))
         elif told["state"] != UNKNOWN:
             # It cost nothing: the next one is another call.
-            calls.forget(key)
+            _kept_if_possible(lambda: calls.forget(key))
         return {**told, "repeated": kept is not None}
 
 
-def _not_asked(calls: Calls, key: str, kept: Kept | None, problem: ValetkeyError) -> Json:
+def _kept_if_possible(write: Callable[[], None]) -> None:
+    """A state folder that fails now must not turn a payment into an error: the call is begun there, and found again."""
+    try:
+        write()
+    except StateUnusable:
+        _log.error("the state folder does not take what a call ended with")
+
+
+def _not_asked(calls: Calls, key: str, kept: Kept | None, problem: Exception) -> Json:
     """A call whose first step failed. When it was made before, it may have paid then."""
     if kept is None:
         raise problem
@@ -75,7 +85,14 @@ def _not_asked(calls: Calls, key: str, kept: Kept | None, problem: ValetkeyError
         raise with_facts(
             problem, hint="nothing was paid by it; if it is still wanted, call again with `again` one higher"
         )
-    return {"state": UNKNOWN, "repeated": True, "next_step": WAIT, "problem": failure(problem)}
+    if not isinstance(problem, ValetkeyError):
+        _log.error("a call that was made before failed: %s", type(problem).__name__)
+    return _unknown({"repeated": True}, problem)
+
+
+def _unknown(facts: Json, problem: Exception) -> Json:
+    told: Json = {"state": UNKNOWN, **facts, "next_step": WAIT}
+    return told | ({"problem": failure(problem)} if isinstance(problem, ValetkeyError) else {})
 
 
 async def _carried(
@@ -100,10 +117,9 @@ async def _carried(
     may_have_moved = True
     try:
         may_have_moved = await moved(asked)
-    except ValetkeyError:
-        # Nobody can say: then it may.
+    except Exception as error:  # noqa: BLE001 - nobody can say: then it may
+        _log.warning("whether a payment was made is not known: %s", type(error).__name__)
         may_have_moved = True
     if not may_have_moved and isinstance(problem, ValetkeyError):
         return problem
-    told: Json = {"state": UNKNOWN, **facts(asked), "next_step": WAIT}
-    return told | ({"problem": failure(problem)} if isinstance(problem, ValetkeyError) else {})
+    return _unknown(facts(asked), problem)

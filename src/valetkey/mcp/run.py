@@ -58,13 +58,14 @@ async def _over_http(served: Any) -> None:
     from valetkey.mcp.gate import token_of
 
     plan: Plan = served.desk.plan
-    token, path = token_of(plan)
+    whose = served.desk.whose
+    token, path = token_of(plan, whose)
     served.desk.withholding.add([token])
     listener = _listen(plan.host, plan.port)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     print(f"serving MCP at http://{shown}:{port}{PATH}", file=sys.stderr)
-    print(f"its bearer token is in {path or plan.token_path()}", file=sys.stderr, flush=True)
+    print(f"its bearer token is in {path or plan.token_path(whose)}", file=sys.stderr, flush=True)
     config = uvicorn.Config(
         http_app(served, plan, token),
         log_config=None,

@@ -36,6 +36,8 @@ FOR_OWNERS = (
 )
 BUYING = frozenset({"quote", "purchase", "transfer", "pay_x402", "request_approval"})
 SELLS = frozenset({"deliver"})
+MAKES = frozenset({"attenuate_session"})
+"""What makes something that is good for whoever has it, which nothing is that comes out of an enrolled session."""
 
 _log = logging.getLogger("valetkey.mcp")
 
@@ -69,13 +71,16 @@ class McpServer:
             return result(failure(error), withholding, failed=True)
         except Exception as error:  # noqa: BLE001 - no failure leaves unstructured
             # Its text may quote anything: the place is enough.
-            _log.error("the tool %s failed: %s at %s", name[:64], type(error).__name__, _place(error))
+            _log.error("the tool %r failed: %s at %s", name[:64], type(error).__name__, _place(error))
             return result(internal(), withholding, failed=True)
 
     def shown(self) -> list[Tool[Any]]:
         """The tools of this server; once the session's role is known, those that it can use."""
-        role = self.desk.role if isinstance(self.desk, DelegateDesk) else None
-        hidden = frozenset() if role is None else BUYING if role == SELLER else SELLS
+        hidden: frozenset[str] = frozenset()
+        if isinstance(self.desk, DelegateDesk) and self.desk.role is not None:
+            hidden = BUYING if self.desk.role == SELLER else SELLS
+            if self.desk.proves:
+                hidden |= MAKES
         return [one for one in self._tools.values() if one.name not in hidden]
 
     async def _list(
@@ -84,9 +89,9 @@ class McpServer:
         if isinstance(self.desk, DelegateDesk) and self.desk.role is None:
             try:
                 await self.desk.holder()
-            except ValetkeyError:
+            except Exception as error:  # noqa: BLE001 - no failure leaves unstructured
                 # Of a session that is dead, or of a platform that is away, every tool is shown: each says so itself.
-                _log.warning("the session cannot be opened now")
+                _log.warning("the session cannot be opened now: %s", type(error).__name__)
         return types.ListToolsResult(tools=[one.described() for one in self.shown()])
 
     async def _call(

@@ -118,7 +118,7 @@ def _relayer(platform: Platform, chain_id: int, desk: RelayDesk, log: Log) -> Re
 
     def told(outcome: str, relay: Relay) -> None:
         platform.metrics.relayed.labels(outcome).inc()
-        tell = log.warning if outcome in ("overtaken", "refused") else log.info
+        tell = log.warning if outcome in ("overtaken", "refused", "reopened", "filled") else log.info
         tell("relayed", outcome=outcome, purpose=relay.purpose, relay=relay.id, reason=relay.reason)
 
     return Relayer(

@@ -29,13 +29,15 @@ CLIENT_SIDE = (
     "OWNER_KEY",
     "PASSPHRASE",
     "BUNDLE",
+    "IDENTITY",
+    "CLAIM_LINK",
     "CONFIG",
     "KEYSTORE",
     "MCP_",
 )
 """Names that agents, the command line and the MCP server read; the platform leaves them alone."""
 
-OF_SESSIONS = frozenset({"SESSION", "SESSION_FILE"})
+OF_SESSIONS = frozenset({"SESSION", "SESSION_FILE", "ENROLLMENT", "IDENTITY", "IDENTITY_FILE"})
 """As above, and exactly so: what else begins like them is a setting of the platform, or a typing error."""
 
 MASTER_SECRET_CHARS_MIN = 32

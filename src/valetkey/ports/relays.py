@@ -19,6 +19,7 @@ class RelayState(StrEnum):
     SIGNED = "signed"
     """Its bytes are kept, and were or will be sent until one of them is in a final block."""
     DONE = "done"
+    """It succeeded, in a block that was final."""
     FAILED = "failed"
     """It reverted, in a final block."""
     DROPPED = "dropped"
@@ -120,6 +121,13 @@ class RelayStore(Protocol):
         reason: str | None = None,
     ) -> Relay:
         """It is done, failed or dropped. One that is over stays as it is; one with a nonce is not dropped."""
+        ...
+
+    async def reopen_relays(self, chain_id: int, sender: str, first: int, end: int) -> list[Relay]:
+        """Those of the nonces from `first` to below `end`, by nonce; what was done is signed again, and not over.
+
+        For nonces that the chain no longer counts as used: a block that was final is gone.
+        """
         ...
 
     async def relayed_wei(self, chain_id: int, sender: str, owner_id: str | None = None) -> int:

@@ -44,6 +44,7 @@ class PartFile:
             self._file.close()
             if kind is None:
                 self._part.replace(self._path)
+                self._sync_folder()
                 return
         except OSError as failure:
             problem = failure
@@ -52,3 +53,11 @@ class PartFile:
         self._part.unlink(missing_ok=True)
         if kind is None and problem is not None:
             raise StateUnusable(f"the file cannot be written: {problem.strerror}")
+
+    def _sync_folder(self) -> None:
+        """Its new name is on the disk, too."""
+        descriptor = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from valetkey.core.errors import InvalidInput
-from valetkey.core.operations import TRANSFER
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.config_checks import check_config, check_text
 from valetkey.sdk.limits import Limit, Windows
@@ -28,15 +27,17 @@ class SessionConfig:
     addresses. per_transaction_limit: for each spend; daily_limit: for any 24 hours; windows: for any interval of so
     many seconds. limits: of other currencies, which it can otherwise not spend. allowed_services: ids of services
     that it may buy, None is every one. sells: it delivers for its owner, and has a limit of 0. allowed_payees:
-    addresses that may be paid. allowed_operations: what it may do beside what its contracts are for, words of the
-    gate: `transfer`, `purchase` at the market, `payment` elsewhere. allowed_contracts: contracts that `approve` and
-    `contract_call` may name, each with the functions that may be called, `transfer(address,uint256)`.
-    allowed_routers: contracts that `swap` may use. None is every payee; of contracts and routers none is allowed
-    that is not named. approval_above: what is above waits for the owner. not_before: its beginning, now unless
-    given. delegate, role: who holds it and what for, in the owner's words. funding: "grant" pays out of the owner's
-    balance, "wallet" out of a wallet that is filled for it, "allotment" out of the session's account on Solana;
-    what the host of the session does by itself when None. sole_label: refuse it while another active session of the
-    owner has this label. idempotency_key: asking again with the same key answers the same session.
+    addresses that may be paid. allowed_operations: words of the gate, beside what its contracts are for. Of a
+    client's session None is `transfer` alone; `purchase` is buying at the market, `payment` and `x402` paying
+    elsewhere. Of a SessionKeyManager's session `payment` and `x402`, None both; where payees are named, what is paid
+    over HTTP has to be named too. allowed_contracts: contracts that `approve` and `contract_call` may name, each with
+    the functions that may be called, `transfer(address,uint256)`. allowed_routers: contracts that `swap` may use.
+    None is every payee; of contracts and routers none is allowed that is not named. approval_above: what is above
+    waits for the owner. not_before: its beginning, now unless given. delegate, role: who holds it and what for, in
+    the owner's words. funding: "grant" pays out of the owner's balance, "wallet" out of a wallet that is filled for
+    it, "allotment" out of the session's account on Solana; what the host of the session does by itself when None.
+    sole_label: refuse it while another active session of the owner has this label. idempotency_key: asking again with
+    the same key answers the same session.
     """
 
     label: str
@@ -52,9 +53,9 @@ class SessionConfig:
     allowed_services: Iterable[str] | None = None
     sells: bool = False
     allowed_payees: Iterable[str] | None = None
-    allowed_operations: Iterable[str] = (TRANSFER,)
     allowed_contracts: Mapping[str, Iterable[str]] = field(default_factory=dict)
     allowed_routers: Iterable[str] = ()
+    allowed_operations: Iterable[str] | None = None
     approval_above: Amount | None = None
     not_before: Moment | None = None
     delegate: str | None = None
@@ -70,8 +71,8 @@ class SessionConfig:
             "allowed_services",
             "allowed_tokens",
             "allowed_payees",
-            "allowed_operations",
             "allowed_routers",
+            "allowed_operations",
         ):
             given = getattr(self, name)
             if given is None or isinstance(given, (str, bytes)):

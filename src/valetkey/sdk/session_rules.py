@@ -8,7 +8,7 @@ from datetime import timedelta
 from valetkey.core.chains import is_solana
 from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, Asset
-from valetkey.core.operations import approve_operation, call_operation, swap_operation
+from valetkey.core.operations import TRANSFER, approve_operation, call_operation, swap_operation
 from valetkey.sdk.action_members import account, solana_account
 from valetkey.sdk.amounts import Amount, usdc_units
 from valetkey.sdk.config_checks import check_amounts
@@ -53,7 +53,9 @@ def rules_of(
     if config.allowed_tokens is not None:
         tokens = names(config.allowed_tokens, "allowed_tokens")
         assets = sorted({asset_of(network, one, "allowed_tokens", extra).id for one in tokens})
-    allowed = names(config.allowed_operations, "allowed_operations")
+    allowed = [TRANSFER]
+    if config.allowed_operations is not None:
+        allowed = names(config.allowed_operations, "allowed_operations")
     services: list[str] = []
     if config.allowed_services is not None:
         services = names(config.allowed_services, "allowed_services")
@@ -104,7 +106,10 @@ def terms_of(config: SessionConfig, rules: Rules, chain_id: int) -> str:
 
 
 def _check_solana(config: SessionConfig) -> None:
-    for name in ("allowed_services", "allowed_contracts", "allowed_routers", "limits", "sells"):
+    for name in (
+        *("allowed_services", "allowed_contracts", "allowed_routers"),
+        *("allowed_operations", "limits", "sells"),
+    ):
         if getattr(config, name):
             raise InvalidInput(f"a session on Solana pays USDC, and has no {name}", field=name)
     if config.spending_limit is None:

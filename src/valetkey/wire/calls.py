@@ -9,6 +9,7 @@ from valetkey.core.errors import InvalidAmount
 from valetkey.crypto.errors import InvalidAddress
 from valetkey.crypto.keys import checksum_address, is_address, keccak256
 from valetkey.ports.wallet import Call
+from valetkey.wire.authorizations import TransferAuthorization
 from valetkey.wire.proofs import escrow_id
 
 WORD_BYTES = 32
@@ -139,6 +140,18 @@ def token_version(token: str) -> Call:
 def domain_separator(token: str) -> Call:
     """Ask for a token's EIP-712 domain: 32 bytes (EIP-2612, EIP-3009)."""
     return _call(token, "DOMAIN_SEPARATOR()")
+
+
+def transfer_with_authorization(signed: TransferAuthorization) -> Call:
+    """Move what its payer signed for; anybody may send it (EIP-3009)."""
+    signature = bytes.fromhex(signed.signature[2:])
+    return _call(
+        signed.token,
+        "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)",
+        *(_address(signed.payer), _address(signed.payee), _uint(int(signed.amount))),
+        *(_uint(int(signed.valid_after)), _uint(int(signed.valid_before)), bytes.fromhex(signed.nonce[2:])),
+        *(_uint(signature[64]), signature[:32], signature[32:64]),
+    )
 
 
 def get_escrow(escrow: str, transaction_id: str) -> Call:

@@ -5,6 +5,12 @@ from msgspec import field
 from valetkey.wire.shape import View
 
 
+class Software(View):
+    """GET /version, public: the version of what serves, as `valetkey version` tells its own."""
+
+    version: str
+
+
 class CategoryCount(View):
     """How many services a category has."""
 

@@ -3,6 +3,8 @@
 The usual age tool makes and opens the same files. Nothing here quotes a bundle, an identity or a passphrase.
 """
 
+import base64
+import binascii
 from collections.abc import Iterable
 
 from valetkey.core.errors import InvalidInput
@@ -15,6 +17,9 @@ from valetkey.wire.child_bundle import NARROWINGS_CHARS_MAX, Narrowings, parse_c
 
 ARMOR = "-----BEGIN AGE ENCRYPTED FILE-----"
 BINARY = b"age-encryption.org/"
+UNDER_PASSPHRASE = b"-> scrypt "
+"""How the first stanza of such a header begins (age-encryption.org/v1)."""
+
 SEALED_BYTES_MAX = 2 * (BUNDLE_CHARS_MAX + NARROWINGS_CHARS_MAX)
 """Room for the longest bundle, its armour and a header for each recipient."""
 
@@ -37,6 +42,18 @@ def is_sealed(handed: str | bytes) -> bool:
     if isinstance(handed, bytes):
         return handed.startswith((BINARY, ARMOR.encode("ascii")))
     return isinstance(handed, str) and handed.lstrip().startswith(ARMOR)
+
+
+def is_under_passphrase(sealed: str | bytes) -> bool:
+    """Whether a sealed bundle was sealed under a passphrase, rather than to recipients; its header says so."""
+    data = sealed.strip().encode("ascii", "replace") if isinstance(sealed, str) else sealed
+    if not data.startswith(BINARY):
+        first = data.removeprefix(ARMOR.encode("ascii")).split(maxsplit=1)
+        try:
+            data = base64.b64decode(first[0], validate=True) if first else b""
+        except binascii.Error:
+            data = b""
+    return data.partition(b"\n")[2].startswith(UNDER_PASSPHRASE)
 
 
 def read_handed(

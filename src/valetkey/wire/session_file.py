@@ -29,6 +29,7 @@ class PolicyBody(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     assets: list[str] | None
     chains: list[int] | None
     payees: list[str] | None
+    operations: list[str] | None = None
 
 
 class SessionFile(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -202,6 +203,7 @@ def policy_in(told: SessionFile | DelegationFile) -> Policy:
         allowed_assets=None if body.assets is None else frozenset(body.assets),
         allowed_chains=None if body.chains is None else frozenset(body.chains),
         allowed_payees=None if body.payees is None else frozenset(body.payees),
+        allowed_operations=None if body.operations is None else frozenset(body.operations),
     )
 
 
@@ -226,6 +228,7 @@ def _policy_body(policy: Policy) -> PolicyBody:
         assets=_sorted(policy.allowed_assets),
         chains=None if policy.allowed_chains is None else sorted(policy.allowed_chains),
         payees=_sorted(policy.allowed_payees),
+        operations=_sorted(policy.allowed_operations),
     )
 
 
@@ -240,7 +243,8 @@ _TOLD = {
         "not_before",
         "expires_at",
     ),
-    *("allowed_assets", "allowed_chains", "allowed_payees", "main", "asks", "names_nothing"),
+    *("allowed_assets", "allowed_chains", "allowed_payees", "allowed_operations"),
+    *("main", "asks", "names_nothing"),
 }
 
 

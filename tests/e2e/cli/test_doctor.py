@@ -4,70 +4,22 @@ import json
 import shutil
 import sqlite3
 import time
-import uuid
 from collections import namedtuple
 from contextlib import closing
-from pathlib import Path
-from typing import Any
+from importlib.metadata import version
 
 import httpx
 import pytest
-from typer.testing import CliRunner
 
 from tests.cluster import databases
+from tests.e2e.cli.patients import Patient
 from tests.fixtures_stack import RunningStack
 from valetkey import BuyerAgent, PrivateKey
 from valetkey.chains.devchain import DevChain
 from valetkey.cli.doctor import machine, remote
-from valetkey.cli.rpc import USDC
-from valetkey.cli.run import app
 from valetkey.wire.errors import Exit
 
 NOBODY = "http://127.0.0.1:1"
-
-
-class Patient:
-    """A machine on which all is well, until a test spoils it."""
-
-    def __init__(self, environ: dict[str, str], folder: Path, owner: BuyerAgent) -> None:
-        self.environ, self.folder, self.owner = environ, folder, owner
-
-    def seen(self, code: int, **changes: str) -> dict[str, dict[str, Any]]:
-        """The checks by their names, when it ends with this code."""
-        ran = CliRunner().invoke(app, ["doctor", "--json"], env=self.environ | changes)
-        assert ran.exit_code == code, ran.stdout + ran.stderr
-        told = json.loads(ran.stdout)
-        assert told["ok"] is (code == 0)
-        assert all(one["todo"] for one in told["checks"] if one["status"] in ("fail", "warn"))
-        return {one["name"]: one for one in told["checks"]}
-
-
-@pytest.fixture
-def patient(stack: RunningStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Any":
-    for name in ("VALETKEY_DATABASE", "VALETKEY_RPC_URL", "VALETKEY_API_KEY", "VALETKEY_CONFIG"):
-        monkeypatch.delenv(name, raising=False)
-    key, home = stack.wallet(10 * USDC), tmp_path / "home"
-    name = f"patient-{uuid.uuid4().hex[:10]}"
-    owner = BuyerAgent.register(key, name, base_url=stack.base_url, state_dir=home)
-    owner.init_eoa_wallet(key)
-    assert owner.api_key is not None
-    for file, text in (("api-key", owner.api_key.reveal()), ("wallet.key", key.to_hex())):
-        (tmp_path / file).write_text(text)
-        (tmp_path / file).chmod(0o600)
-    home.mkdir(mode=0o700, exist_ok=True)
-    home.chmod(0o700)
-    environ = {
-        "VALETKEY_BASE_URL": stack.base_url,
-        "VALETKEY_HOME": str(home),
-        "VALETKEY_API_KEY_FILE": str(tmp_path / "api-key"),
-        "VALETKEY_OWNER_KEY_FILE": str(tmp_path / "wallet.key"),
-        "VALETKEY_DATABASE": str(tmp_path / "platform.db"),
-        "HOME": str(tmp_path),
-    }
-    ran = CliRunner().invoke(app, ["migrate"], env=environ)
-    assert ran.exit_code == 0, ran.stderr
-    yield Patient(environ, tmp_path, owner)
-    owner.close()
 
 
 def test_a_machine_on_which_all_is_well(patient: Patient) -> None:
@@ -94,6 +46,32 @@ def test_something_else_in_the_place_of_the_platform(patient: Patient, stack: Ru
     found = patient.seen(Exit.ENVIRONMENT, VALETKEY_BASE_URL=stack.rpc_url)
     assert found["platform"]["status"] == "fail"
     assert found["network"]["status"] == "fail"
+    assert "platform's version" not in found
+
+
+@pytest.mark.parametrize(
+    ("ours", "status", "told"),
+    [
+        ("99.0.0", "warn", "older than 99.0.0 here"),
+        ("0.0.1", "warn", "newer than 0.0.1 here"),
+        ("0.0.1rc1", "warn", "newer than 0.0.1rc1 here"),
+        (version("valetkey"), "ok", "as here"),
+    ],
+    ids=["older", "newer", "newer than a candidate", "the same"],
+)
+def test_a_platform_of_another_version(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch, ours: str, status: str, told: str
+) -> None:
+    monkeypatch.setattr(remote, "version", lambda _name: ours)
+    found = patient.seen(Exit.OK)["platform's version"]
+    assert (found["status"], told in found["seen"]) == (status, True), found
+
+
+def test_a_platform_whose_version_is_no_version(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line to paste is made of it, so it is looked at."""
+    monkeypatch.setattr(BuyerAgent, "platform_version", lambda _agent: "9.9'; rm -rf ~; '")
+    found = patient.seen(Exit.OK)["platform's version"]
+    assert (found["status"], "~" in json.dumps(found)) == ("warn", False)
 
 
 def test_no_node_and_a_node_of_another_chain(patient: Patient) -> None:

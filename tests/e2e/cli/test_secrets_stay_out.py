@@ -18,7 +18,10 @@ from valetkey.cli.run import app
 from valetkey.cli.told import plain
 from valetkey.wire.errors import Exit
 
-SECRET_WORDS = ("key", "token", "secret", "bundle", "passphrase", "password", "seed", "mnemonic")
+SECRET_WORDS = (
+    *("key", "token", "secret", "bundle", "passphrase", "password", "seed", "mnemonic"),
+    *("link", "identity", "private", "credential", "pin"),
+)
 PUBLIC = {
     ("audit verify", "key"): "the platform's public key",
     ("contracts deploy", "token"): "the address of a token",

@@ -6,15 +6,13 @@
 import json
 import re
 import sqlite3
-import time
-import uuid
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.cli.transcribing import FOLDER, Scribe, commands
+from tests.e2e.cli.transcribing import FOLDER, Scribe, commands, mark_of, registered
 from tests.fixtures_stack import RunningStack
 from tests.x402.resources import OfficialSeller
 from valetkey import ApprovalRequired, BuyerAgent, Client, SessionConfig
@@ -22,40 +20,6 @@ from valetkey.cli.rpc import USDC
 
 LONG_LIVED = {"dev", "demo", "mcp", "serve", "studio"}
 """They go well elsewhere, in processes of their own: tests/e2e/test_dev.py, test_demo.py, integration/mcp, browser."""
-
-
-@pytest.fixture(autouse=True)
-def one_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-
-
-@pytest.fixture
-def scribe(stack: RunningStack, tmp_path: Path) -> Scribe:
-    """An owner with a thousand USDC whose key is in a file, and no API key yet."""
-    key = stack.wallet(1_000 * USDC)
-    (tmp_path / "wallet.key").write_text(key.to_hex())
-    (tmp_path / "wallet.key").chmod(0o600)
-    mark = uuid.uuid4().hex[:10]
-    environ = {
-        "VALETKEY_BASE_URL": stack.base_url,
-        "VALETKEY_HOME": str(tmp_path / "home"),
-        "VALETKEY_CONFIG": "",
-        "VALETKEY_OWNER_KEY_FILE": str(tmp_path / "wallet.key"),
-        "VALETKEY_API_KEY_FILE": str(tmp_path / "api-key"),
-        "HOME": str(tmp_path / "nobody"),
-    }
-    return Scribe(environ, {str(tmp_path): "/folder", mark: "MARK"})
-
-
-def mark_of(scribe: Scribe) -> str:
-    return next(value for value, name in scribe.places.items() if name == "MARK")
-
-
-def registered(scribe: Scribe) -> None:
-    scribe.run(
-        f"agent register --name owner-{mark_of(scribe)} --out {scribe.environ['VALETKEY_API_KEY_FILE']}"
-    )
 
 
 def test_agent(scribe: Scribe, tmp_path: Path) -> None:
@@ -92,6 +56,21 @@ def test_enrolment(scribe: Scribe, tmp_path: Path) -> None:
     code = json.loads(told)["code"]
     scribe.run(f"session create --budget 5 --enrollment {code}")
     scribe.run(f"agent enroll --resume {code} --for 30s", **there)
+    # What enrolled here is held here, without a word.
+    scribe.run("session show", **there)
+    scribe.run(f"session show --enrollment {code}", **there)
+    scribe.run("tx list", **there)
+    scribe.run("tx buy svc_of_nobody", 5, **there)
+    scribe.run("session attenuate --budget 1 --print-bundle", 2, **there)
+    scribe.run("session show --enrollment 0000-0000-0000-0000", 5, **there)
+    scribe.run(f"session show --enrollment {code} --bundle-file {tmp_path}/bundle", 2, **there)
+    scribe.run("session show", 2, VALETKEY_HOME=str(tmp_path / "empty"))
+    new = there | {"VALETKEY_HOME": str(tmp_path / "new-keys")}
+    code = json.loads(scribe.run("agent enroll --label shopper --for 1s --json", 7, **new))["code"]
+    first = json.loads(scribe.run("session list --json"))["sessions"][0]["session_id"]
+    scribe.run(f"session rotate {first} --grace 0 --enrollment {code}")
+    scribe.run("session show", **new)
+    scribe.run("session show", 4, **there)
     scribe.run(f"session create --budget 5 --enrollment {code}", 6)
     scribe.check("enrolment")
 

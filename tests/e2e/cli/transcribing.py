@@ -20,6 +20,10 @@ WRITE = "TRANSCRIPTS"
 COLUMNS = "100"
 
 _NAMED = {
+    "link": r"https?://[^\s\"]+/claim/clm_[0-9a-z]+#[A-Za-z0-9_-]{43}",
+    "sealed": r"-----BEGIN AGE ENCRYPTED FILE-----[^-]+-----END AGE ENCRYPTED FILE-----",
+    "recipient": r"\bage1[0-9a-z]{58}\b",
+    "clm": r"\bclm_[0-9a-z]{16,}\b",
     "bundle": r"abba_session_bundle_[A-Za-z0-9+/=.]+",
     "api-key": r"\baba_[0-9a-f]{64}\b",
     "hash": r"0x[0-9a-fA-F]{64}\b",
@@ -47,6 +51,7 @@ _BLURRED = (
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "<time>"),
     (r"http://127\.0\.0\.1:\d{4,5}", "<platform>"),
     (r"valetkey \d+\.\d+\.\d+, Python [\d.]+", "valetkey <version>, Python <version>"),
+    (r"valetkey \d+\.\d+\.\d+, as here", "valetkey <version>, as here"),
     (r"^\d+\.\d+\.\d+$", "<version>"),
     (r"\"version\": \"\d+\.\d+\.\d+\"", '"version": "<version>"'),
     (r"block \d+, \d+ s old", "block <number>, <age> s old"),
@@ -74,7 +79,7 @@ class Scribe:
         assert ran.exception is None or isinstance(ran.exception, SystemExit), repr(ran.exception)
         assert ran.exit_code == code, f"{command}: {ran.exit_code}\n{ran.stdout}\n{ran.stderr}"
         told = [f"$ valetkey {command}", *ran.stdout.splitlines()]
-        told += [f"! {line}" for line in ran.stderr.splitlines() if not line.endswith(" ...")]
+        told += [f"! {line}" for line in ran.stderr.splitlines()]
         self.lines += [*told, f"-> {code}", ""]
         self.last = ran.stderr
         return ran.stdout
@@ -115,3 +120,13 @@ def commands(group: Any = None, path: str = "") -> dict[str, Any]:
         words = f"{path} {name}".strip()
         found |= commands(one, words) if isinstance(one, TyperGroup) else {words: one}
     return found
+
+
+def mark_of(scribe: Scribe) -> str:
+    return next(value for value, name in scribe.places.items() if name == "MARK")
+
+
+def registered(scribe: Scribe) -> None:
+    scribe.run(
+        f"agent register --name owner-{mark_of(scribe)} --out {scribe.environ['VALETKEY_API_KEY_FILE']}"
+    )

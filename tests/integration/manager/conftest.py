@@ -1,8 +1,9 @@
 """The contracts on the chain of this worker, once; what a test does to it is undone."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +15,9 @@ from valetkey.chains.evm.deploy import Deployed, deploy
 from valetkey.chains.evm.signer import LocalSigner
 from valetkey.crypto.keys import PrivateKey
 from valetkey.sdk.manager.blocking import SessionKeyManager
+
+if TYPE_CHECKING:
+    from tests.integration.manager.shop import Shop
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +36,29 @@ def world(deployed: Deployed, chain: ChainRpc, tmp_path: Path) -> World:
 def manager(world: World) -> Iterator[SessionKeyManager]:
     with world.manager() as opened:
         yield opened
+
+
+@pytest.fixture
+def later(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Makes so many seconds pass, on the chain and for everybody here."""
+
+    def passed(seconds: int) -> None:
+        now = time.time
+        monkeypatch.setattr(time, "time", lambda: now() + seconds)
+        world.chain("evm_increaseTime", seconds)
+        world.chain("evm_mine")
+
+    return passed
+
+
+@pytest.fixture
+def shop(world: World) -> Iterator["Shop"]:
+    # The official package is imported when something asks for it.
+    from tests.integration.manager.shop import Shop
+
+    opened = Shop(world)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -121,7 +122,7 @@ class Runner:
             assert world.chain("evm_revert", before) is True
             before = world.chain("evm_snapshot")
             for part in world.folder.glob("manager.db*"):
-                part.unlink()
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
             if original is not None:
                 world.file.write_bytes(original)
                 world.file.chmod(0o600)

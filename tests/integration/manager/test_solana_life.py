@@ -31,6 +31,7 @@ from valetkey.sdk.errors import (
     BudgetExceeded,
     GrantMismatch,
     InsufficientFunds,
+    NotConfigured,
     OperationNotAllowed,
     PayeeNotAllowed,
     SessionExpired,
@@ -61,6 +62,12 @@ def test_a_session_is_made_spent_from_taken_back_and_reclaimed(
     assert refused.value.remaining == "7.5"
     (listed,) = on_solana.list_sessions(status="active", label="trading", chain="solanaLocal")
     assert listed == on_solana.restore_session(key)
+    with pytest.raises(NotConfigured):
+        on_solana.http(key)
+    with pytest.raises(InvalidInput):
+        on_solana.create_session(
+            label="http", spending_limit="1", valid_until=HOUR, allowed_operations=["x402"]
+        )
     revoked = on_solana.revoke_session(key)
     assert revoked.on_chain
     assert on_solana.exposure(key) == 0

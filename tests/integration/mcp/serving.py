@@ -92,9 +92,10 @@ async def over_stdio(
     log: Path,
     mode: str = "auto",
     program: tuple[str, ...] = ("-m", "valetkey.mcp"),
+    command: str = sys.executable,
 ) -> AsyncIterator[Caller]:
     """A server over stdio and a client of it."""
-    parameters = StdioServerParameters(command=sys.executable, args=[*program, *options], env=env)
+    parameters = StdioServerParameters(command=command, args=[*program, *options], env=env)
     with log.open("a") as errors:
         async with Client(stdio_client(parameters, errlog=errors), mode=mode) as client:
             yield Caller(client, secrets or [])
@@ -117,11 +118,16 @@ class HttpServer:
 
 
 @contextmanager
-def http_server(env: dict[str, str], *options: str, log: Path) -> Iterator[HttpServer]:
+def http_server(
+    env: dict[str, str],
+    *options: str,
+    log: Path,
+    command: tuple[str, ...] = (sys.executable, "-m", "valetkey.mcp"),
+) -> Iterator[HttpServer]:
     """`python -m valetkey.mcp --http` on a free port."""
     with log.open("ab") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "valetkey.mcp", "--http", "--port", "0", *options],
+            [*command, "--http", "--port", "0", *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,

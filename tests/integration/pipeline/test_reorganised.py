@@ -269,6 +269,48 @@ def test_a_nonce_that_somebody_else_used_ends_it_loudly(plant: Plant) -> None:
     play(plant, story, patience_seconds=0)
 
 
+def test_a_final_block_that_is_gone_leaves_no_gap_behind(plant: Plant) -> None:
+    """The nonces of what it held are used again, by the same bytes or by nothing: what comes later is not held up."""
+
+    async def story(store: SqliteStore, works: Works) -> None:
+        mine(plant, 10)
+        before = plant.chain("evm_snapshot")
+        done = await wanted(plant, store, harmless(plant, 1), "done")
+        await works.relayer.step()
+        await works.relayer.step()
+        stranger = await wanted(plant, store, harmless(plant, 2), "failed")
+        await store.give_nonce(stranger.id, 1)
+        plant.send(plant.relayer_key, harmless(plant, 7))
+        for _ in range(3):
+            await works.relayer.step()
+        ended = {one.purpose: await store.relay(one.id) for one in (done, stranger)}
+        states = {purpose: one.state for purpose, one in ended.items() if one}
+        assert states == {"done": RelayState.DONE, "failed": RelayState.FAILED}
+        assert plant.sent() == 2
+        assert plant.chain("evm_revert", before) is True
+        mine(plant, 2)
+        assert plant.sent() == 0
+        later = await wanted(plant, store, harmless(plant, 3), "later")
+        for _ in range(8):
+            await works.relayer.step()
+        found = {one.purpose: await store.relay(one.id) for one in (done, stranger, later)}
+        states = {purpose: one.state for purpose, one in found.items() if one}
+        assert states == {
+            "done": RelayState.DONE,
+            "failed": RelayState.FAILED,
+            "later": RelayState.DONE,
+        }
+        assert plant.sent() == 3
+        assert {"reopened", "filled"} <= set(told(plant))
+        allowed = calls.allowance(plant.at.usdc, plant.relayer_key.address, PAYEE)
+        assert (
+            int(plant.chain("eth_call", {"to": allowed.to, "data": "0x" + allowed.data.hex()}, "latest"), 16)
+            == 3
+        )
+
+    play(plant, story, patience_seconds=0)
+
+
 def test_UNKNOWN_STAYS_HELD_what_nobody_submits_is_free_after_its_last_second_and_not_before(
     plant: Plant,
 ) -> None:

@@ -32,7 +32,7 @@ post /transactions/{id}/relay | post /transactions/{id}/step
 post /spends/{id}/relay | get /relays/{id} | get /operator/transactions/{id}/dispute
 post /claims | get /claims/{id} | delete /claims/{id} | post /claims/{id}/open
 post /operator/transactions/{id}/dispute/resolve | get /operator/relays/{id}
-post /checkout/check | get /agents/session/{id}/refusals
+post /checkout/check | get /agents/session/{id}/refusals | get /version
 """
 
 

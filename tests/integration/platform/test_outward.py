@@ -5,10 +5,12 @@ import ipaddress
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 
 from valetkey.core.errors import EnvironmentFailure
-from valetkey.platform.outward import GuardedPoster, UrlRefused, check_url, is_public
+from valetkey.outward import PinnedTransport, is_public
+from valetkey.platform.outward import GuardedPoster, UrlRefused, check_url
 
 PRIVATE = [
     "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
@@ -114,7 +116,7 @@ def test_nobody_there_is_worth_another_try() -> None:
 def test_a_name_that_leads_into_a_private_network_is_refused_when_it_is_called() -> None:
     # The machine's resolver answers loopback for it, as an attacker's name server would.
     async def resolve() -> None:
-        await GuardedPoster(False, 5.0)._checked_address("localhost", 443)
+        await PinnedTransport(GuardedPoster(False, 5.0)._judge).pin(httpx.URL("https://localhost"))
 
     with pytest.raises(UrlRefused):
         asyncio.run(resolve())

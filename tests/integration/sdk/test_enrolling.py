@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 
 from tests.integration.sdk.world import PRICE, Shop, World
@@ -242,8 +243,10 @@ def test_rotation_needs_keys_of_the_delegates_own_again(world: World, owner: Buy
     assert after.fund_and_verify(after.purchase(shop.service_id)).status == "escrowed"
     assert after.session is not None
     assert after.session.proof == "required"
-    with pytest.raises(NotConfigured, match="enrolled"):
-        after.attenuate(1)
+    recipient = str(pyrage.x25519.Identity.generate().to_public())
+    for call in (lambda: after.attenuate(1), after.serialize, lambda: after.seal(recipient)):
+        with pytest.raises(NotConfigured, match="enrolled"):
+            call()
 
 
 def test_a_clock_that_is_off_is_set_by_the_platforms_and_not_by_much(

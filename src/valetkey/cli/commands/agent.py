@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from valetkey.cli.frame import ANYBODY, OWNER, command
+from valetkey.cli.frame import ANYBODY, KEPT, OWNER, PLATFORM, command
 from valetkey.cli.told import Told
 
 if TYPE_CHECKING:
@@ -19,12 +19,16 @@ agent.add_typer(keys, name="keys")
 
 Out = Annotated[
     Path | None,
-    typer.Option("--out", help="A new file for the key, mode 0600, or keyring:ACCOUNT.", show_default=False),
+    typer.Option(
+        "--out",
+        help="A new file for the key, mode 0600; or keyring:ACCOUNT, or keystore:NAME.",
+        show_default=False,
+    ),
 ]
 Print = Annotated[bool, typer.Option("--print-key", help="Print the key on standard output.")]
 
 
-@command(agent, "register", needs=("owner_key", "base_url", "home"))
+@command(agent, "register", needs=("owner_key", *KEPT, *PLATFORM))
 def register(
     place: "Place",
     name: Annotated[str, typer.Option(help="What the agent is called; no other active one is.")],
@@ -43,12 +47,11 @@ def register(
     A wallet that is registered already gets another key for the same agent.
     """
     from valetkey import BuyerAgent
-    from valetkey.cli.secrets_at_hand import destination
     from valetkey.cli.told import Raw, facts
 
     wallet = place.needed("owner_key")
     where = {one: value for one, value in place.where().items() if one != "rpc_url"}
-    with destination("API key", out, printed=print_key, flag="--print-key") as kept:
+    with place.destination("API key", out, printed=print_key, flag="--print-key") as kept:
         with (
             place.waiting("registering"),
             BuyerAgent.register(wallet, name, description, revoke_others=revoke_others, **where) as made,
@@ -62,7 +65,7 @@ def register(
     return Told(data, facts({"agent": made.agent_id, "wallet": address, "API key in": out}))
 
 
-@command(agent, "enroll", needs=("passphrase", "base_url", "home"))
+@command(agent, "enroll", needs=("passphrase", *PLATFORM))
 def enroll(
     place: "Place",
     label: Annotated[
@@ -96,6 +99,7 @@ def enroll(
         home=place.configured.folder(),
         timeout=seconds,
         as_json=place.as_json,
+        waiting=place.waiting,
     )
 
 
@@ -180,7 +184,7 @@ def list_keys(place: "Place") -> Told:
     return Told({"keys": plain(found)}, table)
 
 
-@command(keys, "create", needs=OWNER)
+@command(keys, "create", needs=(*OWNER, *KEPT))
 def create_key(
     place: "Place",
     name: Annotated[str, typer.Argument(help="What the key is for.")],
@@ -195,13 +199,12 @@ def create_key(
     print_key: Print = False,
 ) -> Told:
     """Make another API key, which may do no more than the one in use."""
-    from valetkey.cli.secrets_at_hand import destination
     from valetkey.cli.told import Raw, facts, local, plain
     from valetkey.cli.words import maybe_seconds
 
     seconds = maybe_seconds(expires_in, "--expires-in")
     owner = place.owner()
-    with destination("API key", out, printed=print_key, flag="--print-key") as kept:
+    with place.destination("API key", out, printed=print_key, flag="--print-key") as kept:
         made = owner.create_api_key(name, scopes=scope, expires_in=seconds)
         kept.put(made.secret.reveal())
     data = {"key": plain(made.info), **kept.data("api_key")}

@@ -46,4 +46,4 @@ def verify(
     """
     from valetkey.cli.audit import run_verify
 
-    raise typer.Exit(run_verify(file, key, as_json=place.as_json))
+    raise typer.Exit(run_verify(file, key, as_json=place.as_json, waiting=place.waiting))

@@ -58,20 +58,15 @@ def completion(
     _place: "Place",
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="Your shell.")],
 ) -> Told:
-    """Print the script that completes commands in a shell; nothing is installed.
+    """Print the script that completes commands in a shell; `valetkey --install-completion` installs it.
 
     `source <(valetkey completion bash)` in ~/.bashrc, `valetkey completion zsh > ~/.zfunc/_valetkey`,
     `valetkey completion fish > ~/.config/fish/completions/valetkey.fish`.
     """
-    # Imported this way in every version of typer.
-    from typer import completion as scripts
-
-    from valetkey.cli.frame import COMPLETE, PROGRAM
+    from valetkey.cli.completing import script_for
     from valetkey.cli.told import Raw
 
-    script = scripts.get_completion_script(  # type: ignore[attr-defined]  # it is not told what it exports
-        prog_name=PROGRAM, complete_var=COMPLETE, shell=shell
-    )
+    script = script_for(shell)
     return Told({"shell": shell, "script": script}, Raw(script))
 
 

@@ -60,7 +60,14 @@ def deploy_contracts(
         }
 
     raise typer.Exit(
-        run_deploy(_public_chain(rpc_url, key, roles), config, entry, dry_run=dry_run, as_json=place.as_json)
+        run_deploy(
+            _public_chain(rpc_url, key, roles),
+            config,
+            entry,
+            dry_run=dry_run,
+            as_json=place.as_json,
+            waiting=place.waiting,
+        )
     )
 
 
@@ -86,7 +93,7 @@ def verify_contracts(
     given = {"escrow": escrow, "score": score, "allowance": allowance, "usdc": usdc}
     wanted = {"owner": owner, "treasury": treasury, "resolver": resolver}
     chain = _public_chain(rpc_url, PrivateKey.generate(), None, config, wanted)
-    raise typer.Exit(run_verify(chain, given, as_json=place.as_json))
+    raise typer.Exit(run_verify(chain, given, as_json=place.as_json, waiting=place.waiting))
 
 
 def _public_chain(

@@ -2,25 +2,23 @@
 
 from typing import TYPE_CHECKING
 
-from valetkey.cli.frame import BUYER
 from valetkey.cli.told import Told
 
 if TYPE_CHECKING:
     from valetkey.cli.place import Place
 
-NEEDS = (*BUYER, "keystore")
-
 
 def doctor(place: "Place") -> Told:
     """Look at everything that is needed here, and say what to do about what is not as it must be.
 
-    Clocks, platform, chain, contracts, balances, database, credentials, state folder, extras. What nothing names is
-    skipped. The exit code is 0 when nothing fails, otherwise that of the first failure: 2 a setting, 4 a credential,
-    6 a newer database, 7 the world, 8 a contract that is not there.
+    Clocks, platform and its version, chain, contracts, balances, database, credentials, state folder, extras. What
+    nothing names is skipped. The exit code is 0 when nothing fails, otherwise that of the first failure: 2 a setting,
+    4 a credential, 6 a newer database, 7 the world, 8 a contract that is not there.
     """
     import os
 
     from valetkey.cli.doctor.check import FAIL, WARN
+    from valetkey.cli.doctor.credentials import Credentials
     from valetkey.cli.doctor.database import database
     from valetkey.cli.doctor.machine import configuration, extras, python, state_folder
     from valetkey.cli.doctor.remote import Remote
@@ -30,7 +28,8 @@ def doctor(place: "Place") -> Told:
     with place.waiting("looking at everything"):
         found = [*python(), *configuration(place.configured)]
         if all(one.status != FAIL or one.name != "configuration" for one in found):
-            found += [*state_folder(place), *remote.platform(), *remote.chain(), *remote.credentials()]
+            found += [*state_folder(place), *remote.platform(), *remote.chain()]
+            found += Credentials(place, has_platform=remote.network is not None).checks()
         found += [*database(os.environ), *extras()]
     failed = [one for one in found if one.status == FAIL]
     warned = sum(one.status == WARN for one in found)

@@ -1,4 +1,4 @@
-"""`valetkey keystore`: the file of kept session keys. What is secret in it is never shown."""
+"""`valetkey keystore`: the file of kept session keys and secrets. What is secret in it is never shown."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from valetkey.cli.place import Place
     from valetkey.ports.keystore import Keystore
 
-keystore = typer.Typer(help="Session keys that are kept on this machine, encrypted.", no_args_is_help=True)
+keystore = typer.Typer(
+    help="Session keys and other secrets that are kept on this machine, encrypted.", no_args_is_help=True
+)
 
 SESSION = "session "
 """How the records of sessions begin, before the hash of the session's key."""
@@ -69,6 +71,21 @@ def check(place: "Place") -> Told:
         return Told(data, f"{len(found)} of {len(found)} records open")
     lines = "\n".join(f"damaged: {name}" for name in damaged)
     return Told(data, lines, (f"{len(damaged)} of {len(found)} records do not open",), Exit.ENVIRONMENT)
+
+
+@command(keystore, "forget", needs=KEYSTORE)
+def forget(
+    place: "Place",
+    name: Annotated[str, typer.Argument(help="What `--out keystore:NAME` called it.", metavar="NAME")],
+) -> Told:
+    """Forget a secret that was put here under a name; its backups keep it. Session keys of a Client stay."""
+    from valetkey.cli.complaint import Complaint
+    from valetkey.cli.secrets_at_hand import record_of
+    from valetkey.wire.errors import Exit
+
+    if not place.keystore().remove(record_of(name)):
+        raise Complaint(f"no secret is called {name}", Exit.NOT_FOUND)
+    return Told({"name": name, "forgotten": True}, f"{name} is forgotten")
 
 
 @command(keystore, "passphrase", needs=KEYSTORE)

@@ -19,7 +19,6 @@ tx = typer.Typer(help="Transactions: purchases, their payment, delivery and end.
 
 ServiceId = Annotated[str, typer.Argument(help="The service's id.", metavar="SERVICE")]
 TransactionId = Annotated[str, typer.Argument(help="The purchase's id.", metavar="TRANSACTION")]
-SELLER = ("bundle", "api_key", "base_url", "home")
 Categories = Literal["research", "summarization", "coding", "security", "data", "booking", "content", "other"]
 Units = Literal["per_request", "per_document", "per_hour", "per_output", "flat"]
 States = Literal[
@@ -68,7 +67,7 @@ def show_service(place: "Place", service_id: ServiceId) -> Told:
     return _service(place.stranger().get_service(service_id))
 
 
-@command(service, "add", needs=SELLER)
+@command(service, "add", needs=ANYBODY)
 def add(
     place: "Place",
     title: Annotated[str, typer.Option(help="What it is called.")],
@@ -95,7 +94,7 @@ def add(
     return _service(made)
 
 
-@command(service, "update", needs=SELLER)
+@command(service, "update", needs=ANYBODY)
 def update(
     place: "Place",
     service_id: ServiceId,
@@ -114,19 +113,19 @@ def update(
     return _service(place.seller().update_service(service_id, **changes))
 
 
-@command(service, "pause", needs=SELLER)
+@command(service, "pause", needs=ANYBODY)
 def pause(place: "Place", service_id: ServiceId) -> Told:
     """Take a service off the market for a while; `service resume` puts it back."""
     return _standing(place.seller().update_service(service_id, status="paused"))
 
 
-@command(service, "resume", needs=SELLER)
+@command(service, "resume", needs=ANYBODY)
 def resume(place: "Place", service_id: ServiceId) -> Told:
     """Put a paused service back on the market."""
     return _standing(place.seller().update_service(service_id, status="active"))
 
 
-@command(service, "archive", needs=SELLER)
+@command(service, "archive", needs=ANYBODY)
 def archive(place: "Place", service_id: ServiceId) -> Told:
     """Take a service off the market for good."""
     place.seller().archive_service(service_id)
@@ -186,7 +185,7 @@ def buy(
         str | None, option("The same text and order is the same purchase, for ever.", "--once")
     ] = None,
 ) -> Told:
-    """Order a service as the holder of a session (its bundle), or as the owner: the spend gate decides.
+    """Order a service as the holder of a session, or as the owner: the spend gate decides.
 
     Nothing is paid yet: `tx fund` does that.
     """
@@ -223,7 +222,7 @@ def fund(place: "Place", transaction_id: TransactionId) -> Told:
     return Told(paid, facts({"transaction": paid.id, "status": paid.status, "paid by": paid.escrow_tx_hash}))
 
 
-@command(tx, "deliver", needs=("bundle", "api_key", "owner_key", "rpc_url", "base_url", "home"))
+@command(tx, "deliver", needs=BUYER)
 def deliver(
     place: "Place",
     transaction_id: TransactionId,
@@ -247,7 +246,7 @@ def deliver(
     return _transaction(made)
 
 
-@command(tx, "prove", needs=("bundle", "api_key", "owner_key", "rpc_url", "base_url", "home"))
+@command(tx, "prove", needs=BUYER)
 def prove(
     place: "Place",
     transaction_id: TransactionId,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from valetkey.cli.frame import ANYBODY, OWNER, WALLET, command
+from valetkey.cli.frame import ANYBODY, KEPT, OWNER, WALLET, command
 from valetkey.cli.told import Told
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ SessionId = Annotated[str, typer.Argument(help="The session's id.", metavar="SES
 Out = Annotated[
     Path | None,
     typer.Option(
-        "--out", help="A new file for the bundle, mode 0600, or keyring:ACCOUNT.", show_default=False
+        "--out",
+        help="A new file for the bundle, mode 0600; or keyring:ACCOUNT, or keystore:NAME.",
+        show_default=False,
     ),
 ]
 PrintBundle = Annotated[bool, typer.Option("--print-bundle", help="Print the bundle on standard output.")]
@@ -31,7 +33,7 @@ def option(text: str, *flags: str, panel: str | None = None) -> object:
 RULES = "Rules"
 
 
-@command(session, "create", needs=WALLET)
+@command(session, "create", needs=(*WALLET, *KEPT))
 def create(
     place: "Place",
     budget: Annotated[str, typer.Option(help="USDC that it may spend in all, fees included; or unlimited.")],
@@ -84,7 +86,6 @@ def create(
     is stored at once, which `session fund` and `session reclaim` need. Without one, keep the bundle.
     """
     from valetkey.cli.commands.sessions_shown import data_of, facts_of
-    from valetkey.cli.secrets_at_hand import destination
     from valetkey.cli.words import budget_of, limits_of, listed, moment_of, seconds_of, windows_of
 
     asked = {
@@ -114,7 +115,7 @@ def create(
         view = owner.get_session(enrolled.session_id)
         return Told({"session": data_of(view)}, facts_of(view))
     owner = place.owner(wallet=funding == "grant")
-    with destination("bundle", out, printed=print_bundle, flag="--print-bundle") as kept:
+    with place.destination("bundle", out, printed=print_bundle, flag="--print-bundle") as kept:
         with place.waiting("making the session"):
             made = owner.create_session(**asked)  # type: ignore[arg-type]  # by name, as above
             kept.put(made.serialize())
@@ -127,7 +128,7 @@ def create(
 def _handed_over(view: object, kept: object, out: Path | None, *, is_recoverable: bool) -> Told:
     """A new session: where its bundle is, and what it may."""
     from valetkey.cli.commands.sessions_shown import data_of, facts_of
-    from valetkey.cli.secrets_at_hand import Destination
+    from valetkey.cli.destination import Destination
     from valetkey.cli.told import Facts, Raw
     from valetkey.wire.sessions import SessionView
 
@@ -206,11 +207,13 @@ def show(
     session_id: Annotated[
         str | None,
         typer.Argument(
-            help="The session's id; that of the bundle unless given.", metavar="[SESSION]", show_default=False
+            help="The session's id; the one that is held unless given.",
+            metavar="[SESSION]",
+            show_default=False,
         ),
     ] = None,
 ) -> Told:
-    """Show a session: its rules, what is spent, held and left. With a bundle, the session that it is of."""
+    """Show a session: its rules, what is spent, held and left. Without an id, the one that is held here."""
     from valetkey.cli.commands.sessions_shown import data_of, facts_of
     from valetkey.cli.complaint import Complaint
     from valetkey.wire.errors import Exit

@@ -29,14 +29,14 @@ def fund(
     from valetkey.cli.told import facts
 
     owner = place.owner(wallet=True)
-    info = _info(place, owner, session_id)
+    info = info_at_hand(place, owner, session_id)
     with place.waiting("sending gas and USDC"):
         tx_hash = owner.fund_session(info, amount=amount, gas_wei=gas_wei)
     told = {"session_id": session_id, "wallet": info.wallet_address, "tx_hash": tx_hash}
     return Told(told, facts({"session": session_id, "wallet": info.wallet_address, "transaction": tx_hash}))
 
 
-def _info(place: "Place", owner: object, session_id: str) -> "SessionInfo":
+def info_at_hand(place: "Place", owner: object, session_id: str) -> "SessionInfo":
     """The session as its maker holds it, out of its bundle when that is at hand."""
     from valetkey import BuyerAgent
     from valetkey.cli.complaint import Complaint
@@ -92,7 +92,9 @@ def reclaim(
     session_id: Annotated[
         str | None,
         typer.Argument(
-            help="The session's id; that of the bundle unless given.", metavar="[SESSION]", show_default=False
+            help="The session's id; the one that is held unless given.",
+            metavar="[SESSION]",
+            show_default=False,
         ),
     ] = None,
     to: Annotated[str | None, option("An address; the owner's wallet unless given.")] = None,
@@ -102,7 +104,7 @@ def reclaim(
 ) -> Told:
     """Sweep a session's wallet, USDC and gas, to the owner's; also after its end, and without its delegate.
 
-    Without a session's id, the holder of a bundle sends its own wallet's money home.
+    Without a session's id, the holder of a session sends its own wallet's money home.
     """
     from valetkey.cli.told import facts
 

@@ -35,7 +35,7 @@ def _play(cluster: Cluster, console: Console, result: Result, *, quiet: bool) ->
     kept = Path(keep) if keep else None
     with ExitStack() as cleanup:
         waiting = cleanup.enter_context(ExitStack())
-        say = waiting.enter_context(progress(console, "valetkey demo"))
+        say = waiting.enter_context(progress(console, "valetkey demo", silent=quiet))
         say("starting the cluster")
         chain = cluster.start()
         cleanup.callback(chain.stop)

@@ -34,7 +34,7 @@ def _play(chains: Chains, console: Console, result: Result, funding: Funding, *,
         temporary = None if kept else cleanup.enter_context(TemporaryFolder())
         folder = kept or (temporary.path if temporary else Path())
         waiting = cleanup.enter_context(ExitStack())
-        say = waiting.enter_context(progress(console, "valetkey demo"))
+        say = waiting.enter_context(progress(console, "valetkey demo", silent=quiet))
         say("starting owner, delegate and seller")
         actors = {}
         for name in ("owner", "delegate", "seller"):

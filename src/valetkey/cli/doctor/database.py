@@ -6,6 +6,7 @@ from pathlib import Path
 
 from valetkey.cli.complaint import Complaint
 from valetkey.cli.doctor.check import FAIL, OK, SKIP, WARN, Check, Checks
+from valetkey.cli.extras import install
 from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.crypto.secret import Secret
 from valetkey.wire.errors import Exit
@@ -16,15 +17,14 @@ FREE_WARNED, FREE_MIN = 2**30, 2**26
 
 def database(environ: Mapping[str, str]) -> Checks:
     """What VALETKEY_DATABASE names; nothing on a machine that serves no platform."""
-    from valetkey.cli.embedded import peeked
-    from valetkey.platform.settings import database_from_env
-
     if not environ.get("VALETKEY_DATABASE") and not environ.get("VALETKEY_DATABASE_FILE"):
         yield Check(
             "database", SKIP, "none is named", "set VALETKEY_DATABASE, on a machine that serves a platform"
         )
         return
     try:
+        from valetkey.platform.settings import database_from_env
+
         named = database_from_env(environ)
     except InvalidInput as problem:
         yield Check("database", FAIL, str(problem), "correct it", Exit.INPUT)
@@ -38,7 +38,12 @@ def database(environ: Mapping[str, str]) -> Checks:
             yield Check("database", FAIL, f"{named} is not there", todo, Exit.ENVIRONMENT)
             return
     try:
+        from valetkey.cli.embedded import peeked
+
         found = peeked(named)
+    except ModuleNotFoundError as problem:
+        yield Check("database", FAIL, f"{problem.name} is not installed", install("server"), Exit.ENVIRONMENT)
+        return
     except (ValetkeyError, Complaint) as problem:
         yield Check("database", FAIL, str(problem), "is it running, and is the URL right?", Exit.ENVIRONMENT)
         return

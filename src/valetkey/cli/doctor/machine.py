@@ -10,21 +10,12 @@ from typing import TYPE_CHECKING
 from valetkey.cli.complaint import Complaint
 from valetkey.cli.configured import OTHERS, SETTINGS, Configured
 from valetkey.cli.doctor.check import FAIL, OK, SKIP, WARN, Check, Checks
-from valetkey.cli.secrets_at_hand import KEYRING, STANDARD_INPUT
+from valetkey.cli.extras import EXTRAS, install
+from valetkey.cli.secrets_at_hand import STANDARD_INPUT, is_named_elsewhere
 from valetkey.wire.errors import Exit
 
 if TYPE_CHECKING:
     from valetkey.cli.place import Place
-
-EXTRAS = {
-    "server": ("starlette", "uvicorn", "asyncpg"),
-    "devchain": ("eth_tester", "eth"),
-    "solana": ("solders",),
-    "keyring": ("keyring",),
-    "x402": ("x402",),
-    "mcp": ("mcp",),
-}
-"""What each extra brings; the first package of any that is absent means that the extra is."""
 
 
 def python() -> Checks:
@@ -43,7 +34,8 @@ def configuration(configured: Configured) -> Checks:
         return
     there = configured.path.exists()
     seen = f"{configured.path}, {len(members)} settings" if there else f"none at {configured.path}"
-    yield Check("configuration", OK if there else SKIP, seen)
+    todo = "" if there else "nothing is needed there; valetkey config show lists what it may hold"
+    yield Check("configuration", OK if there else SKIP, seen, todo)
     for name, setting in SETTINGS.items():
         found = configured.find(name)
         if setting.is_secret and found.is_file and found.value:
@@ -52,7 +44,7 @@ def configuration(configured: Configured) -> Checks:
 
 def _secret_file(meaning: str, name: str) -> Check:
     title = f"file of {meaning}"
-    if name == STANDARD_INPUT or name.startswith(KEYRING):
+    if name == STANDARD_INPUT or is_named_elsewhere(name):
         return Check(title, OK, name)
     path = Path(name).expanduser()
     try:
@@ -88,7 +80,8 @@ def _keystore(place: "Place") -> Checks:
     try:
         path = place.keystore_path()
     except Complaint as problem:
-        yield Check("keystore", SKIP, str(problem))
+        todo = "nothing: --out keystore:NAME makes it, or --keystore names another"
+        yield Check("keystore", SKIP, str(problem), todo)
         return
     mode = path.stat().st_mode
     if mode & OTHERS:
@@ -103,7 +96,7 @@ def extras() -> Checks:
     for extra, packages in EXTRAS.items():
         missing = [one for one in packages if find_spec(one) is None]
         if missing:
-            todo = f"pip install 'valetkey[{extra}]', if you need it"
+            todo = f"{install(extra)}, if you need it"
             yield Check(f"extra {extra}", WARN, f"not installed: {', '.join(missing)}", todo)
         else:
             yield Check(f"extra {extra}", OK, "installed")

@@ -1,9 +1,11 @@
 """What is elsewhere: the platform, its clock, the chain behind it, the contracts on it, and who we are there."""
 
+import re
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -14,7 +16,9 @@ from valetkey.core.errors import ChainUnavailable, InvalidInput, ValetkeyError
 from valetkey.core.money import format_units
 from valetkey.crypto.keys import PrivateKey
 from valetkey.sdk.config import base_url_of, checked_url
-from valetkey.sdk.errors import ScopeMissing, Unauthenticated
+from valetkey.sdk.errors import (
+    NotFound,
+)
 from valetkey.wire.errors import Exit, exit_code_of
 
 if TYPE_CHECKING:
@@ -24,6 +28,12 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 10.0
 SKEW_WARNED, SKEW_MAX = 5, 60
 """Seconds between two clocks: what is told, and what ends sessions, registrations and signatures before their time."""
+
+HIDDEN = (401, 403, 404)
+"""What a proxy answers that keeps health inside."""
+
+_RELEASE = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,5}", re.ASCII)
+_VERSION = re.compile(_RELEASE.pattern + r"[0-9A-Za-z.+-]{0,40}", re.ASCII)
 
 HEAD_OLD = 600
 ETH_DECIMALS, USDC_DECIMALS = 18, 6
@@ -35,7 +45,7 @@ class Remote:
     def __init__(self, place: "Place", now: Callable[[], float] = time.time) -> None:
         self._place = place
         self._now = now
-        self._network: NetworkView | None = None
+        self.network: NetworkView | None = None
 
     def platform(self) -> Checks:
         """Whether it answers, is ready, and has our time."""
@@ -55,29 +65,57 @@ class Remote:
                 "platform", FAIL, f"no answer from {base} ({type(problem).__name__})", todo, Exit.ENVIRONMENT
             )
             return
-        if answer.status_code == 200:
-            yield Check("platform", OK, f"{base} is ready")
-        else:
-            yield Check(
-                "platform",
-                FAIL,
-                f"{base} answered {answer.status_code}: {_failing(answer)}",
-                "its operator's log says why",
-                Exit.ENVIRONMENT,
-            )
+        network = self._network_told()
+        yield self._ready(base, answer)
         yield self._clock("clock of the platform", answer.headers.get("Date"))
+        yield network
+        if self.network is not None:
+            yield self._version()
+
+    def _network_told(self) -> Check:
         try:
-            self._network = self._place.network()
+            self.network = self._place.network()
         except ValetkeyError as problem:
-            yield Check("network", FAIL, str(problem), "is this a Valetkey platform?", exit_code_of(problem))
-            return
-        yield Check("network", OK, f"{self._network.network}, chain {self._network.chain_id}")
+            todo = "correct the base URL: no Valetkey platform answers there"
+            return Check("network", FAIL, str(problem), todo, exit_code_of(problem))
+        return Check("network", OK, f"{self.network.network}, chain {self.network.chain_id}")
+
+    def _ready(self, base: str, answer: httpx.Response) -> Check:
+        if answer.status_code == 200:
+            return Check("platform", OK, f"{base} is ready")
+        if answer.status_code in HIDDEN and self.network is not None:
+            return Check("platform", OK, f"{base} answers; it tells no stranger whether it is ready")
+        seen = f"{base} answered {answer.status_code}: {_failing(answer)}"
+        return Check("platform", FAIL, seen, "its operator's log says why", Exit.ENVIRONMENT)
+
+    def _version(self) -> Check:
+        ours = version("valetkey")
+        try:
+            theirs = self._place.newcomer().platform_version()
+        except NotFound:
+            seen = f"it tells no version, so it is older than valetkey {ours} here"
+            return Check("platform's version", WARN, seen, "its operator updates it")
+        except ValetkeyError as problem:
+            return Check("platform's version", WARN, str(problem), "look again: valetkey doctor")
+        if not _VERSION.fullmatch(theirs):
+            # It is told, and a line to paste is made of it.
+            return Check(
+                "platform's version", WARN, "it tells no version that can be read", "ask its operator"
+            )
+        if theirs == ours:
+            return Check("platform's version", OK, f"valetkey {theirs}, as here")
+        if _numbers(theirs) > _numbers(ours):
+            seen = f"valetkey {theirs}, newer than {ours} here"
+            return Check("platform's version", WARN, seen, f"pip install 'valetkey=={theirs}'")
+        seen = f"valetkey {theirs}, older than {ours} here"
+        todo = "its operator updates it, or pip install the same here: what is newer is not known there"
+        return Check("platform's version", WARN, seen, todo)
 
     def _clock(self, name: str, date: str | None) -> Check:
         try:
             theirs = parsedate_to_datetime(date or "").timestamp()
         except (ValueError, TypeError):
-            return Check(name, SKIP, "it tells no date")
+            return Check(name, SKIP, "it tells no date", "a proxy on the way takes the Date header out")
         return self._skew(name, self._now() - theirs)
 
     def _skew(self, name: str, seconds: float) -> Check:
@@ -90,7 +128,7 @@ class Remote:
 
     def chain(self) -> Checks:
         """The node, the number of its chain, its head's time, and the code at the contracts' addresses."""
-        url = self._place.configured.text("rpc_url") or (self._network and self._network.rpc_url)
+        url = self._place.configured.text("rpc_url") or (self.network and self.network.rpc_url)
         if not url:
             yield Check("chain", SKIP, "no node is named", "--rpc-url, or set VALETKEY_RPC_URL")
             return
@@ -104,13 +142,14 @@ class Remote:
             yield from self._looked_at(node)
         except ChainUnavailable:
             # Its URL may hold a key and is not told.
-            yield Check("chain", FAIL, "the node does not answer", "is the RPC URL right?", Exit.ENVIRONMENT)
+            todo = "name another one with --rpc-url"
+            yield Check("chain", FAIL, "the node does not answer", todo, Exit.ENVIRONMENT)
         finally:
             node.close()
 
     def _looked_at(self, node: DevRpc) -> Checks:
         chain_id, head = node.chain_id(), node.call("eth_getBlockByNumber", "latest", False)
-        network = self._network
+        network = self.network
         if network is not None and chain_id != network.chain_id:
             todo = "name a node of the platform's chain with --rpc-url"
             seen = f"the node is of chain {chain_id}, the platform of {network.chain_id}"
@@ -132,7 +171,7 @@ class Remote:
         for name in ("escrow", "score", "usdc", "allowance"):
             address = getattr(contracts, name)
             if address is None:
-                yield Check(f"contract {name}", SKIP, "the platform has none here")
+                yield Check(f"contract {name}", SKIP, "the platform has none here", _WITHOUT[name])
             elif node.has_code(address):
                 yield Check(f"contract {name}", OK, address)
             else:
@@ -161,67 +200,21 @@ class Remote:
             "wallet's USDC", OK if units else WARN, seen, "" if units else f"send some USDC to {wallet}"
         )
 
-    def credentials(self) -> Checks:
-        """The API key and the bundle: whether the platform knows them, and what they may."""
-        for name, title, look in (("api_key", "API key", self._api_key), ("bundle", "session", self._bundle)):
-            try:
-                there = self._place.secret(name) is not None
-            except Complaint as problem:
-                yield Check(title, FAIL, str(problem), problem.hint or "correct its file", problem.exit_code)
-                continue
-            if not there:
-                yield Check(title, SKIP, f"no {title} is at hand")
-            elif self._network is None:
-                yield Check(title, SKIP, "there is no platform to ask")
-            else:
-                yield self._asked(title, look)
 
-    def _asked(self, title: str, look: Callable[[], Check]) -> Check:
-        try:
-            return look()
-        except Unauthenticated as problem:
-            return Check(title, FAIL, str(problem), "get another one from the owner", Exit.CREDENTIAL)
-        except ValetkeyError as problem:
-            todo = "the platform says no more than this"
-            return Check(title, FAIL, str(problem), todo, exit_code_of(problem))
-
-    def _api_key(self) -> Check:
-        owner = self._place.owner()
-        may = [name for name, call in _READS.items() if _may(owner, call)]
-        if not may:
-            return Check(
-                "API key", WARN, "valid, and may read nothing", "valetkey agent keys create --scope read"
-            )
-        return Check("API key", OK, f"valid, may read {', '.join(may)}")
-
-    def _bundle(self) -> Check:
-        view = self._place.holder().session
-        if view is None:
-            return Check("session", WARN, "the bundle has no token", "it is of another platform's seller")
-        seen = f"{view.session_id} is {view.status}, {view.remaining_usdc or 'unlimited'} USDC left"
-        if view.status == "active":
-            return Check("session", OK, seen)
-        return Check("session", WARN, seen, "ask its owner: session resume, extend, or another one")
-
-
-_READS: dict[str, Callable[[Any], object]] = {
-    "sessions": lambda owner: owner.list_sessions(limit=1),
-    "spends": lambda owner: owner.list_spends(limit=1),
-    "keys": lambda owner: owner.api_keys(),
+_WITHOUT = {
+    "escrow": "nothing is sold here; its operator deploys it: valetkey contracts deploy",
+    "score": "nothing is sold here; its operator deploys it: valetkey contracts deploy",
+    "allowance": "sessions have no grants here; its operator deploys it: valetkey contracts deploy",
 }
-
-
-def _may(owner: Any, call: Callable[[Any], object]) -> bool:
-    try:
-        call(owner)
-    except ScopeMissing:
-        return False
-    return True
 
 
 def _gas(name: str, address: str, wei: int, todo: str) -> Check:
     seen = f"{format_units(wei, ETH_DECIMALS)} ETH at {address}"
     return Check(name, OK if wei else WARN, seen, "" if wei else todo)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(one) for one in _RELEASE.match(version)[0].split("."))  # type: ignore[index]  # it is a version
 
 
 def _failing(answer: httpx.Response) -> str:

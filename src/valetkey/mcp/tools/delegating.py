@@ -3,7 +3,7 @@
 from valetkey.core.errors import InvalidInput
 from valetkey.mcp.answers import Json, decimal, moment
 from valetkey.mcp.desks import DelegateDesk
-from valetkey.mcp.making import made_once
+from valetkey.mcp.making import Agent, child_made_once
 from valetkey.mcp.schemas import (
     AGAIN,
     ID_PATTERN,
@@ -19,14 +19,13 @@ from valetkey.mcp.schemas import (
     text,
 )
 from valetkey.mcp.tool import Tool
+from valetkey.sdk.session_info import SessionInfo
 
 SECONDS_MAX = 31_536_000
 
 
 async def attenuate_session(desk: DelegateDesk, asked: Json) -> Json:
-    agent, parent = await desk.holder(), await desk.session()
-
-    async def make() -> tuple[str, str, Json]:
+    def make(agent: Agent) -> tuple[SessionInfo, Json]:
         child = agent.attenuate(
             asked["budget"],
             asked.get("expires_in_seconds"),
@@ -36,21 +35,16 @@ async def attenuate_session(desk: DelegateDesk, asked: Json) -> Json:
             spends_max=asked.get("spends_max"),
             allowed_payees=asked.get("payees"),
         )
-        view = await agent.register_child(child)
-        return (
-            view.session_id,
-            child.serialize(),
-            {
-                "label": view.label,
-                "parent_id": parent.session_id,
-                "budget": None if child.budget_usdc is None else decimal(child.budget_usdc),
-                "expires_at": moment(child.expiry),
-                "next_step": "Have the operator hand the file to the sub-agent. Its wallet is empty: what it spends"
-                " out of a grant counts here too, and a wallet has to be funded.",
-            },
-        )
+        return child, {
+            "label": asked["label"],
+            "parent_id": None if agent.session is None else agent.session.session_id,
+            "budget": None if child.budget_usdc is None else decimal(child.budget_usdc),
+            "expires_at": moment(child.expiry),
+            "next_step": "Have the operator hand the file to the sub-agent. Its wallet is empty: what it spends"
+            " out of a grant counts here too, and a wallet has to be funded.",
+        }
 
-    return await made_once(desk, "attenuate_session", asked, make)
+    return await child_made_once(desk, asked, make)
 
 
 async def renounce_session(desk: DelegateDesk, asked: Json) -> Json:
@@ -94,7 +88,7 @@ ATTENUATE: Tool[DelegateDesk] = Tool(
         session_id=STRING,
         bundle_file=STRING,
         label=MAYBE,
-        parent_id=STRING,
+        parent_id=MAYBE,
         budget=MAYBE,
         expires_at=MAYBE,
         repeated=YES,

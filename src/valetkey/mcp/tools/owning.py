@@ -1,7 +1,5 @@
 """What an owner's server does: look at all sessions, make them, rotate, revoke, freeze. No bundle is ever answered."""
 
-from typing import Any
-
 from valetkey.core.errors import InvalidInput
 from valetkey.mcp.answers import Json, decimal, moment, now_text
 from valetkey.mcp.desks import OwnerDesk
@@ -29,6 +27,8 @@ from valetkey.mcp.tools import shown
 from valetkey.mcp.tools.delegating import SECONDS_MAX
 from valetkey.mcp.tools.explaining import EXPLANATION, explained
 from valetkey.mcp.tools.reading import CATEGORIES, INVENTORY
+from valetkey.sdk._async.making import GRACE_SECONDS
+from valetkey.sdk.session_info import SessionInfo
 
 SHOWN_MAX = 500
 OVER = ("revoked", "expired")
@@ -89,7 +89,7 @@ async def list_refusals(desk: OwnerDesk, asked: Json) -> Json:
 
 
 async def create_session(desk: OwnerDesk, asked: Json) -> Json:
-    async def make() -> tuple[str, str, Json]:
+    async def make(key: str) -> tuple[SessionInfo, Json]:
         made = await desk.owner.create_session(
             asked["budget"],
             asked["expires_in_seconds"],
@@ -99,22 +99,22 @@ async def create_session(desk: OwnerDesk, asked: Json) -> Json:
             spends_max=asked.get("spends_max"),
             approval_above_usdc=asked.get("approval_above"),
             allowed_payees=asked.get("payees"),
+            idempotency_key=key,
         )
-        return made.session_id, made.serialize(), _of(made, asked["label"])
+        return made, _of(made, asked["label"])
 
     return await made_once(desk, "create_session", asked, make)
 
 
 async def rotate_session(desk: OwnerDesk, asked: Json) -> Json:
-    before = await desk.owner.get_session(asked["session_id"])
-    if before.funding_mode == "allotment":
-        raise InvalidInput("session_id: a session on Solana is not rotated", field="session_id")
-
-    async def make() -> tuple[str, str, Json]:
+    async def make(key: str) -> tuple[SessionInfo, Json]:
+        before = await desk.owner.get_session(asked["session_id"])
+        if before.funding_mode == "allotment":
+            raise InvalidInput("session_id: a session on Solana is not rotated", field="session_id")
         made = await desk.owner.rotate_session(
-            before.session_id, grace_seconds=asked.get("grace_seconds", 60)
+            before.session_id, grace_seconds=asked.get("grace_seconds", GRACE_SECONDS), idempotency_key=key
         )
-        return made.session_id, made.serialize(), _of(made, before.label) | {"replaces": before.session_id}
+        return made, _of(made, before.label) | {"replaces": before.session_id}
 
     return await made_once(desk, "rotate_session", asked, make)
 
@@ -140,7 +140,7 @@ async def thaw_sessions(desk: OwnerDesk, _: Json) -> Json:
     return {"frozen": (await desk.owner.thaw()).frozen, "next_step": "The sessions go on."}
 
 
-def _of(made: Any, label: str | None) -> Json:
+def _of(made: SessionInfo, label: str | None) -> Json:
     return {
         "label": label,
         "wallet_address": made.wallet_address,

@@ -4,10 +4,13 @@ import json
 from importlib.util import find_spec
 from typing import Any
 
+import anyio
 import httpx
 
 from valetkey.core.errors import InvalidInput
 from valetkey.mcp.answers import FAILURE, Json
+from valetkey.mcp.bodies import text_of
+from valetkey.mcp.calls import Calls
 from valetkey.mcp.desks import DelegateDesk
 from valetkey.mcp.outward import Outward
 from valetkey.mcp.paying import PAID, paid_once
@@ -32,11 +35,14 @@ from valetkey.sdk.errors import NetworkError
 from valetkey.sdk.x402.requests import KEY_HEADER
 
 FREE = "free"
-BODY_BYTES_MAX = 1_048_576
-SHOWN_CHARS_MAX = 65_536
 HEADERS_MAX = 32
+CONTENT_TYPE_CHARS_MAX = 200
+CALL_SECONDS = 180
+"""A server that never comes to an end is left; what it was paid is found by the next call."""
+
 OURS = frozenset(
     {
+        "accept-encoding",
         "connection",
         "content-length",
         "host",
@@ -55,29 +61,34 @@ OURS = frozenset(
 
 async def pay_x402(desk: DelegateDesk, asked: Json) -> Json:
     calls = desk.calls
-    key = calls.key("pay_x402", asked)
-    request = _request(asked, key)
-    await Outward(desk.plan.pay_hosts).check(request.url)
+    request = _request(asked)
+    key = key_of(calls, asked, request)
+    request.headers[KEY_HEADER] = key
     if calls.read(key) is None or desk.role is not None:
         await desk.buyer()
+    outward = Outward(desk.plan.pay_hosts, private=desk.plan.pay_private)
 
     async def ask() -> None:
         # The gate is asked in the middle of the request, once the seller has said what it wants.
+        await outward.check(request.url)
         await desk.buyer()
 
     async def pay(_: None) -> Json:
         agent = await desk.buyer()
         problem = ""
         try:
-            async with (
-                agent.http(max_amount=asked.get("max_amount")) as client,
-                client.stream(
-                    request.method, request.url, headers=request.headers, content=request.content
-                ) as response,
-            ):
-                return await _told(response)
+            with anyio.fail_after(CALL_SECONDS):
+                async with (
+                    agent.http(max_amount=asked.get("max_amount"), transport=outward.transport) as client,
+                    client.stream(
+                        request.method, request.url, headers=request.headers, content=request.content
+                    ) as response,
+                ):
+                    return await _told(response)
         except httpx.HTTPError as error:
             problem = type(error).__name__
+        except TimeoutError:
+            problem = f"within {CALL_SECONDS} s"
         raise NetworkError(f"the server did not answer ({problem})", code="network")
 
     async def moved(_: None) -> bool:
@@ -86,14 +97,25 @@ async def pay_x402(desk: DelegateDesk, asked: Json) -> Json:
     def facts(_: None) -> Json:
         return {"url": str(request.url)}
 
-    return await paid_once(calls, key, ask, pay, moved, facts)
+    try:
+        return await paid_once(calls, key, ask, pay, moved, facts)
+    finally:
+        await outward.transport.aclose()
 
 
-def _request(asked: Json, key: str) -> httpx.Request:
+def key_of(calls: Calls, asked: Json, request: httpx.Request) -> str:
+    """The idempotency key of a call: one spelling of URL and headers."""
+    headers = sorted(request.headers.items())
+    return calls.key("pay_x402", {**asked, "url": str(request.url), "headers": headers})
+
+
+def _request(asked: Json) -> httpx.Request:
     headers = httpx.Headers(asked.get("headers", {}))
     for name in headers:
         if name.lower() in OURS:
             raise InvalidInput("headers: one of them is made by this server alone", field="headers")
+    if len({name.lower() for name in headers}) != len(asked.get("headers", {})):
+        raise InvalidInput("headers: one of them is there twice", field="headers")
     body = asked.get("body")
     content = b""
     if isinstance(body, str):
@@ -101,7 +123,8 @@ def _request(asked: Json, key: str) -> httpx.Request:
     elif body is not None:
         content = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
         headers.setdefault("Content-Type", "application/json")
-    headers[KEY_HEADER] = key
+    # Who unpacks what a stranger sends may be sent any amount.
+    headers["Accept-Encoding"] = "identity"
     request: httpx.Request | None = None
     try:
         request = httpx.Request(asked.get("method", "GET"), asked["url"], headers=headers, content=content)
@@ -113,36 +136,18 @@ def _request(asked: Json, key: str) -> httpx.Request:
 
 
 async def _told(response: httpx.Response) -> Json:
-    body = b""
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > BODY_BYTES_MAX:
-            break
-    shown = (
-        body.decode(response.charset_encoding or "utf-8", "replace")
-        if _knows(response)
-        else body.decode("utf-8", "replace")
-    )
+    body, is_cut = await text_of(response)
     spend = response.extensions.get(SPEND)
     told: Json = {
         "state": FREE if spend is None else PAID,
         "http_status": response.status_code,
-        "content_type": response.headers.get("Content-Type"),
-        "body": shown[:SHOWN_CHARS_MAX],
-        "is_cut": len(shown) > SHOWN_CHARS_MAX or len(body) > BODY_BYTES_MAX,
+        "content_type": response.headers.get("Content-Type", "")[:CONTENT_TYPE_CHARS_MAX] or None,
+        "body": body,
+        "is_cut": is_cut,
     }
     if spend is not None:
         told["spend_id"] = spend["spend_id"]
     return told
-
-
-def _knows(response: httpx.Response) -> bool:
-    """Whether the text's encoding is one that there is."""
-    try:
-        "".encode(response.charset_encoding or "utf-8")
-    except LookupError:
-        return False
-    return True
 
 
 def paying_http() -> list[Tool[DelegateDesk]]:

@@ -1,10 +1,12 @@
-"""Routes of the market and its networks."""
+"""Routes of the market and its networks, and of what serves them."""
+
+from importlib.metadata import version as installed
 
 from valetkey.platform.http import Access, Call, Endpoint
 from valetkey.platform.limits import Limit
 from valetkey.platform.market import service
 from valetkey.wire.http import API_PREFIX
-from valetkey.wire.market import MarketplacePulse
+from valetkey.wire.market import MarketplacePulse, Software
 from valetkey.wire.network import NetworkList, NetworkView
 
 
@@ -21,6 +23,11 @@ async def network(call: Call) -> NetworkView:
 async def networks(call: Call) -> NetworkList:
     """Every network that is served."""
     return NetworkList(networks=[one.view for one in call.platform.served])
+
+
+async def version(_call: Call) -> Software:
+    """The version of this software."""
+    return Software(version=installed("valetkey"))
 
 
 ENDPOINTS = [
@@ -48,6 +55,15 @@ ENDPOINTS = [
         handler=networks,
         summary="Every network that is served, the one of those who name none first",
         gives=NetworkList,
+        access=Access.PUBLIC,
+        limit=Limit.PUBLIC,
+    ),
+    Endpoint(
+        method="GET",
+        path=f"{API_PREFIX}/version",
+        handler=version,
+        summary="The version of the software that serves",
+        gives=Software,
         access=Access.PUBLIC,
         limit=Limit.PUBLIC,
     ),

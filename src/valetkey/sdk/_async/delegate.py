@@ -54,12 +54,7 @@ class AsyncDelegate(AsyncEnrolling):
         it by first using it, and what it spends counts in every session above it. Its wallet is empty. A child makes
         children in turn (`SessionInfo.attenuate`). Raises NotNarrower, InvalidAmount, InvalidInput, NotConfigured.
         """
-        if self.session is not None and self.session.proof is not None:
-            raise NotConfigured(
-                "a bundle is good for whoever has it, and nothing of that kind comes out of an enrolled session:"
-                " its owner makes another session for whoever shall have less"
-            )
-        return self._held_session().attenuate(
+        return self._bundled("its owner makes another session for whoever shall have less").attenuate(
             budget_usdc,
             expiry,
             allowed_service_ids,
@@ -114,10 +109,18 @@ class AsyncDelegate(AsyncEnrolling):
         armored: bool = True,
     ) -> str | bytes:
         """The session that is held, sealed as `SessionInfo.seal` does: to keep it, as after `claim`, or to move it."""
-        held = self._held_session()
+        held = self._bundled("its keys stay where they were made")
         if armored:
             return held.seal(recipient, passphrase=passphrase)
         return held.seal(recipient, passphrase=passphrase, armored=False)
+
+    def serialize(self) -> str:
+        """The session that is held, as a bundle in the open: to keep it where secrets rest well, as after `claim`.
+
+        Treat it like a private key. Raises NotConfigured: without a session, and for an enrolled one, whose keys stay
+        where they were made.
+        """
+        return self._bundled("its keys stay where they were made").serialize()
 
     async def _claimant(self, claim_id: str) -> bytes:
         """The hash of a secret that only this state folder has: on the disk before anybody is told of it."""
@@ -148,6 +151,15 @@ class AsyncDelegate(AsyncEnrolling):
         return await self._client.send(
             "DELETE", f"/agents/session/{segment(session_id)}", SessionView, repeat=True
         )
+
+    def _bundled(self, instead: str) -> SessionInfo:
+        """The session that is held, unless it is an enrolled one. Raises NotConfigured, and says what to do instead."""
+        if self.session is not None and self.session.proof is not None:
+            raise NotConfigured(
+                "a bundle is good for whoever has it, and nothing of that kind comes out of an enrolled session:"
+                f" {instead}"
+            )
+        return self._held_session()
 
     def _held_session(self) -> SessionInfo:
         view, held = self.session, self._held

@@ -8,7 +8,7 @@ from valetkey.sdk._async.agent import AsyncAgent, segment
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.wire import js_json
 from valetkey.wire.agents import AgentSummary, DiscoveryScore, FeeTier, Score
-from valetkey.wire.market import MarketplacePulse
+from valetkey.wire.market import MarketplacePulse, Software
 from valetkey.wire.services import ServicePage, ServiceView
 from valetkey.wire.transactions import DisputeView, EvidenceRequest, EvidenceResult
 
@@ -72,6 +72,10 @@ class AsyncDirectory(AsyncAgent):
     async def get_discovery_score(self, agent_id: str) -> DiscoveryScore:
         """How high an agent ranks, 0 to 1."""
         return await self._client.get(f"/agents/{segment(agent_id)}/discovery-score", DiscoveryScore)
+
+    async def platform_version(self) -> str:
+        """The version of the software that the platform runs. Raises NotFound of one that is too old to tell."""
+        return (await self._client.get("/version", Software)).version
 
     async def get_marketplace_pulse(self) -> MarketplacePulse:
         """Figures about the whole market."""

@@ -46,14 +46,18 @@ class AsyncEnrolledMaker(AsyncFleet):
                 problem = f"the platform's answer is no enrolment: {malformed}"
         raise EnrollmentMismatch(f"{problem}: no session was made")
 
-    async def _enrolled_session(self, keys: KeySet, asked: EnrolledSessionRequest) -> Made:
-        return await self._send_enrolled(keys, "session", asked)
+    async def _enrolled_session(
+        self, keys: KeySet, asked: EnrolledSessionRequest, key: str | None = None
+    ) -> Made:
+        return await self._send_enrolled(keys, "session", asked, key)
 
-    async def _enrolled_rotation(self, keys: KeySet, asked: EnrolledRotationRequest) -> Made:
-        return await self._send_enrolled(keys, "rotation", asked)
+    async def _enrolled_rotation(
+        self, keys: KeySet, asked: EnrolledRotationRequest, key: str | None = None
+    ) -> Made:
+        return await self._send_enrolled(keys, "rotation", asked, key)
 
-    async def _send_enrolled(self, keys: KeySet, what: str, asked: msgspec.Struct) -> Made:
-        headers = {IDEMPOTENCY_HEADER: secrets.token_hex(16)}
+    async def _send_enrolled(self, keys: KeySet, what: str, asked: msgspec.Struct, key: str | None) -> Made:
+        headers = {IDEMPOTENCY_HEADER: key or secrets.token_hex(16)}
         path = f"/enrollments/{segment(keys.code)}/{what}"
         return await self._client.send("POST", path, Made, asked, headers=headers, repeat=True)
 

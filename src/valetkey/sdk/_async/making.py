@@ -1,7 +1,6 @@
 """An owner's sessions and their keys: made, rotated, kept as recovery copies, and opened again."""
 
 import base64
-import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -16,8 +15,8 @@ from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.sdk import recovery
 from valetkey.sdk._async.agent import segment
-from valetkey.sdk._async.enrolled_making import AsyncEnrolledMaker
 from valetkey.sdk._async.fleet import id_of
+from valetkey.sdk._async.kept_making import AsyncKeptMaker
 from valetkey.sdk.amounts import Amount, usdc_of, usdc_units
 from valetkey.sdk.enrolled_session import check_has_keys
 from valetkey.sdk.errors import Conflict, EnrollmentNeeded, NotFound, RecoveryFailed
@@ -26,7 +25,6 @@ from valetkey.sdk.session_info import SessionInfo, info_of
 from valetkey.wire.bundle import BUNDLE_PREFIX, Bundle
 from valetkey.wire.child_bundle import parse_child
 from valetkey.wire.enrollment import EnrolledRotationRequest, EnrolledSessionRequest
-from valetkey.wire.http import IDEMPOTENCY_HEADER
 from valetkey.wire.network import NetworkView, network_for
 from valetkey.wire.sessions import (
     CreatedSession,
@@ -42,7 +40,7 @@ Session = SessionInfo | str | Secret
 """A session as its maker holds it, its id, or its bundle."""
 
 
-class AsyncSessionMaker(AsyncEnrolledMaker):
+class AsyncSessionMaker(AsyncKeptMaker):
     """The part of an owner that makes sessions and looks after their keys."""
 
     async def rotate_session(
@@ -55,6 +53,7 @@ class AsyncSessionMaker(AsyncEnrolledMaker):
         budget_usdc: Amount | msgspec.UnsetType | None = msgspec.UNSET,
         label: str | None = None,
         enrollment: str | None = None,
+        idempotency_key: str | None = None,
     ) -> SessionInfo:
         """Put a session with new keys in the place of one, under the same rules unless others are named.
 
@@ -63,8 +62,9 @@ class AsyncSessionMaker(AsyncEnrolledMaker):
         now, the old end unless given; `budget_usdc` None is unlimited. The new wallet is empty: what is in the old
         one is moved by `reclaim_session(new.wallet_address, session=old)`. An owner with a wallet keeps a recovery
         copy at once. The label is the old one's unless another is given; they may share it. `enrollment`: the code of
-        keys that a delegate made for itself, which an enrolled session needs. Raises Conflict for a session that is
-        revoked or was rotated, LabelTaken, EnrollmentNeeded, EnrollmentUsed, EnrollmentMismatch.
+        keys that a delegate made for itself, which an enrolled session needs. `idempotency_key` is as for
+        `create_session`. Raises Conflict for a session that is revoked or was rotated, LabelTaken, EnrollmentNeeded,
+        EnrollmentUsed, EnrollmentMismatch.
         """
         before = await self.get_session(id_of(session))
         if enrollment is None and before.proof is not None:
@@ -72,7 +72,6 @@ class AsyncSessionMaker(AsyncEnrolledMaker):
                 "the delegate of this session made its own keys: let it enrol anew, and name its code",
                 code="enrollment_needed",
             )
-        wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
         # An amount as JSON carries it; not named at all is neither an amount nor unlimited.
         wanted = (
             budget_usdc
@@ -89,28 +88,33 @@ class AsyncSessionMaker(AsyncEnrolledMaker):
                 carry_over=carry,
                 label=label,
             )
-            done = await self._enrolled_rotation(keys, with_code)
+            done = await self._enrolled_rotation(keys, with_code, idempotency_key)
             policy = policy_of(before, unix_seconds(done.expires_at))
             if not isinstance(wanted, msgspec.UnsetType):
                 policy = replace(policy, budget=None if wanted is None else usdc_units(wanted))
             return await self._enrolled_info(done.session_id, keys, policy)
-        asked = RotateSessionRequest(
-            session_wallet=wallet.address,
-            session_public_key=wallet.public_key_compressed.hex(),
-            e2e_public_key=e2e.public_key_compressed.hex(),
-            expiry=expiry,
-            budget_usdc=wanted,
-            grace_seconds=grace_seconds,
-            carry_over=carry,
-            label=label,
-        )
-        made = await self._make(f"/agents/session/{segment(before.session_id)}/rotate", asked)
+
+        def asked(wallet: PrivateKey, e2e: PrivateKey) -> RotateSessionRequest:
+            return RotateSessionRequest(
+                session_wallet=wallet.address,
+                session_public_key=wallet.public_key_compressed.hex(),
+                e2e_public_key=e2e.public_key_compressed.hex(),
+                expiry=expiry,
+                budget_usdc=wanted,
+                grace_seconds=grace_seconds,
+                carry_over=carry,
+                label=label,
+            )
+
+        path = f"/agents/session/{segment(before.session_id)}/rotate"
+        done_with = await self._make_of(path, asked, idempotency_key)
+        made, wallet = done_with.made, done_with.wallet
         if before.allowed_chains is not None:
             self._settle_on(wallet.address, before.network)
         policy = policy_of(before, unix_seconds(made.expires_at))
         if not isinstance(wanted, msgspec.UnsetType):
             policy = replace(policy, budget=None if wanted is None else usdc_units(wanted))
-        rotated = replace(made_info(made, before.agent_id, policy, wallet, e2e), owner=self)
+        rotated = replace(made_info(made, before.agent_id, policy, wallet, done_with.e2e), owner=self)
         if self._signer is not None:
             await self.keep_recovery(rotated)
         return rotated
@@ -181,6 +185,7 @@ class AsyncSessionMaker(AsyncEnrolledMaker):
         not_before: int | None = None,
         funding: Literal["wallet", "grant"] = "wallet",
         enrollment: str | None = None,
+        idempotency_key: str | None = None,
     ) -> SessionInfo:
         if enrollment is not None:
             keys = await self.enrollment(enrollment)
@@ -194,43 +199,38 @@ class AsyncSessionMaker(AsyncEnrolledMaker):
                 delegate=delegate,
                 funding=funding,
             )
-            done = await self._enrolled_session(keys, with_code)
+            done = await self._enrolled_session(keys, with_code, idempotency_key)
             return await self._enrolled_info(
                 done.session_id, keys, policy_of(with_code, unix_seconds(done.expires_at))
             )
-        wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
-        asked = CreateSessionRequest(
-            **rules.members(),
-            expiry=expiry,
-            session_wallet=wallet.address,
-            session_public_key=wallet.public_key_compressed.hex(),
-            e2e_public_key=e2e.public_key_compressed.hex(),
-            role=role,
-            label=label,
-            sole_label=sole_label,
-            not_before=not_before,
-            delegate=delegate,
-            funding=funding,
-        )
-        chains = asked.allowed_chains
+
+        members = rules.members()
+
+        def asked(wallet: PrivateKey, e2e: PrivateKey) -> CreateSessionRequest:
+            return CreateSessionRequest(
+                **members,
+                expiry=expiry,
+                session_wallet=wallet.address,
+                session_public_key=wallet.public_key_compressed.hex(),
+                e2e_public_key=e2e.public_key_compressed.hex(),
+                role=role,
+                label=label,
+                sole_label=sole_label,
+                not_before=not_before,
+                delegate=delegate,
+                funding=funding,
+            )
+
+        chains = members["allowed_chains"]
         network = None if chains is None else await self._network_for(chains)
-        made = await self._make("/agents/session", asked)
+        done_with = await self._make_of("/agents/session", asked, idempotency_key)
+        made, wallet = done_with.made, done_with.wallet
         if network is not None:
             self._settle_on(wallet.address, network)
         if self.agent_id is None:
             self.agent_id = (await self.get_session(made.session_id)).agent_id
-        policy = policy_of(asked, unix_seconds(made.expires_at))
-        return replace(made_info(made, self.agent_id, policy, wallet, e2e), owner=self)
-
-    async def _make(
-        self,
-        path: str,
-        asked: CreateSessionRequest | RotateSessionRequest | msgspec.Raw,
-        key: str | None = None,
-    ) -> CreatedSession:
-        # The platform keeps the answer sealed under this key: one that was lost on the way is asked for again.
-        headers = {IDEMPOTENCY_HEADER: key or secrets.token_hex(16)}
-        return await self._client.send("POST", path, CreatedSession, asked, headers=headers, repeat=True)
+        policy = policy_of(asked(wallet, done_with.e2e), unix_seconds(made.expires_at))
+        return replace(made_info(made, self.agent_id, policy, wallet, done_with.e2e), owner=self)
 
     async def _keys(self, session: Session) -> Bundle:
         check_has_keys(session)

@@ -7,7 +7,9 @@ import httpx
 
 from valetkey.core.errors import InvalidInput
 from valetkey.sdk._async.drawing import AsyncDraws
+from valetkey.sdk._async.x402_delegate import AsyncPayingDelegate
 from valetkey.sdk._async.x402_payer import SENT, AsyncPayer
+from valetkey.sdk._async.x402_session import AsyncPayingSession
 from valetkey.sdk._async.x402_transport import AsyncPayingTransport
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.errors import NotConfigured
@@ -52,11 +54,11 @@ class AsyncPaying(AsyncDraws):
         if self._held is None or self.session is None:
             raise NotConfigured("paying is for the holder of a session: call init_with_session first")
 
-        async def agent() -> AsyncDraws:
-            return self
+        async def paying() -> AsyncPayingSession:
+            return AsyncPayingDelegate(self)
 
         terms = terms_of(hosts, max_amount, pin_payees, wait_approval)
-        return async_paying_client(AsyncPayer(agent, terms), transport, client)
+        return async_paying_client(AsyncPayer(paying, terms), transport, client)
 
     async def may_have_paid(self, request: httpx.Request) -> bool:
         """Whether money moved, or may have, for a request with an `Idempotency-Key` that was sent through `http()`.
@@ -81,12 +83,12 @@ class AsyncPaying(AsyncDraws):
         terms = _terms(client)
         delegate = type(self)(base_url=self._base_url, rpc_url=self._rpc_url, state_dir=self._state.home)
 
-        async def agent() -> AsyncDraws:
+        async def paying() -> AsyncPayingSession:
             if delegate.session is None:
                 await delegate.init_with_session(session.serialize())
-            return delegate
+            return AsyncPayingDelegate(delegate)
 
-        return async_paying_client(AsyncPayer(agent, terms, delegate.close), transport, client)
+        return async_paying_client(AsyncPayer(paying, terms, delegate.close), transport, client)
 
 
 def _terms(client: dict[str, Any]) -> Terms:

@@ -9,7 +9,7 @@ from valetkey.sdk._sync.agent import Agent, segment
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.wire import js_json
 from valetkey.wire.agents import AgentSummary, DiscoveryScore, FeeTier, Score
-from valetkey.wire.market import MarketplacePulse
+from valetkey.wire.market import MarketplacePulse, Software
 from valetkey.wire.services import ServicePage, ServiceView
 from valetkey.wire.transactions import DisputeView, EvidenceRequest, EvidenceResult
 
@@ -73,6 +73,10 @@ class Directory(Agent):
     def get_discovery_score(self, agent_id: str) -> DiscoveryScore:
         """How high an agent ranks, 0 to 1."""
         return self._client.get(f"/agents/{segment(agent_id)}/discovery-score", DiscoveryScore)
+
+    def platform_version(self) -> str:
+        """The version of the software that the platform runs. Raises NotFound of one that is too old to tell."""
+        return (self._client.get("/version", Software)).version
 
     def get_marketplace_pulse(self) -> MarketplacePulse:
         """Figures about the whole market."""

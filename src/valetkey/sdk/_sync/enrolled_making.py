@@ -47,14 +47,16 @@ class EnrolledMaker(Fleet):
                 problem = f"the platform's answer is no enrolment: {malformed}"
         raise EnrollmentMismatch(f"{problem}: no session was made")
 
-    def _enrolled_session(self, keys: KeySet, asked: EnrolledSessionRequest) -> Made:
-        return self._send_enrolled(keys, "session", asked)
+    def _enrolled_session(self, keys: KeySet, asked: EnrolledSessionRequest, key: str | None = None) -> Made:
+        return self._send_enrolled(keys, "session", asked, key)
 
-    def _enrolled_rotation(self, keys: KeySet, asked: EnrolledRotationRequest) -> Made:
-        return self._send_enrolled(keys, "rotation", asked)
+    def _enrolled_rotation(
+        self, keys: KeySet, asked: EnrolledRotationRequest, key: str | None = None
+    ) -> Made:
+        return self._send_enrolled(keys, "rotation", asked, key)
 
-    def _send_enrolled(self, keys: KeySet, what: str, asked: msgspec.Struct) -> Made:
-        headers = {IDEMPOTENCY_HEADER: secrets.token_hex(16)}
+    def _send_enrolled(self, keys: KeySet, what: str, asked: msgspec.Struct, key: str | None) -> Made:
+        headers = {IDEMPOTENCY_HEADER: key or secrets.token_hex(16)}
         path = f"/enrollments/{segment(keys.code)}/{what}"
         return self._client.send("POST", path, Made, asked, headers=headers, repeat=True)
 

@@ -2,7 +2,6 @@
 """An owner's sessions and their keys: made, rotated, kept as recovery copies, and opened again."""
 
 import base64
-import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -17,8 +16,8 @@ from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.sdk import recovery
 from valetkey.sdk._sync.agent import segment
-from valetkey.sdk._sync.enrolled_making import EnrolledMaker
 from valetkey.sdk._sync.fleet import id_of
+from valetkey.sdk._sync.kept_making import KeptMaker
 from valetkey.sdk.amounts import Amount, usdc_of, usdc_units
 from valetkey.sdk.enrolled_session import check_has_keys
 from valetkey.sdk.errors import Conflict, EnrollmentNeeded, NotFound, RecoveryFailed
@@ -27,7 +26,6 @@ from valetkey.sdk.session_info import SessionInfo, info_of
 from valetkey.wire.bundle import BUNDLE_PREFIX, Bundle
 from valetkey.wire.child_bundle import parse_child
 from valetkey.wire.enrollment import EnrolledRotationRequest, EnrolledSessionRequest
-from valetkey.wire.http import IDEMPOTENCY_HEADER
 from valetkey.wire.network import NetworkView, network_for
 from valetkey.wire.sessions import (
     CreatedSession,
@@ -43,7 +41,7 @@ Session = SessionInfo | str | Secret
 """A session as its maker holds it, its id, or its bundle."""
 
 
-class SessionMaker(EnrolledMaker):
+class SessionMaker(KeptMaker):
     """The part of an owner that makes sessions and looks after their keys."""
 
     def rotate_session(
@@ -56,6 +54,7 @@ class SessionMaker(EnrolledMaker):
         budget_usdc: Amount | msgspec.UnsetType | None = msgspec.UNSET,
         label: str | None = None,
         enrollment: str | None = None,
+        idempotency_key: str | None = None,
     ) -> SessionInfo:
         """Put a session with new keys in the place of one, under the same rules unless others are named.
 
@@ -64,8 +63,9 @@ class SessionMaker(EnrolledMaker):
         now, the old end unless given; `budget_usdc` None is unlimited. The new wallet is empty: what is in the old
         one is moved by `reclaim_session(new.wallet_address, session=old)`. An owner with a wallet keeps a recovery
         copy at once. The label is the old one's unless another is given; they may share it. `enrollment`: the code of
-        keys that a delegate made for itself, which an enrolled session needs. Raises Conflict for a session that is
-        revoked or was rotated, LabelTaken, EnrollmentNeeded, EnrollmentUsed, EnrollmentMismatch.
+        keys that a delegate made for itself, which an enrolled session needs. `idempotency_key` is as for
+        `create_session`. Raises Conflict for a session that is revoked or was rotated, LabelTaken, EnrollmentNeeded,
+        EnrollmentUsed, EnrollmentMismatch.
         """
         before = self.get_session(id_of(session))
         if enrollment is None and before.proof is not None:
@@ -73,7 +73,6 @@ class SessionMaker(EnrolledMaker):
                 "the delegate of this session made its own keys: let it enrol anew, and name its code",
                 code="enrollment_needed",
             )
-        wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
         # An amount as JSON carries it; not named at all is neither an amount nor unlimited.
         wanted = (
             budget_usdc
@@ -90,28 +89,33 @@ class SessionMaker(EnrolledMaker):
                 carry_over=carry,
                 label=label,
             )
-            done = self._enrolled_rotation(keys, with_code)
+            done = self._enrolled_rotation(keys, with_code, idempotency_key)
             policy = policy_of(before, unix_seconds(done.expires_at))
             if not isinstance(wanted, msgspec.UnsetType):
                 policy = replace(policy, budget=None if wanted is None else usdc_units(wanted))
             return self._enrolled_info(done.session_id, keys, policy)
-        asked = RotateSessionRequest(
-            session_wallet=wallet.address,
-            session_public_key=wallet.public_key_compressed.hex(),
-            e2e_public_key=e2e.public_key_compressed.hex(),
-            expiry=expiry,
-            budget_usdc=wanted,
-            grace_seconds=grace_seconds,
-            carry_over=carry,
-            label=label,
-        )
-        made = self._make(f"/agents/session/{segment(before.session_id)}/rotate", asked)
+
+        def asked(wallet: PrivateKey, e2e: PrivateKey) -> RotateSessionRequest:
+            return RotateSessionRequest(
+                session_wallet=wallet.address,
+                session_public_key=wallet.public_key_compressed.hex(),
+                e2e_public_key=e2e.public_key_compressed.hex(),
+                expiry=expiry,
+                budget_usdc=wanted,
+                grace_seconds=grace_seconds,
+                carry_over=carry,
+                label=label,
+            )
+
+        path = f"/agents/session/{segment(before.session_id)}/rotate"
+        done_with = self._make_of(path, asked, idempotency_key)
+        made, wallet = done_with.made, done_with.wallet
         if before.allowed_chains is not None:
             self._settle_on(wallet.address, before.network)
         policy = policy_of(before, unix_seconds(made.expires_at))
         if not isinstance(wanted, msgspec.UnsetType):
             policy = replace(policy, budget=None if wanted is None else usdc_units(wanted))
-        rotated = replace(made_info(made, before.agent_id, policy, wallet, e2e), owner=self)
+        rotated = replace(made_info(made, before.agent_id, policy, wallet, done_with.e2e), owner=self)
         if self._signer is not None:
             self.keep_recovery(rotated)
         return rotated
@@ -182,6 +186,7 @@ class SessionMaker(EnrolledMaker):
         not_before: int | None = None,
         funding: Literal["wallet", "grant"] = "wallet",
         enrollment: str | None = None,
+        idempotency_key: str | None = None,
     ) -> SessionInfo:
         if enrollment is not None:
             keys = self.enrollment(enrollment)
@@ -195,43 +200,38 @@ class SessionMaker(EnrolledMaker):
                 delegate=delegate,
                 funding=funding,
             )
-            done = self._enrolled_session(keys, with_code)
+            done = self._enrolled_session(keys, with_code, idempotency_key)
             return self._enrolled_info(
                 done.session_id, keys, policy_of(with_code, unix_seconds(done.expires_at))
             )
-        wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
-        asked = CreateSessionRequest(
-            **rules.members(),
-            expiry=expiry,
-            session_wallet=wallet.address,
-            session_public_key=wallet.public_key_compressed.hex(),
-            e2e_public_key=e2e.public_key_compressed.hex(),
-            role=role,
-            label=label,
-            sole_label=sole_label,
-            not_before=not_before,
-            delegate=delegate,
-            funding=funding,
-        )
-        chains = asked.allowed_chains
+
+        members = rules.members()
+
+        def asked(wallet: PrivateKey, e2e: PrivateKey) -> CreateSessionRequest:
+            return CreateSessionRequest(
+                **members,
+                expiry=expiry,
+                session_wallet=wallet.address,
+                session_public_key=wallet.public_key_compressed.hex(),
+                e2e_public_key=e2e.public_key_compressed.hex(),
+                role=role,
+                label=label,
+                sole_label=sole_label,
+                not_before=not_before,
+                delegate=delegate,
+                funding=funding,
+            )
+
+        chains = members["allowed_chains"]
         network = None if chains is None else self._network_for(chains)
-        made = self._make("/agents/session", asked)
+        done_with = self._make_of("/agents/session", asked, idempotency_key)
+        made, wallet = done_with.made, done_with.wallet
         if network is not None:
             self._settle_on(wallet.address, network)
         if self.agent_id is None:
             self.agent_id = (self.get_session(made.session_id)).agent_id
-        policy = policy_of(asked, unix_seconds(made.expires_at))
-        return replace(made_info(made, self.agent_id, policy, wallet, e2e), owner=self)
-
-    def _make(
-        self,
-        path: str,
-        asked: CreateSessionRequest | RotateSessionRequest | msgspec.Raw,
-        key: str | None = None,
-    ) -> CreatedSession:
-        # The platform keeps the answer sealed under this key: one that was lost on the way is asked for again.
-        headers = {IDEMPOTENCY_HEADER: key or secrets.token_hex(16)}
-        return self._client.send("POST", path, CreatedSession, asked, headers=headers, repeat=True)
+        policy = policy_of(asked(wallet, done_with.e2e), unix_seconds(made.expires_at))
+        return replace(made_info(made, self.agent_id, policy, wallet, done_with.e2e), owner=self)
 
     def _keys(self, session: Session) -> Bundle:
         check_has_keys(session)

@@ -8,7 +8,9 @@ import httpx
 
 from valetkey.core.errors import InvalidInput
 from valetkey.sdk._sync.drawing import Draws
+from valetkey.sdk._sync.x402_delegate import PayingDelegate
 from valetkey.sdk._sync.x402_payer import SENT, Payer
+from valetkey.sdk._sync.x402_session import PayingSession
 from valetkey.sdk._sync.x402_transport import PayingTransport
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.errors import NotConfigured
@@ -53,11 +55,11 @@ class Paying(Draws):
         if self._held is None or self.session is None:
             raise NotConfigured("paying is for the holder of a session: call init_with_session first")
 
-        def agent() -> Draws:
-            return self
+        def paying() -> PayingSession:
+            return PayingDelegate(self)
 
         terms = terms_of(hosts, max_amount, pin_payees, wait_approval)
-        return paying_client(Payer(agent, terms), transport, client)
+        return paying_client(Payer(paying, terms), transport, client)
 
     def may_have_paid(self, request: httpx.Request) -> bool:
         """Whether money moved, or may have, for a request with an `Idempotency-Key` that was sent through `http()`.
@@ -82,12 +84,12 @@ class Paying(Draws):
         terms = _terms(client)
         delegate = type(self)(base_url=self._base_url, rpc_url=self._rpc_url, state_dir=self._state.home)
 
-        def agent() -> Draws:
+        def paying() -> PayingSession:
             if delegate.session is None:
                 delegate.init_with_session(session.serialize())
-            return delegate
+            return PayingDelegate(delegate)
 
-        return paying_client(Payer(agent, terms, delegate.close), transport, client)
+        return paying_client(Payer(paying, terms, delegate.close), transport, client)
 
 
 def _terms(client: dict[str, Any]) -> Terms:

@@ -8,19 +8,16 @@ from collections.abc import Callable
 import httpx
 import msgspec
 
-from valetkey.core.money import CURRENCY_DECIMALS
 from valetkey.core.refusal import Code, refuse
 from valetkey.core.spend import HoldState
-from valetkey.sdk._sync.desk import Desk
-from valetkey.sdk._sync.drawing import Draws
-from valetkey.sdk._sync.holds import Hold
 from valetkey.sdk._sync.x402_answers import Told, read_demand
-from valetkey.sdk.errors import ApprovalRequired, HoldEnded, InsufficientFunds, NotConfigured, Refused
+from valetkey.sdk._sync.x402_session import Held, PayingSession
+from valetkey.sdk.errors import ApprovalRequired, HoldEnded, InsufficientFunds, Refused
 from valetkey.sdk.errors import refused_error as error_of
 from valetkey.sdk.x402.guard import Bounds, Guard
 from valetkey.sdk.x402.making import Made, make
-from valetkey.sdk.x402.notes import Note, Notes, Taken
-from valetkey.sdk.x402.offers import THROUGH_PERMIT2, Offer, Purse, Required, choose
+from valetkey.sdk.x402.notes import Note, Taken
+from valetkey.sdk.x402.offers import Offer, Required, choose
 from valetkey.sdk.x402.requests import (
     KEY_HEADER,
     body_of,
@@ -30,10 +27,10 @@ from valetkey.sdk.x402.requests import (
     unpaid,
     with_payment,
 )
-from valetkey.sdk.x402.terms import CURRENCY, Terms, decimal_text, fingerprint, note_of, origin_of
+from valetkey.sdk.x402.terms import Terms, fingerprint, note_of, origin_of
 from valetkey.seam import sleep
 from valetkey.wire import calls
-from valetkey.wire.authorizations import PERMIT2_ADDRESS, domain_separator
+from valetkey.wire.authorizations import domain_separator
 
 PAID = "valetkey.paid"
 """An extension of a request that stays with it when httpx follows a redirect: whatever it asks then, it paid once."""
@@ -41,8 +38,6 @@ PAID = "valetkey.paid"
 SPEND = "valetkey.spend"
 """An extension of the answer to a payment: the id of its spend, and the reference that the chain tells it by."""
 
-OPERATION = "x402"
-HOLD_SECONDS = 300
 LOCK_PAUSE_SECONDS = 0.05
 SIGNED_SECONDS_MIN = 10
 """A payment that holds for less would be dead before a facilitator sends it."""
@@ -54,15 +49,15 @@ _log = logging.getLogger("valetkey.x402")
 
 
 class Payer:
-    """Pays for one client. `agent` gives the delegate whose session pays; `closing` ends what is the client's own."""
+    """Pays for one client. `session` gives the one that pays; `closing` ends what is the client's own."""
 
     def __init__(
         self,
-        agent: Callable[[], Draws],
+        session: Callable[[], PayingSession],
         terms: Terms,
         closing: Callable[[], None] | None = None,
     ) -> None:
-        self._agent = agent
+        self._session = session
         self._terms = terms
         self._closing = closing
         self._known: set[tuple[str, str, str]] = set()
@@ -94,48 +89,39 @@ class Payer:
             )
         if problem := problem_of(request, asked, required, self._terms):
             raise error_of(problem)
-        agent = self._agent()
-        payment = Payment(agent, self._terms, request, required, self._offer(agent, required))
-        payment.prepare(self._known)
-        return payment.carry_through(inner)
-
-    def _offer(self, agent: Draws, required: Required) -> Offer:
-        if agent.session is None:
-            raise NotConfigured("paying is for the holder of a session: call init_with_session first")
-        network = agent.network()
-        purse = Purse(
-            agent.wallet_address,
-            network.chain_id,
-            network.network,
-            network.contracts.usdc,
-            CURRENCY_DECIMALS[CURRENCY],
-        )
-        offer = choose(required, purse, self._terms)
+        session = self._session()
+        offer = choose(required, session.purse(), self._terms)
         if not isinstance(offer, Offer):
             raise error_of(offer)
-        return offer
+        payment = Payment(session, self._terms, request, required, offer)
+        payment.prepare(self._known)
+        return payment.carry_through(inner)
 
 
 class Payment:
     """One request and the offer for it."""
 
     def __init__(
-        self, agent: Draws, terms: Terms, request: httpx.Request, required: Required, offer: Offer
+        self,
+        session: PayingSession,
+        terms: Terms,
+        request: httpx.Request,
+        required: Required,
+        offer: Offer,
     ) -> None:
-        self._agent = agent
+        self._session = session
         self._terms = terms
         self._request = request
         self._required = required
         self._offer = offer
-        self._notes = Notes(agent._state)
+        self._notes = session.notes
 
     def prepare(self, known: set[tuple[str, str, str]]) -> None:
         """Look at what the chain and earlier payments say of the offer. `known`: domains that were right before."""
         offer = self._offer
         domain = (offer.asset, offer.name, offer.domain_version)
         if domain not in known:
-            desk = self._agent._desk()
-            told = desk.wallet.view(calls.domain_separator(offer.asset))
+            told = self._session.view(calls.domain_separator(offer.asset))
             if told != domain_separator(offer.name, offer.domain_version, offer.chain_id, offer.asset):
                 raise error_of(
                     refuse(
@@ -152,9 +138,7 @@ class Payment:
         request = self._request
         key = request.headers.get(KEY_HEADER, "")
         kind = request.headers.get("Content-Type", "")
-        print_ = fingerprint(
-            self._agent.wallet_address, request.method, request.url, body_of(request), kind, key
-        )
+        print_ = fingerprint(self._session.wallet, request.method, request.url, body_of(request), kind, key)
         while (taken := self._notes.take(print_, keyed=bool(key))) is None:
             sleep(LOCK_PAUSE_SECONDS)
         answered = False
@@ -214,36 +198,30 @@ class Payment:
     def _presentable(self, taken: Taken, note: Note) -> Note | None:
         """A payment that was signed before; None when it is proven that nothing was paid by it."""
         assert note.spend_id is not None
-        hold = self._agent.get_spend(note.spend_id)
-        if hold.state in SENT:
-            return note
+        hold = self._session.find(note.spend_id)
         if hold.state == HoldState.HELD:
             try:
-                hold.mark_signed(note.payload, note.reference)
+                self._session.mark_signed(hold, note.payload, note.reference)
                 return note
             except HoldEnded:
-                if hold.state in SENT:
-                    return note
+                hold = self._session.find(note.spend_id)
+        if hold.state in SENT:
+            return note
         self._notes.renew(taken)
         return None
 
-    def _hold(self, taken: Taken) -> Hold:
+    def _hold(self, taken: Taken) -> Held:
         """The money of this payment, off the budget: the gate decides."""
         offer, is_known = self._offer, taken.note is not None
         for is_last in (False, True):
             key = taken.key(offer.text)
             self._notes.keep(taken, Note(offer.text))
             try:
-                hold = self._agent.spend(
-                    decimal_text(offer.units, CURRENCY_DECIMALS[CURRENCY]),
-                    currency=CURRENCY,
-                    asset=f"eip155:{offer.chain_id}/erc20:{offer.asset}",
-                    payee=offer.payee,
-                    operation=OPERATION,
-                    note=note_of(self._request.method, self._request.url),
-                    seconds=HOLD_SECONDS,
-                    wait_approval=self._terms.wait_approval,
-                    idempotency_key=key,
+                hold = self._session.hold(
+                    offer,
+                    key,
+                    note_of(self._request.method, self._request.url),
+                    self._terms.wait_approval,
                 )
             except ApprovalRequired:
                 # The same request goes on with it when the owner has approved.
@@ -258,7 +236,7 @@ class Payment:
                 self._notes.drop(taken)
                 raise
             # With a grant what was signed by then is the draw, which whoever asked for it goes on with.
-            if hold.state in SENT and not (self._draws and is_known):
+            if hold.state in SENT and not (self._session.draws_first and is_known):
                 raise error_of(
                     refuse(
                         Code.PAYMENT_SIGNED_ELSEWHERE,
@@ -270,18 +248,15 @@ class Payment:
             return hold
         raise AssertionError("the last try returns or raises")
 
-    def _sign(self, taken: Taken, hold: Hold) -> Note:
-        """Sign, keep it here, and tell the platform: only then may it be sent."""
+    def _sign(self, taken: Taken, hold: Held) -> Note:
+        """Sign, keep it here, and tell the ledger: only then may it be sent."""
         try:
-            desk = self._agent._desk()
-            if self._draws:
-                self._draw(hold)
-            self._check_wallet(desk)
+            self._session.supply(hold, self._offer)
             made = self._made(hold)
         except (InsufficientFunds, Refused):
             # Nothing was signed, so what is held is free.
             if hold.state == HoldState.HELD:
-                hold.void()
+                self._session.void(hold)
                 self._notes.drop(taken)
             raise
         note = msgspec.structs.replace(
@@ -293,63 +268,35 @@ class Payment:
             reference=made.signed.reference,
         )
         self._notes.keep(taken, note)
-        # What was drawn is spent already, and its draw is what the platform keeps.
-        if not self._draws:
-            try:
-                hold.mark_signed(note.payload, note.reference)
-            except HoldEnded:
-                # Its time was over: nothing was sent.
-                self._notes.drop(taken)
-                raise
+        try:
+            self._session.mark_signed(hold, note.payload, note.reference)
+        except HoldEnded:
+            # Its time was over: nothing was sent.
+            self._notes.drop(taken)
+            raise
         return note
 
-    def _made(self, hold: Hold) -> Made:
-        session = self._agent.session
-        assert session is not None
+    def _made(self, hold: Held) -> Made:
+        ends_at = self._session.ends_at()
         now = int(time.time())
-        seconds = min(self._offer.seconds, session.expiry - now)
+        seconds = min(self._offer.seconds, ends_at - now)
         if seconds < min(SIGNED_SECONDS_MIN, self._offer.seconds):
             raise error_of(
                 refuse(
                     Code.OFFER_TIMES_REFUSED, "expiry", "the session ends before a payment could be settled"
                 )
             )
-        bounds = Bounds(self._offer, self._agent.wallet_address, hold.units, now, session.expiry)
-        return make(self._offer, self._required, Guard(self._agent._need_signer(), bounds), seconds)
-
-    @property
-    def _draws(self) -> bool:
-        """Whether the session pays out of its owner's balance: its wallet gets what is held just before it signs."""
-        return self._agent._draws()
-
-    def _draw(self, hold: Hold) -> None:
-        """Bring what is held into the session's own wallet. From here on it is spent, whatever the seller does."""
-        if hold.state != HoldState.CAPTURED:
-            self._agent.top_up(hold)
-
-    def _check_wallet(self, desk: Desk) -> None:
-        """Raise InsufficientFunds for a wallet that could not pay: its payment would stay unknown until it is dead."""
-        offer, wallet = self._offer, self._agent.wallet_address
-        if desk.wallet.token_balance(offer.asset, wallet) < offer.units:
-            raise InsufficientFunds(
-                f"the wallet {wallet} has less {CURRENCY} than the offer asks: fund its session"
-            )
-        if offer.method == THROUGH_PERMIT2:
-            allowed = desk.wallet.allowance(offer.asset, wallet, PERMIT2_ADDRESS)
-            if allowed < offer.units:
-                raise InsufficientFunds(
-                    f"the seller is paid through Permit2, and the wallet {wallet} has not approved {PERMIT2_ADDRESS}"
-                )
+        bounds = Bounds(self._offer, self._session.wallet, hold.units, now, ends_at)
+        return make(self._offer, self._required, Guard(self._session.signer(), bounds), seconds)
 
     def _check_payee(self) -> None:
         """A host that changes whom it wants paid is told of, and refused where the policy names payees."""
-        session, host = self._agent.session, origin_of(self._request.url)
-        assert session is not None
-        before = self._notes.payee(self._agent.wallet_address, host)
+        host = origin_of(self._request.url)
+        before = self._notes.payee(self._session.wallet, host)
         if before is None or before.lower() == self._offer.payee.lower():
             return
         pinned = self._terms.pin_payees
-        if pinned if pinned is not None else session.allowed_payees is not None:
+        if pinned if pinned is not None else self._session.names_payees():
             raise error_of(
                 refuse(
                     Code.PAYEE_CHANGED,
@@ -361,6 +308,4 @@ class Payment:
         _log.warning("%s was paid to %s before, and now wants %s paid", host, before, self._offer.payee)
 
     def _remember_payee(self) -> None:
-        self._notes.remember_payee(
-            self._agent.wallet_address, origin_of(self._request.url), self._offer.payee
-        )
+        self._notes.remember_payee(self._session.wallet, origin_of(self._request.url), self._offer.payee)

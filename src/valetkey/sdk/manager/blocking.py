@@ -1,11 +1,13 @@
 # Generated from src/valetkey/sdk/manager/manager.py by scripts/generate_sync.py: edit that file instead.
 """The sync twin of AsyncSessionKeyManager: its calls run in one thread of their own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import httpx
 
 from valetkey.core.policy import LIFETIME_SECONDS_MAX, LIFETIME_SECONDS_MIN
 from valetkey.crypto.secret import Secret
@@ -13,15 +15,10 @@ from valetkey.ports.keystore import Keystore
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.chain_config import ChainConfig
 from valetkey.sdk.keys_at_rest import Lock
+from valetkey.sdk.manager import clients
 from valetkey.sdk.manager.keeping import KeyHash
 from valetkey.sdk.manager.local import Observer
-from valetkey.sdk.manager.manager import (
-    GRACE_SECONDS,
-    PAGE,
-    USDC,
-    WAIT_SECONDS,
-    AsyncSessionKeyManager,
-)
+from valetkey.sdk.manager.manager import GRACE_SECONDS, PAGE, USDC, WAIT_SECONDS, AsyncSessionKeyManager
 from valetkey.sdk.manager.opening import FEE_WEI_MAX, SignerLike
 from valetkey.sdk.manager.portal import Portal
 from valetkey.sdk.manager.views import ManagedSession, Reclaimed, Revoked, Spent
@@ -189,6 +186,36 @@ class SessionKeyManager:
                 memo=memo,
                 wait=wait,
             )
+        )
+
+    def http(
+        self,
+        key_hash: KeyHash,
+        *,
+        hosts: Iterable[str] | None = None,
+        max_amount: Amount | None = None,
+        pin_payees: bool | None = None,
+        wait_approval: float | None = None,
+        transport: httpx.BaseTransport | None = None,
+        **client: Any,
+    ) -> httpx.Client:
+        """An httpx client that pays what it is asked for (x402), within a session's policy. Close it.
+
+        Everything is as BuyerAgent.http says it, and the file is the ledger: whichever process asks the same again goes
+        on with the same payment. What the key signs for the payee is brought to its own address from the owner's
+        balance just before. Raises InvalidInput, InvalidAmount and NotConfigured; requests raise the refusals, and
+        NotFound for a session that is not here. Needs `valetkey[x402]`, and a manager of USDC on an EVM chain.
+        """
+        return clients.http(
+            self._portal,
+            self._manager,
+            key_hash,
+            hosts=hosts,
+            max_amount=max_amount,
+            pin_payees=pin_payees,
+            wait_approval=wait_approval,
+            transport=transport,
+            **client,
         )
 
     def get_spend(self, hold_id: str, *, wait: bool = False) -> Spent:

@@ -16,7 +16,7 @@ from valetkey.ports.grants import SignedGrant
 from valetkey.ports.ledger import Spend
 from valetkey.sdk.errors import NotFound, refused_error
 from valetkey.sdk.manager.driving import Driver
-from valetkey.sdk.manager.grants import Grants
+from valetkey.sdk.manager.grants import Grants, payees_with
 from valetkey.sdk.manager.keeping import Kept, id_of
 from valetkey.sdk.manager.keys import hash_of
 from valetkey.sdk.manager.local import BY_CHAIN, BY_OWNER
@@ -108,6 +108,9 @@ class Carrying:
         answer = await local.reader.view(call, at_block=None if place is None else place.number)
         spent = (grant_calls.number(answer) >> SPENT_SHIFT & (1 << SPENT_BITS) - 1) * signed.grant.unit
         session = record.session
+        # What lies at the key's own address was drawn and is not spent.
+        assert record.wallet_address is not None
+        spent -= await local.reader.token_balance(record.wallet_address)
         beyond = spent - session.usage.captured - session.usage.restored - session.usage.held
         if beyond <= 0:
             return
@@ -135,7 +138,7 @@ class Carrying:
             asset=local.asset,
             escrow=ZERO_ADDRESS,
             contract=local.contract,
-            policy=policy,
+            policy=replace(policy, allowed_payees=payees_with(policy, key.address)),
         )
         problem = unfit(grant, told.contract, expected)
         problem = problem or await unsigned(local.reader, local.domain, grant, signature, revocation)

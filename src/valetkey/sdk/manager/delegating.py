@@ -211,6 +211,10 @@ class DelegationSide:
         """Nobody knows in seconds: it is a height of the chain, about a minute after it was signed."""
         return None
 
+    def outlives(self, payment: Payment) -> bool:  # noqa: ARG002 - see side.py
+        """None: the key moves nothing once it is ended."""
+        return False
+
     # The end
 
     async def is_ended(self, record: SessionRecord) -> bool:

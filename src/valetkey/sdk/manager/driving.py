@@ -13,9 +13,14 @@ from valetkey.engine.relaying import Relayer
 from valetkey.engine.revoking import Revoking
 from valetkey.engine.settlement import Settlement
 from valetkey.engine.unknowns import Unknowns
+from valetkey.ports.ledger import SpendRecord
 from valetkey.ports.sender import ChainSender
 from valetkey.sdk.manager.on_evm import OnEvm
+from valetkey.sdk.manager.top_ups import TopUps
 from valetkey.sdk.manager.waiting import until
+
+LEASE_SECONDS = 2
+"""One process drives at a time: who waits looks at what is unknown every so often."""
 
 
 class Driver:
@@ -35,6 +40,7 @@ class Driver:
             local.asset,
             local.contract,
             observer=told,
+            brought=TopUps(store).is_one,
         )
         self._revoking = Revoking(
             store, local.sender, chain_id, store.clock, observer=lambda whom: told("revoking", whom)
@@ -46,6 +52,7 @@ class Driver:
             observer=lambda what, record: told(what, record.hold.id),
             following=store,
             contracts={chain_id: local.contract},
+            lease_seconds=LEASE_SECONDS,
         )
         self._lapsing = Lapsing(store, lambda hold_id: told("lapsed", hold_id))
 
@@ -73,6 +80,10 @@ class Driver:
         await self._unknowns.step()
         while await self._lapsing.step():
             continue
+
+    async def look(self, held: SpendRecord) -> None:
+        """Ask the chain now what became of a payment that others send; nothing while that proves nothing."""
+        await self._unknowns.look(held)
 
     async def open(self) -> int:
         """How many transactions are under way."""

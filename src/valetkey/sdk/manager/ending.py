@@ -108,9 +108,11 @@ class Ending:
         local, units, until = self._local, 0, None
         on_chain = await self._side.is_ended(record)
         query = SpendQuery(local.owner_id, record.session.id, HoldState.UNKNOWN, PAGE, 0)
-        while not on_chain:
+        while True:
             page, _ = await local.store.spends(query)
             for one in page:
+                if on_chain and (one.payment is None or not self._side.outlives(one.payment)):
+                    continue
                 units += one.hold.amount
                 ends = None if one.payment is None else self._side.signed_until(one.payment)
                 if ends is not None:

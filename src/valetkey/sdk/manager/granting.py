@@ -22,7 +22,8 @@ from valetkey.sdk.errors import InsufficientFunds, NotConfigured, TransactionRev
 from valetkey.sdk.manager.approving import Approving
 from valetkey.sdk.manager.carrying import Carrying
 from valetkey.sdk.manager.driving import Driver
-from valetkey.sdk.manager.grants import Grants
+from valetkey.sdk.manager.grants import Grants, payees_on_chain
+from valetkey.sdk.manager.homing import Homing
 from valetkey.sdk.manager.keeping import Kept
 from valetkey.sdk.manager.on_evm import OnEvm
 from valetkey.sdk.manager.owning import Owning
@@ -30,9 +31,11 @@ from valetkey.sdk.manager.rules import address_of
 from valetkey.sdk.manager.side import Pursuit
 from valetkey.sdk.manager.signing import check_typed_data, message_bytes
 from valetkey.sdk.manager.standing import grant_needed, standing_of, written_down
+from valetkey.sdk.manager.topping import Topping
 from valetkey.sdk.manager.views import Receipt
 from valetkey.sdk.nonces import nonces
 from valetkey.wire import grant_calls
+from valetkey.wire.authorizations import is_authorization, read_authorization
 from valetkey.wire.draws import DRAW, read_draw
 from valetkey.wire.grants import GrantSpend, grant_hash, proof_of, spend_message, struct_hash
 
@@ -56,6 +59,8 @@ class GrantSide:
         self._owning = Owning(local, self._driver, wait_seconds)
         self._approving = Approving(local, self._owning, kept)
         self._carrying = Carrying(local, self._driver, kept, self._grants)
+        self.topping = Topping(local, self._driver, kept, self._grants)
+        self._homing = Homing(local, self._owning, kept, self.topping)
         self._nonces = nonces()
 
     async def ready(self) -> None:
@@ -107,6 +112,11 @@ class GrantSide:
         return async_open_signer(self._key(record)).sign_typed_data(typed_data)
 
     async def exposure(self, record: SessionRecord) -> int:
+        """What lies at the key's own address, and what its grant still lets it take there."""
+        assert record.wallet_address is not None
+        return await self._drawable(record) + await self._local.reader.token_balance(record.wallet_address)
+
+    async def _drawable(self, record: SessionRecord) -> int:
         """The least of what the grant has left on chain, what the contract may take, and what the owner has."""
         local = self._local
         signed = await self._grants.last(record)
@@ -192,6 +202,9 @@ class GrantSide:
         local, payment = self._local, held.payment
         if held.hold.state is not HoldState.UNKNOWN or payment is None:
             return
+        if is_authorization(payment.reference):
+            # Its payee has it, and sends it.
+            return
         if not (payment.reference or "").startswith(DRAW):
             raise InvalidInput("this spend is paid by other means", field="hold_id")
         draw = read_draw(payment.payload)
@@ -224,6 +237,9 @@ class GrantSide:
 
         async def further(held: SpendRecord) -> None:
             nonlocal tries
+            if held.payment is not None and is_authorization(held.payment.reference):
+                await self.look_up(held)
+                return
             relay = await self._relay(held)
             if relay is None or relay.state in (RelayState.FAILED, RelayState.DROPPED):
                 # Somebody else used its nonce, or its grant was registered by other means: it is sent anew.
@@ -233,6 +249,10 @@ class GrantSide:
                 await self.again(held)
 
         return further
+
+    async def look_up(self, held: SpendRecord) -> None:
+        """Ask the chain now what became of a payment that its payee sends."""
+        await self._driver.look(held)
 
     async def receipt(self, held: SpendRecord) -> Receipt:
         relay = await self._relay(held)
@@ -245,7 +265,13 @@ class GrantSide:
         return Receipt(relay.hashes[-1], None)
 
     def signed_until(self, payment: Payment) -> int | None:
+        if is_authorization(payment.reference):
+            return read_authorization(payment.payload).dead_from
         return read_draw(payment.payload).until if (payment.reference or "").startswith(DRAW) else None
+
+    def outlives(self, payment: Payment) -> bool:
+        """What the key signed for a payee that sends it itself: no grant is asked then."""
+        return is_authorization(payment.reference)
 
     # The end
 
@@ -263,9 +289,9 @@ class GrantSide:
         word = grant_calls.number(await reader.view(call, at_block=final.number))
         return word >> REVOKED_BIT != 0
 
-    async def reclaim(self, record: SessionRecord) -> tuple[int, int]:  # noqa: ARG002 - see side.py
-        """Nothing: what a grant did not spend never left the owner's balance."""
-        return 0, 0
+    async def reclaim(self, record: SessionRecord) -> tuple[int, int]:
+        """What lies at the key's own address; what a grant did not spend never left the owner's balance."""
+        return await self._homing.bring_home(record), 0
 
     async def freeze(self) -> str | None:
         """On chain; the hash, None when that is frozen already."""
@@ -331,7 +357,7 @@ class GrantSide:
         spend: GrantSpend,
         signature: bytes,
     ) -> None:
-        proof = proof_of(signed.grant.payees, record.session.policy.allowed_payees, spend.payee)
+        proof = proof_of(signed.grant.payees, payees_on_chain(record), spend.payee)
         done = await self._driver.drawing.pay(
             held.hold.id, signed, spend, signature, proof, by=record.session.id
         )

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from valetkey.core.errors import InvalidInput
 from valetkey.core.grant import NOTHING, granted
+from valetkey.core.policy import Policy
 from valetkey.core.refusal import Refused
 from valetkey.engine.granting import signed_by
 from valetkey.ports.accounts import SessionRecord
@@ -13,6 +14,7 @@ from valetkey.sdk.errors import refused_error
 from valetkey.sdk.manager.keeping import Kept
 from valetkey.sdk.manager.local import BY_OWNER
 from valetkey.sdk.manager.on_evm import OnEvm
+from valetkey.sdk.x402.terms import OPERATION
 from valetkey.wire import grant_calls
 from valetkey.wire.grants import grant_hash, grant_id, payees_of
 
@@ -64,7 +66,7 @@ class Grants:
             owner=local.owner,
             key=record.wallet_address,
             escrow="0x" + "0" * 40,
-            payees=payees_of(policy.allowed_payees),
+            payees=payees_of(payees_on_chain(record)),
             epoch=grant_calls.number(answer) >> 1,
             salt=secrets.token_bytes(32),
             predecessor=predecessor,
@@ -97,3 +99,21 @@ class Grants:
         one = await self._kept.predecessor(record)
         before = None if one is None else await self.of(one)
         return NOTHING if before is None or before.revoked_at is not None else grant_hash(before.grant)
+
+
+def payees_on_chain(record: SessionRecord) -> frozenset[str] | None:
+    """Whom the grant of a session may pay by the contract; None for anyone. See `payees_with`."""
+    assert record.wallet_address is not None
+    return payees_with(record.session.policy, record.wallet_address)
+
+
+def payees_with(policy: Policy, key: str) -> frozenset[str] | None:
+    """Whom a policy allows, and the session's own key where the policy names payments over HTTP among its operations.
+
+    Those are paid from the key's address, so what they take has to be brought there first. The gate looks at the payee
+    of each of them; the contract then knows the key alone.
+    """
+    payees, operations = policy.allowed_payees, policy.allowed_operations
+    if payees is None or operations is None or OPERATION not in operations:
+        return payees
+    return payees | {key.lower()}

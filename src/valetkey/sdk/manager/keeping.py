@@ -15,12 +15,17 @@ from valetkey.core.session import Role, Session, Status, Usage, status
 from valetkey.crypto.credentials import credential_hash, new_id, new_session_token
 from valetkey.ports.accounts import Answer, Funding, SessionQuery, SessionRecord
 from valetkey.ports.keystore import DamagedRecord
+from valetkey.sdk.config_checks import check_page
 from valetkey.sdk.errors import NotFound, refused_error
 from valetkey.sdk.manager.keys import SessionKey, hash_of
 from valetkey.sdk.manager.local import BY_OWNER, Local
+from valetkey.sdk.manager.rules import is_chain
+from valetkey.sdk.session_config import check_label
 
 KEY_HASH_BYTES = 32
 PLACES_MAX = 200
+PAGE_MAX = 1_000
+STATUSES = ("active", "pending", "paused", "exhausted", "expired", "revoked")
 DEAD = frozenset({Status.REVOKED, Status.EXPIRED})
 
 _STOPPED = {
@@ -97,6 +102,29 @@ class Kept:
         if hash_of(key) != name:
             raise DamagedRecord(f"what the keystore has for session {record.session.id} is another key")
         return key
+
+    async def page(
+        self, *, status: str | None, label: str | None, chain: str | int | None, limit: int, offset: int
+    ) -> list[SessionRecord]:
+        """One page as a caller asks for it, newest first. Raises InvalidInput."""
+        if status is not None and status not in STATUSES:
+            raise InvalidInput(f"a status is one of {', '.join(STATUSES)}", field="status")
+        check_page(limit, offset, PAGE_MAX)
+        if label is not None:
+            check_label(label)
+        here = self._local.chain
+        if chain is not None and not is_chain(chain, here):
+            return []
+        return await self.listed(
+            SessionQuery(
+                self._local.owner_id,
+                label=label,
+                status=status,
+                chain_id=here.chain_id,
+                limit=limit,
+                offset=offset,
+            )
+        )
 
     async def listed(self, query: SessionQuery) -> list[SessionRecord]:
         """One page. A row that cannot be read is left out: it says nothing about the others."""

@@ -1,19 +1,21 @@
 """The manager of an owner's sessions that needs no platform. The sync one in blocking.py is generated from this."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import httpx
+
 from valetkey.core.errors import InvalidInput
 from valetkey.core.policy import LIFETIME_SECONDS_MAX, LIFETIME_SECONDS_MIN
 from valetkey.crypto.secret import Secret
-from valetkey.ports.accounts import SessionQuery
 from valetkey.ports.keystore import Keystore
+from valetkey.sdk._async.x402_http import async_paying_client
+from valetkey.sdk._async.x402_payer import AsyncPayer
 from valetkey.sdk.amounts import Amount
 from valetkey.sdk.chain_config import ChainConfig
-from valetkey.sdk.config_checks import check_page
 from valetkey.sdk.keys_at_rest import Lock
 from valetkey.sdk.manager.ending import Ending
 from valetkey.sdk.manager.keeping import Kept, KeyHash, hash_in
@@ -21,19 +23,19 @@ from valetkey.sdk.manager.local import Local, Observer
 from valetkey.sdk.manager.making import Making
 from valetkey.sdk.manager.opening import FEE_WEI_MAX, SignerLike, open_local, side_of
 from valetkey.sdk.manager.paying import Paying
+from valetkey.sdk.manager.paying_http import PayingSession, paying_session
 from valetkey.sdk.manager.rotating import Rotating
-from valetkey.sdk.manager.rules import decimal_units, is_chain
-from valetkey.sdk.manager.sealing import Sealing
+from valetkey.sdk.manager.rules import decimal_units
+from valetkey.sdk.manager.sealing import Sealing, secret_of
 from valetkey.sdk.manager.side import Side
 from valetkey.sdk.manager.views import ManagedSession, Reclaimed, Revoked, Spent, session_view
-from valetkey.sdk.session_config import Moment, SessionConfig, check_label, config_of
+from valetkey.sdk.session_config import Moment, SessionConfig, config_of
+from valetkey.sdk.x402.terms import terms_of
 
 USDC = "USDC"
 PAGE = 100
-PAGE_MAX = 1_000
 WAIT_SECONDS = 120.0
 GRACE_SECONDS = 60
-STATUSES = ("active", "pending", "paused", "exhausted", "expired", "revoked")
 
 
 class AsyncSessionKeyManager:
@@ -147,22 +149,8 @@ class AsyncSessionKeyManager:
         offset: int = 0,
     ) -> list[ManagedSession]:
         """Sessions of the owner, newest first, ended ones too, as the file has them: one page of at most 1,000."""
-        if status is not None and status not in STATUSES:
-            raise InvalidInput(f"a status is one of {', '.join(STATUSES)}", field="status")
-        check_page(limit, offset, PAGE_MAX)
-        if label is not None:
-            check_label(label)
-        if chain is not None and not is_chain(chain, self._local.chain):
-            return []
-        query = SessionQuery(
-            self._local.owner_id,
-            label=label,
-            status=status,
-            chain_id=self._local.chain.chain_id,
-            limit=limit,
-            offset=offset,
-        )
-        return [self._view(one) for one in await self._kept.listed(query)]
+        page = await self._kept.page(status=status, label=label, chain=chain, limit=limit, offset=offset)
+        return [self._view(one) for one in page]
 
     async def restore_session(self, key_hash: KeyHash) -> ManagedSession:
         """A session by its key's hash, as file and chain have it now: after a restart, in another process, elsewhere.
@@ -217,6 +205,28 @@ class AsyncSessionKeyManager:
         if wait:
             held = await self._paying.wait(held, self._wait_seconds)
         return await self._paying.view(held)
+
+    def http(
+        self,
+        key_hash: KeyHash,
+        *,
+        hosts: Iterable[str] | None = None,
+        max_amount: Amount | None = None,
+        pin_payees: bool | None = None,
+        wait_approval: float | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        **client: Any,
+    ) -> httpx.AsyncClient:
+        """An httpx client that pays what it is asked for (x402), within a session's policy. Close it.
+
+        Everything is as BuyerAgent.http says it, and the file is the ledger: whichever process asks the same again goes
+        on with the same payment. What the key signs for the payee is brought to its own address from the owner's
+        balance just before. Raises InvalidInput, InvalidAmount and NotConfigured; requests raise the refusals, and
+        NotFound for a session that is not here. Needs `valetkey[x402]`, and a manager of USDC on an EVM chain.
+        """
+        session = self._paying_session(key_hash)
+        terms = terms_of(hosts, max_amount, pin_payees, wait_approval)
+        return async_paying_client(AsyncPayer(session.itself, terms), transport, client)
 
     async def get_spend(self, hold_id: str, *, wait: bool = False) -> Spent:
         """A payment by its hold_id; `wait`: until the chain shows what became of it. Raises NotFound."""
@@ -293,7 +303,7 @@ class AsyncSessionKeyManager:
         Raises Unfinished while a payment is under way.
         """
         await self._local.unlock()
-        return await self._sealing.export(key_hash, recipient, _secret(passphrase))
+        return await self._sealing.export(key_hash, recipient, secret_of(passphrase))
 
     async def import_session(
         self,
@@ -308,7 +318,7 @@ class AsyncSessionKeyManager:
         InvalidInput for what is no such file or another chain's, GrantMismatch for another owner's.
         """
         await self._local.unlock()
-        return self._view(await self._sealing.bring(content, _secret(identity), _secret(passphrase)))
+        return self._view(await self._sealing.bring(content, secret_of(identity), secret_of(passphrase)))
 
     async def exposure(self, key_hash: KeyHash) -> Decimal:
         """What whoever has the session's key could take now, by the chain alone and whatever the gate says."""
@@ -377,10 +387,9 @@ class AsyncSessionKeyManager:
     ) -> None:
         await self.close()
 
+    def _paying_session(self, key_hash: KeyHash) -> PayingSession:
+        return paying_session(self._local, self._kept, self._side, self._paying, key_hash)
+
     def _view(self, record: Any) -> ManagedSession:
         local = self._local
         return session_view(record, hash_in(record), local.chain, local.asset, local.clock.now())
-
-
-def _secret(given: Secret | str | None) -> Secret | None:
-    return Secret(given) if isinstance(given, str) else given

@@ -12,7 +12,7 @@ from valetkey.core.ids import Kind, make_id
 from valetkey.core.money import Money
 from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.core.session import remaining
-from valetkey.core.spend import HoldState, SpendRequest
+from valetkey.core.spend import CLOSED, HoldState, SpendRequest
 from valetkey.crypto.credentials import new_id
 from valetkey.crypto.keys import keccak256
 from valetkey.engine.gate import SpendGate
@@ -25,6 +25,7 @@ from valetkey.sdk.errors import NotFound, TransactionReverted, refused_error
 from valetkey.sdk.manager.keeping import Kept, KeyHash, hash_in
 from valetkey.sdk.manager.local import BY_OWNER, Local
 from valetkey.sdk.manager.rules import (
+    PAYMENT,
     address_in,
     check_token,
     decimal_units,
@@ -34,7 +35,6 @@ from valetkey.sdk.manager.side import Side
 from valetkey.sdk.manager.views import Spent
 from valetkey.wire.http import encode
 
-OPERATION = "payment"
 APPROVAL_SECONDS = 86_400
 MEMO_CHARS_MAX = 500
 
@@ -64,33 +64,44 @@ class Paying:
         _check_memo(memo)
         payee = address_in(local.chain, to, "to")
         request = SpendRequest(
-            Money(units_of(amount, local.asset), local.asset), None, canonical_address(payee), OPERATION
+            Money(units_of(amount, local.asset), local.asset), None, canonical_address(payee), PAYMENT
         )
         record = await self._kept.record(key_hash)
-        self._check_payee(payee, record)
-        hold_id = _hold_id(record.session.id, idempotency_key)
+        if self.is_nobody(payee, record):
+            raise InvalidInput(
+                "the owner, the session's own key, the token and the contract are nobody to pay",
+                code="invalid_address",
+                field="to",
+            )
+        hold_id = hold_id_of(record.session.id, idempotency_key)
         known = await local.store.spend_record(hold_id)
         if known is None:
             record = await self._side.look(record, request)
-        held = await self._held(record, request, hold_id, idempotency_key, memo)
+        held = await self.hold(record, request, hold_id, idempotency_key, memo)
         return await self.further(held)
 
     async def further(self, held: SpendRecord) -> SpendRecord:
-        """Bring a spend to where nothing but the chain is waited for."""
-        local, hold = self._local, held.hold
-        if hold.state is HoldState.PENDING:
-            raise refused_error(_waits(hold.id))
-        if hold.state is HoldState.APPROVED:
-            ends = local.clock.now() + self._side.hold_seconds
-            done = await local.store.settle(hold.id, Execute(hold.request, ends), by=BY_OWNER)
-            if isinstance(done, Refused):
-                raise refused_error(done)
-            held = done
-        if held.hold.state is HoldState.HELD:
+        """Bring a spend to where nothing but the chain is waited for, or whoever pays it by other means."""
+        held = await self.executed(held)
+        hold = held.hold
+        if hold.state is HoldState.HELD and hold.request.operation == PAYMENT:
             await self._side.pay(held)
-        elif held.hold.state is HoldState.UNKNOWN:
+        elif hold.state is HoldState.UNKNOWN:
             await self._side.again(held)
         return await self.find(hold.id)
+
+    async def executed(self, held: SpendRecord) -> SpendRecord:
+        """A spend that waits for nobody: held now, where its owner approved it. Raises ApprovalRequired."""
+        hold = held.hold
+        if hold.state is HoldState.PENDING:
+            raise refused_error(_waits(hold.id))
+        if hold.state is not HoldState.APPROVED:
+            return held
+        ends = self._local.clock.now() + self._side.hold_seconds
+        done = await self._local.store.settle(hold.id, Execute(hold.request, ends), by=BY_OWNER)
+        if isinstance(done, Refused):
+            raise refused_error(done)
+        return done
 
     async def wait(self, held: SpendRecord, seconds: float) -> SpendRecord:
         """Drive until the chain shows what became of it. Raises TransactionReverted, StillPending after the time."""
@@ -109,7 +120,7 @@ class Paying:
                 f"the payment {held.hold.id} is signed and in no final block yet: its money stays held. Ask for it"
                 " again with the same idempotency key, or by its hold_id"
             )
-        if held.hold.state is not HoldState.CAPTURED:
+        if held.hold.state in CLOSED - {HoldState.CAPTURED}:
             raise TransactionReverted(
                 f"the payment {held.hold.id} came to nothing, and its money is given back: ask anew"
             )
@@ -151,20 +162,17 @@ class Paying:
             raise refused_error(done)
         return done
 
-    # Inside
-
-    def _check_payee(self, payee: str, record: SessionRecord) -> None:
+    def is_nobody(self, payee: str, record: SessionRecord) -> bool:
         """Money for its owner goes nowhere, for the key itself past the gate, and for a token or contract is lost."""
         local = self._local
         own = (local.owner, record.wallet_address or "", local.asset.address, *self._side.contracts())
-        if any(same_address(payee, one) for one in own):
-            raise InvalidInput(
-                "the owner, the session's own key, the token and the contract are nobody to pay",
-                code="invalid_address",
-                field="to",
-            )
+        return any(same_address(payee, one) for one in own)
 
-    async def _held(
+    def would_allow(self, record: SessionRecord, request: SpendRequest) -> bool:
+        """What the gate would say now: the dry run."""
+        return not isinstance(self._gate.check(record, request), Refused)
+
+    async def hold(
         self,
         record: SessionRecord,
         request: SpendRequest,
@@ -172,6 +180,7 @@ class Paying:
         idempotency_key: str | None,
         memo: str | None,
     ) -> SpendRecord:
+        """The money of a spend, off the budget: the gate decides. The same key and request answer the same hold."""
         now = self._local.clock.now()
         idempotency = None
         if idempotency_key is not None:
@@ -186,7 +195,7 @@ class Paying:
         return done
 
 
-def _hold_id(session_id: str, idempotency_key: str | None) -> str:
+def hold_id_of(session_id: str, idempotency_key: str | None) -> str:
     """The same for the same key, so that what is known is found before the chain is asked anything."""
     if idempotency_key is None:
         return new_id(Kind.HOLD)

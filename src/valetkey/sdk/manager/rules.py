@@ -9,7 +9,6 @@ from valetkey.core.addresses import canonical_address
 from valetkey.core.chains import SOLANA_NAMESPACE, Chain, chain_of
 from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, Asset, format_units, parse_units
-from valetkey.core.operations import TRANSFER
 from valetkey.core.policy import Policy, check_lifetime
 from valetkey.core.windows import Window
 from valetkey.crypto import base58
@@ -18,7 +17,11 @@ from valetkey.sdk.amounts import Amount, decimal_of, named_units
 from valetkey.sdk.config_checks import check_amounts
 from valetkey.sdk.limits import names
 from valetkey.sdk.session_config import Moment, SessionConfig, unix_seconds_of
+from valetkey.sdk.x402.terms import OPERATION
 from valetkey.wire.http import encode
+
+PAYMENT = "payment"
+"""What policies call a payment of `spend`; what is paid over HTTP has a word of its own."""
 
 DAY_SECONDS = 86_400
 ZERO_ADDRESS = "0x" + "0" * 40
@@ -60,6 +63,7 @@ def policy_of(config: SessionConfig, chain: Chain, asset: Asset, lifetimes: Life
         allowed_assets=frozenset({asset.id}),
         allowed_chains=frozenset({chain.chain_id}),
         allowed_payees=_payees(config.allowed_payees, chain),
+        allowed_operations=_operations(config.allowed_operations, chain),
     )
 
 
@@ -85,6 +89,7 @@ def fingerprint(config: SessionConfig, chain: Chain, asset: Asset) -> bytes:
     def told(moment: Moment | None) -> str:
         return repr(moment)
 
+    operations = _operations(config.allowed_operations, chain)
     facts = {
         "label": config.label,
         "limit": units(config.spending_limit),
@@ -99,6 +104,7 @@ def fingerprint(config: SessionConfig, chain: Chain, asset: Asset) -> bytes:
         "delegate": config.delegate,
         "role": config.role,
         "sole": config.sole_label,
+        "operations": None if operations is None else sorted(operations),
     }
     return sha256(encode(facts)).digest()
 
@@ -197,8 +203,6 @@ def _check_possible(config: SessionConfig) -> None:
             "services are a platform's: without one nothing is bought there, or sold",
             field="sells" if config.sells else "allowed_services",
         )
-    if tuple(config.allowed_operations) != (TRANSFER,):
-        raise InvalidInput("a manager's sessions transfer, and do nothing else", field="allowed_operations")
     if config.limits:
         raise InvalidInput("a grant is about one token: other currencies have no limits here", field="limits")
     if config.allowed_contracts or tuple(config.allowed_routers):
@@ -232,6 +236,19 @@ def _payees(given: Iterable[str] | None, chain: Chain) -> frozenset[str] | None:
     if not payees:
         raise InvalidInput("a session that may pay nobody needs no grant", field="allowed_payees")
     return payees
+
+
+def _operations(given: Iterable[str] | None, chain: Chain) -> frozenset[str] | None:
+    if given is None:
+        return None
+    known = [PAYMENT, OPERATION] if chain.namespace != SOLANA_NAMESPACE else [PAYMENT]
+    named = frozenset(names(given, "allowed_operations"))
+    if not named or not named <= set(known):
+        raise InvalidInput(
+            f"the operations of a manager's session here are {' and '.join(known)}: name one of them",
+            field="allowed_operations",
+        )
+    return named
 
 
 def _told_payees(given: Iterable[str] | None, chain: Chain) -> list[str] | None:

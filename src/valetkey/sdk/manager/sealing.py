@@ -44,3 +44,8 @@ class Sealing:
             return await self._side.bring(opened)
         finally:
             wipe(opened)
+
+
+def secret_of(given: Secret | str | None) -> Secret | None:
+    """A passphrase or an identity as it is kept here."""
+    return Secret(given) if isinstance(given, str) else given

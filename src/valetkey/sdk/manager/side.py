@@ -91,6 +91,10 @@ class Side(Protocol):
         """Until when (unix seconds) a signed payment may still come into a block; None where nobody knows."""
         ...
 
+    def outlives(self, payment: Payment) -> bool:
+        """Whether a signed payment may still come into a block after the chain has ended its session."""
+        ...
+
     # The end
 
     async def is_ended(self, record: SessionRecord) -> bool:

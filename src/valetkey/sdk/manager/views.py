@@ -68,7 +68,8 @@ class Revoked:
     """A session that was taken back: nothing new is granted to it by any process, from now on.
 
     on_chain: whether a final block shows it. signed: what its key signed before and may still move until its time
-    (unix seconds in `signed_until`) is over, a decimal of the token; nothing once the chain shows the revocation.
+    (unix seconds in `signed_until`) is over, a decimal of the token. Once the chain shows the revocation, that is what
+    was paid over HTTP alone, which its payee sends.
     """
 
     session: ManagedSession

@@ -15,6 +15,10 @@ from valetkey.core.refusal import Code, Refusal, Refused, refuse
 from valetkey.sdk.amounts import Amount, named_units
 
 CURRENCY = "USDC"
+OPERATION = "x402"
+"""What policies call a payment for a request."""
+
+HOLD_SECONDS = 300
 _HOST = re.compile(
     r"(\*\.)?[A-Za-z0-9_.\-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?", re.ASCII
 )

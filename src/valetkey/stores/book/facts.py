@@ -44,7 +44,7 @@ class Book(Protocol):
         """As spend_record; None when there is none."""
         ...
 
-    def undecided(self, session_id: str, request: SpendRequest) -> Hold | None:
+    def undecided(self, session_id: str, request: SpendRequest, note: str | None) -> Hold | None:
         """The hold of the same request that waits for approval, or for being executed."""
         ...
 

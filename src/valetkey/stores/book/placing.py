@@ -112,7 +112,7 @@ def _hold(
     book: Book, lineage: Lineage, wanted: PlaceHold, asking: Asking | None, note: str | None
 ) -> Hold | Refused:
     if any(one.policy.asks for one in lineage):
-        waiting = _of_before(book, lineage, wanted)
+        waiting = _of_before(book, lineage, wanted, note)
         if waiting is not None:
             return waiting
         lineage = book.lineage(lineage[0].id)
@@ -126,9 +126,12 @@ def _hold(
     return hold
 
 
-def _of_before(book: Book, lineage: Lineage, wanted: PlaceHold) -> Hold | Refused | None:
-    """The same request, asked before: it still waits, or it was approved and is executed now. None when it is new."""
-    hold = book.undecided(lineage[0].id, wanted.request)
+def _of_before(book: Book, lineage: Lineage, wanted: PlaceHold, note: str | None) -> Hold | Refused | None:
+    """The same request, asked before: it still waits, or it was approved and is executed now. None when it is new.
+
+    Two notes make two requests: the owner is shown the note, and says yes to one invoice and not to its twin.
+    """
+    hold = book.undecided(lineage[0].id, wanted.request, note)
     if hold is None:
         return None
     state = State(lineage[0], hold, lineage[1:])

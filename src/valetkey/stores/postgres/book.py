@@ -78,7 +78,7 @@ class PostgresBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook
         self.new_holds: Rows[str, None] = rows()
         self.holds: Rows[str, None] = rows()
         self.payments: Rows[str, Payment] = rows()
-        self.undecided_holds: Rows[tuple[str, str], str | None] = rows()
+        self.undecided_holds: Rows[tuple[str, str], tuple[str, ...]] = rows()
         self.bought: Rows[str, Bought | None] = rows()
         self.new_transactions: Rows[str, str] = rows()
         self.transactions: Rows[str, None] = rows()
@@ -140,12 +140,17 @@ class PostgresBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook
             raise Contradiction("there is no such hold")
         return found
 
-    def undecided(self, session_id: str, request: SpendRequest) -> Hold | None:
+    def undecided(self, session_id: str, request: SpendRequest, note: str | None) -> Hold | None:
+        found = [self.spend_record(one) for one in self._undecided(session_id, request)]
+        fitting = [one for one in found if note is None or one.note in (None, note)]
+        fitting.sort(key=lambda one: (one.note != note, one.hold.placed_at, one.hold.id))
+        return fitting[0].hold if fitting else None
+
+    def _undecided(self, session_id: str, request: SpendRequest) -> tuple[str, ...]:
         key = (session_id, request_text(request))
         if key not in self.undecided_holds:
             raise Missing(Wanted(undecided={key}))
-        hold_id = self.undecided_holds[key]
-        return None if hold_id is None else self.spend_record(hold_id).hold
+        return self.undecided_holds[key]
 
     def transaction(self, transaction_id: str) -> Transaction:
         return self._bought(transaction_id).transaction
@@ -219,7 +224,8 @@ class PostgresBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook
         self.spends.put(hold.id, SpendRecord(hold, owner_id, note))
         self.new_holds.mark(hold.id, None)
         if hold.state in UNDECIDED:
-            self.undecided_holds.put((hold.session_id, request_text(hold.request)), hold.id)
+            others = self._undecided(hold.session_id, hold.request)
+            self.undecided_holds.put((hold.session_id, request_text(hold.request)), (*others, hold.id))
 
     def write_hold(self, hold: Hold, owner_id: str) -> None:
         assert owner_id == self.owner_id
@@ -227,8 +233,9 @@ class PostgresBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook
         self.spends.put(hold.id, replace(known, hold=hold))
         self.holds.mark(hold.id, None)
         if hold.state in UNDECIDED or known.hold.state in UNDECIDED:
+            others = tuple(one for one in self._undecided(hold.session_id, hold.request) if one != hold.id)
             key = (hold.session_id, request_text(hold.request))
-            self.undecided_holds.put(key, hold.id if hold.state in UNDECIDED else None)
+            self.undecided_holds.put(key, (*others, hold.id) if hold.state in UNDECIDED else others)
 
     def write_payment(self, hold_id: str, payment: Payment) -> None:
         self.spends.put(hold_id, replace(self.spend_record(hold_id), payment=payment))

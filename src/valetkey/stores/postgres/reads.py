@@ -169,10 +169,12 @@ def _load_agents(book: PostgresBook, wanted: Wanted, agents: list[Any], services
 
 
 def _load_undecided(book: PostgresBook, wanted: Wanted, found: list[SpendRecord], rows: list[Any]) -> None:
+    waiting: dict[tuple[str, str], tuple[str, ...]] = dict.fromkeys(wanted.undecided, ())
     for spend, row in zip(found, rows, strict=True):
-        book.undecided_holds.load((spend.hold.session_id, row[2]), spend.hold.id)
-    for key in wanted.undecided:
-        book.undecided_holds.load(key, None)
+        key = (spend.hold.session_id, row[2])
+        waiting[key] = (*waiting.get(key, ()), spend.hold.id)
+    for key, holds in waiting.items():
+        book.undecided_holds.load(key, holds)
 
 
 def _load_bought(book: PostgresBook, wanted: Wanted, rows: list[Any]) -> None:

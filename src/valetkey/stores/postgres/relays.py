@@ -21,6 +21,9 @@ _OPEN = (
     " ORDER BY nonce IS NULL, nonce, seq LIMIT $3"
 )
 _ADD = f"INSERT INTO relays ({RELAY}) VALUES ({', '.join(f'${n}' for n in range(1, 22))})"  # noqa: S608
+_NONCES = "chain_id = $1 AND sender = $2 AND nonce >= $3 AND nonce < $4"
+_OF_NONCES = f"SELECT {RELAY} FROM relays WHERE {_NONCES} ORDER BY nonce"  # noqa: S608
+_REOPEN = f"UPDATE relays SET state = 'signed', block = NULL, cost = NULL WHERE {_NONCES} AND state = 'done'"  # noqa: S608
 # What is open may still take its money, whenever it was wanted.
 _WEI = (
     "SELECT state, cost, cost_max, owner_id FROM relays WHERE chain_id = $1 AND sender = $2 AND made_at > $3"
@@ -113,6 +116,19 @@ class PostgresRelays(Tables):
             await connection.execute(sql, str(state), block, str(cost), reason, relay_id)
 
         return await self._move_relay(relay_id, work)
+
+    async def reopen_relays(self, chain_id: int, sender: str, first: int, end: int) -> list[Relay]:
+        """See ports/relays.py."""
+
+        async def work(connection: Connection) -> list[Relay]:
+            await _lock(connection, chain_id, sender)
+            await connection.execute(_REOPEN, chain_id, sender, first, end)
+            return [
+                relay_of(tuple(one))
+                for one in await connection.fetch(_OF_NONCES, chain_id, sender, first, end)
+            ]
+
+        return await self._write_relays(work)
 
     async def relayed_wei(self, chain_id: int, sender: str, owner_id: str | None = None) -> int:
         """See ports/relays.py."""

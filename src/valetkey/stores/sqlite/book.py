@@ -53,8 +53,9 @@ _SESSION = f"SELECT {SESSION} FROM {SESSIONS} WHERE s.id = ?"  # noqa: S608
 _RECORD = f"SELECT {RECORD} FROM {SESSIONS} WHERE s.id = ?"  # noqa: S608
 _SPEND = f"SELECT {SPEND} FROM holds h WHERE h.id = ?"  # noqa: S608
 _UNDECIDED = (
-    f"SELECT {SPEND} FROM holds h WHERE h.session_id = ? AND h.request = ?"  # noqa: S608
-    " AND h.state IN ('pending_approval', 'approved')"
+    f"SELECT {SPEND} FROM holds h WHERE h.session_id = ?1 AND h.request = ?2"  # noqa: S608
+    " AND h.state IN ('pending_approval', 'approved') AND (h.note IS NULL OR ?3 IS NULL OR h.note = ?3)"
+    " ORDER BY h.note IS ?3 DESC, h.placed_at, h.id LIMIT 1"
 )
 _TRANSACTION = f"SELECT {TRANSACTION} FROM transactions WHERE id = ?"  # noqa: S608
 _ADD_TRANSACTION = f"INSERT INTO transactions ({TRANSACTION}) VALUES ({TRANSACTION_PLACES})"  # noqa: S608
@@ -215,9 +216,9 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook):
             raise Contradiction("there is no such hold")
         return found
 
-    def undecided(self, session_id: str, request: SpendRequest) -> Hold | None:
+    def undecided(self, session_id: str, request: SpendRequest, note: str | None) -> Hold | None:
         self._flush_holds()
-        found = row(self._db, _UNDECIDED, session_id, request_text(request))
+        found = row(self._db, _UNDECIDED, session_id, request_text(request), note)
         return spend_of(found).hold if found else None
 
     def transaction(self, transaction_id: str) -> Transaction:

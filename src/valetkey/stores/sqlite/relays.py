@@ -21,6 +21,9 @@ _OPEN = (
     " ORDER BY nonce IS NULL, nonce, seq LIMIT ?"
 )
 _ADD = f"INSERT INTO relays ({RELAY}) VALUES ({', '.join('?' * 21)})"  # noqa: S608
+_NONCES = "chain_id = ? AND sender = ? AND nonce >= ? AND nonce < ?"
+_OF_NONCES = f"SELECT {RELAY} FROM relays WHERE {_NONCES} ORDER BY nonce"  # noqa: S608
+_REOPEN = f"UPDATE relays SET state = 'signed', block = NULL, cost = NULL WHERE {_NONCES} AND state = 'done'"  # noqa: S608
 # What is open may still take its money, whenever it was wanted.
 _WEI = (
     "SELECT state, cost, cost_max, owner_id FROM relays WHERE chain_id = :chain AND sender = :sender"
@@ -119,6 +122,15 @@ class SqliteRelays(Tables):
             sql = "UPDATE relays SET state = ?, block = ?, cost = ?, reason = ? WHERE id = ?"
             run(db, sql, str(state), block, str(cost), reason, relay_id)
             return _need(db, relay_id)
+
+        return await self._database.write(work)
+
+    async def reopen_relays(self, chain_id: int, sender: str, first: int, end: int) -> list[Relay]:
+        """See ports/relays.py."""
+
+        def work(db: apsw.Connection, _: int) -> list[Relay]:
+            run(db, _REOPEN, chain_id, sender, first, end)
+            return [relay_of(one) for one in rows(db, _OF_NONCES, chain_id, sender, first, end)]
 
         return await self._database.write(work)
 
