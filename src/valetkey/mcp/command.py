@@ -28,7 +28,7 @@ def serve(
     bundle_passphrase_file: Annotated[
         Path | None,
         typer.Option(
-            "--unseal-file",
+            "--bundle-passphrase-file",
             help="A file with the passphrase of a sealed bundle; otherwise VALETKEY_BUNDLE_PASSPHRASE.",
         ),
     ] = None,

@@ -6,37 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from valetkey.cli.frame import HOLDER
+
 if TYPE_CHECKING:
     from valetkey.cli.place import Place
 
-NEEDS = ("bundle", "passphrase", "api_key", "rpc_url", "base_url", "home")
+NEEDS = (*HOLDER, "api_key")
 
 
 def mcp(
     place: "Place",
     owner: Annotated[bool, typer.Option("--owner", help="Serve the owner, by its API key.")] = False,
-    enrollment: Annotated[
-        str | None,
-        typer.Option(
-            help="The code of keys that were enrolled here, in the place of a bundle; otherwise VALETKEY_ENROLLMENT.",
-            show_default=False,
-        ),
-    ] = None,
-    identity_file: Annotated[
-        Path | None,
-        typer.Option(
-            help="A file with the age identity of a sealed bundle; otherwise VALETKEY_IDENTITY.",
-            show_default=False,
-        ),
-    ] = None,
-    bundle_passphrase_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--unseal-file",
-            help="A file with the passphrase of a sealed bundle; otherwise VALETKEY_BUNDLE_PASSPHRASE.",
-            show_default=False,
-        ),
-    ] = None,
     bundles: Annotated[
         Path | None,
         typer.Option(
@@ -70,9 +50,21 @@ def mcp(
         typer.Option("--pay-private", help="The hosts of --pay-host may be in this machine's own network."),
     ] = False,
 ) -> None:
-    """Serve a session to a model over MCP: what it may see and spend, and nothing else. Needs valetkey[mcp]."""
-    from valetkey.cli.configured import SETTINGS
-    from valetkey.mcp.plan import BUNDLE, ENROLLMENT, ENVIRONMENT, SESSION, SESSION_FILE, Plan
+    """Serve a session to a model over MCP: what it may see and spend, and nothing else. Needs the extra mcp."""
+    from valetkey.cli.configured import FLAG
+    from valetkey.cli.held import BUNDLE as OF_BUNDLE
+    from valetkey.cli.held import no_session, session_at_hand
+    from valetkey.cli.secrets_at_hand import KEYSTORE
+    from valetkey.mcp.plan import (
+        BUNDLE,
+        BUNDLE_PASSPHRASE,
+        ENROLLMENT,
+        ENVIRONMENT,
+        IDENTITY,
+        SESSION,
+        SESSION_FILE,
+        Plan,
+    )
     from valetkey.mcp.run import run
     from valetkey.sdk.config import API_KEY
     from valetkey.sdk.keys_at_rest import PASSPHRASE
@@ -81,29 +73,39 @@ def mcp(
     files: dict[str, Path | None] = {}
     for member, setting, name in (
         ("session_file", "bundle", BUNDLE),
+        ("identity_file", "identity", IDENTITY),
+        ("bundle_passphrase_file", "bundle_passphrase", BUNDLE_PASSPHRASE),
         ("api_key_file", "api_key", API_KEY),
         ("passphrase_file", "passphrase", PASSPHRASE),
     ):
         found = place.configured.find(setting)
-        # What was written in the command counts more than what is lying around, such as what programs that start
-        # servers are told to set.
         files[member] = Path(found.value) if found.is_file and found.value else None
-        if found.value and not found.is_file:
+        if found.value and found.value.startswith(KEYSTORE):
+            # The server knows no keystore: what is kept there goes to it opened.
+            files[member], kept[name] = None, place.needed(setting).reveal()
+        elif found.value and not found.is_file:
             kept[name] = found.value
-    says_bundle = place.configured.find("bundle").source == SETTINGS["bundle"].flag
-    is_told = any(kept.get(name) for name in (SESSION_FILE, SESSION, ENROLLMENT))
-    if owner or (not says_bundle and (enrollment is not None or is_told)):
+    enrollment = None
+    named = [one for one in map(place.configured.find, ("bundle", "enrollment")) if one.value is not None]
+    if owner:
         files["session_file"] = None
-    if owner and not (files["api_key_file"] or kept.get(API_KEY)):
-        place.needed("api_key")
-    if not (owner or enrollment or is_told or files["session_file"] or kept.get(BUNDLE)):
-        place.needed("bundle")
+        if not (files["api_key_file"] or kept.get(API_KEY)):
+            place.needed("api_key")
+    elif any(kept.get(name) for name in (SESSION_FILE, SESSION)) and all(one.rank != FLAG for one in named):
+        # What programs that start servers are told to set counts more than what is lying around.
+        files["session_file"] = None
+    else:
+        which = session_at_hand(place.configured)
+        if which is None:
+            raise no_session()
+        kept.pop(ENROLLMENT, None)
+        if which != OF_BUNDLE:
+            enrollment, files["session_file"] = which, None
+            kept.pop(BUNDLE, None)
     run(
         Plan(
             owner=owner,
             enrollment=enrollment,
-            identity_file=identity_file,
-            bundle_passphrase_file=bundle_passphrase_file,
             bundles=bundles,
             http=http,
             host=host,
