@@ -13,8 +13,11 @@ from valetkey import BuyerAgent, SellerAgent
 from valetkey.cli.rpc import USDC
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
+from valetkey.sdk.state import StateFolder
 from valetkey.studio.owners import Owners
 from valetkey.studio.plan import Plan
+from valetkey.studio.wizard.draft import Draft
+from valetkey.studio.wizard.kept_drafts import Drafts
 from valetkey.studio.wizard.making import Making, Makings
 from valetkey.studio.wizard.operator import Operator
 
@@ -139,6 +142,36 @@ def test_nobody_signs_for_another_owner(place: Place) -> None:
     assert "without the key of your wallet" in str(making.failed)
     assert not making.draft.is_begun, "it may be changed"
     assert place.sessions("of another") == []
+
+
+def test_what_is_made_elsewhere_is_left_alone_and_a_mistake_is_no_success(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, held = StateFolder(place.folder / "studio"), list[int]()
+    keep = Drafts.keep
+
+    def kept(drafts: Drafts, draft: Draft) -> None:
+        keep(drafts, draft)
+        lock = state.try_lock(f"draft-{draft.id}") if draft.is_begun else None
+        held.extend([] if lock is None else [lock])
+
+    monkeypatch.setattr(Drafts, "keep", kept)
+    making = place.make(label="elsewhere")
+    state.unlock(held.pop())
+    assert "being made elsewhere" in str(making.failed)
+    assert making.draft.is_begun, "whoever makes it goes on"
+    assert place.sessions("elsewhere") == []
+    monkeypatch.undo()
+    broken: list[Making] = []
+
+    def fall(making: Making, _signer: object) -> None:
+        broken.append(making)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Making, "_client", fall)
+    with pytest.raises(ZeroDivisionError):
+        place.make(label="broken")
+    assert (broken[0].is_over, "its log says" in str(broken[0].failed)) == (True, True)
 
 
 def test_a_key_that_only_reads_makes_nothing(place: Place) -> None:

@@ -105,6 +105,10 @@ def test_the_length_of_life_is_counted_from_when_its_making_began() -> None:
         ("money", "once", {"handing": "enrolled", "code": "A", "funding": "wallet"}, "funding"),
         ("money", "once", {"signing": "later"}, "signing"),
         ("money", "once", {"funding": "gold"}, "funding"),
+        ("money", "seller", {"signing": "later"}, "signing"),
+        ("money", "chain", {"funding": "wallet", "amount": "5", "signing": "later"}, "amount"),
+        ("money", "chain", {"funding": "wallet", "amount": "0"}, "amount"),
+        ("money", "chain", {"funding": "wallet", "amount": "much"}, "amount"),
     ],
 )
 def test_what_cannot_be_meant_is_told_at_its_field(

@@ -63,7 +63,7 @@ class MadePage:
                 self._failure = div("stack")
             self._handing = div("stack")
         self._status = paragraph("", "unseen", role="status")
-        self._page._closing.append(self._making.listen(self._show))
+        self._page.client.on_delete(self._making.listen(self._show))
         self._page.begin(self._carry())
         self._show()
 

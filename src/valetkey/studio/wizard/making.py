@@ -95,18 +95,25 @@ class Making:
 
     async def run(self) -> None:
         """Do what is not done yet. What went wrong is in `failed`; another run goes on from there."""
-        self.failed, self.is_over = None, False
+        self.failed, self.is_over, is_done = None, False, False
         self._tell()
         try:
             with self._place.drafts.alone(self.draft) as is_alone:
                 if not is_alone:
-                    raise InvalidInput("this session is being made elsewhere at this moment: look again soon")
+                    raise MadeElsewhere(
+                        "This session is being made elsewhere at this moment: look again soon."
+                    )
                 await asyncio.to_thread(self._work)
+            is_done = True
         except ValetkeyError as error:
             self.failed = error
             self._give_up(error)
         finally:
             self.is_over = True
+            if not is_done and self.failed is None:
+                self.failed = Broken(
+                    "The studio made a mistake: its log says which. What is done stays done."
+                )
             self._owner.changed()
             self._tell()
 
@@ -292,6 +299,14 @@ class Making:
 
 class KeysLost(ValetkeyError):
     """A session was made, and its keys were in the memory of a process that is gone."""
+
+
+class MadeElsewhere(ValetkeyError):
+    """Another process has this draft in hand."""
+
+
+class Broken(ValetkeyError):
+    """A making ended by a mistake of the studio's own."""
 
 
 class StillWaiting(ValetkeyError):

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from valetkey.core.chains import is_solana
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS
+from valetkey.sdk.amounts import usdc_units
 from valetkey.sdk.config_checks import check_amounts
 from valetkey.sdk.days import day_at
 from valetkey.sdk.limits import Rules, amount_of
@@ -245,6 +246,16 @@ def _check_money(draft: Draft) -> None:
         raise InvalidInput(
             "nobody but its delegate could bring back what an enrolled session's wallet holds: let it pay by grant",
             field="funding",
+        )
+    if draft["amount"] and draft["funding"] == "wallet" and not draft.template.sells:
+        if not _at("amount", usdc_units, draft["amount"]):
+            raise InvalidInput("leave it empty, to fund it later", field="amount")
+        if draft["signing"] == "later":
+            raise InvalidInput("nobody sends it now: leave it empty, or choose who signs", field="amount")
+    if draft.template.sells and draft["signing"] == "later" and handing != "enrolled":
+        raise InvalidInput(
+            "what buyers encrypt to a key that may be lost nobody could read: choose who signs its recovery copy",
+            field="signing",
         )
     if draft["funding"] == "grant" and draft["signing"] == "later" and not draft.template.sells:
         raise InvalidInput("a grant is signed now: choose who signs it", field="signing")
