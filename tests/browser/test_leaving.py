@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -49,6 +50,19 @@ def test_closed_pages_leave_no_listener_and_no_task(
         for other in others:
             other.close()
         wait_until(lambda: held() == before, f"what was held before: {before}")
+
+
+@pytest.mark.slow
+def test_who_does_nothing_is_signed_out_on_the_page_too(
+    stack: RunningStack, owner: Owner, new_page: Callable[[], Page], tmp_path: Path
+) -> None:
+    with running_studio(stack.base_url, tmp_path, "--idle", "4s") as studio:
+        page = new_page()
+        studio.sign_in(page, owner.api_key)
+        cookies = {one["name"]: one["value"] for one in page.context.cookies()}
+        expect(page.get_by_text("nobody was here for a while")).to_be_visible()
+        answer = httpx.get(f"{studio.url}/sessions", cookies=cookies, headers={"Accept": "text/html"})
+        assert answer.status_code == 303
 
 
 @pytest.mark.slow

@@ -70,6 +70,27 @@ def test_it_is_paused_resumed_extended_and_revoked(page: Page, studio: Studio, o
     expect(page.get_by_role("button", name="Revoke")).to_have_count(0)
 
 
+@pytest.mark.parametrize(
+    "label",
+    ["</title><script>alert(1)</script>", "`${alert(1)}`", "{{ constructor.constructor('alert(1)')() }}"],
+    ids=["markup", "template", "mustache"],
+)
+def test_a_hostile_label_is_text_in_heading_title_and_dialog(
+    label: str, page: Page, studio: Studio, owner: Owner
+) -> None:
+    session_id, _ = owner.session(label, delegate=label)
+    page.goto(f"{studio.url}/sessions/{session_id}")
+    expect(page.get_by_role("heading", name=label, exact=True)).to_be_visible()
+    assert page.title() == f"{label} · Valetkey Studio"
+    page.get_by_role("button", name="Extend").click()
+    expect(page.get_by_role("heading", name=f"Extend {label}", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    # Should a text ever become an element, it does not run.
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=alert(1)>')")
+    page.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'alert(2)'}))")
+    page.wait_for_load_state("networkidle")
+
+
 def test_another_owners_session_is_not_there(page: Page, studio: Studio) -> None:
     for name in ("ses_" + "a" * 25, "..%2f..%2fagents", "%3Cimg%20src=x%20onerror=alert(1)%3E"):
         page.goto(f"{studio.url}/sessions/{name}")

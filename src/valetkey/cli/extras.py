@@ -7,6 +7,7 @@ EXTRAS = {
     "keyring": ("keyring",),
     "x402": ("x402",),
     "mcp": ("mcp",),
+    "studio": ("nicegui",),
 }
 """The packages of each extra; the first one of them that is absent means that the extra is."""
 
