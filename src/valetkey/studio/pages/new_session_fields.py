@@ -160,13 +160,17 @@ def money(form: Form, draft: Draft, known: Known, page: Page) -> None:
             "callout warn",
         )
     with div("only enrolled"):
-        form.text("code", "Code of the enrolment", "XXXX-XXXX-XXXX-XXXX", spellcheck="false")
+        form.text(
+            "code",
+            "Code of the enrolment",
+            "As your agent shows it: XXXX-XXXX-XXXX-XXXX.",
+            spellcheck="false",
+        )
         _look_up(draft, page)
 
 
 def _look_up(draft: Draft, page: Page) -> None:
     """The keys behind a code, to be compared with what the delegate says of itself."""
-    found = div("enrolment", role="status")
 
     async def look() -> None:
         found.clear()
@@ -180,6 +184,7 @@ def _look_up(draft: Draft, page: Page) -> None:
             facts({"Calls itself": keys.label or "nothing", "Wallet": keys.wallet, "Works for": keys.owner})
 
     button("Look it up", look)
+    found = div("enrolment", role="status")
 
 
 def more(words: str, draft: Draft, *names: str) -> Any:
