@@ -1,4 +1,4 @@
-"""A real browser on a real studio, before the platform and the chain of this worker; one Chromium for its tests."""
+"""A real browser on a real studio, before the platform and the chain of this worker; a Chromium for each module."""
 
 import os
 import shutil

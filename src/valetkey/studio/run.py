@@ -8,7 +8,6 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from valetkey.core.errors import InvalidInput
 from valetkey.sdk.errors import NotConfigured
 from valetkey.studio.plan import Plan
 from valetkey.studio.wizard.operator import Operator
@@ -16,12 +15,6 @@ from valetkey.studio.wizard.operator import Operator
 TITLE = "valetkey-studio"
 GRACE_SECONDS = 2
 MESSAGE_BYTES_MAX = 262_144
-
-
-class StudioFailed(InvalidInput):
-    """It did not start; its log says why."""
-
-    code = "studio_failed"
 
 
 def check_installed() -> None:
@@ -37,8 +30,11 @@ def check_installed() -> None:
 
 def run(
     plan: Plan, listener: socket.socket, *, operator: Operator | None = None, stop_with_stdin: bool = False
-) -> None:
-    """Serve until a signal, or the end of standard input. Raises NotConfigured without `valetkey[studio]`."""
+) -> bool:
+    """Serve until a signal, or the end of standard input; whether it ever served.
+
+    Raises NotConfigured without `valetkey[studio]`.
+    """
     check_installed()
     # NiceGUI would look for a folder of its own where the studio was started; nothing is kept there.
     os.environ.setdefault("NICEGUI_STORAGE_PATH", os.devnull)
@@ -63,8 +59,7 @@ def run(
     if stop_with_stdin:
         threading.Thread(target=_stop_at_end, args=(server,), daemon=True).start()
     server.run(sockets=[listener])
-    if not server.started:
-        raise StudioFailed("the studio did not start; its log says why")
+    return server.started
 
 
 def _take_title() -> None:

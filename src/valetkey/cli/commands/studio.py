@@ -31,12 +31,14 @@ def studio(
     owner's browser does. With a passphrase the keys of new sessions are kept in the keystore of the state folder.
     Needs valetkey[studio].
     """
+    from valetkey.cli.complaint import Complaint
     from valetkey.cli.serving import adopt, listen
     from valetkey.cli.words import seconds_of
     from valetkey.crypto.keys import PrivateKey
     from valetkey.studio.plan import Plan
     from valetkey.studio.run import check_installed, run
     from valetkey.studio.wizard.operator import Operator
+    from valetkey.wire.errors import Exit
 
     check_installed()
     plan = Plan(
@@ -55,4 +57,5 @@ def studio(
     if fd is None:
         shown = f"[{host}]" if ":" in host else host
         typer.echo(f"studio at http://{shown}:{listener.getsockname()[1]}", err=True)
-    run(plan, listener, operator=operator, stop_with_stdin=stop_with_stdin)
+    if not run(plan, listener, operator=operator, stop_with_stdin=stop_with_stdin):
+        raise Complaint("the studio did not start; what it wrote says why", Exit.ENVIRONMENT)
