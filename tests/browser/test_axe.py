@@ -76,5 +76,26 @@ def test_no_page_has_a_serious_finding(
     page.get_by_role("button", name="Check").click()
     expect(page.get_by_text("every hash and signature holds")).to_be_visible()
     look("audit trail")
+    page.goto(f"{studio.url}/new")
+    page.get_by_label("Label", exact=True).fill("Made here")
+    look("purpose")
+    for heading, folded in (("Limits", "More limits"), ("Where", "Services by id"), ("Money", "")):
+        page.get_by_role("button", name="Continue").click()
+        expect(page.get_by_role("heading", name=heading)).to_be_focused()
+        if folded:
+            page.get_by_text(folded).click()
+        if heading == "Limits":
+            page.get_by_role("button", name="Continue").click()
+            expect(page.get_by_label("Exact price")).to_be_focused()
+            look("a complaint")
+            page.get_by_label("Exact price").fill("5")
+        look(heading)
+    page.get_by_label("Plain bundle").check()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("With this policy, last week's spends")).to_be_visible()
+    look("review")
+    page.get_by_role("button", name="Create session").click()
+    expect(page.get_by_text("There is no wallet in this browser.")).to_be_visible()
+    look("a making that failed")
     context.close()
     assert found == []

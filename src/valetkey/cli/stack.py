@@ -191,10 +191,14 @@ def url_of(listener: socket.socket) -> str:
 
 
 def _studio(folder: StackFolder, base_url: str, doorway: socket.socket) -> Child:
-    """The console, a client of the platform like any other; it needs no secret of the stack."""
+    """The console, a client of the platform like any other; it signs for the stack's owner, and for nobody else."""
+    folder.owner_key()
     return Child(
         "studio",
-        [sys.executable, "-m", "valetkey", "studio", "--fd", str(doorway.fileno()), "--stop-with-stdin"],
+        [
+            *(sys.executable, "-m", "valetkey", "studio", "--fd", str(doorway.fileno()), "--stop-with-stdin"),
+            *("--key-file", str(folder.secret_file("owner_key"))),
+        ],
         environment=own_environment(VALETKEY_BASE_URL=base_url, VALETKEY_HOME=str(folder.path / "studio")),
         log=folder.log("studio"),
         pass_fds=(doorway.fileno(),),

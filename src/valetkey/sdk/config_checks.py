@@ -31,6 +31,14 @@ def check_config(config: Any) -> None:
         raise InvalidInput("sole_label is True or False", field="sole_label")
     if config.funding not in (None, "grant", "wallet"):
         raise InvalidInput("funding is grant or wallet", field="funding")
+    if type(config.sells) is not bool:
+        raise InvalidInput("sells is True or False", field="sells")
+    if config.sells and (
+        config.spending_limit is None or named_units(config.spending_limit, 6, "spending_limit")
+    ):
+        raise InvalidInput("who sells spends nothing: its limit is 0", field="spending_limit")
+    if config.sells and config.funding == "grant":
+        raise InvalidInput("who sells pays nothing: it needs no grant", field="funding")
     if config.chain is not None and type(config.chain) not in (str, int):
         raise InvalidInput("a chain is a name or a number", code="unknown_chain", field="chain")
 

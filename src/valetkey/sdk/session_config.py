@@ -25,17 +25,19 @@ class SessionConfig:
     label: what people call it, 1 to 200 characters. spending_limit: all that it may spend. valid_until: its end, see
     unix_seconds_of. chain: a name or a number; one session is for one chain. allowed_tokens: names such as USDC, or
     addresses. per_transaction_limit: for each spend; daily_limit: for any 24 hours; windows: for any interval of so
-    many seconds. limits: of other currencies, which it can otherwise not spend. allowed_payees: addresses that may be
-    paid. allowed_contracts: contracts that `approve` and `contract_call` may name, each with the functions that may be
-    called, `transfer(address,uint256)`. allowed_routers: contracts that `swap` may use. None is every payee; of
-    contracts and routers none is allowed that is not named. allowed_operations: of a SessionKeyManager's session,
-    `payment` and `x402`, None both; where payees are named, what is paid over HTTP has to be named too. approval_above:
-    what is above waits for the owner. not_before: its beginning, now unless given. delegate, role: who holds it and
-    what for, in the owner's words.
-    funding: "grant" pays out of the owner's balance, "wallet" out of a wallet that is filled for it, "allotment" out of
-    the session's account on Solana; what the host of the session does by itself when None. sole_label: refuse it while
-    another active session of the owner has this label. idempotency_key: asking again with the same key answers the
-    same session.
+    many seconds. limits: of other currencies, which it can otherwise not spend. allowed_services: ids of services
+    that it may buy, None is every one. sells: it delivers for its owner, and has a limit of 0. allowed_payees:
+    addresses that may be paid. allowed_operations: words of the gate, beside what its contracts are for. Of a
+    client's session None is `transfer` alone; `purchase` is buying at the market, `payment` and `x402` paying
+    elsewhere. Of a SessionKeyManager's session `payment` and `x402`, None both; where payees are named, what is paid
+    over HTTP has to be named too. allowed_contracts: contracts that `approve` and `contract_call` may name, each with
+    the functions that may be called, `transfer(address,uint256)`. allowed_routers: contracts that `swap` may use.
+    None is every payee; of contracts and routers none is allowed that is not named. approval_above: what is above
+    waits for the owner. not_before: its beginning, now unless given. delegate, role: who holds it and what for, in
+    the owner's words. funding: "grant" pays out of the owner's balance, "wallet" out of a wallet that is filled for
+    it, "allotment" out of the session's account on Solana; what the host of the session does by itself when None.
+    sole_label: refuse it while another active session of the owner has this label. idempotency_key: asking again with
+    the same key answers the same session.
     """
 
     label: str
@@ -48,6 +50,8 @@ class SessionConfig:
     windows: Windows = field(default_factory=dict)
     limits: Mapping[str, Limit | Amount | None] = field(default_factory=dict)
     spends_max: int | None = None
+    allowed_services: Iterable[str] | None = None
+    sells: bool = False
     allowed_payees: Iterable[str] | None = None
     allowed_contracts: Mapping[str, Iterable[str]] = field(default_factory=dict)
     allowed_routers: Iterable[str] = ()
@@ -63,7 +67,13 @@ class SessionConfig:
     def __post_init__(self) -> None:
         check_config(self)
         # What can be read once only is read here; a text is no list, and is refused where lists are looked at.
-        for name in ("allowed_tokens", "allowed_payees", "allowed_routers", "allowed_operations"):
+        for name in (
+            "allowed_services",
+            "allowed_tokens",
+            "allowed_payees",
+            "allowed_routers",
+            "allowed_operations",
+        ):
             given = getattr(self, name)
             if given is None or isinstance(given, (str, bytes)):
                 continue

@@ -39,11 +39,6 @@ def rules_of(
                 "daily_limit and a window of a day are the same: give one", field="daily_limit"
             )
         windows[DAY_SECONDS] = config.daily_limit
-    if config.allowed_operations is not None:
-        raise InvalidInput(
-            "what a client's session may do follows from its contracts and routers: name those",
-            field="allowed_operations",
-        )
     on_solana = is_solana(network.chain_id)
     if on_solana:
         _check_solana(config)
@@ -58,8 +53,19 @@ def rules_of(
     if config.allowed_tokens is not None:
         tokens = names(config.allowed_tokens, "allowed_tokens")
         assets = sorted({asset_of(network, one, "allowed_tokens", extra).id for one in tokens})
+    allowed = [TRANSFER]
+    if config.allowed_operations is not None:
+        allowed = names(config.allowed_operations, "allowed_operations")
+    services: list[str] = []
+    if config.allowed_services is not None:
+        services = names(config.allowed_services, "allowed_services")
+        if not services:
+            raise InvalidInput(
+                "no services at all: name one, or None for every one", field="allowed_services"
+            )
     return Rules(
         budget=config.spending_limit,
+        services=services,
         per_spend=config.per_transaction_limit,
         windows=windows,
         spends_max=config.spends_max,
@@ -68,7 +74,7 @@ def rules_of(
         assets=assets,
         chains=[network.chain_id],
         payees=payees,
-        operations=[TRANSFER, *operations],
+        operations=[*sorted(set(allowed)), *operations],
     )
 
 
@@ -91,6 +97,7 @@ def terms_of(config: SessionConfig, rules: Rules, chain_id: int) -> str:
         "label": config.label,
         "delegate": config.delegate,
         "sole": config.sole_label,
+        **({"sells": True} if config.sells else {}),
         "chain": chain_id,
         # So long from now is another time at every call.
         "moments": [str(one) if not isinstance(one, timedelta) else f"in {one}" for one in moments],
@@ -99,7 +106,10 @@ def terms_of(config: SessionConfig, rules: Rules, chain_id: int) -> str:
 
 
 def _check_solana(config: SessionConfig) -> None:
-    for name in ("allowed_contracts", "allowed_routers", "limits"):
+    for name in (
+        *("allowed_services", "allowed_contracts", "allowed_routers"),
+        *("allowed_operations", "limits", "sells"),
+    ):
         if getattr(config, name):
             raise InvalidInput(f"a session on Solana pays USDC, and has no {name}", field=name)
     if config.spending_limit is None:

@@ -17,9 +17,12 @@ from valetkey.studio.gate import SIGN_IN, Gate
 from valetkey.studio.owners import Owner, Owners
 from valetkey.studio.page import Page
 from valetkey.studio.pages import alerts, approvals, inventory, missing, overview, session
+from valetkey.studio.pages.new_session import Wizard
 from valetkey.studio.plan import Plan
 from valetkey.studio.signing_in import Door
 from valetkey.studio.sittings import Sitting, Sittings
+from valetkey.studio.wizard.making import Makings
+from valetkey.studio.wizard.operator import Operator
 
 SWEEP_SECONDS = 2.0
 FAREWELL_SECONDS = 0.5
@@ -103,15 +106,17 @@ class Studio:
                     await self.end(sitting, "idle")
 
 
-def create_app(plan: Plan) -> Gate:
+def create_app(plan: Plan, operator: Operator) -> Gate:
     """The ASGI application. NiceGUI's pages are the process's own: there is one studio in a process."""
     studio = Studio(plan)
+    wizard = Wizard(Makings(plan.base_url, plan.state_dir, operator))
     door = Door(plan, studio.owners, studio.sittings, studio.end)
     app = FastAPI(
         openapi_url=None,
         lifespan=studio.lifespan,
         routes=[
             *door.routes(),
+            *wizard.routes(),
             Route("/assets/{digest}/{name}", serve_asset),
             Route("/here", _here, methods=["POST"]),
             Route("/healthz", _health),
@@ -121,6 +126,7 @@ def create_app(plan: Plan) -> Gate:
     studio.page("/alerts")(alerts.show)
     studio.page("/approvals")(approvals.show)
     studio.page("/sessions")(inventory.show)
+    studio.page("/new/{draft_id}/{step}")(wizard.show)
     studio.page("/sessions/{session_id}")(session.show)
     # A page needs no fallback to long polling, and the gate would refuse it.
     core.app.config.socket_io_js_transports = ["websocket"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from valetkey.sdk.errors import NotConfigured
 from valetkey.studio.plan import Plan
+from valetkey.studio.wizard.operator import Operator
 
 TITLE = "valetkey-studio"
 GRACE_SECONDS = 2
@@ -27,7 +28,9 @@ def check_installed() -> None:
         raise NotConfigured("the console needs an extra: pip install 'valetkey[studio]'")
 
 
-def run(plan: Plan, listener: socket.socket, *, stop_with_stdin: bool = False) -> bool:
+def run(
+    plan: Plan, listener: socket.socket, *, operator: Operator | None = None, stop_with_stdin: bool = False
+) -> bool:
     """Serve until a signal, or the end of standard input; whether it ever served.
 
     Raises NotConfigured without `valetkey[studio]`.
@@ -44,7 +47,7 @@ def run(plan: Plan, listener: socket.socket, *, stop_with_stdin: bool = False) -
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     config = uvicorn.Config(
-        create_app(plan),
+        create_app(plan, operator or Operator()),
         log_config=None,
         access_log=False,
         server_header=False,

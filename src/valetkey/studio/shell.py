@@ -15,6 +15,7 @@ from valetkey.studio.words.amounts import short_address
 PLACES = (
     ("/", "overview", "Overview"),
     ("/sessions", "sessions", "Sessions"),
+    ("/new", "new", "New session"),
     ("/approvals", "approvals", "Approvals"),
     ("/alerts", "alerts", "Alerts"),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.sdk.clients import WORDS, Desk
+from tests.integration.sdk.clients import CHAIN, WORDS, Desk
 from tests.integration.sdk.world import World
 from valetkey import (
     ApprovalRequired,
@@ -21,7 +21,7 @@ from valetkey import (
 from valetkey.crypto.keys import PrivateKey
 from valetkey.ports.keystore import Keystore
 from valetkey.sdk._sync.client_making import ClientMaking
-from valetkey.sdk.errors import IdempotencyMismatch, WrongNetwork
+from valetkey.sdk.errors import IdempotencyMismatch, InsufficientFunds, WrongNetwork
 from valetkey.sdk.kept_sessions import LATE_SECONDS, SessionKeys
 from valetkey.sdk.opening import open_keystore
 
@@ -257,3 +257,46 @@ def test_IDEMPOTENT_the_async_client_pays_once_for_five_at_once(world: World, de
     assert len({one.hold_id for one in done}) == 1
     assert len({one.receipt for one in done}) == 1
     assert world.stack.units("0x" + "ab" * 20) - before == 1_000_000
+
+
+def test_a_session_is_made_step_by_step_and_handed_over(world: World, desk: Desk) -> None:
+    rules = {**RULES, "allowed_operations": ["transfer", "purchase"], "idempotency_key": "step by step"}
+    first = desk.client.create_session(**rules, grant=False)
+    assert desk.owner.find_grant(first.session_id) is None
+    assert desk.client.create_session(**rules, approve=False).session_id == first.session_id
+    # The wallet of a browser sends what is to be approved by itself.
+    call = desk.client.owner.grants_approval(CHAIN)
+    assert call is not None
+    assert (call.to, call.value) == (world.stack.contracts["usdc"], 0)
+    assert desk.client.owner.approve_grants(CHAIN) is not None
+    assert desk.client.owner.grants_approval(CHAIN) is None
+    info = desk.client.recover_session(first)
+    assert info.owner is desk.client.owner
+    view = world.delegate(info.serialize()).session
+    assert view is not None
+    assert (view.session_id, view.allowed_operations) == (first.session_id, ["purchase", "transfer"])
+    with desk.again(state_dir=world.folder()) as elsewhere, pytest.raises(NotFound):
+        elsewhere.recover_session(first)
+
+
+def test_what_a_wallet_is_to_send_is_told_until_it_has_come(world: World, desk: Desk) -> None:
+    session = desk.client.create_session(**RULES, funding="wallet", sells=False)
+    info = desk.client.recover_session(session)
+    gas, money = desk.client.owner.funding_calls(info, "3")
+    assert (gas.to, money.to) == (session.wallet_address, world.stack.contracts["usdc"])
+    assert gas.value > 0
+    assert int.from_bytes(money.data[-32:]) == 3_000_000
+    world.stack.supply(session.wallet_address or "", 1_000_000)
+    (money,) = desk.client.owner.funding_calls(info, "3")
+    assert int.from_bytes(money.data[-32:]) == 2_000_000
+    world.stack.supply(session.wallet_address or "", 2_000_000)
+    assert desk.client.owner.funding_calls(info, "3") == []
+    with pytest.raises(InsufficientFunds):
+        desk.client.owner.funding_calls(info, "5000")
+
+
+def test_a_seller_s_session_spends_nothing(desk: Desk) -> None:
+    made = desk.client.create_session(
+        label="shop", spending_limit=0, valid_until=timedelta(hours=1), sells=True
+    )
+    assert (made.view.role, made.view.budget_usdc, made.funding) == ("seller", "0", "wallet")

@@ -24,6 +24,31 @@ def test_nothing_but_transfers_is_allowed_unless_it_is_named() -> None:
     assert (rules.payees, rules.assets, rules.chains) == (None, None, [84532])
 
 
+def test_services_and_what_is_done_are_named() -> None:
+    asked = config(
+        allowed_services=("svc_b", "svc_a"), allowed_operations=["transfer", "purchase", "purchase"]
+    )
+    rules = rules_of(asked, NETWORK)
+    assert (rules.services, rules.operations) == (["svc_b", "svc_a"], ["purchase", "transfer"])
+    assert rules_of(config(), NETWORK).services == []
+
+
+def test_who_sells_spends_nothing() -> None:
+    selling = config(sells=True, spending_limit=0)
+    assert terms_of(selling, rules_of(selling, NETWORK), 1) != terms_of(
+        config(spending_limit=0), rules_of(selling, NETWORK), 1
+    )
+    for members, field in (
+        ({"spending_limit": "1"}, "spending_limit"),
+        ({"spending_limit": None}, "spending_limit"),
+        ({"spending_limit": 0, "funding": "grant"}, "funding"),
+        ({"spending_limit": 0, "sells": 1}, "sells"),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            config(**{"sells": True, **members})
+        assert refused.value.field == field
+
+
 def test_contracts_functions_and_routers_become_operations_and_payees() -> None:
     asked = config(
         allowed_payees=[OTHER],
@@ -56,6 +81,9 @@ def test_contracts_functions_and_routers_become_operations_and_payees() -> None:
         ({"allowed_payees": [WRONG]}, "allowed_payees"),
         ({"allowed_payees": TO}, "allowed_payees"),
         ({"allowed_payees": [NATIVE]}, "allowed_payees"),
+        ({"allowed_services": []}, "allowed_services"),
+        ({"allowed_services": "svc_1"}, "allowed_services"),
+        ({"allowed_operations": "transfer"}, "allowed_operations"),
         ({"allowed_contracts": {WRONG: []}}, "allowed_contracts"),
         ({"allowed_contracts": {TO: "deposit(uint256)"}}, "allowed_contracts"),
         ({"allowed_contracts": {TO: ["deposit"]}}, "function"),

@@ -25,12 +25,19 @@ def studio(
     fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     stop_with_stdin: Annotated[bool, typer.Option("--stop-with-stdin", hidden=True)] = False,
 ) -> None:
-    """Serve the console: see every session, stop any of them. Owners sign in by API key. Needs valetkey[studio]."""
+    """Serve the console: see every session, stop any of them, make one. Owners sign in by API key.
+
+    With the key of an owner's wallet (--key-file) it signs for that owner's new sessions; otherwise the wallet in the
+    owner's browser does. With a passphrase the keys of new sessions are kept in the keystore of the state folder.
+    Needs valetkey[studio].
+    """
     from valetkey.cli.complaint import Complaint
     from valetkey.cli.serving import adopt, listen
     from valetkey.cli.words import seconds_of
+    from valetkey.crypto.keys import PrivateKey
     from valetkey.studio.plan import Plan
     from valetkey.studio.run import check_installed, run
+    from valetkey.studio.wizard.operator import Operator
     from valetkey.wire.errors import Exit
 
     check_installed()
@@ -42,9 +49,13 @@ def studio(
         secure=https,
         idle_seconds=seconds_of(idle, "--idle"),
     )
+    key = place.secret("owner_key")
+    operator = Operator(
+        key=None if key is None else PrivateKey.from_hex(key.reveal()), passphrase=place.secret("passphrase")
+    )
     listener = listen(host, port) if fd is None else adopt(fd)
     if fd is None:
         shown = f"[{host}]" if ":" in host else host
         typer.echo(f"studio at http://{shown}:{listener.getsockname()[1]}", err=True)
-    if not run(plan, listener, stop_with_stdin=stop_with_stdin):
+    if not run(plan, listener, operator=operator, stop_with_stdin=stop_with_stdin):
         raise Complaint("the studio did not start; what it wrote says why", Exit.ENVIRONMENT)

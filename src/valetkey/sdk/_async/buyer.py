@@ -64,6 +64,7 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions,
         refunds_restore: bool = False,
         funding: Literal["wallet", "grant"] | None = None,
         enrollment: str | None = None,
+        approve: bool = True,
         idempotency_key: str | None = None,
     ) -> SessionInfo:
         """Make a session for a delegate. Its keys are made here; the platform learns only the public ones.
@@ -79,9 +80,10 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions,
         its own, which `fund_session` fills; "grant" pays out of the owner's balance by a grant, which is given at once
         (see `grant_session`). It is "wallet" unless given. `enrollment`: the code that a delegate told who made its own
         keys, which nobody else ever has; such a session pays by grant, and there is no bundle to hand over.
-        `idempotency_key`: the session's keys are kept in the state folder before the platform is told of it, and the
-        same call under the same key gives the same session, also after a crash anywhere, until `forget_keys`. Raises
-        InvalidAmount, InvalidInput, LabelTaken, EnrollmentMismatch, EnrollmentUsed, EnrollmentExpired.
+        `approve` is as for `grant_session`. `idempotency_key`: the session's keys are kept in the state folder before
+        the platform is told of it, and the same call under the same key gives the same session, also after a crash
+        anywhere, until `forget_keys`. Raises InvalidAmount, InvalidInput, LabelTaken, EnrollmentMismatch,
+        EnrollmentUsed, EnrollmentExpired.
         """
         if enrollment is not None and funding == "wallet":
             raise InvalidInput(
@@ -120,7 +122,7 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions,
             idempotency_key=idempotency_key,
         )
         if funding == "grant":
-            await self.grant_session(session)
+            await self.grant_session(session, approve=approve)
         return session
 
     async def fund_session(

@@ -7,6 +7,7 @@ from valetkey.core.errors import InvalidInput
 from valetkey.core.grant import NOBODY, NOTHING, Grant, granted
 from valetkey.core.money import CURRENCY_DECIMALS, Asset
 from valetkey.engine.granting import signed_by
+from valetkey.ports.wallet import Call
 from valetkey.sdk._async.agent import segment
 from valetkey.sdk._async.desk import AsyncDesk
 from valetkey.sdk._async.fleet import id_of
@@ -90,22 +91,32 @@ class AsyncGrants(AsyncSessionMaker):
         """
         return await self._approve(await self.network(chain))
 
+    async def grants_approval(self, chain: str | int | None = None) -> Call | None:
+        """What `approve_grants` would send: for a wallet that sends by itself, such as a browser's. None as there."""
+        network = await self.network(chain)
+        return await self._approval(await self._desk(network=network), network)
+
     async def _approve(self, network: NetworkView) -> str | None:
-        contract, token = allowance_of(network), network.contracts.usdc
         desk = await self._desk(network=network)
-        purpose = f"approve grants {contract}"
+        purpose = f"approve grants {allowance_of(network)}"
         async with desk.alone():
-            needed = 0
-            async for one in self.iter_grants():
-                if one.status in LIVING and one.chain_id == network.chain_id:
-                    needed += await self._lets_out(desk, contract, grant_of(one.grant), one.status)
             unfinished = await desk.unfinished(purpose)
-            allowed = await desk.wallet.allowance(token, desk.wallet.address, contract)
-            if unfinished is None and allowed >= needed:
+            call = await self._approval(desk, network, again=unfinished is not None)
+            if call is None:
                 return None
-            mined = await desk.carry_through(purpose, calls.approve(token, contract, needed))
+            mined = await desk.carry_through(purpose, call)
             desk.done(purpose)
         return mined.tx_hash
+
+    async def _approval(self, desk: AsyncDesk, network: NetworkView, *, again: bool = False) -> Call | None:
+        contract, token = allowance_of(network), network.contracts.usdc
+        needed = 0
+        async for one in self.iter_grants():
+            if one.status in LIVING and one.chain_id == network.chain_id:
+                needed += await self._lets_out(desk, contract, grant_of(one.grant), one.status)
+        if not again and await desk.wallet.allowance(token, desk.wallet.address, contract) >= needed:
+            return None
+        return calls.approve(token, contract, needed)
 
     async def exposure(self, session: SessionInfo | str) -> ExposureView:
         """The most that a session could still cost if its key leaked now, read from ledger and chain."""

@@ -65,6 +65,7 @@ class BuyerAgent(Directory, Escrows, Promises, Actions, Paying, Stopping):
         refunds_restore: bool = False,
         funding: Literal["wallet", "grant"] | None = None,
         enrollment: str | None = None,
+        approve: bool = True,
         idempotency_key: str | None = None,
     ) -> SessionInfo:
         """Make a session for a delegate. Its keys are made here; the platform learns only the public ones.
@@ -80,9 +81,10 @@ class BuyerAgent(Directory, Escrows, Promises, Actions, Paying, Stopping):
         its own, which `fund_session` fills; "grant" pays out of the owner's balance by a grant, which is given at once
         (see `grant_session`). It is "wallet" unless given. `enrollment`: the code that a delegate told who made its own
         keys, which nobody else ever has; such a session pays by grant, and there is no bundle to hand over.
-        `idempotency_key`: the session's keys are kept in the state folder before the platform is told of it, and the
-        same call under the same key gives the same session, also after a crash anywhere, until `forget_keys`. Raises
-        InvalidAmount, InvalidInput, LabelTaken, EnrollmentMismatch, EnrollmentUsed, EnrollmentExpired.
+        `approve` is as for `grant_session`. `idempotency_key`: the session's keys are kept in the state folder before
+        the platform is told of it, and the same call under the same key gives the same session, also after a crash
+        anywhere, until `forget_keys`. Raises InvalidAmount, InvalidInput, LabelTaken, EnrollmentMismatch,
+        EnrollmentUsed, EnrollmentExpired.
         """
         if enrollment is not None and funding == "wallet":
             raise InvalidInput(
@@ -121,7 +123,7 @@ class BuyerAgent(Directory, Escrows, Promises, Actions, Paying, Stopping):
             idempotency_key=idempotency_key,
         )
         if funding == "grant":
-            self.grant_session(session)
+            self.grant_session(session, approve=approve)
         return session
 
     def fund_session(

@@ -39,14 +39,17 @@ LOCK_PAUSE_SECONDS = 0.05
 class ClientMaking(ClientSolana):
     """The part of a Client that makes sessions."""
 
-    def create_session(self, config: SessionConfig | None = None, **rules: Any) -> ClientSession:
+    def create_session(
+        self, config: SessionConfig | None = None, *, grant: bool = True, approve: bool = True, **rules: Any
+    ) -> ClientSession:
         """Make a session, of a SessionConfig or its members as keywords: at least label, spending_limit, valid_until.
 
         Its keys are made here and kept in the keystore before the platform is told of it. It pays out of the owner's
         balance by a grant where the platform serves grants, the client has a signer and the rules allow one (a limit,
         and no other currency), and out of a wallet that `fund_session` fills otherwise. On Solana it pays out of an
         account that `solana_signer` opens with all of its limit in it. The same `idempotency_key` and
-        rules answer the same session, and go on where that was interrupted. Raises InvalidInput, InvalidAmount.
+        rules answer the same session, and go on where that was interrupted. `grant=False` leaves the grant to the next
+        such call, `approve=False` the approval on chain to `approve_grants` of `owner`. Raises InvalidInput.
         """
         wanted = config_of(config, rules)
         chosen = wanted.idempotency_key or secrets.token_hex(16)
@@ -68,7 +71,7 @@ class ClientMaking(ClientSolana):
                 )
             problem: Refused | InvalidInput | None = None
             try:
-                return self._made(kept)
+                return self._made(kept, grant=grant, approve=approve)
             except (Refused, InvalidInput) as error:
                 problem = error
             if isinstance(problem, InvalidInput) and problem.code == "lifetime_out_of_bounds":
@@ -179,7 +182,9 @@ class ClientMaking(ClientSolana):
             return self._prepared_on_solana(wanted, network, terms, chosen, (now, since, until))
         if wanted.funding == "allotment":
             raise InvalidInput("an allotment is for a session on Solana", field="funding")
-        can = wanted.spending_limit is not None and not wanted.limits and self.owner._signer is not None
+        can = not (
+            wanted.spending_limit is None or wanted.limits or wanted.sells or self.owner._signer is None
+        )
         funding = wanted.funding or ("grant" if can and network.contracts.allowance is not None else "wallet")
         if funding == "grant":
             self._check_grantable(wanted, network)
@@ -191,6 +196,7 @@ class ClientMaking(ClientSolana):
             session_wallet=wallet.address,
             session_public_key=wallet.public_key_compressed.hex(),
             e2e_public_key=e2e.public_key_compressed.hex(),
+            role="seller" if wanted.sells else "buyer",
             label=wanted.label,
             sole_label=wanted.sole_label,
             not_before=since,
@@ -260,7 +266,7 @@ class ClientMaking(ClientSolana):
         if wanted.allowed_payees is not None and not wanted.allowed_payees:
             raise InvalidInput("a session that may pay nobody needs no grant", field="allowed_payees")
 
-    def _made(self, kept: KeptSession) -> ClientSession:
+    def _made(self, kept: KeptSession, *, grant: bool = True, approve: bool = True) -> ClientSession:
         """Tell the platform, once, and give the grant or the allotment; what was done already is not done again."""
         if not kept.is_made:
             self._renew(kept)
@@ -279,8 +285,9 @@ class ClientMaking(ClientSolana):
             kept.bundle, kept.session_id = info.serialize(), info.session_id
             self._keys.keep(kept)
             self.owner._settle_on(info.wallet_address, view.network)
-        if kept.funding == "grant" and not kept.granted:
-            (self._settled()).grant_session(self._info(kept.key_hash))
+        if kept.funding == "grant" and grant and not kept.granted:
+            settled = self._settled()
+            settled.grant_session(self._info(kept.key_hash), approve=approve)
             kept.granted = True
             self._keys.keep(kept)
         return self._shown(self.owner.get_session(kept.session_id))

@@ -4,6 +4,7 @@
 import re
 from collections.abc import Generator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from valetkey.sdk.amounts import Amount
 from valetkey.sdk.chain_config import ChainConfig, resolve_chain
 from valetkey.sdk.client_session import ClientSession, client_session
 from valetkey.sdk.config_checks import check_page
-from valetkey.sdk.errors import NotFound, WrongNetwork
+from valetkey.sdk.errors import NotConfigured, NotFound, WrongNetwork
 from valetkey.sdk.kept_sessions import KeptSession, SessionKeys
 from valetkey.sdk.keys_at_rest import Lock
 from valetkey.sdk.limits import policy_of
@@ -130,6 +131,16 @@ class ClientSessions:
         What is left in its wallet is taken back by `reclaim_session`; a grant is revoked on chain by the relayer.
         """
         return self._shown(self.owner.revoke_session(self._id_of(session)))
+
+    def recover_session(self, session: ClientSession | str) -> SessionInfo:
+        """A session with its keys out of the keystore, to hand it over: `serialize`, `seal`, `claim_link`.
+
+        Raises NotFound for one whose keys are not in this keystore, and NotConfigured for one on Solana, which has no
+        bundle: whoever has the keystore works for it.
+        """
+        if is_solana((self.get_session(session)).chain_id):
+            raise NotConfigured("a session on Solana has no bundle: its keys are in this keystore")
+        return replace(self._info(session), owner=self.owner)
 
     # The money of a wallet
 

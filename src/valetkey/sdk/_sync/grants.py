@@ -8,6 +8,7 @@ from valetkey.core.errors import InvalidInput
 from valetkey.core.grant import NOBODY, NOTHING, Grant, granted
 from valetkey.core.money import CURRENCY_DECIMALS, Asset
 from valetkey.engine.granting import signed_by
+from valetkey.ports.wallet import Call
 from valetkey.sdk._sync.agent import segment
 from valetkey.sdk._sync.desk import Desk
 from valetkey.sdk._sync.fleet import id_of
@@ -91,22 +92,32 @@ class Grants(SessionMaker):
         """
         return self._approve(self.network(chain))
 
+    def grants_approval(self, chain: str | int | None = None) -> Call | None:
+        """What `approve_grants` would send: for a wallet that sends by itself, such as a browser's. None as there."""
+        network = self.network(chain)
+        return self._approval(self._desk(network=network), network)
+
     def _approve(self, network: NetworkView) -> str | None:
-        contract, token = allowance_of(network), network.contracts.usdc
         desk = self._desk(network=network)
-        purpose = f"approve grants {contract}"
+        purpose = f"approve grants {allowance_of(network)}"
         with desk.alone():
-            needed = 0
-            for one in self.iter_grants():
-                if one.status in LIVING and one.chain_id == network.chain_id:
-                    needed += self._lets_out(desk, contract, grant_of(one.grant), one.status)
             unfinished = desk.unfinished(purpose)
-            allowed = desk.wallet.allowance(token, desk.wallet.address, contract)
-            if unfinished is None and allowed >= needed:
+            call = self._approval(desk, network, again=unfinished is not None)
+            if call is None:
                 return None
-            mined = desk.carry_through(purpose, calls.approve(token, contract, needed))
+            mined = desk.carry_through(purpose, call)
             desk.done(purpose)
         return mined.tx_hash
+
+    def _approval(self, desk: Desk, network: NetworkView, *, again: bool = False) -> Call | None:
+        contract, token = allowance_of(network), network.contracts.usdc
+        needed = 0
+        for one in self.iter_grants():
+            if one.status in LIVING and one.chain_id == network.chain_id:
+                needed += self._lets_out(desk, contract, grant_of(one.grant), one.status)
+        if not again and desk.wallet.allowance(token, desk.wallet.address, contract) >= needed:
+            return None
+        return calls.approve(token, contract, needed)
 
     def exposure(self, session: SessionInfo | str) -> ExposureView:
         """The most that a session could still cost if its key leaked now, read from ledger and chain."""

@@ -7,6 +7,7 @@ from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.core.money import CURRENCY_DECIMALS, format_units
 from valetkey.crypto.keys import checksum_address, is_address
 from valetkey.crypto.secret import Secret
+from valetkey.ports.wallet import Call
 from valetkey.sdk._sync.agent import CHAINS, OWNERS
 from valetkey.sdk._sync.alerts import Alerts
 from valetkey.sdk._sync.audit import AuditReader
@@ -20,6 +21,7 @@ from valetkey.sdk._sync.making import Session
 from valetkey.sdk._sync.overview import Overview
 from valetkey.sdk._sync.policies import Policies
 from valetkey.sdk._sync.spends import Spends
+from valetkey.sdk.amounts import Amount, usdc_units
 from valetkey.sdk.errors import InsufficientFunds, NotConfigured, Unfinished
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.wire import calls
@@ -75,6 +77,32 @@ class Owner(
             swept = self._sweep_token(desk, network, checksum_address(to))
             gas = self._sweep_gas(desk, checksum_address(to))
         return swept or gas
+
+    def funding_calls(
+        self, session: SessionInfo, amount: Amount | None = None, *, gas_wei: int | None = None
+    ) -> list[Call]:
+        """What is still to be sent until a session's wallet has gas and so much USDC; nothing once it has.
+
+        For a wallet that sends by itself, such as a browser's. Amounts are as for `fund_session`, and so is what is
+        kept before. Raises InsufficientFunds.
+        """
+        wanted = amount if amount is not None else session.budget_usdc
+        if wanted is None:
+            raise InvalidInput("a session without a budget needs an amount to be funded with")
+        self.keep_recovery(session)
+        network = self._network_of(session.bundle, session, None)
+        desk, token, to = self._desk(network=network), network.contracts.usdc, session.wallet_address
+        found: list[Call] = []
+        gas = gas_wei if gas_wei is not None else SESSION_GAS * desk.wallet.fee_per_gas()
+        # What gas costs moves on while it is looked at: half of it is enough to go on with.
+        has = desk.wallet.native_balance(to)
+        if has < gas // 2:
+            found.append(calls.transfer_native(to, gas - has))
+        units = usdc_units(wanted) - desk.wallet.token_balance(token, to)
+        if units > 0:
+            self._check_funds(desk, token, units)
+            found.append(calls.transfer(token, to, units))
+        return found
 
     def renew_webhook_secret(self) -> Secret:
         """A new secret that signs this agent's webhooks from now on; shown once, so keep it."""

@@ -198,6 +198,11 @@ def _check_possible(config: SessionConfig) -> None:
             "a manager's sessions pay out of the owner's balance by grants; wallets are filled by a platform's owner",
             field="funding",
         )
+    if config.allowed_services is not None or config.sells:
+        raise InvalidInput(
+            "services are a platform's: without one nothing is bought there, or sold",
+            field="sells" if config.sells else "allowed_services",
+        )
     if config.limits:
         raise InvalidInput("a grant is about one token: other currencies have no limits here", field="limits")
     if config.allowed_contracts or tuple(config.allowed_routers):
