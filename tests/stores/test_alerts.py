@@ -294,6 +294,21 @@ def test_amounts_of_any_size_are_added_up_exactly(store: Blocking, market: Marke
     assert alert.facts["last_hour"].replace(".", "") == str(2 * huge - 5)
 
 
+def test_amounts_that_no_money_has_disturb_nobody(store: Blocking, market: Market, time: SystemTime) -> None:
+    """A session without a budget may ask for what no tally of SQLite's holds: it is decided, and so are the others."""
+    record = a_member(store, market, None, expires_at=NOW + 30 * DAY)
+    other = a_member(store, market, None, expires_at=NOW + 30 * DAY)
+    for _ in range(12):
+        spend(store, record, 10**36)
+        spend(store, other, 5)
+    store.look_at_pace(record.session.id)
+    time.seconds += DAY
+    spend(store, record, 10**36)
+    store.look_at_pace(record.session.id)
+    assert store.session(record.session.id).session.usage.held == 13 * 10**36
+    assert store.session(other.session.id).session.usage.held == 60
+
+
 def test_a_link_that_two_opened_is_in_the_list_and_its_webhook_is_the_claims(
     store: Blocking, market: Market
 ) -> None:

@@ -21,12 +21,17 @@ _ADD = (
 )
 
 HIGH = 10**15
-"""How many base units `high` counts by one; two of `low` are still far from the end of SQLite's integers."""
+"""How many base units `high` counts by one; thousands of `low` add up within SQLite's integers."""
+
+MOST = 10**16
+"""Where `high` stops: a sum beyond MOST times HIGH is told as that. No limit is decided by tallies."""
+
+_ADDED = f"max(min(high + excluded.high + (low + excluded.low) / {HIGH}, {MOST}), -{MOST})"
 
 _TALLY = "tallies (session_id, bucket, currency, chain_id, high, low, spends, fresh)"
 _COUNTED = (
     "ON CONFLICT (session_id, bucket, currency, chain_id) DO UPDATE SET"
-    f" high = high + excluded.high + (low + excluded.low) / {HIGH}, low = (low + excluded.low) % {HIGH},"
+    f" high = {_ADDED}, low = (low + excluded.low) % {HIGH},"
     " spends = spends + excluded.spends, fresh = 1"
 )
 
@@ -41,7 +46,7 @@ _LOOKED = (
 _DAY = "spent_days (owner_id, part, day, name, currency, high, low, spends)"
 _FOLDED = (
     "ON CONFLICT (owner_id, part, day, name, currency) DO UPDATE SET"
-    f" high = high + excluded.high + (low + excluded.low) / {HIGH}, low = (low + excluded.low) % {HIGH},"
+    f" high = {_ADDED}, low = (low + excluded.low) % {HIGH},"
     " spends = spends + excluded.spends"
 )
 _REFUSED = (
@@ -113,6 +118,7 @@ class AlertBook:
         found = []
         for bucket, (units, spends) in self._tallied.items():
             high, low = divmod(abs(units), HIGH)
+            high = min(high, MOST)
             found.append((*bucket, *((-high, -low) if units < 0 else (high, low)), spends, 1))
         insert(self._db, _TALLY, found, _COUNTED)
         self._tallied.clear()
