@@ -76,6 +76,10 @@ torture: $(VENV)/.dev  ## kill -9, clock jumps, retries, restarts for DURATION=1
 docs: $(VENV)/.dev  ## run every snippet of README and docs
 	@$(PYTEST) -q tests/docs
 
+.PHONY: site
+site: $(VENV)/.dev  ## build the documentation as a site into build/site; a link that leads nowhere fails
+	@$(BIN)/mkdocs build --quiet --strict
+
 contracts: $(VENV)/.dev  ## compile contracts/*.vy into the committed artifacts
 	@$(BIN)/python scripts/build_contracts.py
 
