@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,6 @@ ZONE = "Europe/Berlin"
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 WRONG = re.compile(r"\{\{|\}\}|\[object |\b(undefined|NaN|None|null|lorem|TODO)\b|\{\w+\}", re.IGNORECASE)
 """What a page shows when something on it was not filled in."""
-
-LEAVING_OUT = ".q-notification"
 
 
 @dataclass
@@ -45,7 +44,7 @@ class Camera:
             is_mobile=phone,
             storage_state=self.cookies,
         )
-        context.clock.set_fixed_time(NOW * 1_000)
+        context.clock.set_fixed_time(datetime.fromtimestamp(NOW, UTC))
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: self.wrong.append(f"{page.url}: {error}"))
