@@ -1,4 +1,4 @@
-"""Processes of a benchmark: platforms and consoles as the command line runs them, the bare route, and the load beside them."""
+"""Processes of a benchmark: platforms and consoles as `valetkey` runs them, the bare route, and the load beside them."""
 
 import json
 import os
@@ -41,7 +41,9 @@ def studio(platform_port: int, folder: Path) -> Iterator[tuple[int, int]]:
         "VALETKEY_BASE_URL": f"http://127.0.0.1:{platform_port}",
         "VALETKEY_HOME": str(folder / "studio"),
     }
-    with _served([sys.executable, "-m", "valetkey", "studio", "--fd", "{}"], environ, "/healthz", folder) as found:
+    with _served(
+        [sys.executable, "-m", "valetkey", "studio", "--fd", "{}"], environ, "/healthz", folder
+    ) as found:
         yield found
 
 

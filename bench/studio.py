@@ -163,7 +163,9 @@ def _in_a_browser(
         page.get_by_role("button", name="Sign in", exact=True).click()
         page.locator(ROWS).first.wait_for()
         found = [
-            *_painted(page, f"{url}/sessions", ROWS, f"inventory of {many:,} sessions", loads, floors["list"]),
+            *_painted(
+                page, f"{url}/sessions", ROWS, f"inventory of {many:,} sessions", loads, floors["list"]
+            ),
             *_painted(page, f"{url}/", ".tile", f"overview of {many:,} sessions", loads, floors["overview"]),
             *_filtered(page, f"{url}/sessions", many, filters, floors),
         ]
@@ -231,7 +233,9 @@ def _held(context: Any, address: str, pid: int, many: int) -> list[Result]:
 def _megabytes(pid: int) -> dict[str, float]:
     """The process's share of memory, and all that is resident of it."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return {one.split(":")[0]: int(one.split()[1]) / 1024 for one in lines if one.startswith(("Pss:", "Rss:"))}
+    return {
+        one.split(":")[0]: int(one.split()[1]) / 1024 for one in lines if one.startswith(("Pss:", "Rss:"))
+    }
 
 
 def _told(

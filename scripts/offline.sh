@@ -8,5 +8,7 @@ unshare --map-root-user --net true 2>/dev/null || {
     exit 1
 }
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || set -- -q tests/browser
+# axe-core comes from npm, which is elsewhere; and that all of this passes in here is not tried in here once more.
+[ $# -gt 0 ] || set -- -q tests/browser --ignore=tests/browser/test_axe.py \
+    --deselect=tests/browser/test_leaving.py::test_the_whole_suite_passes_where_loopback_is_the_only_network
 exec unshare --map-root-user --net "${PYTHON:-python3}" -m tests.browser.alone -p no:cacheprovider "$@"

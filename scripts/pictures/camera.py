@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
 from pictures.moments import NOW
 from pictures.png import small
-from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 PATIENCE_MS = 30_000
 ZONE = "Europe/Berlin"

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pictures.moments import DAY, HOUR, NOW
-
 from valetkey.crypto.keys import checksum_address
 
 SEED = 7
@@ -484,7 +483,7 @@ PLANS = (
     *(
         Plan(
             key=f"feed-{day}",
-            label="Daily data feed",
+            label="Market feed, daily",
             agent="market-feed",
             budget=25,
             born=24 * day + 7.6,
@@ -581,7 +580,14 @@ def _paid(plan: Plan) -> Iterator[Event]:
         units = min(left, round(chance.uniform(*plan.each) * 20) * 5)
         left -= units
         yield Event(
-            *(moment, plan.key, "pay", f"{units / 100:.2f}", chance.choice(plan.to), chance.choice(plan.notes)),
+            *(
+                moment,
+                plan.key,
+                "pay",
+                f"{units / 100:.2f}",
+                chance.choice(plan.to),
+                chance.choice(plan.notes),
+            ),
             is_habit=True,
         )
 

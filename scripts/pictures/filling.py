@@ -6,7 +6,6 @@ from typing import Any
 
 from pictures.company import LAST_HOUR, PLANS, Event, at
 from pictures.moments import HOUR, NOW, Clock
-
 from tests.e2e.processes import wait_until
 from tests.fixtures_stack import RunningStack
 from valetkey import BuyerAgent, SellerAgent, SessionInfo
@@ -181,4 +180,3 @@ class Company:
         return self._holders[event.key].spend(
             event.amount, payee=at(event.to), note=event.note, seconds=HELD_SECONDS
         )
-

@@ -17,31 +17,38 @@ async ([text, most]) => {
   const seen = new Map();
   for (const pixel of pixels) seen.set(pixel, (seen.get(pixel) || 0) + 1);
   const colours = [...seen].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map(([pixel]) => pixel);
-  const kept = colours.slice(0, most);
   const parts = (pixel) => [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255];
-  const places = new Map(kept.map((pixel, place) => [pixel, place]));
-  for (const pixel of colours.slice(most)) {
-    const [r, g, b] = parts(pixel);
-    let best = 0, least = Infinity;
-    kept.forEach((one, place) => {
-      const [x, y, z] = parts(one);
-      const far = (r - x) ** 2 + (g - y) ** 2 + (b - z) ** 2;
-      if (far < least) [best, least] = [place, far];
-    });
-    places.set(pixel, best);
+  const colour = colours.map(parts);
+  // A colour is kept for how often it is there, and for how far it is from what is kept already.
+  const kept = [], place = new Array(colours.length).fill(0), far = new Array(colours.length).fill(1e9);
+  while (kept.length < most) {
+    let next = -1, worth = 0;
+    for (let one = 0; one < colours.length; one++) {
+      const is = far[one] * Math.sqrt(seen.get(colours[one]));
+      if (is > worth) [next, worth] = [one, is];
+    }
+    if (next < 0) break;
+    const [x, y, z] = colour[next];
+    for (let one = 0; one < colours.length; one++) {
+      const [r, g, b] = colour[one];
+      const now = (r - x) ** 2 + (g - y) ** 2 + (b - z) ** 2;
+      if (now < far[one]) [far[one], place[one]] = [now, kept.length];
+    }
+    kept.push(next);
   }
+  const places = new Map(colours.map((pixel, one) => [pixel, place[one]]));
   const indexed = Uint8Array.from(pixels, (pixel) => places.get(pixel));
   let packed = "";
   for (let at = 0; at < indexed.length; at += 32768)
     packed += String.fromCharCode(...indexed.subarray(at, at + 32768));
-  return { width, height, colours: kept.map(parts), pixels: btoa(packed) };
+  return { width, height, colours: kept.map((one) => colour[one]), pixels: btoa(packed) };
 }
 """
 COLOURS_MAX = 256
 
 
 def small(browser: Browser, picture: bytes) -> bytes:
-    """The same picture; colours beyond the 256 that most of it has become the nearest of them."""
+    """The same picture; colours beyond 256 become the nearest of those that are kept."""
     page = browser.new_page()
     told: dict[str, Any] = page.evaluate(COUNT, [base64.b64encode(picture).decode(), COLOURS_MAX])
     page.close()

@@ -1,8 +1,9 @@
 """What there are pictures of. Everything is found by its role or its words: more buttons and fields change nothing."""
 
+from playwright.sync_api import Page, expect
+
 from pictures.camera import PHONE, Camera
 from pictures.filling import Company
-from playwright.sync_api import Page, expect
 
 LOOKS = (("", "light", None), ("-dark", "dark", None), ("-phone", "light", PHONE))
 
@@ -41,7 +42,8 @@ def overview(camera: Camera, page: Page) -> None:
 
 
 def inventory(camera: Camera, page: Page) -> None:
-    page.goto(f"{camera.url}/sessions")
+    """By label: some of every status beside each other."""
+    page.goto(f"{camera.url}/sessions?sort=label")
     expect(page.locator("tr[data-session]").first).to_be_visible()
 
 
