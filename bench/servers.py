@@ -1,4 +1,4 @@
-"""Processes of a benchmark: platforms and consoles as `valetkey` runs them, the bare route, and the load beside them."""
+"""Processes of a benchmark: platforms and consoles as `valetkey` runs them, the bare route, and the load."""
 
 import json
 import os
