@@ -16,8 +16,20 @@ from pictures.png import small
 PATIENCE_MS = 30_000
 ZONE = "Europe/Berlin"
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-WRONG = re.compile(r"\{\{|\}\}|\[object |\b(undefined|NaN|None|null|lorem|TODO)\b|\{\w+\}", re.IGNORECASE)
+WRONG = re.compile(r"\{\{|\}\}|\[object |\b(undefined|NaN|None|null|lorem)\b|\{\w+\}", re.IGNORECASE)
 """What a page shows when something on it was not filled in."""
+
+REST_MS = 500
+AT_REST = """
+([rest, patience]) => document.fonts.ready.then(() => new Promise((done) => {
+  const over = () => { watching.disconnect(); done(); };
+  let timer = setTimeout(over, rest);
+  const watching = new MutationObserver(() => { clearTimeout(timer); timer = setTimeout(over, rest); });
+  watching.observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+  setTimeout(over, patience);
+}))
+"""
+"""Nothing was drawn anew for a while."""
 
 
 @dataclass
@@ -71,8 +83,7 @@ class Camera:
     def take(self, page: Page, name: str) -> None:
         """The window as it is, when it has come to rest."""
         expect(page.get_by_text("Live", exact=True)).to_be_visible()
-        page.wait_for_load_state("networkidle")
-        page.evaluate("document.fonts.ready.then(() => true)")
+        page.evaluate(AT_REST, [REST_MS, PATIENCE_MS])
         self._judge(page, name)
         path = self.into / f"{name}.png"
         path.write_bytes(small(self.browser, page.screenshot(animations="disabled", caret="hide")))
