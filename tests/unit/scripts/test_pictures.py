@@ -1,4 +1,4 @@
-"""The week that the pictures of the console show: the same each time, and nothing in it happens to what is not there."""
+"""The week that the pictures of the console show: the same each time, and nothing happens to what is not there."""
 
 from pathlib import Path
 from typing import Any
