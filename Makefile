@@ -46,6 +46,10 @@ test: $(VENV)/.dev postgres chromium  ## the fast tier, on two workers
 test-slow: $(VENV)/.dev postgres chromium  ## the long runs as well
 	@HYPOTHESIS_PROFILE=slow $(PYTEST) -n 2 -q
 
+.PHONY: test-offline
+test-offline: $(VENV)/.dev chromium  ## the console's tests, with every network but loopback taken away
+	@PYTHON=$(BIN)/python scripts/offline.sh
+
 coverage: $(VENV)/.dev  ## line and branch coverage of core, crypto and wire; below 95 % of either fails
 	@$(PYTEST) -n 2 -q tests/unit/core tests/unit/crypto tests/unit/wire tests/vectors --cov=valetkey.core --cov=valetkey.crypto --cov=valetkey.wire --cov-branch --cov-report=term-missing:skip-covered --cov-report=json:.coverage.json
 	@$(BIN)/python scripts/check_coverage.py .coverage.json 95 core crypto wire
@@ -72,6 +76,10 @@ DURATION ?= 120
 STORE ?= sqlite
 torture: $(VENV)/.dev  ## kill -9, clock jumps, retries, restarts for DURATION=120 seconds on STORE=sqlite|postgres; SEED= repeats a plan
 	@$(BIN)/python -m torture --store $(STORE) --seconds $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(RACY),--racy)
+
+.PHONY: screenshots
+screenshots: $(VENV)/.dev chromium  ## take the pictures of the console in docs/images/studio again
+	@$(BIN)/python scripts/make_screenshots.py
 
 docs: $(VENV)/.dev  ## run every snippet of README and docs
 	@$(PYTEST) -q tests/docs

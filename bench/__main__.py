@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import command, crypto, growth, holds, over_http, sessions
+from bench import command, crypto, growth, holds, over_http, sessions, studio
 from bench.result import Result
 from valetkey.cli.garbage import collect_seldom
 
@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--into", type=Path, help="where to write; a whole run writes RESULTS.json")
     parser.add_argument(
-        "only", nargs="*", help="holds, postgres, http, revoke, growth, crypto, sessions, command"
+        "only", nargs="*", help="holds, postgres, http, revoke, growth, crypto, sessions, studio, command"
     )
     asked = parser.parse_args()
     # As in a process that serves; the floors run in the same one.
@@ -39,6 +39,9 @@ def main() -> int:
         "growth": lambda: growth.growth(1_000_000 // scale, 2 if asked.quick else 31),
         "sessions": lambda: sessions.results(100_000 // scale, 10 if asked.quick else 100),
     }
+    takers["studio"] = lambda: studio.results(
+        100_000 // scale, 5 if asked.quick else 30, 6 if asked.quick else 51
+    )
     takers["command"] = lambda: command.results(3 if asked.quick else 15)
     found: list[Result] = []
     for name, take in takers.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Result:
     """One line. `floor` is the bare engine or the smaller case, in the same unit; None where there is none to compare.
 
-    `least` and `most` bound the ratio, or the value where there is no floor.
+    `least` and `most` bound the ratio, or the value where there is no floor, or where `judges_value` says so.
     """
 
     name: str
@@ -17,6 +17,7 @@ class Result:
     least: float | None = None
     most: float | None = None
     note: str = ""
+    judges_value: bool = False
 
     @property
     def ratio(self) -> float | None:
@@ -33,5 +34,5 @@ class Result:
     @property
     def met(self) -> bool:
         """Whether it is as wanted."""
-        judged = self.value if self.ratio is None else self.ratio
+        judged = self.value if self.judges_value or self.ratio is None else self.ratio
         return (self.least is None or judged >= self.least) and (self.most is None or judged <= self.most)

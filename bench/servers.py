@@ -1,4 +1,4 @@
-"""Processes of a benchmark: platforms as `valetkey serve` runs them, the bare route, and the load beside them."""
+"""Processes of a benchmark: platforms and consoles as `valetkey` runs them, the bare route, and the load."""
 
 import json
 import os
@@ -31,6 +31,19 @@ def platform(database: str, folder: Path) -> Iterator[tuple[int, int]]:
     }
     command = [sys.executable, "-m", "valetkey", "serve", "--fd", "{}"]
     with _served(command, environ, "/healthz", folder) as found:
+        yield found
+
+
+@contextmanager
+def studio(platform_port: int, folder: Path) -> Iterator[tuple[int, int]]:
+    """A console before a platform."""
+    environ = {
+        "VALETKEY_BASE_URL": f"http://127.0.0.1:{platform_port}",
+        "VALETKEY_HOME": str(folder / "studio"),
+    }
+    with _served(
+        [sys.executable, "-m", "valetkey", "studio", "--fd", "{}"], environ, "/healthz", folder
+    ) as found:
         yield found
 
 

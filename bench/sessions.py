@@ -63,7 +63,7 @@ def results(many: int, rounds: int) -> list[Result]:
         with SessionKeyManager(signer, contract, lock=_lock(), **place) as manager:
             found = [_made(manager, folder, rounds), *_signed(manager)]
             found += _restored(manager, rounds)
-            _fill(folder / "manager.db", many)
+            fill(folder / "manager.db", many)
             found += _listed(manager, many, rounds)
             # Few among many: what is looked up must not depend on how many there are.
             found += _restored(manager, rounds, f", {many:,} in the file")
@@ -223,7 +223,7 @@ async def _store(many: int, rounds: int) -> list[Result]:
         store = open_store(path)
         owner = await add_owner(store)
         await add_session(store, owner)
-        _fill(path, many)
+        fill(path, many)
         found: list[Result] = []
         asked: dict[str, dict[str, Any]] = {
             "list": {},
@@ -320,7 +320,7 @@ def _without_places() -> Iterator[None]:
         os.environ.update(kept)
 
 
-def _fill(path: Path, many: int) -> None:
+def fill(path: Path, many: int) -> None:
     """So many sessions with the rules of one that is there."""
     db = apsw.Connection(str(path))
     with contextlib.closing(db):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import studio
 from bench.__main__ import RESULTS
 from bench.result import Result
 from bench.servers import bare
@@ -39,6 +40,38 @@ def test_a_ratio_is_judged(least: float | None, most: float | None, met: bool) -
 def test_a_value_without_a_floor_is_judged_itself() -> None:
     assert Result("x", 5, "MB", most=5).met
     assert not Result("x", 6, "MB", most=5).met
+
+
+def test_a_value_may_be_judged_beside_its_floor() -> None:
+    beside = Result("x", 5, "MB", 1, most=5, judges_value=True)
+    assert (beside.met, beside.ratio) == (True, 5)
+    assert not Result("x", 6, "MB", 6, most=5, judges_value=True).met
+
+
+def test_without_chromium_the_console_is_not_measured_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("VALETKEY_TEST_CHROMIUM", raising=False)
+    told = studio.results(200, 3, 2)
+    assert {one.name.partition(", ")[0] for one in told} == {"platform over HTTP"}
+    assert all(one.value > 0 for one in told)
+    assert "no Chromium" in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_console_is_measured_in_a_browser() -> None:
+    told = {one.name: one for one in studio.results(300, 2, 3)}
+    for name in (
+        "inventory of 300 sessions, first paint, p50",
+        "overview of 300 sessions, first paint, p50",
+        "inventory of 300 sessions, a status chosen, p95",
+        "inventory of 300 sessions, Find and Enter, p95",
+        "inventory of 300 sessions, Find while typing, p95",
+        f"memory of a studio, {studio.OPEN_PAGES} open inventories of 300 sessions",
+    ):
+        assert told[name].value > 0
+    assert told["inventory of 300 sessions, first paint, p50"].floor is not None
 
 
 def test_a_part_or_a_quick_run_replaces_no_results() -> None:

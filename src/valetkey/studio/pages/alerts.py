@@ -5,6 +5,7 @@ import time
 from valetkey.studio.elements.html import Tag, button, div, link, paragraph, span
 from valetkey.studio.page import Page
 from valetkey.studio.shell import frame
+from valetkey.studio.words.alerts import alert_in_words
 from valetkey.studio.words.times import exact, moment, seconds_of
 from valetkey.wire.alerts import AlertView
 
@@ -62,16 +63,17 @@ class Alerts:
 
     def _row(self, one: AlertView) -> None:
         now, zone, at = int(time.time()), self._page.zone, seconds_of(one.raised_at)
+        words = alert_in_words(one, now, zone)
         with div("refusal", data_alert=one.alert_id):
             with div("buttons"):
                 span(KINDS.get(one.kind, one.kind), "tag bad" if one.kind in GRAVE else "tag warn")
                 link(one.label or one.session_id, f"/sessions/{one.session_id}", "strong stretch")
                 span(moment(at, now, zone), "small quiet", title=exact(at, zone))
                 if one.acknowledged_at is None:
-                    button("Seen", lambda: self._seen(one), aria_label=f"Seen: {one.message}")
+                    button("Seen", lambda: self._seen(one), aria_label=f"Seen: {words}")
                 else:
                     span("seen", "small quiet")
-            paragraph(one.message, "wrap")
+            paragraph(words, "wrap")
 
     async def _seen(self, one: AlertView) -> None:
         await self._page.doing(self._page.agent.acknowledge_alert(one))
