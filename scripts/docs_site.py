@@ -1,6 +1,6 @@
 """What the site has beside docs/: the house, security and changes out of the root, the examples, and the API.
 
-A hook of mkdocs (`hooks:` in mkdocs.yml). The API's page is made of `valetkey.__all__`, and mkdocstrings reads the docstrings.
+A hook of mkdocs, named in mkdocs.yml. The API's page is made of `valetkey.__all__`; mkdocstrings reads the docstrings.
 """
 
 import posixpath
@@ -69,8 +69,8 @@ def api() -> str:
         kinds[kind_of(getattr(valetkey, name))].append(name)
     lines = [
         "# The API\n",
-        "Everything that `import valetkey` names, out of its docstrings. What begins with `Async` (or `async_`) is the original, "
-        "and the other is its twin, generated from it; [the SDK](sdk.md) tells them by what you want to do.\n",
+        "Everything that `import valetkey` names, out of its docstrings. What begins with `Async` (or `async_`) is the "
+        "original, and the other is its generated twin; [the SDK](sdk.md) tells them by what you want to do.\n",
     ]
     for kind, names in kinds.items():
         lines.append(f"## {kind}\n")

@@ -40,5 +40,7 @@ def test_every_public_name_is_told(site: Path) -> None:
 
 
 def test_nothing_is_asked_of_another_host(site: Path) -> None:
-    asked = {host for page in site.rglob("*.html") for host in ASKED.findall(page.read_text(encoding="utf-8"))}
+    asked = {
+        host for page in site.rglob("*.html") for host in ASKED.findall(page.read_text(encoding="utf-8"))
+    }
     assert not asked
