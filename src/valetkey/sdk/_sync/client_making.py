@@ -22,6 +22,7 @@ from valetkey.sdk._sync.making import GRACE_SECONDS, made_info
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.chain_config import resolve_chain
 from valetkey.sdk.client_session import ClientSession
+from valetkey.sdk.config_checks import chosen_key
 from valetkey.sdk.errors import Refused, Unauthenticated
 from valetkey.sdk.executions import bucket
 from valetkey.sdk.kept_sessions import LATE_SECONDS, KeptSession, request_name
@@ -52,7 +53,7 @@ class ClientMaking(ClientSolana):
         such call, `approve=False` the approval on chain to `approve_grants` of `owner`. Raises InvalidInput.
         """
         wanted = config_of(config, rules)
-        chosen = wanted.idempotency_key or secrets.token_hex(16)
+        chosen = chosen_key(wanted.idempotency_key)
         request = request_name(self._credential, chosen)
         network = self._network(wanted)
         terms = terms_of(wanted, rules_of(wanted, network, extra=self.chain.assets), network.chain_id)
