@@ -24,7 +24,7 @@ from valetkey.chains.evm.signer import LocalSigner
 from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.crypto.keys import PrivateKey
 from valetkey.sdk.client_session import ClientSession
-from valetkey.sdk.errors import WrongNetwork
+from valetkey.sdk.errors import NotFound, WrongNetwork
 from valetkey.sdk.manager.blocking import SessionKeyManager
 from valetkey.sdk.manager.views import ManagedSession
 
@@ -205,6 +205,32 @@ TOKENS: dict[str, tuple[Any, str]] = {
     "not a text": (7, "unknown_token"),
 }
 
+KEYS: dict[str, Any] = {
+    "empty": "",
+    "newline": "a\nb",
+    "not a text": 7,
+    "over-long": "k" * 201,
+    "unicode": "\u00e9",
+}
+
+NAMES: dict[str, Any] = {
+    "none": None,
+    "number": 7,
+    "bool": True,
+    "list": [],
+    "mapping": {},
+    "lone surrogate": "\ud800",
+    "null": "\0",
+    "blank": " ",
+    "empty": "",
+    "a way out": "../../agents/me",
+    "a question": "x?limit=1",
+    "half a hash": "0x" + "0" * 63,
+    "nobody's hash": "0x" + "0" * 64,
+    "nothing of the kind": Odd(),
+}
+"""By which nothing is found."""
+
 CHAINS: dict[str, tuple[Any, str]] = {
     "wrong chain": ("polygon", "wrong_chain"),
     "wrong number": (8453, "wrong_chain"),
@@ -273,13 +299,7 @@ def created() -> Iterator[tuple[str, Row]]:
     yield "tokens as a text", ({"allowed_tokens": "USDC"}, "invalid_input", "allowed_tokens")
     for kind, (bad, code) in CHAINS.items():
         yield f"chain {kind}", ({"chain": bad}, code, "chain")
-    for kind, bad in {
-        "empty": "",
-        "newline": "a\nb",
-        "not a text": 7,
-        "over-long": "k" * 201,
-        "unicode": "\u00e9",
-    }.items():
+    for kind, bad in KEYS.items():
         yield f"idempotency_key {kind}", ({"idempotency_key": bad}, "invalid_input", "idempotency_key")
     yield "sole_label no bool", ({"sole_label": "no"}, "invalid_input", "sole_label")
     yield "an unknown member", ({"spending_limits": 5}, "invalid_input", "spending_limits")
@@ -296,13 +316,7 @@ def spent() -> Iterator[tuple[str, Row]]:
         yield f"to {kind}", ({"to": bad}, code, "to")
     for kind, (bad, code) in TOKENS.items():
         yield f"token {kind}", ({"token": bad}, code, "token")
-    for kind, key in {
-        "empty": "",
-        "newline": "a\nb",
-        "not a text": 7,
-        "over-long": "k" * 201,
-        "unicode": "\u00e9",
-    }.items():
+    for kind, key in KEYS.items():
         yield f"idempotency_key {kind}", ({"idempotency_key": key}, "invalid_input", "idempotency_key")
     for kind, memo in {
         "over-long": "m" * 501,
@@ -323,6 +337,8 @@ def told() -> Iterator[tuple[str, Row]]:
     for kind, (bad, code) in TOKENS.items():
         if kind != "other case":
             yield f"token {kind}", ({"token": bad}, code, "token")
+    for kind, key in KEYS.items():
+        yield f"idempotency_key {kind}", ({"idempotency_key": key}, "invalid_input", "idempotency_key")
     yield "an unknown member", ({"amounts": 1}, "invalid_input", "amounts")
     for kind, type_ in {"unknown": "steal", "none": None, "not a text": ["transfer"]}.items():
         yield f"type {kind}", ({"type": type_}, "invalid_input", "type")
@@ -360,6 +376,43 @@ def test_bad_input_is_told_and_leaves_nothing(
         assert problem.field in field.split(" or "), f"{problem.field}: {problem}"
     check_silent(problem, place.secrets)
     assert place.facts() == before
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_what_names_no_session_or_payment_is_told_and_leaves_nothing(
+    managed: Managed, served: Served, kind: str
+) -> None:
+    name, manager, client = NAMES[kind], managed.manager, served.desk.client
+    action = {"type": "transfer", "to": PAYEE, "amount": "1"}
+    before = managed.facts(), served.facts()
+    calls: list[Callable[[], object]] = [
+        lambda: manager.restore_session(name),
+        lambda: manager.revoke_session(name),
+        lambda: manager.rotate(name),
+        lambda: manager.spend(name, to=PAYEE, amount=1),
+        lambda: manager.sign(name, "hello"),
+        lambda: manager.export_session(name, passphrase=PASSPHRASE),
+        lambda: manager.import_session(name, passphrase=PASSPHRASE),
+        lambda: manager.exposure(name),
+        lambda: manager.reclaim(name),
+        lambda: manager.forget_key(name),
+        lambda: manager.get_spend(name),
+        lambda: manager.approve_spend(name),
+        lambda: manager.reject_spend(name),
+        lambda: client.get_session(name),
+        lambda: client.execute(name, action),
+        lambda: client.revoke_session(name),
+        lambda: client.rotate_session(name),
+        lambda: client.recover_session(name),
+        lambda: client.fund_session(name),
+        lambda: client.reclaim_session(name),
+        lambda: client.allotment(name),
+    ]
+    for call in calls:
+        problem = refused(call)
+        assert isinstance(problem, (InvalidInput, NotFound)), f"{type(problem).__name__}: {problem}"
+        check_silent(problem, managed.secrets + served.secrets)
+    assert (managed.facts(), served.facts()) == before
 
 
 @pytest.mark.parametrize("whose", ["owner", "session"])
@@ -478,8 +531,10 @@ def ask(place: Any, door: str, given: dict[str, Any]) -> object:
         return place.desk.client.create_session(**GOOD | given)
     if door == "manager.spend":
         return place.manager.spend(place.session.session_key_hash, **{"to": PAYEE, "amount": 1} | given)
+    key = {name: given[name] for name in given if name == "idempotency_key"}
     action = {"type": "transfer", "to": PAYEE, "amount": "1"} | given
-    return place.desk.client.execute(place.session, action)
+    action.pop("idempotency_key", None)
+    return place.desk.client.execute(place.session, action, **key)
 
 
 def refused(work: Callable[[], object]) -> ValetkeyError:

@@ -38,14 +38,16 @@ def open_age(sealed: bytes, *, identity: Secret | None = None, passphrase: Secre
 
     Raises DecryptionFailed for another secret and for changed bytes alike, InvalidInput for an identity that is none.
     """
+    if not isinstance(sealed, (bytes, bytearray)):
+        raise InvalidInput("an age file is bytes", field="content")
     if (identity is None) == (passphrase is None):
         raise InvalidInput("an age file is opened with an identity or a passphrase", field="passphrase")
     # An identity that is none is told as such: it is an InvalidInput, and so a ValueError.
     identities = None if identity is None else _identities(identity)
     try:
         if passphrase is not None:
-            return bytearray(pyrage.passphrase.decrypt(sealed, passphrase.reveal()))
-        return bytearray(pyrage.decrypt(sealed, identities))
+            return bytearray(pyrage.passphrase.decrypt(bytes(sealed), passphrase.reveal()))
+        return bytearray(pyrage.decrypt(bytes(sealed), identities))
     except (pyrage.DecryptError, ValueError):
         problem = DecryptionFailed("this is not an age file for this secret, or it was changed")
     raise problem

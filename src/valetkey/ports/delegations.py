@@ -17,7 +17,8 @@ from valetkey.ports.signer import Ed25519Signer
 class Delegation:
     """A session's account as of a slot. `is_open`: its key may still move something, `exposure` of it at most.
 
-    units: what is in it; 0 when it is not there.
+    units: what is in it; 0 when it is not there. `is_frozen`: whoever issued the token keeps it still, and the key may
+    move it again as soon as they let go.
     """
 
     slot: int
@@ -25,6 +26,7 @@ class Delegation:
     units: int
     exposure: int
     is_open: bool
+    is_frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

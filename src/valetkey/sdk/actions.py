@@ -28,6 +28,16 @@ FORBIDDEN = {
         "setApprovalForAll(address,bool)",
         "transferFrom(address,address,uint256)",
         "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)",
+        # DAI, ERC-1363 and what came before it, ERC-777.
+        "permit(address,address,uint256,uint256,bool,uint8,bytes32,bytes32)",
+        "approveAndCall(address,uint256)",
+        "approveAndCall(address,uint256,bytes)",
+        "transferAndCall(address,uint256)",
+        "transferAndCall(address,uint256,bytes)",
+        "transferFromAndCall(address,address,uint256)",
+        "transferFromAndCall(address,address,uint256,bytes)",
+        "authorizeOperator(address)",
+        "send(address,uint256,bytes)",
     )
 }
 """Functions that let money go without an amount that could be held: `approve` and `transfer` are actions."""

@@ -1,5 +1,6 @@
 """What a SessionConfig may say whatever its chain and tokens are: told by the field, before anything is made of it."""
 
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -80,6 +81,15 @@ def check_key(key: object) -> None:
         raise InvalidInput(
             f"an idempotency key has 1 to {TEXT_CHARS_MAX} visible ASCII characters", field="idempotency_key"
         )
+
+
+def chosen_key(key: str | None) -> str:
+    """The caller's idempotency key, or a new one. Raises InvalidInput for an empty one: it would change each time."""
+    if key is None:
+        return secrets.token_hex(16)
+    if not isinstance(key, str) or not key:
+        raise InvalidInput("an idempotency key is a text that is not empty", field="idempotency_key")
+    return key
 
 
 def _is_visible(text: str) -> bool:

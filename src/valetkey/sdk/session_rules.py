@@ -98,6 +98,7 @@ def terms_of(config: SessionConfig, rules: Rules, chain_id: int) -> str:
         "delegate": config.delegate,
         "sole": config.sole_label,
         **({"sells": True} if config.sells else {}),
+        **({"funding": config.funding} if config.funding is not None else {}),
         "chain": chain_id,
         # So long from now is another time at every call.
         "moments": [str(one) if not isinstance(one, timedelta) else f"in {one}" for one in moments],

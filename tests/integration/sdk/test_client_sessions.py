@@ -127,6 +127,43 @@ def test_a_rotated_session_pays_on_and_the_old_one_ends(desk: Desk) -> None:
     assert newest.label == "ops 2"
 
 
+ODD_ROTATIONS: list[tuple[dict[str, Any], str | None]] = [
+    ({"grace_seconds": "60"}, "grace_seconds"),
+    ({"grace_seconds": True}, "grace_seconds"),
+    ({"grace_seconds": -1}, "grace_seconds"),
+    ({"grace_seconds": 3_601}, "grace_seconds"),
+    ({"carry": "True"}, "carry"),
+    ({"spending_limit": "NaN"}, "spending_limit"),
+    ({"spending_limit": True}, "spending_limit"),
+    ({"valid_until": 3_600}, "valid_until"),
+    ({"valid_until": timedelta(seconds=-5)}, "valid_until"),
+    ({"valid_until": timedelta(days=900)}, "valid_until"),
+    ({"label": " "}, "label"),
+]
+
+
+def test_a_rotation_that_is_refused_leaves_no_keys_and_hinders_no_other(desk: Desk) -> None:
+    session = desk.client.create_session(**RULES)
+    before = desk.client._keys.store.names()
+    for odd, field in ODD_ROTATIONS:
+        with pytest.raises(InvalidInput) as refused:
+            desk.client.rotate_session(session, **odd)
+        assert refused.value.field == field, odd
+        assert desk.client._keys.store.names() == before, odd
+    # As the first of them would have it, rightly written.
+    new = desk.client.rotate_session(session, grace_seconds=60)
+    assert desk.client.execute(new, TRANSFER).remaining_limit == Decimal(9)
+
+
+def test_IDEMPOTENT_one_key_for_two_ways_to_pay_is_refused(desk: Desk) -> None:
+    asked = {**RULES, "idempotency_key": "one"}
+    made = desk.client.create_session(**asked, funding="wallet")
+    assert desk.client.create_session(**asked, funding="wallet").session_id == made.session_id
+    with pytest.raises(InvalidInput) as refused:
+        desk.client.create_session(**asked, funding="grant")
+    assert refused.value.code == "idempotency_mismatch"
+
+
 @pytest.mark.parametrize("chain", ["ethereum", 1, "1", "eip155:1"])
 def test_a_chain_that_is_not_served_is_said(desk: Desk, chain: str | int) -> None:
     with pytest.raises(WrongNetwork):

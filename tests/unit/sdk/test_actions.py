@@ -139,13 +139,21 @@ def test_a_token_that_is_none(token: Any) -> None:
     [
         "approve(address,uint256)",
         "increaseAllowance(address,uint256)",
+        "permit(address,address,uint256,uint256,bool,uint8,bytes32,bytes32)",
+        "approveAndCall(address,uint256)",
+        "approveAndCall(address,uint256,bytes)",
+        "transferAndCall(address,uint256,bytes)",
+        "transferFromAndCall(address,address,uint256)",
+        "authorizeOperator(address)",
+        "send(address,uint256,bytes)",
         "setApprovalForAll(address,bool)",
         "transferFrom(address,address,uint256)",
     ],
 )
 def test_functions_that_let_money_go_without_a_bound_are_refused(function: str) -> None:
     kinds = function[function.index("(") + 1 : -1].split(",")
-    args = [{"address": TO, "uint256": 1, "bool": True}[one] for one in kinds]
+    known = {"address": TO, "uint256": 1, "uint8": 1, "bool": True, "bytes32": bytes(32), "bytes": b""}
+    args = [known[one] for one in kinds]
     with pytest.raises(InvalidInput) as refused:
         made("contract_call", function=function, args=args)
     assert refused.value.field == "function"

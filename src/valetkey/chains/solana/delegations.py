@@ -73,8 +73,11 @@ class SolanaDelegations:
                 if token is None or (token.owner, token.mint) != (session.owner, session.mint):
                     found.append(Delegation(slot, False, 0, 0, False))
                     continue
-                is_open = token.delegate == session.key and not token.is_frozen
-                found.append(Delegation(slot, True, token.amount, token.exposure if is_open else 0, is_open))
+                is_approved = token.delegate == session.key
+                is_open = is_approved and not token.is_frozen
+                exposure = token.exposure if is_open else 0
+                is_frozen = is_approved and token.is_frozen
+                found.append(Delegation(slot, True, token.amount, exposure, is_open, is_frozen))
         return found
 
     async def home(self) -> int:

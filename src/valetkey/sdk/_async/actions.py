@@ -1,6 +1,5 @@
 """What a session is told to do: pay, approve, call, swap. The gate holds the money first."""
 
-import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -16,6 +15,7 @@ from valetkey.sdk._async.contract_steps import APPROVE, BRING, MAIN, AsyncJob
 from valetkey.sdk._async.drawing import DRAWS
 from valetkey.sdk._async.holds import AsyncHold
 from valetkey.sdk.actions import Action, Approve, ContractCall, Swap, Transfer, action_of, digest_of
+from valetkey.sdk.config_checks import chosen_key
 from valetkey.sdk.errors import TransactionReverted, Unfinished
 from valetkey.sdk.executions import ROOM, Execution, bucket, failure_of, read_progress, receipt_of
 from valetkey.sdk.planning import asset_and_units, ledger_amount
@@ -47,7 +47,7 @@ class AsyncActions(AsyncContractCalls):
         """
         wanted = action_of(action)
         asset, units = await self._priced(wanted)
-        key = idempotency_key or secrets.token_hex(16)
+        key = chosen_key(idempotency_key)
         hold = await self._asked(wanted, asset, units, key, wait_approval)
         desk = await self._desk()
         async with self._alone_with(hold.id):

@@ -1,7 +1,6 @@
 """The buyer: makes sessions for delegates, or is the delegate of one; finds, buys, pays, reads, releases."""
 
 import hashlib
-import secrets
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
@@ -19,6 +18,7 @@ from valetkey.sdk._async.vouchers import AsyncPromises
 from valetkey.sdk._async.x402_http import AsyncPaying
 from valetkey.sdk.amounts import Amount, usdc_of, usdc_units
 from valetkey.sdk.checkout import Checkout, checkout_of
+from valetkey.sdk.config_checks import chosen_key
 from valetkey.sdk.limits import Limit, Rules, Windows, names
 from valetkey.sdk.payloads import evidence_of, opened
 from valetkey.sdk.session_info import SessionInfo
@@ -191,7 +191,7 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions,
             "/checkout",
             CheckoutResult,
             asked,
-            headers={IDEMPOTENCY_HEADER: idempotency_key or secrets.token_hex(16)},
+            headers={IDEMPOTENCY_HEADER: chosen_key(idempotency_key)},
             repeat=True,
         )
         self._state.write(CHECKOUTS, result.transaction_id, encode(result.payment_instructions))

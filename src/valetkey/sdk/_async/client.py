@@ -14,6 +14,7 @@ from valetkey.sdk._async.client_making import AsyncClientMaking
 from valetkey.sdk.actions import Action
 from valetkey.sdk.chain_config import ChainConfig
 from valetkey.sdk.client_session import ClientSession
+from valetkey.sdk.config_checks import check_key
 from valetkey.sdk.executions import Execution
 from valetkey.sdk.kept_sessions import KeptSession
 from valetkey.sdk.keys_at_rest import Lock
@@ -76,6 +77,7 @@ class AsyncClient(AsyncClientMaking):
         keystore, after kill -9 anywhere. Raises what `execute` of BuyerAgent raises, and NotFound for a session whose
         keys are not in this keystore.
         """
+        check_key(idempotency_key)
         kept = await self._kept(session)
         if kept.seed:
             if not kept.granted:

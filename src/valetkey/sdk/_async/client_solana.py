@@ -4,7 +4,6 @@ The platform's gate holds the money of each payment first; the token program is 
 kept before they are sent, so that whoever is killed in between goes on.
 """
 
-import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -23,6 +22,7 @@ from valetkey.sdk.actions import Action, Transfer, action_of, digest_of
 from valetkey.sdk.amounts import Amount, usdc_units
 from valetkey.sdk.chain_config import node_of
 from valetkey.sdk.client_session import ClientSession
+from valetkey.sdk.config_checks import chosen_key
 from valetkey.sdk.errors import NotConfigured, Unfinished
 from valetkey.sdk.executions import Execution, Receipt
 from valetkey.sdk.kept_sessions import KeptSession
@@ -147,7 +147,7 @@ class AsyncClientSolana(AsyncClientSessions):
             operation=wanted.operation,
             note=f"{wanted.type} {digest_of(wanted)}",
             wait_approval=wait_approval,
-            idempotency_key=idempotency_key or secrets.token_hex(16),
+            idempotency_key=chosen_key(idempotency_key),
         )
         receipt = await self._carried(kept, hold, wanted.to, units, network)
         now = await holder._client.get("/agents/session/self", SessionView)

@@ -1,13 +1,12 @@
 """An owner's sessions for keys that delegates made for themselves: looked at, checked against their code, and used."""
 
-import secrets
-
 import msgspec
 
 from valetkey.core.errors import InvalidInput
 from valetkey.core.policy import Policy
 from valetkey.sdk._async.agent import segment
 from valetkey.sdk._async.fleet import AsyncFleet
+from valetkey.sdk.config_checks import chosen_key
 from valetkey.sdk.enrolled_session import EnrolledSession, enrolled_info
 from valetkey.sdk.errors import EnrollmentMismatch
 from valetkey.wire.enrollment import (
@@ -57,7 +56,7 @@ class AsyncEnrolledMaker(AsyncFleet):
         return await self._send_enrolled(keys, "rotation", asked, key)
 
     async def _send_enrolled(self, keys: KeySet, what: str, asked: msgspec.Struct, key: str | None) -> Made:
-        headers = {IDEMPOTENCY_HEADER: key or secrets.token_hex(16)}
+        headers = {IDEMPOTENCY_HEADER: chosen_key(key)}
         path = f"/enrollments/{segment(keys.code)}/{what}"
         return await self._client.send("POST", path, Made, asked, headers=headers, repeat=True)
 

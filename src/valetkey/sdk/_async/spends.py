@@ -1,12 +1,12 @@
 """Spends that are no purchases: a delegate asks for them, its owner looks at them, approves and rejects."""
 
-import secrets
 from collections.abc import AsyncGenerator
 
 from valetkey.core.spend import HoldState
 from valetkey.sdk._async.agent import AsyncAgent, segment
 from valetkey.sdk._async.holds import ENDED, AsyncHold
 from valetkey.sdk.amounts import Amount
+from valetkey.sdk.config_checks import chosen_key
 from valetkey.sdk.spending import approval_required, hold_ended, spend_body
 from valetkey.wire.http import IDEMPOTENCY_HEADER
 from valetkey.wire.spends import ApproveBody, SpendPage, SpendView, Verdict, WebhookUrlBody
@@ -45,7 +45,7 @@ class AsyncSpends(AsyncAgent):
         key whose spend gave its money back.
         """
         asked = spend_body(amount, currency, asset, payee, operation, service_id, note, seconds)
-        headers = {IDEMPOTENCY_HEADER: idempotency_key or secrets.token_hex(16)}
+        headers = {IDEMPOTENCY_HEADER: chosen_key(idempotency_key)}
         view = await self._client.send("POST", "/spends", SpendView, asked, headers=headers, repeat=True)
         hold = AsyncHold(self._client, view)
         if hold.state == HoldState.PENDING and wait_approval is None:

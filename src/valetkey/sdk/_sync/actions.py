@@ -1,7 +1,6 @@
 # Generated from src/valetkey/sdk/_async/actions.py by scripts/generate_sync.py: edit that file instead.
 """What a session is told to do: pay, approve, call, swap. The gate holds the money first."""
 
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
@@ -17,6 +16,7 @@ from valetkey.sdk._sync.contract_steps import APPROVE, BRING, MAIN, Job
 from valetkey.sdk._sync.drawing import DRAWS
 from valetkey.sdk._sync.holds import Hold
 from valetkey.sdk.actions import Action, Approve, ContractCall, Swap, Transfer, action_of, digest_of
+from valetkey.sdk.config_checks import chosen_key
 from valetkey.sdk.errors import TransactionReverted, Unfinished
 from valetkey.sdk.executions import ROOM, Execution, bucket, failure_of, read_progress, receipt_of
 from valetkey.sdk.planning import asset_and_units, ledger_amount
@@ -48,7 +48,7 @@ class Actions(ContractCalls):
         """
         wanted = action_of(action)
         asset, units = self._priced(wanted)
-        key = idempotency_key or secrets.token_hex(16)
+        key = chosen_key(idempotency_key)
         hold = self._asked(wanted, asset, units, key, wait_approval)
         desk = self._desk()
         with self._alone_with(hold.id):

@@ -15,6 +15,7 @@ from valetkey.sdk._sync.client_making import ClientMaking
 from valetkey.sdk.actions import Action
 from valetkey.sdk.chain_config import ChainConfig
 from valetkey.sdk.client_session import ClientSession
+from valetkey.sdk.config_checks import check_key
 from valetkey.sdk.executions import Execution
 from valetkey.sdk.kept_sessions import KeptSession
 from valetkey.sdk.keys_at_rest import Lock
@@ -77,6 +78,7 @@ class Client(ClientMaking):
         keystore, after kill -9 anywhere. Raises what `execute` of BuyerAgent raises, and NotFound for a session whose
         keys are not in this keystore.
         """
+        check_key(idempotency_key)
         kept = self._kept(session)
         if kept.seed:
             if not kept.granted:

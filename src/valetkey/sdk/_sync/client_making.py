@@ -14,14 +14,17 @@ import msgspec
 
 from valetkey.core.chains import is_solana
 from valetkey.core.errors import InvalidInput
+from valetkey.core.money import to_decimal
+from valetkey.core.tree import GRACE_SECONDS_MAX
 from valetkey.crypto.ed25519 import SigningKey
 from valetkey.crypto.keys import PrivateKey
 from valetkey.sdk._sync.agent import segment
 from valetkey.sdk._sync.client_solana import ClientSolana
 from valetkey.sdk._sync.making import GRACE_SECONDS, made_info
-from valetkey.sdk.amounts import Amount, usdc_of
+from valetkey.sdk.amounts import USDC_DECIMALS, Amount, named_units
 from valetkey.sdk.chain_config import resolve_chain
 from valetkey.sdk.client_session import ClientSession
+from valetkey.sdk.config_checks import chosen_key
 from valetkey.sdk.errors import Refused, Unauthenticated
 from valetkey.sdk.executions import bucket
 from valetkey.sdk.kept_sessions import LATE_SECONDS, KeptSession, request_name
@@ -52,7 +55,7 @@ class ClientMaking(ClientSolana):
         such call, `approve=False` the approval on chain to `approve_grants` of `owner`. Raises InvalidInput.
         """
         wanted = config_of(config, rules)
-        chosen = wanted.idempotency_key or secrets.token_hex(16)
+        chosen = chosen_key(wanted.idempotency_key)
         request = request_name(self._credential, chosen)
         network = self._network(wanted)
         terms = terms_of(wanted, rules_of(wanted, network, extra=self.chain.assets), network.chain_id)
@@ -69,18 +72,7 @@ class ClientMaking(ClientSolana):
                     code="idempotency_mismatch",
                     field="idempotency_key",
                 )
-            problem: Refused | InvalidInput | None = None
-            try:
-                return self._made(kept, grant=grant, approve=approve)
-            except (Refused, InvalidInput) as error:
-                problem = error
-            if isinstance(problem, InvalidInput) and problem.code == "lifetime_out_of_bounds":
-                # The platform's word for it is another one.
-                problem.field = "valid_until"
-            if not kept.is_made and not isinstance(problem, Unauthenticated):
-                # The platform has no such session and will have none: its keys are for nothing.
-                self._keys.forget(kept, request)
-            raise problem
+            return self._made_or_forgotten(kept, request, grant=grant, approve=approve)
 
     def rotate_session(
         self,
@@ -104,12 +96,16 @@ class ClientMaking(ClientSolana):
             )
         if label is not None:
             check_label(label)
+        if type(grace_seconds) is not int or not 0 <= grace_seconds <= GRACE_SECONDS_MAX:
+            raise InvalidInput(f"a grace period is 0 to {GRACE_SECONDS_MAX} seconds", field="grace_seconds")
+        if type(carry) is not bool:
+            raise InvalidInput("carry is True or False", field="carry")
         terms = f"{grace_seconds} {carry} {valid_until} {spending_limit} {label}"
         request = request_name(self._credential, f"rotate {before.session_id}")
         with self._alone(f"create-{request}"):
             kept = self._keys.begun(request)
             if kept is not None and (kept.bundle or kept.terms == terms):
-                return self._made(kept)
+                return self._made_or_forgotten(kept, request)
             if kept is not None:
                 # An attempt under other rules, which the platform may have heard of; what it refuses is made anew.
                 with suppress(Refused, InvalidInput):
@@ -117,7 +113,7 @@ class ClientMaking(ClientSolana):
             kept = self._successor(before, terms, grace_seconds, carry, valid_until, spending_limit, label)
             self._keys.keep(kept)
             self._keys.begin(request, kept.key_hash)
-            return self._made(kept)
+            return self._made_or_forgotten(kept, request)
 
     def rotate(self, session: ClientSession | str, *, grace_seconds: int = GRACE_SECONDS) -> ClientSession:
         """As `rotate_session`, with every rule as it was."""
@@ -137,10 +133,12 @@ class ClientMaking(ClientSolana):
     ) -> KeptSession:
         now = int(time.time())
         until = before.expiry if valid_until is None else unix_seconds_of(valid_until, now)
+        if valid_until is not None and until <= now:
+            raise InvalidInput("valid_until is over already", code="expiry_in_the_past", field="valid_until")
         wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
         budget = spending_limit
         if budget is not None and not isinstance(budget, msgspec.UnsetType):
-            budget = usdc_of(budget)
+            budget = to_decimal(named_units(budget, USDC_DECIMALS, "spending_limit"), USDC_DECIMALS)
         asked = RotateSessionRequest(
             session_wallet=wallet.address,
             session_public_key=wallet.public_key_compressed.hex(),
@@ -265,6 +263,23 @@ class ClientMaking(ClientSolana):
             raise InvalidInput("a grant has a cap: give a spending_limit", field="spending_limit")
         if wanted.allowed_payees is not None and not wanted.allowed_payees:
             raise InvalidInput("a session that may pay nobody needs no grant", field="allowed_payees")
+
+    def _made_or_forgotten(
+        self, kept: KeptSession, request: str, *, grant: bool = True, approve: bool = True
+    ) -> ClientSession:
+        """As `_made`; the keys of what the platform refuses are for nothing, and are forgotten."""
+        problem: Refused | InvalidInput | None = None
+        try:
+            return self._made(kept, grant=grant, approve=approve)
+        except (Refused, InvalidInput) as error:
+            problem = error
+        if isinstance(problem, InvalidInput) and problem.code == "lifetime_out_of_bounds":
+            # The platform's word for it is another one.
+            problem.field = "valid_until"
+        if not kept.is_made and not isinstance(problem, Unauthenticated):
+            # The platform has no such session and will have none.
+            self._keys.forget(kept, request)
+        raise problem
 
     def _made(self, kept: KeptSession, *, grant: bool = True, approve: bool = True) -> ClientSession:
         """Tell the platform, once, and give the grant or the allotment; what was done already is not done again."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from valetkey.core.chains import is_solana
+from valetkey.core.errors import InvalidInput
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.ports.keystore import Keystore
@@ -174,7 +175,8 @@ class ClientSessions:
         return self.owner
 
     def _kept(self, session: ClientSession | str) -> KeptSession:
-        """What the keystore has of a session. Raises NotFound."""
+        """What the keystore has of a session. Raises InvalidInput, NotFound."""
+        _check_named(session)
         if isinstance(session, str) and not _KEY_HASH.fullmatch(session):
             session = self._shown(self.owner.get_session(session))
         kept = self._keys.find(session if isinstance(session, str) else session.session_key_hash)
@@ -189,6 +191,7 @@ class ClientSessions:
         return info_of(view.session_id, bundle_of(kept), policy_of(view, view.expiry))
 
     def _id_of(self, session: ClientSession | str) -> str:
+        _check_named(session)
         if isinstance(session, ClientSession):
             return session.session_id
         if not _KEY_HASH.fullmatch(session):
@@ -201,6 +204,11 @@ class ClientSessions:
     @staticmethod
     def _shown(view: SessionView) -> ClientSession:
         return client_session(view)
+
+
+def _check_named(session: object) -> None:
+    if not isinstance(session, (ClientSession, str)):
+        raise InvalidInput("a session is named by its key's hash or its id, a text", field="session")
 
 
 def bundle_of(kept: KeptSession) -> Bundle:

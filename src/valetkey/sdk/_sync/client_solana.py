@@ -5,7 +5,6 @@ The platform's gate holds the money of each payment first; the token program is 
 kept before they are sent, so that whoever is killed in between goes on.
 """
 
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
@@ -24,6 +23,7 @@ from valetkey.sdk.actions import Action, Transfer, action_of, digest_of
 from valetkey.sdk.amounts import Amount, usdc_units
 from valetkey.sdk.chain_config import node_of
 from valetkey.sdk.client_session import ClientSession
+from valetkey.sdk.config_checks import chosen_key
 from valetkey.sdk.errors import NotConfigured, Unfinished
 from valetkey.sdk.executions import Execution, Receipt
 from valetkey.sdk.kept_sessions import KeptSession
@@ -148,7 +148,7 @@ class ClientSolana(ClientSessions):
             operation=wanted.operation,
             note=f"{wanted.type} {digest_of(wanted)}",
             wait_approval=wait_approval,
-            idempotency_key=idempotency_key or secrets.token_hex(16),
+            idempotency_key=chosen_key(idempotency_key),
         )
         receipt = self._carried(kept, hold, wanted.to, units, network)
         now = holder._client.get("/agents/session/self", SessionView)

@@ -1,14 +1,13 @@
 # Generated from src/valetkey/sdk/_async/enrolled_making.py by scripts/generate_sync.py: edit that file instead.
 """An owner's sessions for keys that delegates made for themselves: looked at, checked against their code, and used."""
 
-import secrets
-
 import msgspec
 
 from valetkey.core.errors import InvalidInput
 from valetkey.core.policy import Policy
 from valetkey.sdk._sync.agent import segment
 from valetkey.sdk._sync.fleet import Fleet
+from valetkey.sdk.config_checks import chosen_key
 from valetkey.sdk.enrolled_session import EnrolledSession, enrolled_info
 from valetkey.sdk.errors import EnrollmentMismatch
 from valetkey.wire.enrollment import (
@@ -56,7 +55,7 @@ class EnrolledMaker(Fleet):
         return self._send_enrolled(keys, "rotation", asked, key)
 
     def _send_enrolled(self, keys: KeySet, what: str, asked: msgspec.Struct, key: str | None) -> Made:
-        headers = {IDEMPOTENCY_HEADER: key or secrets.token_hex(16)}
+        headers = {IDEMPOTENCY_HEADER: chosen_key(key)}
         path = f"/enrollments/{segment(keys.code)}/{what}"
         return self._client.send("POST", path, Made, asked, headers=headers, repeat=True)
 

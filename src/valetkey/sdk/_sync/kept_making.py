@@ -4,7 +4,6 @@
 Whoever is killed in between goes on: the same call under the same key has one answer, and its keys.
 """
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import msgspec
 from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.crypto.keys import PrivateKey
 from valetkey.sdk._sync.enrolled_making import EnrolledMaker
+from valetkey.sdk.config_checks import chosen_key
 from valetkey.sdk.errors import NotConfigured, PlatformAnswer, TryLater
 from valetkey.sdk.executions import bucket
 from valetkey.sdk.kept_making import KeptMaking, Makings
@@ -53,6 +53,7 @@ class KeptMaker(EnrolledMaker):
         if key is None:
             wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
             return MadeWith(self._make(path, asked(wallet, e2e)), wallet, e2e)
+        key = chosen_key(key)
         makings = self._makings()
         name = makings.name(key)
         with self._making_alone(name):
@@ -83,7 +84,7 @@ class KeptMaker(EnrolledMaker):
 
     def _make(self, path: str, asked: Request | msgspec.Raw, key: str | None = None) -> CreatedSession:
         # The platform keeps the answer sealed under this key: one that was lost on the way is asked for again.
-        headers = {IDEMPOTENCY_HEADER: key or secrets.token_hex(16)}
+        headers = {IDEMPOTENCY_HEADER: chosen_key(key)}
         return self._client.send("POST", path, CreatedSession, asked, headers=headers, repeat=True)
 
     def _is_unmade(self, kept: KeptMaking) -> bool:

@@ -80,8 +80,8 @@ class DelegationSide:
         if opened is None or self._kept.is_dead(record):
             return record
         (state,) = await local.delegations.states([_key_of(record)])
-        # A node that lags says nothing about what was done since.
-        if state.is_open or state.slot < opened.slot:
+        # A node that lags says nothing about what was done since; and what is frozen has not ended.
+        if state.is_open or state.is_frozen or state.slot < opened.slot:
             return record
         await self._watching.look(record)
         record = await self._again(record)
@@ -150,6 +150,10 @@ class DelegationSide:
             return record
         await self.hand_over(record)
         (state,) = await local.delegations.states([_key_of(record)])
+        if state.is_frozen:
+            raise InsufficientFunds(
+                "the session's account is frozen by whoever issued the token: nothing can be moved"
+            )
         left = remaining(record.session)
         if state.exposure < request.amount.units and (left is None or left >= request.amount.units):
             asset = local.asset

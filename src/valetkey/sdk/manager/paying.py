@@ -146,8 +146,11 @@ class Paying:
         )
 
     async def find(self, hold_id: str) -> SpendRecord:
-        """A spend of this owner. Raises NotFound."""
-        found = await self._local.store.spend_record(hold_id)
+        """A spend of this owner. Raises InvalidInput for what is no text, NotFound."""
+        if not isinstance(hold_id, str):
+            raise InvalidInput("a payment is named by its hold_id, a text", field="hold_id")
+        # No id has other letters, and a database takes some of them for none at all.
+        found = await self._local.store.spend_record(hold_id) if hold_id.isascii() else None
         if found is None or found.owner_id != self._local.owner_id:
             raise NotFound("this file has no payment of this id", code="not_found", status=404)
         return found
