@@ -13,8 +13,8 @@ from tests.browser.test_wizard import (
     create,
     delegate_of,
     fill_in,
-    making_studio,
     maker,
+    making_studio,
     shown_secret,
 )
 

@@ -64,6 +64,7 @@ def policy_of(config: SessionConfig, chain: Chain, asset: Asset, lifetimes: Life
         allowed_chains=frozenset({chain.chain_id}),
         allowed_payees=_payees(config.allowed_payees, chain),
         allowed_operations=_operations(config.allowed_operations, chain),
+        refunds_restore=config.refunds_restore,
     )
 
 
@@ -105,6 +106,7 @@ def fingerprint(config: SessionConfig, chain: Chain, asset: Asset) -> bytes:
         "role": config.role,
         "sole": config.sole_label,
         "operations": None if operations is None else sorted(operations),
+        **({"refunds": True} if config.refunds_restore else {}),
     }
     return sha256(encode(facts)).digest()
 

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from valetkey.core.chains import is_solana
 from valetkey.core.errors import ValetkeyError
 from valetkey.studio.assets import asset_url
 from valetkey.studio.elements.forms import Form, Values, focus
@@ -19,10 +18,11 @@ from valetkey.studio.pages.new_session_fields import FIELDS, Known
 from valetkey.studio.pages.new_session_made import show_made
 from valetkey.studio.pages.new_session_review import Review
 from valetkey.studio.shell import frame
+from valetkey.studio.wizard.currencies import MAIN, offered
 from valetkey.studio.wizard.draft import PLACES, STEPS, Draft, FieldError
 from valetkey.studio.wizard.kept_drafts import Drafts, NoDraft
 from valetkey.studio.wizard.making import Makings
-from valetkey.studio.wizard.meaning import check, step_of
+from valetkey.studio.wizard.meaning import chain_of_draft, check, on_solana, step_of
 from valetkey.wire.network import NetworkView
 
 HERE = "/new"
@@ -96,7 +96,7 @@ class StepPage:
         self, page: Page, draft: Draft, step: str, makings: Makings, networks: dict[int, NetworkView]
     ) -> None:
         self._page, self._draft, self._step, self._makings = page, draft, step, makings
-        self._networks = {one: found for one, found in networks.items() if not is_solana(one)}
+        self._networks = networks
         self._form = Form(draft.fields)
         if not draft["chain"] and self._networks:
             draft.fields["chain"] = str(next(iter(self._networks)))
@@ -135,13 +135,16 @@ class StepPage:
         if self._step in ("where", "review"):
             found = await page.doing(page.agent.find_services(limit=SERVICES_SHOWN))
             services = {one.id: one for one in found or ()}
-        operator = self._makings.operator
+        operator, network = self._makings.operator, network_of(self._draft, self._networks)
+        local = self._makings.local(page.owner)
         return Known(
             networks=self._networks,
             services=services,
             operator=operator.address(page.owner.wallet),
             keeps_keys=operator.passphrase is not None,
             owner_wallet=page.owner.wallet,
+            currencies=(MAIN,) if network is None else tuple(offered(network, local.assets_of(network))),
+            on_solana=on_solana(self._draft),
         )
 
     def _progress(self, place: int) -> None:
@@ -181,7 +184,8 @@ class StepPage:
     def _check(self, step: str) -> bool:
         problem: FieldError | None = None
         try:
-            check(self._draft, step, int(time.time()), network_of(self._draft, self._networks))
+            network = network_of(self._draft, self._networks)
+            check(self._draft, step, int(time.time()), network, self._makings.local(self._page.owner))
         except FieldError as error:
             problem = error
         if problem is None:
@@ -208,8 +212,7 @@ def place_of(draft: Draft, step: str) -> str:
 
 def network_of(draft: Draft, networks: dict[int, NetworkView]) -> NetworkView | None:
     """The network that a draft is for."""
-    chain = draft["chain"]
-    return networks.get(int(chain)) if chain.isascii() and chain.isdecimal() and len(chain) < 19 else None
+    return networks.get(chain_of_draft(draft) or 0)
 
 
 def prepare_assets() -> None:

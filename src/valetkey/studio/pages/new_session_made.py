@@ -18,7 +18,7 @@ from valetkey.studio.page import Page
 from valetkey.studio.wizard.browser_wallet import ANSWER_SECONDS, Asked
 from valetkey.studio.wizard.draft import Draft, FieldError
 from valetkey.studio.wizard.making import Making, Makings
-from valetkey.studio.wizard.meaning import step_of
+from valetkey.studio.wizard.meaning import chain_of_draft, on_solana, step_of
 from valetkey.wire.network import NetworkView
 
 PASSPHRASE_CHARS_MIN = 12
@@ -31,7 +31,7 @@ ASKS = {
 
 async def show_made(page: Page, draft: Draft, makings: Makings, networks: dict[int, NetworkView]) -> None:
     """The page of one draft whose making began."""
-    network = networks.get(int(draft["chain"])) if draft["chain"].isdecimal() else None
+    network = networks.get(chain_of_draft(draft) or 0)
     if not draft.is_begun or network is None:
         ui.navigate.to(f"/new/{draft.id}/review")
         return
@@ -161,6 +161,14 @@ class Handing:
             self._place = place
             way = self._draft["handing"]
             Tag("h3", "Your session is made", "made-title", id="handing-heading", tabindex="-1")
+            if on_solana(self._draft):
+                paragraph(
+                    "There is nothing to hand over: its keys are in the keystore of this studio's state folder. Whoever"
+                    " shares the folder and the passphrase pays with them, by a Client."
+                )
+                self._keep_handed()
+                _next_steps(self._draft)
+                return
             if way == "enrolled":
                 paragraph(
                     "There is nothing to hand over: your agent picks it up by itself, with its own keys."
@@ -310,7 +318,9 @@ class ShownElsewhere(ValetkeyError):
 
 
 def _is_over(draft: Draft) -> bool:
-    """Whether nothing is left to do: what is of an enrolment needs no handing over."""
+    """Whether nothing is left to do: what is of an enrolment, or on Solana, needs no handing over."""
+    if on_solana(draft):
+        return "opened" in draft.done
     return draft["handing"] == "enrolled" and {"made", "approved"} <= draft.done.keys()
 
 
@@ -318,12 +328,15 @@ def _over(draft: Draft) -> None:
     with div("wizard"):
         _, inside = card("Handed over")
         with inside, div("stack"):
-            paragraph("What was shown of this session was shown once, and is not shown again.")
-            paragraph(
-                "Whoever lost it: the owner's wallet opens the recovery copy (valetkey session bundle), or revoke this"
-                " one and make another.",
-                "quiet small",
-            )
+            if on_solana(draft):
+                paragraph("It is made, and its keys are in the keystore of this studio's state folder.")
+            else:
+                paragraph("What was shown of this session was shown once, and is not shown again.")
+                paragraph(
+                    "Whoever lost it: the owner's wallet opens the recovery copy (valetkey session bundle), or revoke"
+                    " this one and make another.",
+                    "quiet small",
+                )
             _next_steps(draft)
 
 
