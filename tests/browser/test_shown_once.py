@@ -8,17 +8,7 @@ import httpx
 from playwright.sync_api import Page, Response, WebSocket, expect
 
 from tests.browser.owners import Studio
-from tests.browser.test_wizard import (
-    Wallets,
-    create,
-    delegate_of,
-    fill_in,
-    maker,
-    making_studio,
-    shown_secret,
-)
-
-__all__ = ["maker", "making_studio"]
+from tests.browser.wizards import Wallets, create, delegate_of, fill_in, shown_secret
 
 
 def test_no_socket_carries_it_and_none_that_comes_back_is_told_it_again(
