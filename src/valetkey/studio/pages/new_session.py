@@ -13,11 +13,13 @@ from valetkey.studio.assets import asset_url
 from valetkey.studio.elements.forms import Form, Values, focus
 from valetkey.studio.elements.html import Tag, button, div, link, paragraph, span
 from valetkey.studio.gate import sitting_of
+from valetkey.studio.owners import Owner
 from valetkey.studio.page import ZONE, Page, zone_of
 from valetkey.studio.pages.new_session_fields import FIELDS, Known
 from valetkey.studio.pages.new_session_made import show_made
 from valetkey.studio.pages.new_session_review import Review
 from valetkey.studio.shell import frame
+from valetkey.studio.wizard.alike import fields_like
 from valetkey.studio.wizard.currencies import MAIN, offered
 from valetkey.studio.wizard.draft import PLACES, STEPS, Draft, FieldError
 from valetkey.studio.wizard.kept_drafts import Drafts, NoDraft
@@ -74,7 +76,18 @@ class Wizard:
     async def _begin(self, request: Request) -> Response:
         owner = sitting_of(request.scope).owner
         draft = self.drafts.new(owner, str(zone_of(request.cookies.get(ZONE))))
+        like = request.query_params.get("like")
+        if like:
+            await self._be_like(draft, owner, like)
         return RedirectResponse(place_of(draft, STEPS[0].name), 303)
+
+    async def _be_like(self, draft: Draft, owner: Owner, session_id: str) -> None:
+        """Fill a draft in by a session that is; where that cannot be seen, it stays empty."""
+        try:
+            draft.fields |= fields_like(await owner.agent.get_session(session_id))
+        except ValetkeyError:
+            return
+        self.drafts.keep(draft)
 
     async def _again(self, request: Request) -> Response:
         """Another draft like one that became a session."""

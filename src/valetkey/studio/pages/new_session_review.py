@@ -14,6 +14,8 @@ from valetkey.studio.wizard.meaning import chain_of_draft, check, on_solana, rul
 from valetkey.studio.wizard.trying import Trial, dry_run
 from valetkey.studio.wizard.words import HANDING, sentence, worst_case
 from valetkey.studio.words.amounts import money, short_address
+from valetkey.studio.words.refusals import explained
+from valetkey.studio.words.times import moment
 from valetkey.wire.network import NetworkView
 
 SIGNING = {"operator": "The operator's key", "browser": "The wallet in this browser", "later": "Nobody now"}
@@ -107,9 +109,23 @@ class Review:
             return
         self._trial.say(told(trial))
         if trial.why:
-            with self._trial.parent_slot.parent, Tag("ul", "", "said"):  # type: ignore[union-attr]
-                for reason, count in trial.why:
-                    Tag("li", f"{count} × {reason}", "small quiet")
+            with self._trial.parent_slot.parent:  # type: ignore[union-attr]
+                self._why(trial, now)
+
+    def _why(self, trial: Trial, now: int) -> None:
+        with Tag("ul", "", "said"):
+            for code, count in trial.why:
+                Tag("li", f"{count:,} × {explained(code)[0]}", "small quiet")
+        with Tag("details", "", "more"):
+            Tag("summary", "Which ones")
+            with Tag("ul", "", "said"):
+                for one in trial.which:
+                    with Tag("li", "", "small"):
+                        when = moment(one.at, now, self._page.zone)
+                        link(f"{money(one.amount, one.currency)}, {when}", f"/sessions/{one.session_id}")
+                        span(f": {explained(one.code)[0]}", "quiet")
+            if trial.refused > len(trial.which):
+                paragraph(f"The newest {len(trial.which)} of {trial.refused:,}.", "small quiet")
 
     def _create(self) -> None:
         draft = self._makings.drafts.find(self._draft.id, self._page.owner)

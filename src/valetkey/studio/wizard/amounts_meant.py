@@ -25,7 +25,7 @@ SAID_CHARS_MAX = 60
 _WINDOW = re.compile(r"(\S+)\s+(?:\S*[A-Z]\s+)?(?:in|per|a)\s+(?:any\s+)?(?:(\d{1,7})\s+)?([a-z]+)", re.ASCII)
 """`20 in 6 hours`, `5 per day`, `0.1 ETH in any week`."""
 
-_UNITS = {"minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
+_UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
 
 
 def limits_of(draft: Draft, since: int) -> dict[str, Any]:
