@@ -154,7 +154,9 @@ def of_the_form(problem: InvalidInput, draft: Draft) -> FieldError:
     """The same complaint, about a field of the form."""
     name = problem.field or ""
     # What the SDK calls a field is no word for who fills it in.
-    said = str(problem).removeprefix(f"{name}: ").replace(f"{name} ", "it ") if name else str(problem)
+    said = str(problem).removeprefix(f"{name}: ")
+    if name and said.startswith(f"{name} "):
+        said = f"it{said.removeprefix(name)}"
     if name in ("spending_limit", "budgetUsdc"):
         name = draft.template.amount or "template"
     field = FIELD_OF.get(name, name)
