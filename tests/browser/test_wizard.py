@@ -102,8 +102,18 @@ def test_back_refresh_and_a_double_click_lose_and_double_nothing(
     go_on(wizard, "Money")
     wizard.get_by_label("Plain bundle").check()
     go_on(wizard, "Review")
-    # A double click, a second window and a refresh in the middle make one session.
+    # Another window at the same draft changes another page: both are kept.
     other = wizard.context.new_page()
+    other.goto(wizard.url.replace("/review", "/what"))
+    wizard.goto(wizard.url.replace("/review", "/limits"))
+    other.get_by_label("Agent (optional)").fill("of the other window")
+    go_on(other, "Limits")
+    wizard.get_by_label("Budget on this chain").fill("6")
+    for heading in ("Where", "Money", "Review"):
+        go_on(wizard, heading)
+    expect(wizard.get_by_text("of the other window")).to_be_visible()
+    expect(wizard.locator(".sentence")).to_contain_text("up to 6 USDC")
+    # A double click, a second window and a refresh in the middle make one session.
     other.goto(wizard.url)
     expect(other.get_by_role("button", name="Create session")).to_be_visible()
     wizard.get_by_role("button", name="Create session").dblclick()
@@ -203,7 +213,7 @@ def test_the_keyboard_is_enough(wizard: Page, maker: Wallets, tmp_path: Path) ->
 
 
 def test_a_link_opens_once_and_an_enrolled_agent_picks_its_session_up(
-    wizard: Page, maker: Wallets, tmp_path: Path
+    wizard: Page, maker: Wallets, service: Any, tmp_path: Path
 ) -> None:
     fill_in(wizard, "by link", handing="One-time link")
     create(wizard)
@@ -212,6 +222,8 @@ def test_a_link_opens_once_and_an_enrolled_agent_picks_its_session_up(
         claimer.claim(link)
         assert claimer.session is not None
         assert claimer.session.label == "by link"
+        bought = claimer.fund_and_verify(claimer.purchase(service.id))
+        assert bought.status == "escrowed"
     enrolling = BuyerAgent.enroll(
         "robot-1", lock="words", base_url=maker.stack.base_url, state_dir=tmp_path / "robot"
     )
@@ -232,6 +244,8 @@ def test_a_link_opens_once_and_an_enrolled_agent_picks_its_session_up(
     with enrolling.wait(timeout=30) as robot:
         assert robot.session is not None
         assert (robot.session.label, robot.session.funding_mode) == ("enrolled", "grant")
+        bought = robot.fund_and_verify(robot.purchase(service.id))
+        assert bought.status == "escrowed"
     assert len(maker.agent.sessions(label="enrolled")) == 1
 
 

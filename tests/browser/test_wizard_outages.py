@@ -96,7 +96,7 @@ def test_an_outage_and_a_slow_platform_lose_and_double_nothing(
         way.delay = SLOW_SECONDS
         page.get_by_role("button", name="Go on").dblclick()
         page.go_back()
-        page.go_forward()
+        page.wait_for_url(re.compile("/made$"))
         expect(page.get_by_role("heading", name="Your session is made")).to_be_visible(timeout=2 * MADE_MS)
         assert [one.status for one in maker.agent.sessions(label="made in an outage")] == ["active"]
         way.delay = 0

@@ -241,7 +241,7 @@ def test_a_session_is_the_pattern_of_the_next_one(
     expect(wizard.get_by_label("Label", exact=True)).to_have_value("")
     wizard.get_by_label("Label", exact=True).fill("like it")
     go_on(wizard, "Limits")
-    expect(wizard.get_by_label("Further limits by time")).to_have_value("4 in 3600 seconds")
+    expect(wizard.get_by_label("Further limits by time")).to_have_value("4 in 1 hour")
     for heading in ("Where", "Money"):
         go_on(wizard, heading)
     wizard.get_by_label("Plain bundle").check()

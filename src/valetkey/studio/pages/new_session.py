@@ -184,14 +184,23 @@ class StepPage:
 
     # What is done
 
-    def _typed(self, values: Values) -> None:
+    def _typed(self, values: Values) -> bool:
+        """Keep what was typed on this page, beside what another window typed on others; whether it may be changed."""
+        try:
+            self._makings.drafts.refresh(self._draft, self._page.owner)
+        except ValetkeyError as error:
+            self._page.tell(str(error), bad=True)
+            return False
+        if self._draft.is_begun:
+            ui.navigate.to(place_of(self._draft, MADE))
+            return False
         if self._draft.fill(self._step, values):
             self._form.be_quiet()
             self._keep()
+        return True
 
     def _submit(self, values: Values) -> None:
-        self._typed(values)
-        if self._check(self._step):
+        if self._typed(values) and self._check(self._step):
             ui.navigate.to(place_of(self._draft, STEPS[PLACES[self._step] + 1].name))
 
     def _check(self, step: str) -> bool:

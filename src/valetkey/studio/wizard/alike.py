@@ -16,13 +16,12 @@ _COINS = {"60": ("ETH",), "966": ("POL",)}
 
 def fields_like(view: SessionView) -> dict[str, str]:
     """The fields of a draft. Functions of contracts are known by their hashes alone, and are left out."""
-    seconds = max(60, view.expiry - max(view.not_before, 0))
     found = {
         "template": "seller" if view.role == "seller" else "chain",
         "agent": view.delegate or "",
         "chain": str(view.network.chain_id),
         "sole": "on" if view.sole_label else "",
-        **_life(seconds),
+        **_life(view),
         "services_more": "\n".join(view.allowed_service_ids),
     }
     if view.role == "seller":
@@ -36,7 +35,7 @@ def fields_like(view: SessionView) -> dict[str, str]:
         "approval_above": view.approval_above_usdc or "",
         "spends_max": "" if view.spends_max is None else str(view.spends_max),
         "refunds": "on" if view.refunds_restore else "",
-        "more_windows": "\n".join(f"{one.limit_usdc} in {one.seconds} seconds" for one in view.windows),
+        "more_windows": "\n".join(f"{one.limit_usdc} in {_length(one.seconds)}" for one in view.windows),
         **_others(view),
         "does": "\n".join(one for one in DOES if view.allowed_operations is None or one in operations),
         "does_more": "\n".join(one for one in operations if one not in DOES and "." not in one),
@@ -49,11 +48,23 @@ def fields_like(view: SessionView) -> dict[str, str]:
     }
 
 
-def _life(seconds: int) -> dict[str, str]:
+def _life(view: SessionView) -> dict[str, str]:
+    """Its length of life where it had a beginning; when it was made is not known of another one."""
+    if not view.not_before:
+        return {"life_count": str(DAY // HOUR), "life_unit": "hours"}
+    seconds = view.expiry - view.not_before
     for unit, size in (("days", DAY), ("hours", HOUR)):
         if seconds % size == 0:
             return {"life_count": str(seconds // size), "life_unit": unit}
     return {"life_count": str(-(-seconds // 60)), "life_unit": "minutes"}
+
+
+def _length(seconds: int) -> str:
+    """As the form reads it: 1 hour, 6 hours."""
+    for unit, size in (("day", DAY), ("hour", HOUR), ("minute", 60), ("second", 1)):
+        if seconds % size == 0:
+            return f"{seconds // size} {unit}{'' if seconds == size else 's'}"
+    raise AssertionError("every length is so many seconds")
 
 
 def _others(view: SessionView) -> dict[str, str]:
@@ -65,7 +76,7 @@ def _others(view: SessionView) -> dict[str, str]:
             any_: "on" if one.budget is None else "",
             each: one.per_spend or "",
             above: one.approval_above or "",
-            windows: "\n".join(f"{by.limit} in {by.seconds} seconds" for by in one.windows),
+            windows: "\n".join(f"{by.limit} in {_length(by.seconds)}" for by in one.windows),
         }
     return found
 

@@ -117,7 +117,8 @@ def holds_of(spends: Iterable[SpendView]) -> list[Hold]:
             settled_at=None if one.settled_at is None else seconds_of(one.settled_at),
         )
         found.append(hold)
-    return sorted(found, key=lambda hold: hold.placed_at)
+    # They come newest first, and of one second so, too.
+    return sorted(reversed(found), key=lambda hold: hold.placed_at)
 
 
 def _told(one: Overruled) -> Refused:
