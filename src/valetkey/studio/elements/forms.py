@@ -126,7 +126,7 @@ class Form:
     def group(self, words: str) -> Iterator[None]:
         """Fields that are about one thing, under its name."""
         with Tag("fieldset", "", "field group"):
-            Tag("legend", words, "field-name")
+            Tag("legend", words, "unseen")
             with div("pair"):
                 yield
 
