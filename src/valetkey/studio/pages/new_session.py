@@ -56,7 +56,10 @@ class Wizard:
         if draft.is_begun and step != MADE:
             ui.navigate.to(place_of(draft, MADE))
             return
-        networks = await page.doing(page.owner.networks()) or {}
+        networks = await page.doing(page.owner.networks())
+        if not networks:
+            _away(page, draft, step)
+            return
         if step == MADE:
             with frame(page, "New session", HERE):
                 prepare_assets()
@@ -243,6 +246,15 @@ def prepare_assets() -> None:
         f'<link rel="stylesheet" href="{asset_url("wizard.css")}">'
         f'<script src="{asset_url("wizard.js")}"></script>'
     )
+
+
+def _away(page: Page, draft: Draft, step: str) -> None:
+    """Without its chains a form would forget which one was chosen."""
+    with frame(page, "New session", HERE):
+        Tag("h1", draft["label"] or "New session")
+        with div("callout bad", role="alert"):
+            paragraph("The platform does not answer. What you typed is kept, and what is done stays done.")
+        link("Try again", place_of(draft, step), "button primary")
 
 
 def _missing(page: Page) -> None:

@@ -118,7 +118,8 @@ def holds_of(spends: Iterable[SpendView]) -> list[Hold]:
         )
         found.append(hold)
     # They come newest first, and of one second so, too.
-    return sorted(reversed(found), key=lambda hold: hold.placed_at)
+    found.reverse()
+    return sorted(found, key=lambda hold: hold.placed_at)
 
 
 def _told(one: Overruled) -> Refused:
