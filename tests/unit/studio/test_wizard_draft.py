@@ -13,7 +13,6 @@ from valetkey.sdk.limits import Limit
 from valetkey.studio.wizard.amounts_meant import sum_of
 from valetkey.studio.wizard.draft import DEFAULTS, STEP_OF, STEPS, Draft, FieldError
 from valetkey.studio.wizard.meaning import check, config_of, no_grant, rules_meant, step_of
-from valetkey.studio.wizard.templates import TEMPLATES
 from valetkey.studio.wizard.trying import holds_of, policy_meant
 from valetkey.studio.wizard.words import sentence, worst_case
 from valetkey.wire.spends import SpendView
@@ -25,9 +24,8 @@ CHAIN = str(NETWORK.chain_id)
 
 def draft(template: str = "once", **fields: str) -> Draft:
     made = Draft.new("owner", NOW)
-    made.fill(
-        "what", {"template": template, "label": "ops", "sole": TEMPLATES[template].fields.get("sole", "")}
-    )
+    made.fill("what", {"template": template, "label": "ops"})
+    made.fill("what", {"template": template, "label": "ops"})
     made.fields.update({"chain": CHAIN, "budget": "5", "recipients": AGE, **fields})
     return made
 

@@ -123,9 +123,7 @@ class Draft(msgspec.Struct, kw_only=True):
         if self.fields.get("template") not in TEMPLATES:
             self.fields["template"] = before.get("template", FIRST)
         if step == "what" and self.fields["template"] != before.get("template"):
-            told = self.fields["sole"]
             self.fields.update(self.template.fields)
-            self.fields["sole"] = self.template.fields.get("sole", "") or told
         return self.fields != before
 
     def reopen(self) -> None:

@@ -81,7 +81,8 @@ def config_of(draft: Draft, now: int, upto: str = "review") -> SessionConfig:
     told: dict[str, Any] = {
         "label": draft["label"],
         "delegate": draft["agent"] or None,
-        "sole_label": bool(draft["sole"]),
+        # Two living budgets of a day would be twice the money.
+        "sole_label": bool(draft["sole"]) or draft.template.of_the_day,
         "spending_limit": 0 if draft.template.sells else None,
         "sells": draft.template.sells,
         "valid_until": since + DAY_SECONDS,

@@ -68,7 +68,7 @@ TEMPLATES = {
             amount="budget",
             amount_title="Budget of today",
             amount_hint="USDC until midnight, your time.",
-            fields={**_life(DAY), "sole": "on"},
+            fields=_life(DAY),
             of_the_day=True,
         ),
         Template(
