@@ -6,7 +6,7 @@ from decimal import Decimal
 from hashlib import sha256
 
 from valetkey.core.addresses import canonical_address
-from valetkey.core.chains import SOLANA_NAMESPACE, Chain, chain_of
+from valetkey.core.chains import SOLANA_NAMESPACE, Chain, chain_of, is_solana
 from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, Asset, format_units, parse_units
 from valetkey.core.policy import Policy, check_lifetime
@@ -39,6 +39,8 @@ def policy_of(config: SessionConfig, chain: Chain, asset: Asset, lifetimes: Life
     """The policy of a new session on one chain, about one token. Raises InvalidInput, InvalidAmount."""
     check_chain(config.chain, chain)
     _check_possible(config)
+    if config.funding == "allotment" and not is_solana(chain.chain_id):
+        raise InvalidInput("an allotment is for a session on Solana", field="funding")
     check_amounts(config, asset.decimals)
     if config.allowed_tokens is not None:
         tokens = names(config.allowed_tokens, "allowed_tokens")
