@@ -1,7 +1,7 @@
 // A secret that is shown once: fetched by a request of its own, held by the browser alone, and by no message to a page.
 export default {
   props: { address: String, words: String, rows: Number },
-  emits: ["shown", "refused"],
+  emits: ["refused"],
   data: () => ({ text: "" }),
   async mounted() {
     let told = "The studio did not answer.";
@@ -10,7 +10,6 @@ export default {
       told = await answer.text();
       if (answer.ok) {
         this.text = told;
-        this.$emit("shown");
         return;
       }
     } catch {

@@ -9,13 +9,10 @@ from nicegui.element import Element
 class ShownOnce(Element, component="shown_once.js"):
     """`address`: as `once.offer` answers it. It is fetched when this is on the page; what was fetched is `#secret`.
 
-    `shown` is called once it is there, `refused` with the words of why it is not.
+    `refused` is called with the words of why it is not there.
     """
 
-    def __init__(
-        self, address: str, words: str, *, rows: int, shown: Callable[[], Any], refused: Callable[[str], Any]
-    ) -> None:
+    def __init__(self, address: str, words: str, *, rows: int, refused: Callable[[str], Any]) -> None:
         super().__init__()
         self._props.update({"address": address, "words": words, "rows": rows})
-        self.on("shown", lambda _: shown())
         self.on("refused", lambda event: refused(str(event.args)[:300]))

@@ -63,7 +63,7 @@ class Inventory:
                 Tag("h1", "Sessions")
                 self._count = paragraph("", "quiet", role="status")
             self._columns_menu()
-            with Tag("a", "", "button primary", href="/new"):
+            with Tag("a", "", "button primary hide-small", href="/new"):
                 icon("new")
                 span("New session")
         with Tag("section", "", "card", aria_label="Sessions"):

@@ -270,10 +270,9 @@ class Handing:
             address,
             titles[way],
             rows=3 if way == "link" else 8,
-            shown=lambda: taking.tell(hidden=None),
             refused=self._refused,
         )
-        with div("stack", hidden="") as taking:
+        with div("stack taking"):
             span("", "small quiet", id="copied", role="status")
             with div("buttons"):
                 button("Copy", js="() => valetkeyCopy('secret', 'copied')")
