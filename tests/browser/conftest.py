@@ -4,12 +4,15 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.owners import PATIENCE_MS, Owner, Studio, new_owner, running_studio
+from tests.browser.wizards import WORDS, Wallets, options_of
 from tests.fixtures_stack import RunningStack
+from valetkey import SellerAgent
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
@@ -73,3 +76,48 @@ def page(new_page: Callable[[], Page], studio: Studio, owner: Owner) -> Page:
     made = new_page()
     studio.sign_in(made, owner.api_key)
     return made
+
+
+@pytest.fixture(scope="session")
+def maker(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wallets]:
+    """An owner whose key the studio has."""
+    made = Wallets(stack, tmp_path_factory.mktemp("maker"))
+    yield made
+    made.agent.close()
+
+
+@pytest.fixture(scope="session")
+def making_studio(maker: Wallets, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """A studio with the key of the owner's wallet, and a keystore."""
+    folder = tmp_path_factory.mktemp("making")
+    with running_studio(maker.stack.base_url, folder, *options_of(maker, folder, WORDS)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def service(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    wallet = stack.wallet()
+    seller = SellerAgent.register(
+        wallet.to_hex(),
+        f"shop-{wallet.address[2:14]}",
+        base_url=stack.base_url,
+        state_dir=tmp_path_factory.mktemp("shop"),
+    )
+    seller.init_eoa_wallet(wallet.to_hex())
+    yield seller.list_service(
+        title=f"Stories of {wallet.address[2:8]}",
+        description="One paragraph",
+        category="summarization",
+        price="2.50",
+        price_unit="per_document",
+    )
+    seller.close()
+
+
+@pytest.fixture
+def wizard(new_page: Callable[[], Page], making_studio: Studio, maker: Wallets) -> Page:
+    """The first step, signed in."""
+    page = new_page()
+    making_studio.sign_in(page, maker.api_key, "/new")
+    expect(page.get_by_role("heading", name="Purpose")).to_be_visible()
+    return page

@@ -1,7 +1,7 @@
 """Making a session in the browser: what it makes can buy, nothing is lost or doubled, and the keyboard is enough."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,119 +10,18 @@ from playwright.sync_api import Page, expect
 from pyrage import x25519
 
 from tests.browser.owners import Owner, Studio, running_studio
-from tests.fixtures_stack import RunningStack
-from valetkey import BuyerAgent, SellerAgent
-from valetkey.cli.rpc import USDC
-
-WORDS = "a passphrase of the tests"
-MADE_MS = 60_000
-
-
-class Wallets:
-    """Owners with the keys of their wallets, which nobody else has."""
-
-    def __init__(self, stack: RunningStack, folder: Path) -> None:
-        self.stack, self.folder = stack, folder
-        self.key = stack.wallet(1_000 * USDC)
-        self.agent = BuyerAgent.register(
-            self.key.to_hex(),
-            f"maker-{self.key.address[2:14]}",
-            base_url=stack.base_url,
-            state_dir=folder / "o",
-        )
-
-    @property
-    def api_key(self) -> str:
-        assert self.agent.api_key is not None
-        return self.agent.api_key.reveal()
-
-
-@pytest.fixture(scope="module")
-def maker(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wallets]:
-    """An owner whose key the studio has."""
-    made = Wallets(stack, tmp_path_factory.mktemp("maker"))
-    yield made
-    made.agent.close()
-
-
-def options_of(maker: Wallets, folder: Path, passphrase: str) -> tuple[str, ...]:
-    """A key file, and a passphrase file where there is a keystore."""
-    key, words = folder / "owner.key", folder / "passphrase"
-    for file, text in ((key, maker.key.to_hex()), (words, passphrase)):
-        file.write_text(text)
-        file.chmod(0o600)
-    return ("--key-file", str(key), *(("--passphrase-file", str(words)) if passphrase else ()))
-
-
-@pytest.fixture(scope="module")
-def making_studio(maker: Wallets, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    """A studio with the key of the owner's wallet, and a keystore."""
-    folder = tmp_path_factory.mktemp("making")
-    with running_studio(maker.stack.base_url, folder, *options_of(maker, folder, WORDS)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def service(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    wallet = stack.wallet()
-    seller = SellerAgent.register(
-        wallet.to_hex(),
-        f"shop-{wallet.address[2:14]}",
-        base_url=stack.base_url,
-        state_dir=tmp_path_factory.mktemp("shop"),
-    )
-    seller.init_eoa_wallet(wallet.to_hex())
-    yield seller.list_service(
-        title=f"Stories of {wallet.address[2:8]}",
-        description="One paragraph",
-        category="summarization",
-        price="2.50",
-        price_unit="per_document",
-    )
-    seller.close()
-
-
-@pytest.fixture
-def wizard(new_page: Callable[[], Page], making_studio: Studio, maker: Wallets) -> Page:
-    """The first step, signed in."""
-    page = new_page()
-    making_studio.sign_in(page, maker.api_key, "/new")
-    expect(page.get_by_role("heading", name="Purpose")).to_be_visible()
-    return page
-
-
-def go_on(page: Page, heading: str) -> None:
-    page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_role("heading", name=heading)).to_be_focused()
-
-
-def fill_in(page: Page, label: str, budget: str = "5", handing: str = "Plain bundle") -> None:
-    """Everything up to the review, of a per chain session."""
-    page.get_by_label("Per chain").check()
-    page.get_by_label("Label", exact=True).fill(label)
-    go_on(page, "Limits")
-    page.get_by_label("Budget on this chain").fill(budget)
-    go_on(page, "Where")
-    go_on(page, "Money")
-    page.get_by_label(handing).check()
-    go_on(page, "Review")
-
-
-def create(page: Page) -> None:
-    page.get_by_role("button", name="Create session").click()
-    expect(page.get_by_role("heading", name="Your session is made")).to_be_focused(timeout=MADE_MS)
-
-
-def shown_secret(page: Page, button: str) -> str:
-    page.get_by_role("button", name=button).click()
-    expect(page.locator("#secret")).to_be_visible()
-    return page.locator("#secret").input_value()
-
-
-def delegate_of(bundle: str, maker: Wallets, folder: Path, **secret: str) -> BuyerAgent:
-    made = BuyerAgent(base_url=maker.stack.base_url, state_dir=folder / "delegate")
-    made.init_with_session(bundle, **secret)
-    return made
+from tests.browser.wizards import (
+    MADE_MS,
+    WORDS,
+    Wallets,
+    create,
+    delegate_of,
+    fill_in,
+    go_on,
+    options_of,
+    shown_secret,
+)
+from valetkey import BuyerAgent
 
 
 def test_what_is_made_buys_and_its_secret_is_shown_once(
@@ -203,8 +102,18 @@ def test_back_refresh_and_a_double_click_lose_and_double_nothing(
     go_on(wizard, "Money")
     wizard.get_by_label("Plain bundle").check()
     go_on(wizard, "Review")
-    # A double click, a second window and a refresh in the middle make one session.
+    # Another window at the same draft changes another page: both are kept.
     other = wizard.context.new_page()
+    other.goto(wizard.url.replace("/review", "/what"))
+    wizard.goto(wizard.url.replace("/review", "/limits"))
+    other.get_by_label("Agent (optional)").fill("of the other window")
+    go_on(other, "Limits")
+    wizard.get_by_label("Budget on this chain").fill("6")
+    for heading in ("Where", "Money", "Review"):
+        go_on(wizard, heading)
+    expect(wizard.get_by_text("of the other window")).to_be_visible()
+    expect(wizard.locator(".sentence")).to_contain_text("up to 6 USDC")
+    # A double click, a second window and a refresh in the middle make one session.
     other.goto(wizard.url)
     expect(other.get_by_role("button", name="Create session")).to_be_visible()
     wizard.get_by_role("button", name="Create session").dblclick()
@@ -304,7 +213,7 @@ def test_the_keyboard_is_enough(wizard: Page, maker: Wallets, tmp_path: Path) ->
 
 
 def test_a_link_opens_once_and_an_enrolled_agent_picks_its_session_up(
-    wizard: Page, maker: Wallets, tmp_path: Path
+    wizard: Page, maker: Wallets, service: Any, tmp_path: Path
 ) -> None:
     fill_in(wizard, "by link", handing="One-time link")
     create(wizard)
@@ -313,6 +222,8 @@ def test_a_link_opens_once_and_an_enrolled_agent_picks_its_session_up(
         claimer.claim(link)
         assert claimer.session is not None
         assert claimer.session.label == "by link"
+        bought = claimer.fund_and_verify(claimer.purchase(service.id))
+        assert bought.status == "escrowed"
     enrolling = BuyerAgent.enroll(
         "robot-1", lock="words", base_url=maker.stack.base_url, state_dir=tmp_path / "robot"
     )
@@ -333,6 +244,8 @@ def test_a_link_opens_once_and_an_enrolled_agent_picks_its_session_up(
     with enrolling.wait(timeout=30) as robot:
         assert robot.session is not None
         assert (robot.session.label, robot.session.funding_mode) == ("enrolled", "grant")
+        bought = robot.fund_and_verify(robot.purchase(service.id))
+        assert bought.status == "escrowed"
     assert len(maker.agent.sessions(label="enrolled")) == 1
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from tests.browser.owners import Studio
-from tests.browser.test_wizard import MADE_MS, Wallets, create, delegate_of, fill_in, go_on, shown_secret
+from tests.browser.wizards import MADE_MS, Wallets, create, delegate_of, fill_in, go_on, shown_secret
 from tests.fixtures_stack import RunningStack
 from valetkey.chains.evm.signer import LocalSigner
 from valetkey.cli.rpc import USDC

@@ -30,8 +30,10 @@ def check_config(config: Any) -> None:
         raise InvalidInput(f"spends_max is None or a number from 0 to {SPENDS_MAX}", field="spends_max")
     if type(config.sole_label) is not bool:
         raise InvalidInput("sole_label is True or False", field="sole_label")
-    if config.funding not in (None, "grant", "wallet"):
-        raise InvalidInput("funding is grant or wallet", field="funding")
+    if type(config.refunds_restore) is not bool:
+        raise InvalidInput("refunds_restore is True or False", field="refunds_restore")
+    if config.funding not in (None, "grant", "wallet", "allotment"):
+        raise InvalidInput("funding is grant, wallet or allotment", field="funding")
     if type(config.sells) is not bool:
         raise InvalidInput("sells is True or False", field="sells")
     if config.sells and (

@@ -36,8 +36,8 @@ class SessionConfig:
     waits for the owner. not_before: its beginning, now unless given. delegate, role: who holds it and what for, in
     the owner's words. funding: "grant" pays out of the owner's balance, "wallet" out of a wallet that is filled for
     it, "allotment" out of the session's account on Solana; what the host of the session does by itself when None.
-    sole_label: refuse it while another active session of the owner has this label. idempotency_key: asking again with
-    the same key answers the same session.
+    refunds_restore: what a payee gives back may be spent again. sole_label: refuse it while another active session of
+    the owner has this label. idempotency_key: asking again with the same key answers the same session.
     """
 
     label: str
@@ -61,6 +61,7 @@ class SessionConfig:
     delegate: str | None = None
     role: str | None = None
     funding: Literal["wallet", "grant", "allotment"] | None = None
+    refunds_restore: bool = False
     sole_label: bool = False
     idempotency_key: str | None = None
 

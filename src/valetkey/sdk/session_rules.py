@@ -75,6 +75,7 @@ def rules_of(
         chains=[network.chain_id],
         payees=payees,
         operations=[*sorted(set(allowed)), *operations],
+        refunds_restore=config.refunds_restore,
     )
 
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from valetkey.studio import once
 from valetkey.studio.assets import asset_text, serve_asset
 from valetkey.studio.gate import SIGN_IN, Gate
 from valetkey.studio.owners import Owner, Owners
@@ -117,6 +118,7 @@ def create_app(plan: Plan, operator: Operator) -> Gate:
         routes=[
             *door.routes(),
             *wizard.routes(),
+            *once.routes(),
             Route("/assets/{digest}/{name}", serve_asset),
             Route("/here", _here, methods=["POST"]),
             Route("/healthz", _health),

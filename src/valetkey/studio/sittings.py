@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from weakref import WeakSet
 
@@ -17,7 +17,10 @@ COOKIE = "valetkey_studio"
 
 @dataclass(eq=False, slots=True)
 class Sitting:
-    """One browser that is signed in. `form` is the word that its own forms carry; times are of a monotonic clock."""
+    """One browser that is signed in. `form` is the word that its own forms carry; times are of a monotonic clock.
+
+    `offers`: what is to be shown once, by the names that its pages fetch it by; see once.py.
+    """
 
     name: bytes
     owner: Owner
@@ -25,6 +28,7 @@ class Sitting:
     began_at: float
     seen_at: float
     clients: "WeakSet[Client]" = field(default_factory=WeakSet)
+    offers: dict[str, Callable[[], Awaitable[str]]] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         return f"<Sitting of {self.owner.wallet}>"

@@ -56,11 +56,25 @@ class LimitRule(Request):
             check_amount(window.limit, "limit", self.currency)
 
 
+class WindowOfView(View):
+    """A window of a currency as it is now: `left` may be spent in it. Amounts are of the currency around it."""
+
+    seconds: int
+    limit: str
+    left: str
+
+
 class LimitView(View):
-    """What is left of a currency that is not the session's own; None is unlimited."""
+    """The limits of a currency that is not the session's own, and what is left of it; None is unlimited.
+
+    `per_spend` and `approval_above` are absent where there is no such limit.
+    """
 
     currency: str
     budget: str | None
     remaining: str | None
     held: str
     spent: str
+    per_spend: str | None = None
+    windows: list[WindowOfView] = field(default_factory=list)
+    approval_above: str | None = None

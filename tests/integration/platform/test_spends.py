@@ -100,7 +100,15 @@ def test_a_currency_without_a_limit_of_its_own_cannot_be_spent(owner: Agent) -> 
     assert held(session, 50)["currency"] == "USDC"
     view = session.data("GET", "/agents/session/self")
     assert view["limits"] == [
-        {"currency": "ETH", "budget": "0.5", "remaining": "0.3", "held": "0.2", "spent": "0"}
+        {
+            "currency": "ETH",
+            "budget": "0.5",
+            "remaining": "0.3",
+            "held": "0.2",
+            "spent": "0",
+            "perSpend": "0.2",
+            "windows": [{"seconds": 3600, "limit": "0.3", "left": "0.1"}],
+        }
     ]
 
 

@@ -33,6 +33,18 @@ def test_services_and_what_is_done_are_named() -> None:
     assert rules_of(config(), NETWORK).services == []
 
 
+def test_what_comes_back_is_spent_again_where_that_is_said() -> None:
+    assert rules_of(config(), NETWORK).members()["refunds_restore"] is False
+    again = config(refunds_restore=True)
+    assert rules_of(again, NETWORK).members()["refunds_restore"] is True
+    assert terms_of(again, rules_of(again, NETWORK), 1) != terms_of(config(), rules_of(config(), NETWORK), 1)
+    for members, field in (({"refunds_restore": 1}, "refunds_restore"), ({"funding": "gold"}, "funding")):
+        with pytest.raises(InvalidInput) as refused:
+            config(**members)
+        assert refused.value.field == field
+    assert config(funding="allotment").funding == "allotment"
+
+
 def test_who_sells_spends_nothing() -> None:
     selling = config(sells=True, spending_limit=0)
     assert terms_of(selling, rules_of(selling, NETWORK), 1) != terms_of(

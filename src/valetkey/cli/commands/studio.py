@@ -1,5 +1,6 @@
 """`valetkey studio`: the console, as a process of its own. What it shows is in valetkey/studio."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,19 +23,30 @@ def studio(
         bool, typer.Option("--https", help="A proxy before it speaks https: its cookie goes nowhere else.")
     ] = False,
     idle: Annotated[str, typer.Option(help="Signed out after so long without a hand at the page.")] = "1h",
+    solana_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file with the owner's key on Solana, hex or base58: new sessions there pay out of it.",
+            show_default=False,
+        ),
+    ] = None,
     fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     stop_with_stdin: Annotated[bool, typer.Option("--stop-with-stdin", hidden=True)] = False,
 ) -> None:
     """Serve the console: see every session, stop any of them, make one. Owners sign in by API key.
 
     With the key of an owner's wallet (--key-file) it signs for that owner's new sessions; otherwise the wallet in the
-    owner's browser does. With a passphrase the keys of new sessions are kept in the keystore of the state folder.
+    owner's browser does. With a passphrase the keys of new sessions are kept in the keystore of the state folder, and
+    with a key on Solana beside both it makes sessions there.
     Needs valetkey[studio].
     """
     from valetkey.cli.complaint import Complaint
+    from valetkey.cli.secrets_at_hand import read_text
     from valetkey.cli.serving import adopt, listen
     from valetkey.cli.words import seconds_of
     from valetkey.crypto.keys import PrivateKey
+    from valetkey.crypto.secret import Secret
+    from valetkey.sdk.solana.desks import solana_signer_of
     from valetkey.studio.plan import Plan
     from valetkey.studio.run import check_installed, run
     from valetkey.studio.wizard.operator import Operator
@@ -50,8 +62,14 @@ def studio(
         idle_seconds=seconds_of(idle, "--idle"),
     )
     key = place.secret("owner_key")
+    solana = None
+    if solana_key_file is not None:
+        solana = Secret(read_text(solana_key_file, "the owner's key on Solana").strip())
+        solana_signer_of(solana)
     operator = Operator(
-        key=None if key is None else PrivateKey.from_hex(key.reveal()), passphrase=place.secret("passphrase")
+        key=None if key is None else PrivateKey.from_hex(key.reveal()),
+        passphrase=place.secret("passphrase"),
+        solana=solana,
     )
     listener = listen(host, port) if fd is None else adopt(fd)
     if fd is None:

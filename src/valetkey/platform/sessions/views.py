@@ -6,11 +6,11 @@ from valetkey.core.agent import Agent
 from valetkey.core.headroom import headroom
 from valetkey.core.limits import Limits
 from valetkey.core.money import format_units
-from valetkey.core.session import Session, remaining, ring_of, spent_of, status, worst_case_loss
+from valetkey.core.session import Session, remaining, ring_of, status, usage_of, worst_case_loss
 from valetkey.core.windows import counted
 from valetkey.platform.context import Platform
 from valetkey.ports.accounts import SessionRecord
-from valetkey.wire.limits import LimitView, WindowView
+from valetkey.wire.limits import LimitView, WindowOfView, WindowView
 from valetkey.wire.sessions import NextRefusal, SessionView
 from valetkey.wire.timestamps import iso_timestamp
 
@@ -58,7 +58,7 @@ def session_view(platform: Platform, record: SessionRecord, owner: Agent) -> Ses
         spends_max=policy.spends_max,
         spends=session.pace.spends,
         approval_above_usdc=usdc(policy.approval_above),
-        limits=[_limit(session, one) for one in policy.others],
+        limits=[_limit(session, one, now) for one in policy.others],
         allowed_service_ids=sorted(policy.allowed_services or ()),
         allowed_assets=_sorted(policy.allowed_assets),
         allowed_chains=_sorted(policy.allowed_chains),
@@ -93,17 +93,30 @@ def _next_refusal(record: SessionRecord, now: int) -> NextRefusal:
     return told
 
 
-def _limit(session: Session, limits: Limits) -> LimitView:
+def _limit(session: Session, limits: Limits, now: int) -> LimitView:
     def written(units: int | None) -> str | None:
         return None if units is None else format_units(units, limits.decimals)
 
-    usage = spent_of(session, limits.currency).usage
+    usage = usage_of(session, limits.currency)
     return LimitView(
         currency=limits.currency,
         budget=written(limits.budget),
         remaining=written(remaining(session, limits.currency)),
         held=format_units(usage.held, limits.decimals),
         spent=format_units(usage.captured, limits.decimals),
+        per_spend=written(limits.per_spend),
+        windows=[
+            WindowOfView(
+                window.seconds,
+                format_units(window.limit, limits.decimals),
+                format_units(
+                    max(window.limit - counted(window, ring_of(session, index, limits.currency), now), 0),
+                    limits.decimals,
+                ),
+            )
+            for index, window in enumerate(limits.windows)
+        ],
+        approval_above=written(limits.approval_above),
     )
 
 

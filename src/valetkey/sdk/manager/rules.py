@@ -6,7 +6,7 @@ from decimal import Decimal
 from hashlib import sha256
 
 from valetkey.core.addresses import canonical_address
-from valetkey.core.chains import SOLANA_NAMESPACE, Chain, chain_of
+from valetkey.core.chains import SOLANA_NAMESPACE, Chain, chain_of, is_solana
 from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, Asset, format_units, parse_units
 from valetkey.core.policy import Policy, check_lifetime
@@ -39,6 +39,8 @@ def policy_of(config: SessionConfig, chain: Chain, asset: Asset, lifetimes: Life
     """The policy of a new session on one chain, about one token. Raises InvalidInput, InvalidAmount."""
     check_chain(config.chain, chain)
     _check_possible(config)
+    if config.funding == "allotment" and not is_solana(chain.chain_id):
+        raise InvalidInput("an allotment is for a session on Solana", field="funding")
     check_amounts(config, asset.decimals)
     if config.allowed_tokens is not None:
         tokens = names(config.allowed_tokens, "allowed_tokens")
@@ -64,6 +66,7 @@ def policy_of(config: SessionConfig, chain: Chain, asset: Asset, lifetimes: Life
         allowed_chains=frozenset({chain.chain_id}),
         allowed_payees=_payees(config.allowed_payees, chain),
         allowed_operations=_operations(config.allowed_operations, chain),
+        refunds_restore=config.refunds_restore,
     )
 
 
@@ -105,6 +108,7 @@ def fingerprint(config: SessionConfig, chain: Chain, asset: Asset) -> bytes:
         "role": config.role,
         "sole": config.sole_label,
         "operations": None if operations is None else sorted(operations),
+        **({"refunds": True} if config.refunds_restore else {}),
     }
     return sha256(encode(facts)).digest()
 

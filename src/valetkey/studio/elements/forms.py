@@ -120,6 +120,15 @@ class Form:
                 self._named(count, f"{name}_count")
                 self._options(f"{name}_unit", units, aria_label=f"Unit of limit {number}")
             self._complaint(f"{name}_amount", tag)
+            self._complaint(f"{name}_count", count)
+
+    @contextmanager
+    def group(self, words: str) -> Iterator[None]:
+        """Fields that are about one thing, under its name."""
+        with Tag("fieldset", "", "field group"):
+            Tag("legend", words, "unseen")
+            with div("pair"):
+                yield
 
     def choose(self, name: str, words: str, choices: Mapping[str, tuple[str, str]], hint: str = "") -> None:
         """One of a few: each a title and what it means."""
@@ -135,6 +144,7 @@ class Form:
             tag = Tag("input", "", type_="checkbox", value="on", checked=bool(self._values.get(name)) or None)
             self._named(tag, name)
             span(words)
+        self._complaint(name, tag)
 
     # Inside
 

@@ -8,7 +8,7 @@ from nicegui import ui
 from valetkey.core.audit import Kind
 from valetkey.studio.actions import act, revoke_many
 from valetkey.studio.elements.fields import choice, search_field, select_field
-from valetkey.studio.elements.html import Tag, button, div, paragraph, span
+from valetkey.studio.elements.html import Tag, button, div, icon, link, paragraph, span
 from valetkey.studio.elements.sessions_table import SessionsTable
 from valetkey.studio.finding import found
 from valetkey.studio.page import Page
@@ -63,6 +63,9 @@ class Inventory:
                 Tag("h1", "Sessions")
                 self._count = paragraph("", "quiet", role="status")
             self._columns_menu()
+            with Tag("a", "", "button primary hide-small", href="/new"):
+                icon("new")
+                span("New session")
         with Tag("section", "", "card", aria_label="Sessions"):
             self._filters()
             self._bulk = div("bulk", hidden="")
@@ -70,6 +73,9 @@ class Inventory:
                 columns=self._shown_columns(), act=self._act, sort=self._sort, choose=self._choose
             )
             self._empty = paragraph("", "empty", hidden="")
+            self._first = div("empty", hidden="")
+            with self._first:
+                link("Make the first one", "/new", "button primary")
             self._pager()
 
     async def load(self) -> None:
@@ -121,6 +127,7 @@ class Inventory:
         nothing = "No session fits." if sight.is_narrow else "There are no sessions yet."
         self._empty.say("" if count else nothing)
         self._empty.tell(hidden=None if not count else "")
+        self._first.tell(hidden=None if not count and not sight.is_narrow else "")
         self._clear.tell(hidden=None if sight.is_narrow else "")
         self._show_bulk()
 

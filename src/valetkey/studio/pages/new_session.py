@@ -8,21 +8,23 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from valetkey.core.chains import is_solana
 from valetkey.core.errors import ValetkeyError
 from valetkey.studio.assets import asset_url
 from valetkey.studio.elements.forms import Form, Values, focus
 from valetkey.studio.elements.html import Tag, button, div, link, paragraph, span
 from valetkey.studio.gate import sitting_of
+from valetkey.studio.owners import Owner
 from valetkey.studio.page import ZONE, Page, zone_of
 from valetkey.studio.pages.new_session_fields import FIELDS, Known
 from valetkey.studio.pages.new_session_made import show_made
 from valetkey.studio.pages.new_session_review import Review
 from valetkey.studio.shell import frame
+from valetkey.studio.wizard.alike import fields_like
+from valetkey.studio.wizard.currencies import MAIN, offered
 from valetkey.studio.wizard.draft import PLACES, STEPS, Draft, FieldError
 from valetkey.studio.wizard.kept_drafts import Drafts, NoDraft
 from valetkey.studio.wizard.making import Makings
-from valetkey.studio.wizard.meaning import check, step_of
+from valetkey.studio.wizard.meaning import chain_of_draft, check, on_solana, step_of
 from valetkey.wire.network import NetworkView
 
 HERE = "/new"
@@ -54,7 +56,10 @@ class Wizard:
         if draft.is_begun and step != MADE:
             ui.navigate.to(place_of(draft, MADE))
             return
-        networks = await page.doing(page.owner.networks()) or {}
+        networks = await page.doing(page.owner.networks())
+        if not networks:
+            _away(page, draft, step)
+            return
         if step == MADE:
             with frame(page, "New session", HERE):
                 prepare_assets()
@@ -74,7 +79,18 @@ class Wizard:
     async def _begin(self, request: Request) -> Response:
         owner = sitting_of(request.scope).owner
         draft = self.drafts.new(owner, str(zone_of(request.cookies.get(ZONE))))
+        like = request.query_params.get("like")
+        if like:
+            await self._be_like(draft, owner, like)
         return RedirectResponse(place_of(draft, STEPS[0].name), 303)
+
+    async def _be_like(self, draft: Draft, owner: Owner, session_id: str) -> None:
+        """Fill a draft in by a session that is; where that cannot be seen, it stays empty."""
+        try:
+            draft.fields |= fields_like(await owner.agent.get_session(session_id))
+        except ValetkeyError:
+            return
+        self.drafts.keep(draft)
 
     async def _again(self, request: Request) -> Response:
         """Another draft like one that became a session."""
@@ -96,7 +112,7 @@ class StepPage:
         self, page: Page, draft: Draft, step: str, makings: Makings, networks: dict[int, NetworkView]
     ) -> None:
         self._page, self._draft, self._step, self._makings = page, draft, step, makings
-        self._networks = {one: found for one, found in networks.items() if not is_solana(one)}
+        self._networks = networks
         self._form = Form(draft.fields)
         if not draft["chain"] and self._networks:
             draft.fields["chain"] = str(next(iter(self._networks)))
@@ -135,13 +151,16 @@ class StepPage:
         if self._step in ("where", "review"):
             found = await page.doing(page.agent.find_services(limit=SERVICES_SHOWN))
             services = {one.id: one for one in found or ()}
-        operator = self._makings.operator
+        operator, network = self._makings.operator, network_of(self._draft, self._networks)
+        local = self._makings.local(page.owner)
         return Known(
             networks=self._networks,
             services=services,
             operator=operator.address(page.owner.wallet),
             keeps_keys=operator.passphrase is not None,
             owner_wallet=page.owner.wallet,
+            currencies=(MAIN,) if network is None else tuple(offered(network, local.assets_of(network))),
+            on_solana=on_solana(self._draft),
         )
 
     def _progress(self, place: int) -> None:
@@ -168,20 +187,30 @@ class StepPage:
 
     # What is done
 
-    def _typed(self, values: Values) -> None:
+    def _typed(self, values: Values) -> bool:
+        """Keep what was typed on this page, beside what another window typed on others; whether it may be changed."""
+        try:
+            self._makings.drafts.refresh(self._draft, self._page.owner)
+        except ValetkeyError as error:
+            self._page.tell(str(error), bad=True)
+            return False
+        if self._draft.is_begun:
+            ui.navigate.to(place_of(self._draft, MADE))
+            return False
         if self._draft.fill(self._step, values):
             self._form.be_quiet()
             self._keep()
+        return True
 
     def _submit(self, values: Values) -> None:
-        self._typed(values)
-        if self._check(self._step):
+        if self._typed(values) and self._check(self._step):
             ui.navigate.to(place_of(self._draft, STEPS[PLACES[self._step] + 1].name))
 
     def _check(self, step: str) -> bool:
         problem: FieldError | None = None
         try:
-            check(self._draft, step, int(time.time()), network_of(self._draft, self._networks))
+            network = network_of(self._draft, self._networks)
+            check(self._draft, step, int(time.time()), network, self._makings.local(self._page.owner))
         except FieldError as error:
             problem = error
         if problem is None:
@@ -208,8 +237,7 @@ def place_of(draft: Draft, step: str) -> str:
 
 def network_of(draft: Draft, networks: dict[int, NetworkView]) -> NetworkView | None:
     """The network that a draft is for."""
-    chain = draft["chain"]
-    return networks.get(int(chain)) if chain.isascii() and chain.isdecimal() and len(chain) < 19 else None
+    return networks.get(chain_of_draft(draft) or 0)
 
 
 def prepare_assets() -> None:
@@ -218,6 +246,15 @@ def prepare_assets() -> None:
         f'<link rel="stylesheet" href="{asset_url("wizard.css")}">'
         f'<script src="{asset_url("wizard.js")}"></script>'
     )
+
+
+def _away(page: Page, draft: Draft, step: str) -> None:
+    """Without its chains a form would forget which one was chosen."""
+    with frame(page, "New session", HERE):
+        Tag("h1", draft["label"] or "New session")
+        with div("callout bad", role="alert"):
+            paragraph("The platform does not answer. What you typed is kept, and what is done stays done.")
+        link("Try again", place_of(draft, step), "button primary")
 
 
 def _missing(page: Page) -> None:

@@ -12,11 +12,13 @@ from valetkey.sdk._async.buyer import AsyncBuyerAgent
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.studio.elements.forms import focus
 from valetkey.studio.elements.html import Tag, button, card, div, icon, link, paragraph, span
+from valetkey.studio.elements.shown_once import ShownOnce
+from valetkey.studio.once import offer, withdraw
 from valetkey.studio.page import Page
 from valetkey.studio.wizard.browser_wallet import ANSWER_SECONDS, Asked
 from valetkey.studio.wizard.draft import Draft, FieldError
 from valetkey.studio.wizard.making import Making, Makings
-from valetkey.studio.wizard.meaning import step_of
+from valetkey.studio.wizard.meaning import chain_of_draft, on_solana, step_of
 from valetkey.wire.network import NetworkView
 
 PASSPHRASE_CHARS_MIN = 12
@@ -29,7 +31,7 @@ ASKS = {
 
 async def show_made(page: Page, draft: Draft, makings: Makings, networks: dict[int, NetworkView]) -> None:
     """The page of one draft whose making began."""
-    network = networks.get(int(draft["chain"])) if draft["chain"].isdecimal() else None
+    network = networks.get(chain_of_draft(draft) or 0)
     if not draft.is_begun or network is None:
         ui.navigate.to(f"/new/{draft.id}/review")
         return
@@ -150,12 +152,23 @@ class Handing:
 
     def build(self) -> None:
         """The card with what is to be done."""
-        _, inside = card("Hand it over")
-        self._inside = inside
-        with inside, div("stack") as place:
+        _, self._inside = card("Hand it over")
+        with self._inside:
+            self._fill()
+
+    def _fill(self) -> None:
+        with div("stack") as place:
             self._place = place
             way = self._draft["handing"]
             Tag("h3", "Your session is made", "made-title", id="handing-heading", tabindex="-1")
+            if on_solana(self._draft):
+                paragraph(
+                    "There is nothing to hand over: its keys are in the keystore of this studio's state folder. Whoever"
+                    " shares the folder and the passphrase pays with them, by a Client."
+                )
+                self._keep_handed()
+                _next_steps(self._draft)
+                return
             if way == "enrolled":
                 paragraph(
                     "There is nothing to hand over: your agent picks it up by itself, with its own keys."
@@ -197,8 +210,8 @@ class Handing:
             with div("buttons"), Tag("button", "", "button primary", type_="submit"):
                 span("Seal and show")
 
-        async def seal(event: Any) -> None:
-            await self._give(Secret(str(event.args)))
+        def seal(event: Any) -> None:
+            self._give(Secret(str(event.args)))
 
         form.on(
             "submit",
@@ -206,26 +219,32 @@ class Handing:
             js_handler="(event) => { event.preventDefault(); emit(new FormData(event.target).get('passphrase')); }",
         )
 
-    async def _give(self, passphrase: Secret | None) -> None:
-        """Take it out of the process, and put it on the page."""
-        info, self._making.info = self._making.info, None
-        if info is None:
+    def _give(self, passphrase: Secret | None) -> None:
+        """Put it on the page, which fetches it: it goes through no message to the page."""
+        if self._making.info is None:
             self._page.tell("It is shown elsewhere already.", bad=True)
             return
+        sitting = self._page.sitting
+        address = offer(sitting, lambda: self._taken(passphrase))
+        self._page.client.on_delete(lambda: withdraw(sitting, address))
+        self._place.clear()
+        with self._place:
+            self._once(address)
+
+    async def _taken(self, passphrase: Secret | None) -> str:
+        """Take it out of the process. Raises what making it raises, and is then still to be handed over."""
+        info, self._making.info = self._making.info, None
+        if info is None:
+            raise ShownElsewhere("It is shown elsewhere already.")
         shown: str | None = None
         try:
             shown = await self._shown(info, passphrase)
-        except ValetkeyError as error:
-            self._page.tell(str(error), bad=True)
-            return
         finally:
             if shown is None:
                 # Nobody has seen it: it is still to be handed over.
                 self._making.info = info
         self._keep_handed()
-        self._place.clear()
-        with self._place:
-            self._once(shown)
+        return shown
 
     async def _shown(self, info: SessionInfo, passphrase: Secret | None) -> str:
         way = self._draft["handing"]
@@ -238,7 +257,7 @@ class Handing:
             return str(await asyncio.to_thread(lambda: info.seal(passphrase=passphrase)))
         return info.serialize()
 
-    def _once(self, shown: str) -> None:
+    def _once(self, address: str) -> None:
         way = self._draft["handing"]
         titles = {
             "link": "One-time link",
@@ -247,32 +266,36 @@ class Handing:
             "passphrase": "Sealed bundle",
         }
         Tag("h3", f"{titles[way]}: shown once", "made-title", id="handing-heading", tabindex="-1")
-        Tag("label", titles[way], "unseen", for_="secret")
-        Tag(
-            "textarea",
-            "",
-            "secret",
-            id="secret",
-            readonly="",
-            spellcheck="false",
-            rows="3" if way == "link" else "8",
-            defaultValue=shown,
+        ShownOnce(
+            address,
+            titles[way],
+            rows=3 if way == "link" else 8,
+            refused=self._refused,
         )
-        span("", "small quiet", id="copied", role="status")
-        with div("buttons"):
-            button("Copy", js="() => valetkeyCopy('secret', 'copied')")
-            if way != "link":
-                name = "session.age" if way in ("sealed", "passphrase") else "session.bundle"
-                save = {
-                    "session.age": "() => valetkeySave('secret', 'session.age')",
-                    "session.bundle": "() => valetkeySave('secret', 'session.bundle')",
-                }
-                button("Save as a file", js=save[name])
-            button("I have it", self._gone, kind="primary", drawn="check")
-        if way == "link":
-            paragraph(
-                "Whoever opens it first has the session. It waits for a quarter of an hour.", "quiet small"
-            )
+        with div("stack taking"):
+            span("", "small quiet", id="copied", role="status")
+            with div("buttons"):
+                button("Copy", js="() => valetkeyCopy('secret', 'copied')")
+                if way != "link":
+                    name = "session.age" if way in ("sealed", "passphrase") else "session.bundle"
+                    save = {
+                        "session.age": "() => valetkeySave('secret', 'session.age')",
+                        "session.bundle": "() => valetkeySave('secret', 'session.bundle')",
+                    }
+                    button("Save as a file", js=save[name])
+                button("I have it", self._gone, kind="primary", drawn="check")
+            if way == "link":
+                paragraph(
+                    "Whoever opens it first has the session. It waits for a quarter of an hour.",
+                    "quiet small",
+                )
+        focus("handing-heading")
+
+    def _refused(self, why: str) -> None:
+        self._page.tell(why, bad=True)
+        self._inside.clear()
+        with self._inside:
+            self._fill()
         focus("handing-heading")
 
     def _gone(self) -> None:
@@ -289,8 +312,14 @@ class Handing:
         self._makings.end(self._making)
 
 
+class ShownElsewhere(ValetkeyError):
+    """Another page has it."""
+
+
 def _is_over(draft: Draft) -> bool:
-    """Whether nothing is left to do: what is of an enrolment needs no handing over."""
+    """Whether nothing is left to do: what is of an enrolment, or on Solana, needs no handing over."""
+    if on_solana(draft):
+        return "opened" in draft.done
     return draft["handing"] == "enrolled" and {"made", "approved"} <= draft.done.keys()
 
 
@@ -298,12 +327,15 @@ def _over(draft: Draft) -> None:
     with div("wizard"):
         _, inside = card("Handed over")
         with inside, div("stack"):
-            paragraph("What was shown of this session was shown once, and is not shown again.")
-            paragraph(
-                "Whoever lost it: the owner's wallet opens the recovery copy (valetkey session bundle), or revoke this"
-                " one and make another.",
-                "quiet small",
-            )
+            if on_solana(draft):
+                paragraph("It is made, and its keys are in the keystore of this studio's state folder.")
+            else:
+                paragraph("What was shown of this session was shown once, and is not shown again.")
+                paragraph(
+                    "Whoever lost it: the owner's wallet opens the recovery copy (valetkey session bundle), or revoke"
+                    " this one and make another.",
+                    "quiet small",
+                )
             _next_steps(draft)
 
 

@@ -10,10 +10,12 @@ from valetkey.studio.page import Page
 from valetkey.studio.pages.new_session_fields import Known
 from valetkey.studio.wizard.draft import STEPS, Draft, FieldError
 from valetkey.studio.wizard.making import Makings
-from valetkey.studio.wizard.meaning import check, rules_meant, step_of
+from valetkey.studio.wizard.meaning import chain_of_draft, check, on_solana, rules_meant, step_of
 from valetkey.studio.wizard.trying import Trial, dry_run
 from valetkey.studio.wizard.words import HANDING, sentence, worst_case
 from valetkey.studio.words.amounts import money, short_address
+from valetkey.studio.words.refusals import explained
+from valetkey.studio.words.times import moment
 from valetkey.wire.network import NetworkView
 
 SIGNING = {"operator": "The operator's key", "browser": "The wallet in this browser", "later": "Nobody now"}
@@ -25,8 +27,8 @@ class Review:
 
     def __init__(self, page: Page, draft: Draft, makings: Makings, known: Known) -> None:
         self._page, self._draft, self._makings, self._known = page, draft, makings, known
-        chain = draft["chain"]
-        self._network: NetworkView | None = known.networks.get(int(chain)) if chain.isdecimal() else None
+        self._network: NetworkView | None = known.networks.get(chain_of_draft(draft) or 0)
+        self._local = makings.local(page.owner)
         self._trial: Tag | None = None
 
     def build(self) -> None:
@@ -34,23 +36,23 @@ class Review:
         draft, now = self._draft, int(time.time())
         problem: FieldError | None = None
         try:
-            check(draft, "money", now, self._network)
+            check(draft, "money", now, self._network, self._local)
         except FieldError as error:
             problem = error
         if problem is not None or self._network is None:
             self._tell(problem or FieldError("choose the chain that it is for", field="chain"))
             return
         titles = {one: view.title for one, view in self._known.services.items()}
-        rules = rules_meant(draft, now, self._network)
-        paragraph(sentence(draft, self._network, titles, now, self._page.zone), "sentence")
+        rules = rules_meant(draft, now, self._network, self._local)
+        paragraph(sentence(draft, self._network, titles, now, self._page.zone, self._local), "sentence")
         sells = draft.template.sells
         facts(
             {
                 "Label": draft["label"],
                 "Agent": draft["agent"] or None,
                 "Pays with": None if sells else self._pays(),
-                "Signed by": SIGNING.get(draft["signing"]),
-                "Handed over as": HANDING[draft["handing"]][0],
+                "Signed by": self._signed(),
+                "Handed over as": self._handed(),
                 "Could cost at most": worst_case(draft, rules),
             }
         )
@@ -69,7 +71,17 @@ class Review:
             span("", "stretch")
             button("Create session", self._create, kind="primary", drawn="check")
 
+    def _signed(self) -> str | None:
+        return "Your key on Solana" if on_solana(self._draft) else SIGNING.get(self._draft["signing"])
+
+    def _handed(self) -> str:
+        if on_solana(self._draft):
+            return "Nothing: its keys stay in this studio's keystore"
+        return HANDING[self._draft["handing"]][0]
+
     def _pays(self) -> str:
+        if on_solana(self._draft):
+            return "A token account of its own, with all of its budget in it"
         funding = FUNDING.get(self._draft["funding"], "")
         amount = self._draft["amount"]
         return (
@@ -90,23 +102,37 @@ class Review:
         assert self._trial is not None
         draft, now = self._draft, int(time.time())
         try:
-            rules = rules_meant(draft, now, self._network)
+            rules = rules_meant(draft, now, self._network, self._local)
             trial = await dry_run(self._page.agent, rules, draft["agent"] or None, now)
         except ValetkeyError as error:
             self._trial.say(f"Last week's spends could not be tried: {error}")
             return
         self._trial.say(told(trial))
         if trial.why:
-            with self._trial.parent_slot.parent, Tag("ul", "", "said"):  # type: ignore[union-attr]
-                for reason, count in trial.why:
-                    Tag("li", f"{count} × {reason}", "small quiet")
+            with self._trial.parent_slot.parent:  # type: ignore[union-attr]
+                self._why(trial, now)
+
+    def _why(self, trial: Trial, now: int) -> None:
+        with Tag("ul", "", "said"):
+            for code, count in trial.why:
+                Tag("li", f"{count:,} × {explained(code)[0]}", "small quiet")
+        with Tag("details", "", "more"):
+            Tag("summary", "Which ones")
+            with Tag("ul", "", "said"):
+                for one in trial.which:
+                    with Tag("li", "", "small"):
+                        when = moment(one.at, now, self._page.zone)
+                        link(f"{money(one.amount, one.currency)}, {when}", f"/sessions/{one.session_id}")
+                        span(f": {explained(one.code)[0]}", "quiet")
+            if trial.refused > len(trial.which):
+                paragraph(f"The newest {len(trial.which)} of {trial.refused:,}.", "small quiet")
 
     def _create(self) -> None:
         draft = self._makings.drafts.find(self._draft.id, self._page.owner)
         if not draft.is_begun:
             now = int(time.time())
             try:
-                check(draft, "money", now, self._network)
+                check(draft, "money", now, self._network, self._local)
             except FieldError as error:
                 ui.navigate.to(f"/new/{draft.id}/{step_of(error)}?fix=1")
                 return

@@ -168,6 +168,8 @@ class SessionPage:
                 if view.successor_id:
                     link("replaced by another one", f"/sessions/{view.successor_id}", "small")
         with div("buttons"):
+            if view.parent_id is None:
+                link("Make one like this", f"/new?like={view.session_id}", "button")
             if allowed["pause"]:
                 button("Pause", lambda: self._act("pause"), drawn="pause")
             if allowed["resume"]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from valetkey.core.errors import InvalidInput
+from valetkey.studio.wizard import currencies
 from valetkey.studio.wizard.templates import FIRST, TEMPLATES, Template
 
 TEXT_CHARS_MAX = 20_000
@@ -21,21 +22,24 @@ class Step(NamedTuple):
 
 
 STEPS = (
-    Step("what", "Purpose", ("template", "label", "agent", "sole")),
+    Step("what", "Purpose", ("template", "label", "agent", "chain", "sole")),
     Step(
         "limits",
         "Limits",
         (
-            *("budget", "purchases", "daily", "per_spend", "approval_above", "spends_max", "eth"),
+            *("budget", "purchases", "daily", "unlimited"),
+            *("per_spend", "approval_above", "spends_max", "refunds"),
             *("window1_amount", "window1_count", "window1_unit"),
             *("window2_amount", "window2_count", "window2_unit"),
+            "more_windows",
+            *currencies.FIELDS,
             *("life_count", "life_unit", "begins"),
         ),
     ),
     Step(
         "where",
         "Where",
-        ("chain", "does", "services", "services_more", "tokens", "payees", "contracts", "routers"),
+        ("does", "does_more", "services", "services_more", "tokens", "payees", "contracts", "routers"),
     ),
     Step("money", "Money", ("funding", "amount", "signing", "handing", "recipients", "code")),
     Step("review", "Review", ()),
@@ -119,9 +123,7 @@ class Draft(msgspec.Struct, kw_only=True):
         if self.fields.get("template") not in TEMPLATES:
             self.fields["template"] = before.get("template", FIRST)
         if step == "what" and self.fields["template"] != before.get("template"):
-            told = self.fields["sole"]
             self.fields.update(self.template.fields)
-            self.fields["sole"] = self.template.fields.get("sole", "") or told
         return self.fields != before
 
     def reopen(self) -> None:

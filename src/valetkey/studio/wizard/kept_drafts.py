@@ -53,6 +53,12 @@ class Drafts:
             raise NoDraft("there is no such draft: it was made by another owner, or is long over")
         return draft
 
+    def refresh(self, draft: Draft, owner: Owner) -> None:
+        """What another window, or the making, wrote of it meanwhile. Raises NoDraft."""
+        kept = self.find(draft.id, owner)
+        for name in Draft.__struct_fields__:
+            setattr(draft, name, getattr(kept, name))
+
     @contextmanager
     def alone(self, draft: Draft) -> Iterator[bool]:
         """Whether nobody else, in this process or another, makes the session of a draft meanwhile."""

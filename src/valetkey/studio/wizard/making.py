@@ -15,7 +15,9 @@ from valetkey.crypto.secret import Secret
 from valetkey.ports.signer import Signer
 from valetkey.ports.wallet import Call
 from valetkey.sdk._sync.client import Client
+from valetkey.sdk.chain_config import configured_chains
 from valetkey.sdk.errors import IdempotencyMismatch, RecoveryFailed, Refused, Unauthenticated
+from valetkey.sdk.kept_sessions import request_name
 from valetkey.sdk.session_config import SessionConfig
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.studio.owners import Owner
@@ -23,7 +25,7 @@ from valetkey.studio.wizard.browser_wallet import Bridge, BrowserSigner, WalletL
 from valetkey.studio.wizard.draft import Draft, FieldError
 from valetkey.studio.wizard.enrolled import make_enrolled
 from valetkey.studio.wizard.kept_drafts import Drafts
-from valetkey.studio.wizard.meaning import config_of, of_the_form
+from valetkey.studio.wizard.meaning import Local, config_of, of_the_form, on_solana
 from valetkey.studio.wizard.operator import HeldKeys, Operator
 from valetkey.wire.network import NetworkView
 
@@ -40,6 +42,7 @@ TITLES = {
     "granted": "Grant signed",
     "approved": "Allowance approved on chain",
     "funded": "Wallet funded",
+    "opened": "Keys made here and kept, the platform told, the account opened on Solana",
 }
 
 
@@ -126,6 +129,9 @@ class Making:
 
     def _work(self) -> None:
         signer = self._signer()
+        if on_solana(self.draft):
+            self._do("opened", lambda: self._open_account(signer))
+            return
         if self.draft["handing"] == "enrolled":
             make_enrolled(self.draft, self._client(signer), self._network, self._do, approve=self._approve)
             return
@@ -142,6 +148,17 @@ class Making:
                 self._do("approved", lambda: self._approve(client))
             if "funded" in self.steps:
                 self._do("funded", lambda: self._fund(client))
+
+    def _open_account(self, signer: Signer | Secret | None) -> str:
+        """A session on Solana: its keys are kept, and what was sent is sent once, whoever is killed in between."""
+        with self._client(signer) as client:
+            request = request_name(client._credential, self.draft.key)
+            try:
+                return client.create_session(config_of(self.draft, int(time.time()))).session_id
+            finally:
+                # What the platform knows already stays this session, also when its account is not open yet.
+                kept = client._keys.begun(request)
+                self.draft.session_id = "" if kept is None else kept.session_id
 
     def _session(self, client: Client, config: SessionConfig) -> SessionInfo:
         """The session with its keys: new ones, those that are kept, or those that the owner's wallet opens."""
@@ -185,6 +202,7 @@ class Making:
             signer=signer,
             state_dir=place.state_dir,
             passphrase=place.operator.passphrase,
+            solana_signer=place.operator.solana_key(self._owner.wallet),
             keystore=None if place.operator.passphrase is not None else self._held,
         )
 
@@ -321,8 +339,13 @@ class Makings:
     def __init__(self, base_url: str, state_dir: Path | None, operator: Operator) -> None:
         self.base_url, self.state_dir, self.operator = base_url, state_dir, operator
         self.drafts = Drafts(state_dir)
+        self._chains = configured_chains()
         self._open: dict[str, Making] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def local(self, owner: Owner) -> Local:
+        """What this studio has for an owner."""
+        return Local(self._chains, solana=self.operator.solana_key(owner.wallet) is not None)
 
     def find(self, draft_id: str, owner: Owner) -> Making | None:
         """The one of a draft, which is the owner's own."""
@@ -353,6 +376,8 @@ class Makings:
 
 def steps_of(draft: Draft, *, has_signer: bool) -> tuple[str, ...]:
     """What is to be done for a draft, in order."""
+    if on_solana(draft):
+        return ("opened",)
     if draft["handing"] == "enrolled":
         return ("made",) if draft.template.sells else ("made", "approved")
     if draft["funding"] == "grant" and not draft.template.sells:

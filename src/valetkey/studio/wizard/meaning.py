@@ -1,30 +1,43 @@
 """What a draft means: a SessionConfig of the SDK, which says what is right. No rule of a session is written here."""
 
-from collections.abc import Callable, Iterable
-from datetime import datetime, tzinfo
-from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass
+from typing import Any
 
 from valetkey.core.chains import is_solana
 from valetkey.core.errors import InvalidInput
-from valetkey.core.money import CURRENCY_DECIMALS
+from valetkey.core.money import CURRENCY_DECIMALS, Asset
+from valetkey.core.policy import Policy
+from valetkey.sdk.action_members import account, solana_account
 from valetkey.sdk.amounts import usdc_units
+from valetkey.sdk.chain_config import ChainConfig, resolve_chain
 from valetkey.sdk.config_checks import check_amounts
-from valetkey.sdk.days import day_at
-from valetkey.sdk.limits import Rules, amount_of
+from valetkey.sdk.limits import Rules
+from valetkey.sdk.planning import asset_of
 from valetkey.sdk.session_config import SessionConfig
 from valetkey.sdk.session_rules import lifetime_of, rules_of
+from valetkey.studio.wizard import currencies
+from valetkey.studio.wizard.amounts_meant import DAY_SECONDS, at, limits_of, of_line
 from valetkey.studio.wizard.draft import PLACES, STEP_OF, STEPS, Draft, FieldError
 from valetkey.wire.abi import function_of
 from valetkey.wire.network import NetworkView
 from valetkey.wire.sealed_bundle import seal_bundle
 
-T = TypeVar("T")
-UNITS = {"minutes": 60, "hours": 3_600, "days": 86_400}
-DAY_SECONDS = 86_400
-COUNT_MAX = 1_000_000
-PURCHASES_MAX = 1_000
+CHAIN_DIGITS_MAX = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """What this studio has beside the platform: its file of chains, and whether a key of the owner's on Solana."""
+
+    chains: tuple[ChainConfig, ...] = ()
+    solana: bool = False
+
+    def assets_of(self, network: NetworkView) -> tuple[Asset, ...]:
+        """The tokens of a chain that its file names."""
+        return currencies.extra_of(network, self.chains)
+
+
+NOTHING = Local()
 
 FIELD_OF = {
     "delegate": "agent",
@@ -34,8 +47,8 @@ FIELD_OF = {
     "windows": "window1_amount",
     "valid_until": "life_count",
     "not_before": "begins",
-    "limits": "eth",
-    "currency": "eth",
+    "limits": "chain",
+    "currency": "chain",
     "sole_label": "sole",
     "chain_id": "chain",
     "allowed_services": "services_more",
@@ -66,39 +79,71 @@ def config_of(draft: Draft, now: int, upto: str = "review") -> SessionConfig:
     pages = PLACES[upto]
     # What was not asked for yet is taken to be right.
     told: dict[str, Any] = {
-        "label": draft.fields.get("label", ""),
+        "label": draft["label"],
         "delegate": draft["agent"] or None,
-        "sole_label": bool(draft["sole"]),
+        # Two living budgets of a day would be twice the money.
+        "sole_label": bool(draft["sole"]) or draft.template.of_the_day,
         "spending_limit": 0 if draft.template.sells else None,
         "sells": draft.template.sells,
         "valid_until": since + DAY_SECONDS,
+        "chain": chain_of_draft(draft),
         "idempotency_key": draft.key,
     }
     if pages >= PLACES["limits"]:
-        told |= _limits(draft, since)
+        told |= limits_of(draft, since)
     if pages >= PLACES["where"]:
         told |= _where(draft)
-    if pages >= PLACES["money"] and draft["funding"]:
-        told["funding"] = "wallet" if draft.template.sells else draft["funding"]
+    if pages >= PLACES["money"]:
+        told["funding"] = funding_of(draft)
     return SessionConfig(**told)
 
 
-def check(draft: Draft, step: str, now: int, network: NetworkView | None) -> SessionConfig:
+def chain_of_draft(draft: Draft) -> int | None:
+    """The number of the chain that it is for, None where none is chosen."""
+    chain = draft["chain"]
+    return int(chain) if chain.isascii() and chain.isdecimal() and len(chain) <= CHAIN_DIGITS_MAX else None
+
+
+def on_solana(draft: Draft) -> bool:
+    """Whether it is for a cluster of Solana."""
+    chain = chain_of_draft(draft)
+    return chain is not None and is_solana(chain)
+
+
+def funding_of(draft: Draft) -> Any:
+    """What it pays with, as a SessionConfig names it."""
+    if on_solana(draft):
+        return "allotment"
+    return "wallet" if draft.template.sells else draft["funding"] or None
+
+
+def no_grant(draft: Draft) -> str:
+    """Why no grant could pay for what it may spend, empty where one could."""
+    if draft["unlimited"] and draft.template.unlimits:
+        return "A grant has a cap, and this session has no budget: it pays out of a wallet of its own."
+    if any(draft[one] for one in currencies.FIELDS):
+        return "A grant is about USDC alone: what spends other currencies pays out of a wallet of its own."
+    return ""
+
+
+def check(
+    draft: Draft, step: str, now: int, network: NetworkView | None, local: Local = NOTHING
+) -> SessionConfig:
     """What the pages up to a step mean together. Raises FieldError with the form's name of what cannot be meant."""
     problem: InvalidInput | None = None
     try:
         config = config_of(draft, now, step)
-        lifetime_of(config, now)
-        check_amounts(config, CURRENCY_DECIMALS["USDC"])
+        if network is None:
+            raise InvalidInput("choose the chain that it is for", field="chain")
+        _check_chain(draft, network, local)
+        if PLACES[step] >= PLACES["limits"]:
+            lifetime_of(config, now)
+            check_amounts(config, CURRENCY_DECIMALS[currencies.MAIN])
+            _check_currencies(config, network, local)
         if PLACES[step] >= PLACES["where"]:
-            if network is None:
-                raise InvalidInput("choose the chain that it is for", field="chain")
-            if is_solana(network.chain_id):
-                raise InvalidInput(
-                    "a session on Solana is made by a Client, whose keystore keeps its keys", field="chain"
-                )
-            rules_of(config, network).members()
-        if step == "money":
+            _check_names(draft, network, local)
+            rules_of(config, network, extra=local.assets_of(network)).members()
+        if PLACES[step] >= PLACES["money"]:
             _check_money(draft)
         return config
     except InvalidInput as error:
@@ -109,10 +154,14 @@ def check(draft: Draft, step: str, now: int, network: NetworkView | None) -> Ses
 def of_the_form(problem: InvalidInput, draft: Draft) -> FieldError:
     """The same complaint, about a field of the form."""
     name = problem.field or ""
+    # What the SDK calls a field is no word for who fills it in.
+    said = str(problem).removeprefix(f"{name}: ")
+    if name and said.startswith(f"{name} "):
+        said = f"it{said.removeprefix(name)}"
     if name in ("spending_limit", "budgetUsdc"):
         name = draft.template.amount or "template"
     field = FIELD_OF.get(name, name)
-    return FieldError(str(problem), field=field if field in STEP_OF else None)
+    return FieldError(said, field=field if field in STEP_OF else None)
 
 
 def step_of(error: FieldError) -> str:
@@ -120,101 +169,19 @@ def step_of(error: FieldError) -> str:
     return STEP_OF.get(error.field or "", STEPS[-1].name)
 
 
-def rules_meant(draft: Draft, now: int, network: NetworkView) -> Rules:
+def rules_meant(draft: Draft, now: int, network: NetworkView, local: Local = NOTHING) -> Rules:
     """The rules that the gate would keep. Raises InvalidInput, InvalidAmount."""
-    return rules_of(config_of(draft, now), network)
-
-
-def budget_of(draft: Draft) -> Decimal | str | int | None:
-    """All that it may spend, as its template has it. Raises InvalidInput."""
-    template = draft.template
-    if template.sells:
-        return 0
-    if template.amount == "purchases":
-        return sum_of(draft["purchases"])
-    if template.amount == "daily" and not draft["budget"]:
-        days = -(-_life(draft) // DAY_SECONDS)
-        return _decimal(draft["daily"], "daily") * days
-    if not draft["budget"]:
-        raise InvalidInput("how much may it spend?", field=template.amount)
-    return draft["budget"]
-
-
-def sum_of(text: str) -> Decimal:
-    """What purchases cost together: `2.50, 3 x 0.75`. Raises InvalidInput."""
-    total, count = Decimal(0), 0
-    for one in text.replace("\n", ",").replace(";", ",").split(","):
-        many, times, price = one.lower().replace("×", "x").rpartition("x")
-        if not one.strip():
-            continue
-        number = _count(many, "purchases") if times else 1
-        count += number
-        if count > PURCHASES_MAX:
-            raise InvalidInput(f"these are more than {PURCHASES_MAX} purchases", field="purchases")
-        total += _decimal(price, "purchases") * number
-    if not count:
-        raise InvalidInput("name the purchases that you expect", field="purchases")
-    return total
-
-
-def begin_and_end(draft: Draft, now: int) -> tuple[int | None, int]:
-    """Unix seconds; no beginning is now. Raises InvalidInput."""
-    zone = ZoneInfo(draft.zone)
-    begins = None
-    if draft["begins"]:
-        begins = _moment(draft["begins"], zone)
-    if draft.template.of_the_day:
-        return begins, day_at(now if begins is None else begins, draft.zone).ends
-    return begins, (now if begins is None else begins) + _life(draft)
-
-
-def _limits(draft: Draft, since: int) -> dict[str, Any]:
-    begins, ends = begin_and_end(draft, since)
-    told: dict[str, Any] = {"valid_until": ends, "not_before": begins}
-    if draft.template.sells:
-        return told
-    told |= {
-        "spending_limit": budget_of(draft),
-        "per_transaction_limit": draft["per_spend"] or None,
-        "approval_above": draft["approval_above"] or None,
-        "windows": _windows(draft),
-        "limits": {"ETH": _at("eth", amount_of, draft["eth"], "ETH")} if draft["eth"] else {},
-    }
-    if draft.template.name == "once" and not draft["per_spend"]:
-        told["per_transaction_limit"] = draft["budget"]
-    if draft["spends_max"]:
-        told["spends_max"] = _count(draft["spends_max"], "spends_max", least=0)
-    return told
-
-
-def _windows(draft: Draft) -> dict[int, str]:
-    found: dict[int, str] = {}
-    if draft.template.amount == "daily":
-        if not draft["daily"]:
-            raise InvalidInput("how much may it spend in any 24 hours?", field="daily")
-        _decimal(draft["daily"], "daily")
-        found[DAY_SECONDS] = draft["daily"]
-    for name in ("window1", "window2"):
-        amount = draft[f"{name}_amount"]
-        if not amount:
-            continue
-        unit = UNITS.get(draft[f"{name}_unit"], UNITS["hours"])
-        seconds = _count(draft[f"{name}_count"] or "1", f"{name}_amount") * unit
-        if seconds in found:
-            raise InvalidInput("two limits for one length of time: give one", field=f"{name}_amount")
-        _decimal(amount, f"{name}_amount")
-        found[seconds] = amount
-    return found
+    return rules_of(config_of(draft, now), network, extra=local.assets_of(network))
 
 
 def _where(draft: Draft) -> dict[str, Any]:
-    chain = draft["chain"]
-    told: dict[str, Any] = {"chain": int(chain) if chain.isdecimal() and len(chain) < 19 else chain or None}
+    if on_solana(draft):
+        return {"allowed_payees": draft.lines("payees") or None}
     services = list(dict.fromkeys((*draft.lines("services"), *draft.lines("services_more"))))
-    told["allowed_services"] = services or None
+    told: dict[str, Any] = {"allowed_services": services or None}
     if draft.template.sells:
         return told
-    does = draft.lines("does")
+    does = [*draft.lines("does"), *draft.lines("does_more")]
     if not does and not draft.lines("contracts") and not draft.lines("routers"):
         raise InvalidInput("it may do nothing at all: tick what it is for", field="does")
     told["allowed_operations"] = does
@@ -230,83 +197,95 @@ def _contract(line: str) -> tuple[str, list[str]]:
     address, _, told = line.partition(":")
     functions = [one.strip() for one in told.split(";") if one.strip()]
     for one in functions:
-        _at("contracts", function_of, one)
+        of_line("contracts", one, function_of, one)
     return address.strip(), functions
+
+
+def _check_chain(draft: Draft, network: NetworkView, local: Local) -> None:
+    if is_solana(network.chain_id):
+        if draft.template.sells:
+            raise InvalidInput(
+                "a seller's session is for a chain with contracts: choose another one", field="chain"
+            )
+        if not local.solana:
+            raise InvalidInput(
+                "this studio was started without your key on Solana (--solana-key-file) or without a keystore: start"
+                " it with both, or let a Client make the session",
+                field="chain",
+            )
+        return
+    problem = ""
+    try:
+        resolve_chain(network.chain_id, known=local.chains)
+    except InvalidInput as error:
+        problem = str(error)
+    if problem:
+        raise InvalidInput(
+            f"the platform serves {network.network}, and this studio does not know it: name it in the file of"
+            " VALETKEY_CHAINS_FILE",
+            field="chain",
+        )
+
+
+def _check_currencies(config: SessionConfig, network: NetworkView, local: Local) -> None:
+    known = currencies.offered(network, local.assets_of(network))
+    for one in config.limits:
+        if one not in known:
+            raise InvalidInput(
+                f"{one} has limits, and is not on this chain: take them away, or choose another chain",
+                field=currencies.fields_of(one)[0],
+            )
+
+
+def _check_names(draft: Draft, network: NetworkView, local: Local) -> None:
+    """Each line by itself, so that the complaint says which."""
+    read = solana_account if is_solana(network.chain_id) else account
+    for one in draft.lines("payees"):
+        of_line("payees", one, read, one, "it")
+    if is_solana(network.chain_id) or draft.template.sells:
+        return
+    for one in draft.lines("does_more"):
+        of_line("does_more", one, _check_operation, one)
+    for one in draft.lines("tokens"):
+        of_line("tokens", one, asset_of, network, one, "it", local.assets_of(network))
+    for one in draft.lines("routers"):
+        of_line("routers", one, account, one, "it")
+    for one in draft.lines("contracts"):
+        of_line("contracts", one, account, one.partition(":")[0].strip(), "it")
+
+
+def _check_operation(word: str) -> None:
+    Policy(budget=0, expires_at=1, allowed_operations=frozenset({word}))
 
 
 def _check_money(draft: Draft) -> None:
     handing = draft["handing"]
+    if on_solana(draft):
+        return
     if handing == "sealed" and not draft.lines("recipients"):
         raise InvalidInput("whom is it sealed to? Name the delegate's age public key", field="recipients")
     if handing == "sealed":
-        _at("recipients", seal_bundle, "", draft.lines("recipients"), None)
+        at("recipients", seal_bundle, "", draft.lines("recipients"), None)
     if handing == "enrolled" and not draft["code"]:
         raise InvalidInput("type the code that the delegate told you", field="code")
-    if handing == "enrolled" and draft["funding"] == "wallet" and not draft.template.sells:
+    if draft.template.sells:
+        if draft["signing"] == "later" and handing != "enrolled":
+            raise InvalidInput(
+                "what buyers encrypt to a key that may be lost nobody could read: choose who signs its recovery copy",
+                field="signing",
+            )
+        return
+    if draft["funding"] == "grant" and (why := no_grant(draft)):
+        raise InvalidInput(why.removesuffix("."), field="funding")
+    if handing == "enrolled" and draft["funding"] == "wallet":
         raise InvalidInput(
             "nobody but its delegate could bring back what an enrolled session's wallet holds: let it pay by grant",
             field="funding",
         )
-    if draft["amount"] and draft["funding"] == "wallet" and not draft.template.sells:
-        if not _at("amount", usdc_units, draft["amount"]):
+    if draft["amount"] and draft["funding"] == "wallet":
+        if not at("amount", usdc_units, draft["amount"]):
             raise InvalidInput("leave it empty, to fund it later", field="amount")
         if draft["signing"] == "later":
             raise InvalidInput("nobody sends it now: leave it empty, or choose who signs", field="amount")
-    if draft.template.sells and draft["signing"] == "later" and handing != "enrolled":
-        raise InvalidInput(
-            "what buyers encrypt to a key that may be lost nobody could read: choose who signs its recovery copy",
-            field="signing",
-        )
-    if draft["funding"] == "grant" and draft["signing"] == "later" and not draft.template.sells:
+    if draft["funding"] == "grant" and draft["signing"] == "later":
         raise InvalidInput("a grant is signed now: choose who signs it", field="signing")
-
-
-def _life(draft: Draft) -> int:
-    unit = UNITS.get(draft["life_unit"], UNITS["hours"])
-    return _count(draft["life_count"], "life_count") * unit
-
-
-def _count(text: str, field: str, *, least: int = 1) -> int:
-    text = text.strip()
-    if not text.isascii() or not text.isdecimal() or not least <= int(text[:12]) <= COUNT_MAX:
-        raise InvalidInput(f"write a whole number of {least} or more", field=field)
-    return int(text[:12])
-
-
-def _decimal(text: str, field: str) -> Decimal:
-    """An amount that is counted with; whether it is one that a session can have, the SDK says."""
-    found: Decimal | None = None
-    try:
-        found = Decimal(text.strip())
-    except InvalidOperation:
-        found = None
-    if found is None or not found.is_finite() or found < 0 or len(text) > 40 or abs(found.adjusted()) > 30:
-        raise InvalidInput("write an amount such as 12.50", field=field)
-    return found
-
-
-def _at(field: str, read: Callable[..., T], *told: object) -> T:
-    """What is read, and a complaint about it at the form's field."""
-    problem = ""
-    try:
-        return read(*told)
-    except InvalidInput as error:
-        problem = str(error)
-    raise InvalidInput(problem, field=field)
-
-
-def _moment(text: str, zone: tzinfo) -> int:
-    """A time as a browser's field has it, in the zone of whoever typed it."""
-    found: datetime | None = None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is not None:
-        raise InvalidInput("write a date and a time", field="begins")
-    return int(found.replace(tzinfo=zone).timestamp())
-
-
-def ids(found: Iterable[str]) -> str:
-    """Several values of one field, as a draft keeps them."""
-    return "\n".join(one.strip() for one in found if one.strip())

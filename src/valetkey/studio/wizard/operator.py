@@ -9,13 +9,21 @@ from valetkey.crypto.secret import Secret
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """`key`: of the owner's wallet. `passphrase`: of the keystore in the state folder. Both may be missing.
+    """`key`: of the owner's wallet. `passphrase`: of the keystore in the state folder. `solana`: of an account there.
+
+    All may be missing.
 
     Without a passphrase the keys of a session are in the studio's memory until it is handed over.
     """
 
     key: PrivateKey | None = field(default=None, repr=False)
     passphrase: Secret | None = field(default=None, repr=False)
+    solana: Secret | None = field(default=None, repr=False)
+
+    def solana_key(self, owner_wallet: str) -> Secret | None:
+        """Its key on Solana, for the owner of its wallet alone, and where a keystore keeps what nothing hands over."""
+        is_owner_s = self.address(owner_wallet) is not None and self.passphrase is not None
+        return self.solana if is_owner_s else None
 
     def address(self, owner_wallet: str) -> str | None:
         """The address of its wallet where it is the owner's; nobody signs for another owner."""

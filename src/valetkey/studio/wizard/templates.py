@@ -10,7 +10,7 @@ class Template:
     """One purpose. `amount`: the field that its limit comes from, and what people call that.
 
     `fields`: what is filled in when it is chosen, by the names of the draft's fields. `of_the_day`: it ends with the
-    day. `sells`: it delivers, and spends nothing.
+    day. `unlimits`: it may have no budget at all. `sells`: it delivers, and spends nothing.
     """
 
     name: str
@@ -21,6 +21,7 @@ class Template:
     amount_hint: str
     fields: dict[str, str] = field(default_factory=dict)
     of_the_day: bool = False
+    unlimits: bool = False
     sells: bool = False
 
 
@@ -58,6 +59,7 @@ TEMPLATES = {
             amount_title="Daily cap",
             amount_hint="USDC in any 24 hours.",
             fields=_life(DAY),
+            unlimits=True,
         ),
         Template(
             name="daily",
@@ -66,7 +68,7 @@ TEMPLATES = {
             amount="budget",
             amount_title="Budget of today",
             amount_hint="USDC until midnight, your time.",
-            fields={**_life(DAY), "sole": "on"},
+            fields=_life(DAY),
             of_the_day=True,
         ),
         Template(
@@ -77,6 +79,7 @@ TEMPLATES = {
             amount_title="Budget on this chain",
             amount_hint="USDC, fees included.",
             fields=_life(DAY),
+            unlimits=True,
         ),
         Template(
             name="seller",

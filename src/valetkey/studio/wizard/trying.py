@@ -11,9 +11,9 @@ from functools import partial
 from valetkey.core.chains import chain_of
 from valetkey.core.errors import InvalidInput
 from valetkey.core.limits import Limits
-from valetkey.core.money import CURRENCY_DECIMALS, NATIVE, Asset, Money, parse_units
+from valetkey.core.money import CURRENCY_DECIMALS, NATIVE, Asset, Money, format_units, parse_units
 from valetkey.core.policy import Policy
-from valetkey.core.replay import FOREVER, replay
+from valetkey.core.replay import FOREVER, Overruled, replay
 from valetkey.core.spend import Hold, HoldState, SpendRequest
 from valetkey.core.windows import Window
 from valetkey.sdk._async.buyer import AsyncBuyerAgent
@@ -27,18 +27,35 @@ WEEK_SECONDS = 604_800
 SPENDS_MAX = 2_000
 """The newest so many are tried."""
 
+REASONS_MAX = 3
+REFUSED_MAX = 8
+"""So many are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A spend that would have been refused, of a session that is looked at; `at` is unix seconds."""
+
+    session_id: str
+    amount: str
+    currency: str
+    at: int
+    code: str
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """What came of it. `of`: whose spends they were, an agent's or, when None, all of the owner's.
 
-    `why`: the reasons of refusals and how often each was the first; `is_cut`: there were more than were tried.
+    `why`: the codes of refusals and how often each was the first reason; `which`: the newest that were refused.
+    `is_cut`: there were more than were tried.
     """
 
     passed: int
     waiting: int
     refused: int
     why: tuple[tuple[str, int], ...]
+    which: tuple[Refused, ...]
     of: str | None
     is_cut: bool
 
@@ -61,12 +78,13 @@ async def dry_run(agent: AsyncBuyerAgent, rules: Rules, delegate: str | None, no
         if its:
             spends, of = its, delegate
     found = await asyncio.to_thread(replay, policy_meant(rules), holds_of(spends[:SPENDS_MAX]))
-    why = Counter(one.reasons[0].message for one in found.refused)
+    why = Counter(str(one.reasons[0].code) for one in found.refused)
     return Trial(
         passed=found.passed,
         waiting=len(found.waiting),
         refused=len(found.refused),
-        why=tuple(why.most_common(3)),
+        why=tuple(why.most_common(REASONS_MAX)),
+        which=tuple(_told(one) for one in reversed(found.refused[-REFUSED_MAX:])),
         of=of,
         is_cut=len(spends) > SPENDS_MAX,
     )
@@ -99,7 +117,16 @@ def holds_of(spends: Iterable[SpendView]) -> list[Hold]:
             settled_at=None if one.settled_at is None else seconds_of(one.settled_at),
         )
         found.append(hold)
+    # They come newest first, and of one second so, too.
+    found.reverse()
     return sorted(found, key=lambda hold: hold.placed_at)
+
+
+def _told(one: Overruled) -> Refused:
+    amount = format_units(one.hold.amount, CURRENCY_DECIMALS[one.hold.currency])
+    return Refused(
+        one.hold.session_id, amount, one.hold.currency, one.hold.placed_at, str(one.reasons[0].code)
+    )
 
 
 async def _of_last_week(agent: AsyncBuyerAgent, now: int) -> Sequence[SpendView]:

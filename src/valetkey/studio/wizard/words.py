@@ -7,10 +7,10 @@ from decimal import Decimal
 from valetkey.sdk.limits import Rules
 from valetkey.sdk.session_rules import lifetime_of
 from valetkey.studio.wizard.draft import Draft
-from valetkey.studio.wizard.meaning import config_of, rules_meant
+from valetkey.studio.wizard.meaning import NOTHING, Local, config_of, funding_of, rules_meant
 from valetkey.studio.words.amounts import money
 from valetkey.studio.words.policy import policy_in_words
-from valetkey.wire.limits import LimitView, WindowView
+from valetkey.wire.limits import LimitView, WindowOfView, WindowView
 from valetkey.wire.network import NetworkView
 from valetkey.wire.sessions import SessionView
 from valetkey.wire.timestamps import iso_timestamp
@@ -34,9 +34,16 @@ HANDING = {
 """How a session reaches its delegate."""
 
 
-def sentence(draft: Draft, network: NetworkView, services: Mapping[str, str], now: int, zone: tzinfo) -> str:
+def sentence(
+    draft: Draft,
+    network: NetworkView,
+    services: Mapping[str, str],
+    now: int,
+    zone: tzinfo,
+    local: Local = NOTHING,
+) -> str:
     """The policy in one sentence. `services`: titles by their ids. Raises InvalidInput, InvalidAmount."""
-    view = view_of(draft, rules_meant(draft, now, network), network, now)
+    view = view_of(draft, rules_meant(draft, now, network, local), network, now)
     view.allowed_service_ids = [services.get(one, one) for one in view.allowed_service_ids]
     return policy_in_words(view, {network.chain_id: network}, now, zone)
 
@@ -78,6 +85,11 @@ def view_of(draft: Draft, rules: Rules, network: NetworkView, now: int) -> Sessi
                 remaining=_text(one.budget),
                 held="0",
                 spent="0",
+                per_spend=_text(one.per_spend),
+                windows=[
+                    WindowOfView(by.seconds, str(_text(by.limit)), str(_text(by.limit))) for by in one.windows
+                ],
+                approval_above=_text(one.approval_above),
             )
             for one in members["limits"]
         ],
@@ -86,12 +98,13 @@ def view_of(draft: Draft, rules: Rules, network: NetworkView, now: int) -> Sessi
         allowed_chains=members["allowed_chains"],
         allowed_payees=members["allowed_payees"],
         allowed_operations=None if config.sells else members["allowed_operations"],
+        refunds_restore=members["refunds_restore"],
         not_before=now if begins is None else begins,
         expires_at=iso_timestamp(ends),
         expiry=ends,
         session_wallet=None,
         e2e_public_key=None,
-        funding_mode=draft["funding"],
+        funding_mode=funding_of(draft) or "wallet",
         network=network,
     )
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import tzinfo
 
+from valetkey.core.money import Asset
+from valetkey.core.tokens import COINS, TOKENS
 from valetkey.studio.words.amounts import money, short_address
 from valetkey.studio.words.chains import chain_name
 from valetkey.studio.words.times import moment, span
@@ -27,10 +29,13 @@ def policy_in_words(view: SessionView, networks: Mapping[int, NetworkView], now:
     clauses = [
         sells + " and ".join(_budgets(view)) + _where(view, networks) + _when(view, now, zone),
         *_limits(view),
-        *_only(view),
+        *_only(view, networks),
     ]
-    if view.approval_above_usdc is not None:
-        clauses.append(f"and asks its owner first above {money(view.approval_above_usdc)}")
+    asks = list(_asks(view))
+    if asks:
+        clauses.append(f"and asks its owner first above {_listed(asks)}")
+    if view.refunds_restore:
+        clauses.append("and may spend again what comes back")
     return ", ".join(clauses) + "."
 
 
@@ -64,17 +69,30 @@ def _limits(view: SessionView) -> Iterator[str]:
         yield f"at most {money(window.limit_usdc)} in any {span(window.seconds)}"
     if view.per_spend_usdc is not None:
         yield f"at most {money(view.per_spend_usdc)} at a time"
+    for other in view.limits:
+        for one in other.windows:
+            yield f"at most {money(one.limit, other.currency)} in any {span(one.seconds)}"
+        if other.per_spend is not None:
+            yield f"at most {money(other.per_spend, other.currency)} at a time"
     if view.spends_max is not None:
         yield f"in {view.spends_max:,} spend{'' if view.spends_max == 1 else 's'} at most"
 
 
-def _only(view: SessionView) -> Iterator[str]:
+def _asks(view: SessionView) -> Iterator[str]:
+    if view.approval_above_usdc is not None:
+        yield money(view.approval_above_usdc)
+    for other in view.limits:
+        if other.approval_above is not None:
+            yield money(other.approval_above, other.currency)
+
+
+def _only(view: SessionView, networks: Mapping[int, NetworkView]) -> Iterator[str]:
     if view.allowed_service_ids:
         yield f"only at {_named('service', view.allowed_service_ids)}"
     if view.allowed_payees is not None:
         yield f"only to {_named('payee', [short_address(one) for one in view.allowed_payees])}"
     if view.allowed_assets is not None:
-        yield f"only with {_named('token', [_asset(one) for one in view.allowed_assets])}"
+        yield f"only with {_named('token', [_asset(one, networks) for one in view.allowed_assets])}"
     if view.allowed_operations is not None:
         yield f"only for {_named('operation', view.allowed_operations)}"
 
@@ -92,6 +110,12 @@ def _listed(names: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def _asset(asset: str) -> str:
-    """A CAIP-19 id in short: the end that says which token it is."""
+def _asset(asset: str, networks: Mapping[int, NetworkView]) -> str:
+    """A CAIP-19 id as its currency, where everybody or the platform knows it; otherwise its end, in short."""
+    for known in (*TOKENS, *COINS):
+        if known.id == asset:
+            return known.currency
+    for chain_id, one in networks.items():
+        if Asset("USDC", chain_id, one.contracts.usdc, 6).id == asset:
+            return "USDC"
     return short_address(asset.rpartition(":")[2]) if ":" in asset else asset

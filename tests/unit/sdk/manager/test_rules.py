@@ -44,6 +44,7 @@ def test_a_policy_has_what_the_config_says() -> None:
         windows={3_600: "3"},
         spends_max=7,
         approval_above=1,
+        refunds_restore=True,
         allowed_payees=[PAYEE],
         allowed_tokens=["USDC", ASSET.address.lower()],
         not_before=NOW + 60,
@@ -55,6 +56,7 @@ def test_a_policy_has_what_the_config_says() -> None:
     assert policy.allowed_payees == {PAYEE.lower()}
     assert policy.allowed_assets == {ASSET.id}
     assert policy.allowed_chains == {84532}
+    assert policy.refunds_restore is True
 
 
 @pytest.mark.parametrize(
@@ -92,6 +94,7 @@ def test_a_policy_has_what_the_config_says() -> None:
         ({"windows": {86_400: 1}, "daily_limit": 2}, "invalid_input"),
         ({"windows": {0: 1}}, "invalid_input"),
         ({"funding": "wallet"}, "invalid_input"),
+        ({"funding": "allotment"}, "invalid_input"),
         ({"limits": {"ETH": 1}}, "invalid_input"),
         ({"allowed_services": ["svc_1"]}, "invalid_input"),
         ({"sells": True, "spending_limit": 0}, "invalid_input"),
@@ -125,6 +128,7 @@ def test_a_fingerprint_is_that_of_what_is_meant() -> None:
         {"allowed_payees": [PAYEE]},
         {"daily_limit": 1},
         {"sole_label": True},
+        {"refunds_restore": True},
     ):
         assert fingerprint(CONFIG, CHAIN, ASSET) != fingerprint(replace(CONFIG, **change), CHAIN, ASSET)
 
