@@ -204,9 +204,9 @@ def test_nobody_and_dead_credentials(scene: Scene, dead: dict[str, str], endpoin
         scene.ask(endpoint, {}, f"?api_key={scene.owner.credential}&token={scene.owner.credential}")
     )
     assert anonymous[0] == queried[0]
-    # A score is the caller's own unless an address is named.
+    # A score is the caller's own unless an address is named; who signs out is signed in.
     needed = endpoint.access in (Access.CALLER, Access.OWNER, Access.OPERATOR) or endpoint.path.endswith(
-        "/score"
+        ("/score", "/sign-out")
     )
     assert (anonymous == (401, "unauthenticated")) is needed
     for credential, code in dead.items():
@@ -253,6 +253,8 @@ def test_a_session_never_acts_as_its_owner(scene: Scene, endpoint: Endpoint, rol
         assert answer == (404, "not_found")
     elif "{code}" in endpoint.path:
         assert answer == (403, "owner_only"), "who has keys already enrols none"
+    elif endpoint.path.endswith("/sign-out"):
+        assert answer == (403, "owner_only"), "a session is ended by its owner"
     else:
         assert answer[0] in (200, 201, 503)
 
