@@ -11,6 +11,7 @@ from tests.attacks.conftest import Rows
 from tests.attacks.enrolled import Enrolled
 from tests.integration.platform.claiming import a_claim
 from tests.integration.platform.serving import Agent, Server, registration
+from tests.integration.platform.signing_in import request as sign_in_request
 from tests.integration.platform.test_growing import narrowed
 from valetkey.core.api_key import Scope, granted
 from valetkey.crypto.keys import PrivateKey
@@ -131,6 +132,8 @@ class Scene:
     def body(self, endpoint: Endpoint) -> Any:
         if endpoint.path.endswith("/register"):
             return registration(PrivateKey.generate())
+        if endpoint.path.endswith("/sign-in"):
+            return sign_in_request(self.server, self.owner.key)
         if endpoint.path.endswith(("/checkout", "/checkout/check")):
             return {"serviceId": self.service["id"]}
         if endpoint.path.endswith("/enrollments"):
