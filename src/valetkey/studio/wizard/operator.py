@@ -11,11 +11,14 @@ from valetkey.crypto.secret import Secret
 class Operator:
     """`key`: of the owner's wallet. `passphrase`: of the keystore in the state folder. Both may be missing.
 
+    `token`: of the address that signs in once, by that key; see one_time.py.
+
     Without a passphrase the keys of a session are in the studio's memory until it is handed over.
     """
 
     key: PrivateKey | None = field(default=None, repr=False)
     passphrase: Secret | None = field(default=None, repr=False)
+    token: Secret | None = field(default=None, repr=False)
 
     def address(self, owner_wallet: str) -> str | None:
         """The address of its wallet where it is the owner's; nobody signs for another owner."""
