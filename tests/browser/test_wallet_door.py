@@ -1,5 +1,6 @@
 """Signing in with the wallet in the browser (EIP-4361), and by the address that works once; and what ends with it."""
 
+import functools
 import json
 import re
 from collections.abc import Callable
@@ -135,8 +136,12 @@ def test_what_goes_wrong_is_said_in_words(
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+get = functools.partial(httpx.get, timeout=60)
+post = functools.partial(httpx.post, timeout=60)
+
+
 def test_another_site_makes_nobody_sign_in(studio: Studio) -> None:
-    shown = httpx.get(f"{studio.url}/sign-in")
+    shown = get(f"{studio.url}/sign-in")
     word = re.search(r'name="form" value="([^"]+)"', shown.text)
     assert word
     cookies, origin = dict(shown.cookies), {"Origin": studio.url}
@@ -147,20 +152,18 @@ def test_another_site_makes_nobody_sign_in(studio: Studio) -> None:
             {"Origin": "null"},
             {"Sec-Fetch-Site": "cross-site"},
         ):
-            assert httpx.post(url, data=fields, cookies=cookies, headers=headers).status_code == 403
+            assert post(url, data=fields, cookies=cookies, headers=headers).status_code == 403
         forged = [
-            httpx.post(url, data=fields, headers=origin),
-            httpx.post(url, data={**fields, "form": "x"}, cookies=cookies, headers=origin),
-            httpx.post(
-                url, data={**fields, "form": ""}, cookies={"valetkey_studio_form": ""}, headers=origin
-            ),
+            post(url, data=fields, headers=origin),
+            post(url, data={**fields, "form": "x"}, cookies=cookies, headers=origin),
+            post(url, data={**fields, "form": ""}, cookies={"valetkey_studio_form": ""}, headers=origin),
         ]
         for answer in forged:
             assert answer.status_code == 403
             assert "no longer valid" in answer.json()["problem"]
             assert "valetkey_studio=" not in answer.headers.get("set-cookie", "")
-        assert httpx.get(url, cookies=cookies).status_code == 401
-        wrong = httpx.post(url, data=fields, cookies=cookies, headers=origin)
+        assert get(url, cookies=cookies).status_code == 401
+        wrong = post(url, data=fields, cookies=cookies, headers=origin)
         assert wrong.status_code in (400, 401)
         assert wrong.headers["Cache-Control"] == "no-store"
         assert "set-cookie" not in wrong.headers
@@ -169,14 +172,13 @@ def test_another_site_makes_nobody_sign_in(studio: Studio) -> None:
 def test_a_sitting_that_is_over_ends_its_key_and_so_does_the_studio_s_end(
     new_page: Callable[[], Page], stack: RunningStack, owner: Owner, tmp_path: Path
 ) -> None:
-    with running_studio(stack.base_url, tmp_path, "--idle", "2s") as brief:
-        page = door(new_page, brief, wallet_of(owner, stack))
-        enter(page)
-        expect(page.get_by_text("Signed out: nobody was here for a while.")).to_be_visible()
-        wait_until(lambda: given(owner)[0].status == "revoked", "the end of the first key")
-        again = door(new_page, brief, wallet_of(owner, stack))
-        enter(again)
-        assert given(owner)[0].status == "active"
+    with running_studio(stack.base_url, tmp_path, "--idle", "5s") as brief:
+        first, second = (door(new_page, brief, wallet_of(owner, stack)) for _ in range(2))
+        first.get_by_role("button", name=CONTINUE).click()
+        wait_until(lambda: [one.status for one in given(owner)] == ["revoked"], "the end of the first key")
+        second.get_by_role("button", name=CONTINUE).click()
+        # It is stopped before anybody was idle.
+        wait_until(lambda: len(given(owner)) == 2, "the second key")
     assert [one.status for one in given(owner)] == ["revoked", "revoked"]
 
 
