@@ -246,7 +246,8 @@ class _Names:
         found = tuple(one.strip() for one in self.text(name, default).split(",") if one.strip())
         if found == (NOBODY,):
             return ()
-        if len(found) > DOMAINS_MAX or not all(_DOMAIN.fullmatch(one) for one in found):
+        is_few = 1 <= len(found) <= DOMAINS_MAX and NOBODY not in found
+        if not is_few or not all(_DOMAIN.fullmatch(one) for one in found):
             raise SettingsError(
                 f"{PREFIX}{name} is up to {DOMAINS_MAX} domains in lower case, such as studio.example.com, with commas;"
                 f" {LOOPBACK}; or {NOBODY}"

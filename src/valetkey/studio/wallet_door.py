@@ -177,7 +177,7 @@ def _host(request: Request) -> str:
 
 
 def _signature(text: str) -> bytes:
-    """65 bytes with v of 27 or 28: some wallets count from 0. Raises Shut."""
+    """What the wallet answered. Raises Shut for what is not 65 bytes in hex."""
     raw = b""
     try:
         raw = bytes.fromhex(text.removeprefix("0x"))
@@ -188,4 +188,4 @@ def _signature(text: str) -> bytes:
             "The wallet answered no signature that proves its account: a wallet that is a contract has none.",
             400,
         )
-    return raw[:64] + bytes([raw[64] + 27]) if raw[64] < 27 else raw
+    return raw
