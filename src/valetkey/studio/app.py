@@ -74,8 +74,9 @@ class Studio:
         place = json.dumps(f"{SIGN_IN}?ended={why}")
         for client in clients:
             client.run_javascript(f"location.replace({place})")
-        await self.owners.leave(sitting.owner)
+        # First: leaving may ask the platform, and no page waits for that to be deaf.
         self._later(_forget(clients))
+        await self.owners.leave(sitting.owner)
 
     def _gone(self, owner: Owner) -> None:
         for sitting in self.sittings:
