@@ -33,6 +33,7 @@ class RunningStack:
     owner_key: str = field(repr=False)
     rpc: DevRpc
     studio_url: str | None = None
+    studio_sign_in: str | None = None
 
     def wallet(self, usdc: int = 0) -> PrivateKey:
         """A new wallet with gas and so many base units of USDC."""

@@ -11,6 +11,7 @@ from tests.attacks.conftest import Rows
 from tests.attacks.enrolled import Enrolled
 from tests.integration.platform.claiming import a_claim
 from tests.integration.platform.serving import Agent, Server, registration
+from tests.integration.platform.signing_in import request as sign_in_request
 from tests.integration.platform.test_growing import narrowed
 from valetkey.core.api_key import Scope, granted
 from valetkey.crypto.keys import PrivateKey
@@ -131,6 +132,8 @@ class Scene:
     def body(self, endpoint: Endpoint) -> Any:
         if endpoint.path.endswith("/register"):
             return registration(PrivateKey.generate())
+        if endpoint.path.endswith("/sign-in"):
+            return sign_in_request(self.server, self.owner.key)
         if endpoint.path.endswith(("/checkout", "/checkout/check")):
             return {"serviceId": self.service["id"]}
         if endpoint.path.endswith("/enrollments"):
@@ -204,9 +207,9 @@ def test_nobody_and_dead_credentials(scene: Scene, dead: dict[str, str], endpoin
         scene.ask(endpoint, {}, f"?api_key={scene.owner.credential}&token={scene.owner.credential}")
     )
     assert anonymous[0] == queried[0]
-    # A score is the caller's own unless an address is named.
+    # A score is the caller's own unless an address is named; who signs out is signed in.
     needed = endpoint.access in (Access.CALLER, Access.OWNER, Access.OPERATOR) or endpoint.path.endswith(
-        "/score"
+        ("/score", "/sign-out")
     )
     assert (anonymous == (401, "unauthenticated")) is needed
     for credential, code in dead.items():
@@ -253,6 +256,8 @@ def test_a_session_never_acts_as_its_owner(scene: Scene, endpoint: Endpoint, rol
         assert answer == (404, "not_found")
     elif "{code}" in endpoint.path:
         assert answer == (403, "owner_only"), "who has keys already enrols none"
+    elif endpoint.path.endswith("/sign-out"):
+        assert answer == (403, "owner_only"), "a session is ended by its owner"
     else:
         assert answer[0] in (200, 201, 503)
 

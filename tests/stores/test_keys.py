@@ -1,5 +1,7 @@
 """API keys: what every store keeps of them, what one may make, and that a revoked one stays dead."""
 
+from typing import Any
+
 import pytest
 
 from tests.stores.blocking import Blocking
@@ -17,7 +19,7 @@ from tests.stores.making import (
     digest,
 )
 from tests.stores.test_told import kinds
-from valetkey.core.api_key import KEYS_MAX, ApiKey, KeyStatus, Scope, status
+from valetkey.core.api_key import KEYS_MAX, SIGN_INS_MAX, ApiKey, KeyStatus, Scope, status
 from valetkey.core.audit import Kind
 from valetkey.core.errors import Contradiction, InvalidInput
 from valetkey.core.ids import Kind as IdKind
@@ -210,6 +212,74 @@ def test_IDEMPOTENT_the_answer_is_kept_with_the_key_or_neither(store: Blocking, 
     store.revoke_key(market.owner.id, maker.id, "test")
     assert code(store.make_key(an_api_key(market.owner), digest("four"), maker.id, other)) == "not_narrower"
     assert store.answered(other.idempotency) is None
+
+
+def a_sign_in(market: Market, **fields: Any) -> ApiKey:
+    return an_api_key(
+        market.owner, Scope.READ, id=an_id(IdKind.SIGN_IN), **{"expires_at": NOW + HOUR, **fields}
+    )
+
+
+def test_IDEMPOTENT_a_nonce_gives_one_key_however_often_it_comes_at_once(
+    store: Blocking, market: Market
+) -> None:
+    keys = [a_sign_in(market) for _ in range(20)]
+    answers = store.together(
+        *(
+            store.store.add_api_key(
+                key, digest(key.id), answer=Answer(a_key("nonce", key.id, "sign-in"), 201, key.id.encode())
+            )
+            for key in keys
+        )
+    )
+    assert answers.count(None) == 1
+    assert {type(one) for one in answers if one is not None} == {Contradiction}
+    given = keys[answers.index(None)]
+    assert store.authenticate(digest(given.id)) == KeyRecord(market.owner, given)
+    assert store.keys(market.owner.id, 50, 0)[1] == 2
+    told = [facts["key"] for kind, facts in kinds(store, market.owner.id, market.owner.id)]
+    assert told == [first_key_id(store, market), given.id], "one that was not given is not told of"
+    assert store.answered(a_key("nonce", given.id, "sign-in")).body == given.id.encode()
+    assert code(store.answered(a_key("nonce", "another body", "sign-in"))) == Code.IDEMPOTENCY_MISMATCH
+
+
+def first_key_id(store: Blocking, market: Market) -> str:
+    return str(store.keys(market.owner.id, 50, 0)[0][-1].id)
+
+
+def test_one_sign_in_too_many_ends_the_oldest_and_no_key_that_was_made(
+    store: Blocking, market: Market, time: SystemTime
+) -> None:
+    made = an_api_key(market.owner)
+    store.make_key(made, digest("made"), first_key(store, market).id)
+    given = [a_sign_in(market, expires_at=NOW + HOUR + number) for number in range(SIGN_INS_MAX)]
+    for key in given:
+        assert store.add_api_key(key, digest(key.id)) is None
+    late = a_sign_in(market)
+    assert store.add_api_key(late, digest("late")) is None
+    living = {key.id for key in store.keys(market.owner.id, 50, 0)[0] if status(key, NOW) is KeyStatus.ACTIVE}
+    assert living == {first_key_id(store, market), made.id, late.id, *(key.id for key in given[1:])}
+    assert kinds(store, market.owner.id, market.owner.id)[-2:] == [
+        (Kind.KEY_REVOKED, {"key": given[0].id, "by": "wallet"}),
+        (
+            Kind.KEY_CREATED,
+            {"key": late.id, "name": "a key", "scopes": ["read"], "ends": NOW + HOUR, "by": "wallet"},
+        ),
+    ]
+    # What has ended by itself takes no place.
+    time.seconds += 2 * HOUR
+    assert store.add_api_key(a_sign_in(market, expires_at=NOW + 3 * HOUR), digest("later")) is None
+    assert store.key(market.owner.id, given[1].id).revoked_at is None
+
+
+def test_a_sign_in_does_not_go_beyond_the_keys_of_an_owner(store: Blocking, market: Market) -> None:
+    maker = first_key(store, market)
+    for number in range(KEYS_MAX - 1):
+        assert store.make_key(an_api_key(market.owner), digest(f"key {number}"), maker.id) is None
+    answer = Answer(a_key("nonce", "body", "sign-in"), 201, b"sealed")
+    assert code(store.add_api_key(a_sign_in(market), digest("one more"), answer=answer)) == Code.KEYS_FULL
+    assert store.answered(answer.idempotency) is None, "the nonce is not used up"
+    assert store.authenticate(digest("one more")) is None
 
 
 def test_the_last_use_is_coarse_and_never_goes_back(

@@ -15,16 +15,28 @@ import pytest
 from tests.cluster import databases
 from tests.stores.blocking import Blocking
 from tests.stores.conftest import OPENERS, Market, make_market
-from tests.stores.making import NOW, USDC, SystemTime, a_session, an_id, code, digest
+from tests.stores.making import (
+    HOUR,
+    NOW,
+    USDC,
+    SystemTime,
+    a_key,
+    a_session,
+    an_api_key,
+    an_id,
+    code,
+    digest,
+)
 from tests.stores.making_grants import ALLOWANCE, CHAIN, FREE, SENDER, a_grant, a_relay
 from tests.stores.sqlite.processes import Spender
 from valetkey.core.audit import GENESIS, Head, verify
+from valetkey.core.errors import Contradiction
 from valetkey.core.ids import Kind
 from valetkey.core.money import Money
 from valetkey.core.refusal import Refused
 from valetkey.core.session import Usage
 from valetkey.core.spend import SpendRequest
-from valetkey.ports.accounts import SessionRecord
+from valetkey.ports.accounts import Answer, SessionRecord
 from valetkey.ports.following import Place
 from valetkey.ports.grants import SignedGrant
 from valetkey.ports.ledger import Spend
@@ -90,6 +102,22 @@ def test_limits_hold_over_two_stores(pair: Pair) -> None:
     kept = [one for one in answers if isinstance(one, Relay)]
     assert pair.here.relayed_wei(CHAIN, SENDER) == 7 * len(kept) == 98
     assert {code(one) for one in answers if isinstance(one, Refused)} == {"relay_limit"}
+
+
+def test_a_nonce_that_reaches_two_replicas_gives_one_key(pair: Pair) -> None:
+    keys = [an_api_key(pair.market.owner, id=an_id(Kind.SIGN_IN), expires_at=NOW + HOUR) for _ in range(MANY)]
+
+    async def sign_in(store: Any, number: int) -> bool:
+        answer = Answer(a_key("nonce", keys[number].id, "sign-in"), 201, b"sealed")
+        try:
+            return await store.add_api_key(keys[number], digest(keys[number].id), answer=answer) is None
+        except Contradiction:
+            return False
+
+    given = pair.both(sign_in)
+    assert given.count(True) == 1
+    listed, total = pair.here.keys(pair.market.owner.id, 50, 0)
+    assert (listed[0], total) == (keys[given.index(True)], 2)
 
 
 def test_a_purpose_is_queued_by_one_of_two_stores(pair: Pair) -> None:

@@ -16,6 +16,7 @@ DIGESTS = {
     "http": "e0789c7768159849bba88de3fb604cfe21a400116e576dbebfea33d367166773",
     "keys": "1a5c6ebe834843f1baa38af44a3c1db37e5c796a49ed281ec6fea9934e504e84",
     "registration": "2a4c099d5d1b597fb04b0196f2874b2c659090fd9db923610a304463674ff39a",
+    "sign_in": "448293ed95c3fbc12b2112dcae3cde72dea132629a03efebcbe7ec2576e10bb5",
     "webhooks": "c3a36ba65dfef4a7c9e051732834687fd344298c26b3741b79da2311bc9b4cd7",
 }
 
@@ -45,6 +46,7 @@ TESTED = {
     "http": {"errorMapping", "requests", "createSession"},
     "keys": {"wallets", "e2e"},
     "registration": {"messageFormat", "requests", "outcomes"},
+    "sign_in": {"read", "refused", "signed"},
     "webhooks": {"cases", "webhookServer"},
 }
 """Members that hold cases; the test of file `x.json` is test_x.py and names each of them."""

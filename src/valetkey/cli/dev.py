@@ -69,6 +69,13 @@ def run_dev(plan: Plan, chains: Chains, *, as_json: bool, stop_with_stdin: bool)
             _watch(stack)
 
 
+def _sign_in_of(stack: Stack) -> str | None:
+    """The address that opens the console, once; None where there is none."""
+    if stack.studio_url is None or stack.studio_token is None:
+        return None
+    return f"{stack.studio_url}/sign-in#{stack.studio_token.reveal()}"
+
+
 def _watch(stack: Stack) -> None:
     while True:
         time.sleep(LOOK_SECONDS)
@@ -88,6 +95,7 @@ def _tell(stack: Stack, *, as_json: bool) -> None:
         line = {
             "base_url": stack.base_url,
             "studio_url": stack.studio_url,
+            "studio_sign_in": _sign_in_of(stack),
             "rpc_url": stack.rpc_url,
             "chain_id": stack.chain_id,
             "contracts": {
@@ -106,7 +114,7 @@ def _tell(stack: Stack, *, as_json: bool) -> None:
     print("Valetkey on loopback\n")
     for name, value in (
         ("base URL", stack.base_url),
-        ("studio", stack.studio_url or "none (--no-studio, or valetkey[studio] is not installed)"),
+        ("studio", _sign_in_of(stack) or "none (--no-studio, or valetkey[studio] is not installed)"),
         ("RPC URL", stack.rpc_url),
         ("chain id", str(stack.chain_id)),
         ("escrow", contracts.escrow),
@@ -120,4 +128,6 @@ def _tell(stack: Stack, *, as_json: bool) -> None:
         ("log", str(stack.platform.log)),
     ):
         print(f"  {name:<15} {value}")
+    if stack.studio_url is not None:
+        print("\nThe studio's address signs its first visitor in as the owner, within an hour.")
     print(f"\nexport VALETKEY_BASE_URL={stack.base_url}\nCtrl-C stops everything.", flush=True)

@@ -1,6 +1,8 @@
 """A development stack: chain, contracts and platform as processes of their own, and a funded owner."""
 
 import json
+import os
+import secrets
 import socket
 import sys
 import threading
@@ -93,6 +95,7 @@ class Stack:
     relayer: str
     studio: Child | None = None
     studio_url: str | None = None
+    studio_token: Secret | None = None
 
     def who_died(self) -> str | None:
         """What to say when a process of the stack is gone, otherwise None."""
@@ -159,11 +162,13 @@ def running_stack(
         _fund(rpc, contracts.usdc, owner_key.address)
         _wait_until_ready(base_url, platform)
         listener.close()
-        studio, studio_url = None, None
+        studio, studio_url, token = None, None, None
         if doorway is not None:
             # Whoever comes before it has started waits at its door.
             studio_url = url_of(doorway)
-            studio = _studio(folder, base_url, doorway)
+            _register(owner_key, base_url, folder)
+            token = Secret(secrets.token_urlsafe(32))
+            studio = _studio(folder, base_url, doorway, token)
             cleanup.callback(studio.stop)
             if temporary:
                 temporary.wait_for(studio.pid)
@@ -182,6 +187,7 @@ def running_stack(
             relayer=folder.relayer_key().address,
             studio=studio,
             studio_url=studio_url,
+            studio_token=token,
         )
 
 
@@ -190,19 +196,49 @@ def url_of(listener: socket.socket) -> str:
     return f"http://{LOOPBACK}:{listener.getsockname()[1]}"
 
 
-def _studio(folder: StackFolder, base_url: str, doorway: socket.socket) -> Child:
-    """The console, a client of the platform like any other; it signs for the stack's owner, and for nobody else."""
+def _register(owner_key: PrivateKey, base_url: str, folder: StackFolder) -> None:
+    """Let the platform know the stack's owner, so that its wallet signs in. No key is left over."""
+    # Imported late: a stack without a console needs nothing of the SDK.
+    from valetkey.sdk._sync.buyer import BuyerAgent
+    from valetkey.sdk.errors import NotFound
+
+    state, name = folder.path / "studio", f"owner {owner_key.address}"
+    try:
+        agent = BuyerAgent.sign_in(
+            owner_key, scopes=["read"], expires_in=60, base_url=base_url, state_dir=state
+        )
+        with agent:
+            agent.sign_out()
+    except NotFound:
+        with BuyerAgent.register(owner_key, name, base_url=base_url, state_dir=state) as registered:
+            registered.revoke_api_key(registered.api_keys()[0].id)
+
+
+def _studio(folder: StackFolder, base_url: str, doorway: socket.socket, token: Secret) -> Child:
+    """The console, a client of the platform like any other; it signs for the stack's owner, and for nobody else.
+
+    token: of the address that signs in once. It goes through a pipe: arguments and environments are readable.
+    """
     folder.owner_key()
-    return Child(
-        "studio",
-        [
-            *(sys.executable, "-m", "valetkey", "studio", "--fd", str(doorway.fileno()), "--stop-with-stdin"),
-            *("--key-file", str(folder.secret_file("owner_key"))),
-        ],
-        environment=own_environment(VALETKEY_BASE_URL=base_url, VALETKEY_HOME=str(folder.path / "studio")),
-        log=folder.log("studio"),
-        pass_fds=(doorway.fileno(),),
-    )
+    ours, its = os.pipe()
+    try:
+        with os.fdopen(its, "wb") as pipe:
+            pipe.write(token.reveal().encode("ascii"))
+        return Child(
+            "studio",
+            [
+                *(sys.executable, "-m", "valetkey", "studio", "--fd", str(doorway.fileno())),
+                *("--token-fd", str(ours), "--stop-with-stdin"),
+                *("--key-file", str(folder.secret_file("owner_key"))),
+            ],
+            environment=own_environment(
+                VALETKEY_BASE_URL=base_url, VALETKEY_HOME=str(folder.path / "studio")
+            ),
+            log=folder.log("studio"),
+            pass_fds=(doorway.fileno(), ours),
+        )
+    finally:
+        os.close(ours)
 
 
 def _path(temporary: TemporaryFolder | None) -> Path:

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from valetkey.core.errors import InvalidInput
+from valetkey.core.ids import Kind, is_id
 from valetkey.core.refusal import Code, Refused, refuse
 
 KEYS_MAX = 50
 """How many living keys an owner has at once."""
+
+SIGN_INS_MAX = 10
+"""How many of them sign-ins may have given: one more ends the oldest, so that nobody is kept out by forgotten ones."""
 
 KEY_NAME_CHARS_MAX = 64
 
@@ -73,6 +77,11 @@ class ApiKey:
             )
         if not self.scopes:
             raise InvalidInput("a key has one scope at least", field="scopes")
+
+    @property
+    def is_sign_in(self) -> bool:
+        """Whether a wallet's sign-in gave it: signing out ends such a key, and no other one."""
+        return is_id(Kind.SIGN_IN, self.id)
 
     @property
     def actor(self) -> str:

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     DISPUTE = "dsp"
     WEBHOOK = "whk"
     API_KEY = "key"
+    SIGN_IN = "sgn"
     RELAY = "rly"
     CLAIM = "clm"
     ALERT = "alr"

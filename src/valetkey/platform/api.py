@@ -16,6 +16,7 @@ from valetkey.platform.operator.routes import ENDPOINTS as OPERATOR
 from valetkey.platform.overview.routes import ENDPOINTS as OVERVIEW
 from valetkey.platform.services.routes import ENDPOINTS as SERVICES
 from valetkey.platform.sessions.routes import ENDPOINTS as SESSIONS
+from valetkey.platform.sign_ins.routes import ENDPOINTS as SIGN_INS
 from valetkey.platform.spends.routes import ENDPOINTS as SPENDS
 from valetkey.platform.transactions.routes import ENDPOINTS as TRANSACTIONS
 from valetkey.platform.webhooks.routes import ENDPOINTS as WEBHOOKS
@@ -28,6 +29,7 @@ ENDPOINTS: list[Endpoint] = [
     *ALLOTMENTS,
     *CLAIMS,
     *KEYS,
+    *SIGN_INS,
     *WEBHOOKS,
     *SPENDS,
     *APPROVALS,

@@ -13,7 +13,7 @@ KEYS_MAX = 20_000
 
 
 class Limit(StrEnum):
-    """What is counted, each on its own: PUBLIC, GUESS, ENROLL and CLAIM by address, the others by credential.
+    """What is counted, each on its own: PUBLIC, GUESS, ENROLL, CLAIM and SIGN_IN by address, the others by credential.
 
     GUESS counts credentials that nobody has: it must not use up what an address may look up in public.
     """
@@ -28,6 +28,7 @@ class Limit(StrEnum):
     CONFIRM = "confirm"
     ENROLL = "enroll"
     CLAIM = "claim"
+    SIGN_IN = "sign_in"
 
 
 PER_MINUTE: Mapping[Limit, int] = {
@@ -41,6 +42,7 @@ PER_MINUTE: Mapping[Limit, int] = {
     Limit.CONFIRM: 20,
     Limit.ENROLL: 10,
     Limit.CLAIM: 30,
+    Limit.SIGN_IN: 30,
 }
 
 

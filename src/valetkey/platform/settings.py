@@ -15,6 +15,7 @@ from valetkey.core.policy import LIFETIME_SECONDS_MAX, LIFETIME_SECONDS_MIN
 from valetkey.crypto.secret import Secret
 from valetkey.platform.limits import PER_MINUTE, Limit
 from valetkey.platform.networks import NetworkSettings, check_once
+from valetkey.wire.sign_in import LOOPBACK
 
 PREFIX = "VALETKEY_"
 CLIENT_SIDE = (
@@ -43,6 +44,11 @@ OF_SESSIONS = frozenset({"SESSION", "SESSION_FILE", "ENROLLMENT", "IDENTITY", "I
 MASTER_SECRET_CHARS_MIN = 32
 STEP_WAIT_SECONDS_MAX = 8
 URLS_MAX = 4
+DOMAINS_MAX = 16
+NOBODY = "none"
+"""Instead of domains: no site may ask."""
+
+_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 _ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~/-]*)?", re.ASCII)
 
 
@@ -95,6 +101,7 @@ class Settings:
     public_urls: tuple[str, ...] = ()
     enrollment_seconds: int = 900
     enrollments_open_max: int = 10_000
+    sign_in_domains: tuple[str, ...] = (LOOPBACK,)
 
     def __post_init__(self) -> None:
         if not self.networks:
@@ -145,7 +152,9 @@ class Settings:
         requests name it. Unless given, it is what each request says, which a proxy may change.
         ENROLLMENT_SECONDS: how long an enrolment waits for its owner. ENROLLMENTS_OPEN_MAX: how many wait at once.
         RATE_GENERAL, RATE_PUBLIC, RATE_GUESS, RATE_SEARCH, RATE_CHECKOUT, RATE_FUND, RATE_DELIVER, RATE_CONFIRM,
-        RATE_ENROLL, RATE_CLAIM: requests a minute and key.
+        RATE_ENROLL, RATE_CLAIM, RATE_SIGN_IN: requests a minute and key.
+        SIGN_IN_DOMAINS: which sites may ask a wallet for a sign-in, with commas: `loopback` (this machine, any port),
+        studio.example.com, or `none`.
         """
         names = _Names(os.environ if environ is None else environ)
         test_mode = names.flag("TEST_MODE", False)
@@ -183,6 +192,7 @@ class Settings:
             enrollment_seconds=names.number("ENROLLMENT_SECONDS", 900),
             enrollments_open_max=names.number("ENROLLMENTS_OPEN_MAX", 10_000),
             allotment_seconds=names.number("ALLOTMENT_SECONDS", 2 if test_mode else 60),
+            sign_in_domains=names.domains("SIGN_IN_DOMAINS", LOOPBACK),
         )
         names.check_all_known()
         return settings
@@ -231,6 +241,18 @@ class _Names:
                 f"{PREFIX}{name} is up to {URLS_MAX} addresses in lower case, such as https://pay.example.com"
             )
         return tuple(one.rstrip("/") for one in found)
+
+    def domains(self, name: str, default: str) -> tuple[str, ...]:
+        found = tuple(one.strip() for one in self.text(name, default).split(",") if one.strip())
+        if found == (NOBODY,):
+            return ()
+        is_few = 1 <= len(found) <= DOMAINS_MAX and NOBODY not in found
+        if not is_few or not all(_DOMAIN.fullmatch(one) for one in found):
+            raise SettingsError(
+                f"{PREFIX}{name} is up to {DOMAINS_MAX} domains in lower case, such as studio.example.com, with commas;"
+                f" {LOOPBACK}; or {NOBODY}"
+            )
+        return found
 
     def flag(self, name: str, default: bool) -> bool:
         text = self.text(name, "1" if default else "0").lower()

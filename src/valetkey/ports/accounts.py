@@ -147,12 +147,18 @@ class AccountStore(Protocol):
         ...
 
     async def add_api_key(
-        self, key: ApiKey, api_key_hash: bytes, *, revoke_others: bool = False
+        self,
+        key: ApiKey,
+        api_key_hash: bytes,
+        *,
+        revoke_others: bool = False,
+        answer: Answer | None = None,
     ) -> Refused | None:
         """One more key, by the signature of the owner's wallet; `revoke_others` ends every other one with it.
 
-        Returns when durable. Refused with `keys_full` when there is no room. Raises Contradiction for an owner
-        that is none, and for a hash or an id that is taken.
+        One that a sign-in gives ends the oldest of such keys where there are SIGN_INS_MAX. Returns when durable, with
+        the answer, or neither. Refused with `keys_full` when there is no room. Raises Contradiction for an owner that
+        is none, for a hash or an id that is taken, and when the answer's idempotency key is.
         """
         ...
 

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from valetkey.studio import once
 from valetkey.studio.assets import asset_text, serve_asset
 from valetkey.studio.gate import SIGN_IN, Gate
+from valetkey.studio.one_time import OneTime
 from valetkey.studio.owners import Owner, Owners
 from valetkey.studio.page import Page
 from valetkey.studio.pages import alerts, approvals, inventory, missing, overview, session
@@ -22,6 +23,7 @@ from valetkey.studio.pages.new_session import Wizard
 from valetkey.studio.plan import Plan
 from valetkey.studio.signing_in import Door
 from valetkey.studio.sittings import Sitting, Sittings
+from valetkey.studio.wallet_door import WalletDoor
 from valetkey.studio.wizard.making import Makings
 from valetkey.studio.wizard.operator import Operator
 
@@ -73,8 +75,9 @@ class Studio:
         place = json.dumps(f"{SIGN_IN}?ended={why}")
         for client in clients:
             client.run_javascript(f"location.replace({place})")
-        await self.owners.leave(sitting.owner)
+        # First: leaving may ask the platform, and no page waits for that to be deaf.
         self._later(_forget(clients))
+        await self.owners.leave(sitting.owner)
 
     def _gone(self, owner: Owner) -> None:
         for sitting in self.sittings:
@@ -94,17 +97,19 @@ class Studio:
             yield
         finally:
             sweeping.cancel()
-            for sitting in self.sittings:
+            sittings = list(self.sittings)
+            for sitting in sittings:
                 self.sittings.end(sitting)
-                await self.owners.leave(sitting.owner)
-            await asyncio.gather(sweeping, *self._ending, return_exceptions=True)
+            leaving = [self.owners.leave(one.owner) for one in sittings]
+            await asyncio.gather(sweeping, *leaving, *self._ending, return_exceptions=True)
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             for sitting in self.sittings:
                 if self.sittings.is_over(sitting):
-                    await self.end(sitting, "idle")
+                    # Beside: ending a key asks the platform, which may take its time.
+                    self._later(self.end(sitting, "idle"))
 
 
 def create_app(plan: Plan, operator: Operator) -> Gate:
@@ -112,11 +117,13 @@ def create_app(plan: Plan, operator: Operator) -> Gate:
     studio = Studio(plan)
     wizard = Wizard(Makings(plan.base_url, plan.state_dir, operator))
     door = Door(plan, studio.owners, studio.sittings, studio.end)
+    wallet_door = WalletDoor(door, OneTime(operator))
     app = FastAPI(
         openapi_url=None,
         lifespan=studio.lifespan,
         routes=[
             *door.routes(),
+            *wallet_door.routes(),
             *wizard.routes(),
             *once.routes(),
             Route("/assets/{digest}/{name}", serve_asset),

@@ -20,8 +20,8 @@ SITTING = "valetkey.sitting"
 
 NONCE_BYTES = 18
 SIGN_IN = "/sign-in"
-OPEN = (SIGN_IN, "/assets/", "/favicon.ico", "/healthz")
-"""What strangers get. The libraries of the pages are not among it."""
+OPEN = (SIGN_IN, "/favicon.ico", "/healthz")
+"""What strangers get, and assets, and what the door's script posts. The libraries of the pages are not among it."""
 
 SOCKET = "/_nicegui_ws/"
 BODY_BYTES_MAX = 65_536
@@ -49,7 +49,7 @@ class Gate:
             return
         sitting = self._sittings.find(_cookie(headers))
         path = scope["path"]
-        if sitting is None and not path.startswith(OPEN):
+        if sitting is None and not _is_open(scope):
             await _turn_away(scope, send)
             return
         scope[SITTING] = sitting
@@ -181,6 +181,12 @@ def _cookie(headers: dict[str, str]) -> str | None:
     except CookieError:
         return None
     return None if found is None else found.value
+
+
+def _is_open(scope: Scope) -> bool:
+    path = scope["path"]
+    posts = scope["type"] == "http" and scope["method"] == "POST"
+    return path in OPEN or path.startswith("/assets/") or (posts and path.startswith(f"{SIGN_IN}/"))
 
 
 def _without_port(host: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,12 +20,21 @@ from valetkey.wire.audit import Event
 from valetkey.wire.network import NetworkView
 from valetkey.wire.sessions import SessionPage
 
+log = logging.getLogger(__name__)
+
+SIGN_OUT_SECONDS = 10.0
+"""How long ending a key may take; it ends by itself in any case."""
+
 
 class Owner:
-    """One API key and what is open for it. The key is in the agent's connection, and nowhere else."""
+    """One API key and what is open for it. The key is in the agent's connection, and nowhere else.
 
-    def __init__(self, agent: AsyncBuyerAgent, wallet: str, name: bytes) -> None:
+    ends_key: the key came by a sign-in of the owner's wallet, for a sitting here, and ends with it.
+    """
+
+    def __init__(self, agent: AsyncBuyerAgent, wallet: str, name: bytes, *, ends_key: bool = False) -> None:
         self.agent = agent
+        self.ends_key = ends_key
         self.wallet = wallet
         self.name = name
         self.feed = Feed(agent)
@@ -89,25 +99,49 @@ class Owners:
         kept = False
         try:
             wallet = await _wallet(agent, await agent.list_sessions(limit=1))
-            name = hashlib.sha256(key.reveal().encode()).digest()
-            owner = self._open.get(name)
+            owner = self._open.get(_name(key))
             if owner is None:
-                owner = self._open[name] = Owner(agent, wallet, name)
+                owner = self._began(Owner(agent, wallet, _name(key)))
                 kept = True
-                owner.feed.start(lambda: self._gone(owner))
             owner.sittings += 1
             return owner
         finally:
             if not kept:
                 await agent.close()
 
+    def enter_signed(self, agent: AsyncBuyerAgent, wallet: str) -> Owner:
+        """The owner whose wallet has just signed in with this agent: its key is one sitting's, and ends with it."""
+        assert agent.api_key is not None, "a sign-in brings a key"
+        owner = self._began(Owner(agent, wallet, _name(agent.api_key), ends_key=True))
+        owner.sittings += 1
+        return owner
+
     async def leave(self, owner: Owner) -> None:
-        """One sitting less; after the last one its connections are closed."""
+        """One sitting less; after the last one its connections are closed, and a key that was made for it is ended."""
         owner.sittings -= 1
         if owner.sittings == 0:
             del self._open[owner.name]
             await owner.feed.stop()
+            if owner.ends_key:
+                await _end_key(owner.agent)
             await owner.agent.close()
+
+    def _began(self, owner: Owner) -> Owner:
+        self._open[owner.name] = owner
+        owner.feed.start(lambda: self._gone(owner))
+        return owner
+
+
+def _name(key: Secret) -> bytes:
+    return hashlib.sha256(key.reveal().encode()).digest()
+
+
+async def _end_key(agent: AsyncBuyerAgent) -> None:
+    try:
+        async with asyncio.timeout(SIGN_OUT_SECONDS):
+            await agent.sign_out()
+    except (ValetkeyError, TimeoutError) as error:
+        log.warning("the key of a sitting that is over ends by itself: %s", error or type(error).__name__)
 
 
 async def _wallet(agent: AsyncBuyerAgent, newest: SessionPage) -> str:

@@ -36,6 +36,7 @@ post /operator/transactions/{id}/dispute/resolve | get /operator/relays/{id}
 get /agents/sessions/counts | get /overview | get /agents/session/{id}/spending
 get /alerts | post /alerts/{id}/acknowledge
 post /checkout/check | get /agents/session/{id}/refusals | get /version
+post /agents/sign-in/challenge | post /agents/sign-in | post /agents/sign-out
 """
 
 

@@ -133,3 +133,36 @@ def test_what_has_no_meaning_stops_the_start(change: dict[str, str]) -> None:
 def test_an_unknown_name_is_named() -> None:
     with pytest.raises(SettingsError, match="VALETKEY_CHEKOUT"):
         Settings.from_env({**ENVIRON, "VALETKEY_CHEKOUT": "1"})
+
+
+@pytest.mark.parametrize(
+    ("said", "domains"),
+    [
+        (None, ("loopback",)),
+        ("none", ()),
+        ("studio.example.com", ("studio.example.com",)),
+        ("loopback, studio.example.com:8443,[::1]:80", ("loopback", "studio.example.com:8443", "[::1]:80")),
+    ],
+)
+def test_who_may_ask_a_wallet_for_a_sign_in(said: str | None, domains: tuple[str, ...]) -> None:
+    more = {} if said is None else {"VALETKEY_SIGN_IN_DOMAINS": said}
+    assert Settings.from_env({**ENVIRON, **more}).sign_in_domains == domains
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "https://studio.example.com",
+        "Studio.example.com",
+        "a b",
+        "*.example.com",
+        "none,a.example",
+        "a/b",
+        "-a",
+        "x," * 17,
+        ",",
+    ],
+)
+def test_a_domain_that_cannot_be_meant_stops_it(said: str) -> None:
+    with pytest.raises(SettingsError, match="SIGN_IN_DOMAINS"):
+        Settings.from_env({**ENVIRON, "VALETKEY_SIGN_IN_DOMAINS": said})

@@ -19,6 +19,7 @@ from valetkey.sdk._async.keys import AsyncKeys
 from valetkey.sdk._async.making import Session
 from valetkey.sdk._async.overview import AsyncOverview
 from valetkey.sdk._async.policies import AsyncPolicies
+from valetkey.sdk._async.signing_in import AsyncSigningIn
 from valetkey.sdk._async.spends import AsyncSpends
 from valetkey.sdk.amounts import Amount, usdc_units
 from valetkey.sdk.errors import InsufficientFunds, NotConfigured, Unfinished
@@ -40,6 +41,7 @@ STEP_GAS = 600_000
 class AsyncOwner(
     AsyncAuditReader,
     AsyncKeys,
+    AsyncSigningIn,
     AsyncGrants,
     AsyncPolicies,
     AsyncSpends,

@@ -6,10 +6,9 @@ import time
 from collections.abc import Iterable
 
 from valetkey.core.api_key import Scope
-from valetkey.core.errors import InvalidInput
 from valetkey.crypto.secret import Secret
 from valetkey.sdk._sync.agent import Agent, segment
-from valetkey.sdk.api_keys import NewApiKey
+from valetkey.sdk.api_keys import NewApiKey, scopes_of
 from valetkey.wire.http import IDEMPOTENCY_HEADER
 from valetkey.wire.keys import CreatedKey, CreateKeyRequest, KeyPage, KeyView
 from valetkey.wire.timestamps import iso_timestamp
@@ -28,11 +27,9 @@ class Keys(Agent):
         `scopes`: such as "read" and "spends:approve"; `expires_in` is seconds from now, None for no end. The secret
         is told once. Raises NotNarrower, KeysFull, ScopeMissing, InvalidInput.
         """
-        if isinstance(scopes, str):
-            raise InvalidInput("scopes are a list", field="scopes")
         asked = CreateKeyRequest(
             name=name,
-            scopes=[_scope(one) for one in scopes],
+            scopes=scopes_of(scopes),
             expires_at=None if expires_in is None else iso_timestamp(int(time.time()) + expires_in),
         )
         headers = {IDEMPOTENCY_HEADER: secrets.token_hex(16)}
@@ -51,10 +48,3 @@ class Keys(Agent):
     def revoke_api_key(self, key_id: str) -> KeyView:
         """End an API key for ever, by its id: when this returns, it opens nothing any more. Raises NotFound."""
         return self._client.send("DELETE", f"/agents/keys/{segment(key_id)}", KeyView, repeat=True)
-
-
-def _scope(text: Scope | str) -> Scope:
-    try:
-        return Scope(text)
-    except ValueError:
-        raise InvalidInput(f"a scope is one of {', '.join(Scope)}", field="scopes") from None

@@ -20,6 +20,7 @@ from valetkey.sdk._sync.keys import Keys
 from valetkey.sdk._sync.making import Session
 from valetkey.sdk._sync.overview import Overview
 from valetkey.sdk._sync.policies import Policies
+from valetkey.sdk._sync.signing_in import SigningIn
 from valetkey.sdk._sync.spends import Spends
 from valetkey.sdk.amounts import Amount, usdc_units
 from valetkey.sdk.errors import InsufficientFunds, NotConfigured, Unfinished
@@ -41,6 +42,7 @@ STEP_GAS = 600_000
 class Owner(
     AuditReader,
     Keys,
+    SigningIn,
     Grants,
     Policies,
     Spends,

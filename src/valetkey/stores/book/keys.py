@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from valetkey.core.api_key import ApiKey, check_makes, check_room
+from valetkey.core.api_key import SIGN_INS_MAX, ApiKey, check_makes, check_room
 from valetkey.core.audit import Kind
 from valetkey.core.refusal import Refused
 from valetkey.ports.accounts import Answer
@@ -13,15 +13,28 @@ WALLET = "wallet"
 """Who acted, when it was the signature of the owner's wallet."""
 
 
-def register(book: Book, key: ApiKey, api_key_hash: bytes, *, revoke_others: bool) -> Refused | None:
+def register(
+    book: Book,
+    key: ApiKey,
+    api_key_hash: bytes,
+    *,
+    revoke_others: bool = False,
+    answer: Answer | None = None,
+) -> Refused | None:
     """See `add_api_key` in ports/accounts.py. The first key of a new agent comes this way too."""
     others = book.living_keys(key.owner_id)
-    if revoke_others:
-        for other in others:
-            _end(book, other, WALLET)
-    elif refused := check_room(len(others)):
+    over = others if revoke_others else []
+    if key.is_sign_in and not revoke_others:
+        # Oldest first.
+        given = [one for one in others if one.is_sign_in]
+        over = given[: max(0, len(given) + 1 - SIGN_INS_MAX)]
+    if refused := check_room(len(others) - len(over)):
         return refused
+    for other in over:
+        _end(book, other, WALLET)
     _add(book, key, api_key_hash, WALLET)
+    if answer is not None:
+        book.answer(answer)
     return None
 
 

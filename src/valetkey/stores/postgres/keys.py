@@ -22,13 +22,18 @@ class PostgresKeys(Tables):
     """The part of the account store that makes and ends keys."""
 
     async def add_api_key(
-        self, key: ApiKey, api_key_hash: bytes, *, revoke_others: bool = False
+        self,
+        key: ApiKey,
+        api_key_hash: bytes,
+        *,
+        revoke_others: bool = False,
+        answer: Answer | None = None,
     ) -> Refused | None:
         """See ports/accounts.py."""
         return await self._database.batch(
             key.owner_id,
             frozenset({key.owner_id}),
-            lambda book: keys.register(book, key, api_key_hash, revoke_others=revoke_others),
+            lambda book: keys.register(book, key, api_key_hash, revoke_others=revoke_others, answer=answer),
             Wanted(living_keys=True),
         )
 

@@ -37,11 +37,18 @@ class SqliteAccounts(Tables):
         return await self._database.write(lambda db, now: _add_agent(db, now, agent, api_key_hash, key))
 
     async def add_api_key(
-        self, key: ApiKey, api_key_hash: bytes, *, revoke_others: bool = False
+        self,
+        key: ApiKey,
+        api_key_hash: bytes,
+        *,
+        revoke_others: bool = False,
+        answer: Answer | None = None,
     ) -> Refused | None:
         """See ports/accounts.py."""
         return await self._database.keep(
-            lambda book: key_lives.register(book, key, api_key_hash, revoke_others=revoke_others)
+            lambda book: key_lives.register(
+                book, key, api_key_hash, revoke_others=revoke_others, answer=answer
+            )
         )
 
     async def make_key(
@@ -190,7 +197,7 @@ def _add_agent(db: apsw.Connection, now: int, agent: Agent, api_key_hash: bytes,
         ),
     )
     book = SqliteBook(db, now)
-    key_lives.register(book, key, api_key_hash, revoke_others=False)
+    key_lives.register(book, key, api_key_hash)
     book.flush()
     return True
 

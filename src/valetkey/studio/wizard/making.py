@@ -120,6 +120,10 @@ class Making:
             self._owner.changed()
             self._tell()
 
+    def go_on_for(self, owner: Owner) -> None:
+        """The same wallet, which may have signed in anew: the key of then may have ended with its sitting."""
+        self._owner = owner
+
     def forget(self) -> None:
         """Nothing of its secrets is held here any more."""
         self.info = None
@@ -362,6 +366,8 @@ class Makings:
             making = self._open[draft.id] = Making(draft, owner, network, self, has_signer)
         elif not (making.is_over and making.failed is not None):
             return making
+        else:
+            making.go_on_for(owner)
         task = asyncio.create_task(making.run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -13,12 +13,15 @@ class Operator:
 
     All may be missing.
 
+    `token`: of the address that signs in once, by that key; see one_time.py.
+
     Without a passphrase the keys of a session are in the studio's memory until it is handed over.
     """
 
     key: PrivateKey | None = field(default=None, repr=False)
     passphrase: Secret | None = field(default=None, repr=False)
     solana: Secret | None = field(default=None, repr=False)
+    token: Secret | None = field(default=None, repr=False)
 
     def solana_key(self, owner_wallet: str) -> Secret | None:
         """Its key on Solana, for the owner of its wallet alone, and where a keystore keeps what nothing hands over."""
