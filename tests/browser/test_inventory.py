@@ -1,10 +1,13 @@
 """The inventory in a browser: what the filters find, what arrives by itself, and what a click does to a delegate."""
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.owners import PAYEE, Owner, Studio, row
-from valetkey.sdk.errors import Unauthenticated
+from valetkey import BuyerAgent
+from valetkey.sdk.errors import Refused, Unauthenticated
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -135,3 +138,33 @@ def test_freezing_everything_takes_two_steps_and_says_how_long_it_took(page: Pag
     expect(page.get_by_text("1 active sessions stopped")).to_contain_text("ms to effect")
     expect(row(page, session_id)).to_contain_text("paused")
     assert not delegate.check_spend("1", payee=PAYEE).allowed
+
+
+def test_what_was_refused_and_is_unknown_is_told_also_of_before_anybody_looked(
+    new_page: Callable[[], Page], studio: Studio, owner: Owner
+) -> None:
+    """Both are the platform's to know: this owner signs in only now, and another row has none of it."""
+    session_id, delegate = owner.session("Knocks", budget=5)
+    quiet, _ = owner.session("Quiet")
+    for _ in range(3):
+        assert refusal_of(delegate) == "budget_exceeded"
+    paid = delegate.spend("1", payee=PAYEE)
+    paid.mark_signed(b"signed elsewhere")
+    page = new_page()
+    studio.sign_in(page, owner.api_key)
+    expect(row(page, session_id).locator("td.number")).to_have_text("3")
+    expect(row(page, session_id).locator("td", has_text="ago")).to_contain_text("1, ")
+    expect(row(page, quiet).locator("td.number")).to_have_text("–")
+    assert refusal_of(delegate) == "budget_exceeded"
+    expect(row(page, session_id).locator("td.number")).to_have_text("4", timeout=1_500)
+    page.goto(f"{studio.url}/sessions/{session_id}")
+    expect(page.get_by_role("listitem").filter(has_text="spends in the last hour")).to_contain_text("4")
+    expect(page.get_by_role("listitem").filter(has_text="Not proven")).to_contain_text("1")
+    page.goto(f"{studio.url}/")
+    expect(page.get_by_text("Most in the last hour").locator("..")).to_contain_text("Knocks")
+
+
+def refusal_of(delegate: BuyerAgent) -> str:
+    with pytest.raises(Refused) as told:
+        delegate.spend("50", payee=PAYEE)
+    return told.value.code

@@ -127,7 +127,8 @@ def test_a_session_s_spends_over_time(store: Blocking, market: Market, time: Sys
 def test_refusals_unknown_payments_and_ends_are_counted(
     store: Blocking, market: Market, time: SystemTime
 ) -> None:
-    record, other = made(store, market, 10), made(store, market, 10, expires_at=NOW + 30 * DAY)
+    record = made(store, market, 10, label="bounded")
+    other = made(store, market, 10, expires_at=NOW + 30 * DAY)
     for one in (record, record, other):
         assert code(store.hold_spend(a_spend(one, 11), None)) == "budget_exceeded"
     held = [spend(store, record, 1) for _ in range(3)]
@@ -137,6 +138,8 @@ def test_refusals_unknown_payments_and_ends_are_counted(
     time.seconds = NOW + HOUR - 10
     found = seen(store, market, ends_before=NOW + HOUR + 1)
     assert found.refusals == {"budget_exceeded": 3}
+    assert found.refused_lately == {record.session.id: 2, other.session.id: 1}
+    assert found.labels == {record.session.id: "bounded"}
     assert seen(store, market, TODAY + 1).refusals == {}
     assert (found.ending, found.ending_count) == ([(record.session.id, NOW + HOUR)], 1)
     assert dict(found.unknown) == {one.hold.id: NOW for one in held[:2]}

@@ -165,6 +165,15 @@ class RefusalQuery(msgspec.Struct, kw_only=True):
     limit: Annotated[int, Meta(ge=1)] = 20
 
 
+class HealthView(View, kw_only=True):
+    """What needs a look at a session: spends refused within the last hour (by whole minutes), and payments whose
+    outcome is not proven, with when the oldest of them was placed (ISO-8601). Its own, and none of its children's."""
+
+    refused_last_hour: int
+    unknown: int
+    unknown_since: str | None = None
+
+
 class SessionView(View, kw_only=True):
     """A session as its owner and its holder see it. USDC amounts are exact decimal strings.
 
@@ -174,7 +183,8 @@ class SessionView(View, kw_only=True):
     `not_before` are unix seconds: the session's own end, its ancestors' may be earlier. `status` is what its
     ancestors leave of it. `worst_case_loss_usdc`: the most that it could still cost if its key leaked now.
     `session_key_hash` is None where only the key's address is known. `proof` is `required` where every request with the
-    session's token is signed, and absent otherwise. `next_refusal` is what it would be refused next.
+    session's token is signed, and absent otherwise. `next_refusal` is what it would be refused next. `health` is told
+    where sessions are asked for (the list, one by its id, the session itself), and not where one was changed.
     """
 
     session_id: str
@@ -219,6 +229,7 @@ class SessionView(View, kw_only=True):
     funding_mode: str
     network: NetworkView
     next_refusal: NextRefusal | None = None
+    health: HealthView | None = None
 
 
 class SessionPage(View):

@@ -15,7 +15,13 @@ from valetkey.ports.ledger import Payment
 from valetkey.stores.postgres import migrate_database
 from valetkey.stores.postgres.schema import MIGRATIONS
 
+_AS_VERSION_8 = (
+    "DROP TABLE refused_minutes",
+    "DROP INDEX holds_unknown_session",
+    "DELETE FROM valetkey_versions WHERE version > 8",
+)
 _AS_VERSION_6 = (
+    *_AS_VERSION_8,
     "DROP TABLE alerts, tallies, spent_days, refused_days",
     "DROP INDEX holds_unknown_of, sessions_ending",
     "DROP INDEX sessions_warned, sessions_wallet, sessions_newest, sessions_named, sessions_children",

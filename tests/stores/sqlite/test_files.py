@@ -108,8 +108,13 @@ def test_keys_of_an_older_file_go_on_and_have_a_name_and_an_id(open_again: Open,
     assert status(revoked, NOW) is KeyStatus.REVOKED
 
 
-_AS_VERSION_7 = """
+_AS_VERSION_9 = """
 PRAGMA foreign_keys = OFF;
+DROP TABLE refused_minutes;
+DROP INDEX holds_unknown_session;
+PRAGMA user_version = 9;
+"""
+_AS_VERSION_7 = f"""{_AS_VERSION_9}
 DROP TABLE alerts;
 DROP TABLE tallies;
 DROP TABLE spent_days;

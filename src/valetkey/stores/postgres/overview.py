@@ -4,8 +4,11 @@ Sums of days and what is unknown or ends soon are read from indexes. What is at 
 owner's live trees, each looked at once; sessions of several currencies are added up here.
 """
 
+from collections.abc import Sequence
+
 from valetkey.core.alerts import BUCKET_SECONDS
-from valetkey.ports.overview import LISTED_MAX, TOP_MAX, Overview, Risk, SpentBy, SpentThen
+from valetkey.ports.overview import LISTED_MAX, TOP_MAX, Health, Overview, Risk, SpentBy, SpentThen
+from valetkey.stores.healths import first_minute, healths
 from valetkey.stores.postgres.columns import SESSIONS
 from valetkey.stores.postgres.database import Tables
 from valetkey.stores.risks import added_up
@@ -39,6 +42,19 @@ _ENDING = (
     " AND expires_at < $3"
 )
 _UNKNOWN = "FROM holds WHERE owner_id = $1 AND state = 'unknown'"
+_REFUSED_LATELY = (
+    "SELECT session_id, sum(count)::int8 FROM refused_minutes WHERE owner_id = $1 AND minute >= $2 GROUP BY session_id"  # noqa: S608
+    f" ORDER BY 2 DESC, session_id LIMIT {LISTED_MAX}"
+)
+_REFUSED = (
+    "SELECT session_id, sum(count)::int8 FROM refused_minutes WHERE owner_id = $1 AND session_id = ANY($2::text[])"
+    " AND minute >= $3 GROUP BY session_id"
+)
+_UNPROVEN = (
+    "SELECT session_id, count(*), min(placed_at) FROM holds WHERE owner_id = $1 AND session_id = ANY($2::text[])"
+    " AND state = 'unknown' GROUP BY session_id"
+)
+_LABELS = "SELECT id, label FROM sessions WHERE owner_id = $1 AND id = ANY($2::text[]) AND label IS NOT NULL"
 _SPENDING = (
     "SELECT bucket, currency, chain_id, units, spends FROM tallies WHERE owner_id = $1 AND session_id = $2"
     " AND bucket >= $3 ORDER BY bucket, currency, chain_id"
@@ -63,15 +79,26 @@ class PostgresOverview(Tables):
         ((unknown_count,),) = await database.rows(f"SELECT count(*) {_UNKNOWN}", *unknown)
         soon = f"SELECT id, expires_at {_ENDING} ORDER BY expires_at LIMIT {LISTED_MAX}"
         oldest = f"SELECT id, placed_at {_UNKNOWN} ORDER BY placed_at LIMIT {LISTED_MAX}"
+        refused = dict(await database.rows(_REFUSED_LATELY, owner_id, first_minute(now)))
+        ends = [(one, at) for one, at in await database.rows(soon, *ending)]
+        named = [*refused, *(one for one, _ in ends)]
         return Overview(
             risks=await self._risks(owner_id, now),
             spent=spent,
             refusals=dict(await database.rows(_REFUSALS, owner_id, first_day)),
-            ending=[(one, at) for one, at in await database.rows(soon, *ending)],
+            refused_lately=refused,
+            ending=ends,
             ending_count=ending_count,
             unknown=[(one, at) for one, at in await database.rows(oldest, *unknown)],
             unknown_count=unknown_count,
+            labels=dict(await database.rows(_LABELS, owner_id, named)),
         )
+
+    async def health(self, owner_id: str, session_ids: Sequence[str]) -> dict[str, Health]:
+        """See ports/overview.py."""
+        asked, first = list(session_ids), first_minute(self._database.clock.now())
+        refused = await self._database.rows(_REFUSED, owner_id, asked, first)
+        return healths(refused, await self._database.rows(_UNPROVEN, owner_id, asked))
 
     async def spending(self, session_id: str, since: int) -> list[SpentThen]:
         """See ports/overview.py."""

@@ -168,6 +168,7 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, 
         """Write what was kept back. Whoever reads the tables themselves afterwards sees all of it."""
         self._flush_holds()
         self.flush_tallies()
+        self.flush_refusals()
         spent = [self._sessions[name] for name in self._spent]
         figures = [_spent_row(one) for one in spent]
         insert(self._db, _SPENT, figures, _SPENT_MORE)

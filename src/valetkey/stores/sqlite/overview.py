@@ -5,11 +5,15 @@ owner's live trees, each looked at once; what SQLite cannot add up exactly, and 
 added up here.
 """
 
+import json
+from collections.abc import Sequence
+
 import apsw
 
 from valetkey.core.alerts import BUCKET_SECONDS
 from valetkey.core.session import Session
-from valetkey.ports.overview import LISTED_MAX, TOP_MAX, Overview, Risk, SpentBy, SpentThen
+from valetkey.ports.overview import LISTED_MAX, TOP_MAX, Health, Overview, Risk, SpentBy, SpentThen
+from valetkey.stores.healths import first_minute, healths
 from valetkey.stores.risks import added_up
 from valetkey.stores.rows import SESSION, SESSIONS, session_of
 from valetkey.stores.sqlite.alert_book import HIGH
@@ -47,6 +51,16 @@ _ENDING = (
     " AND expires_at < ?"
 )
 _UNKNOWN = "FROM holds WHERE owner_id = ? AND state = 'unknown'"
+_REFUSED_LATELY = (
+    "SELECT session_id, sum(count) FROM refused_minutes WHERE owner_id = ? AND minute >= ? GROUP BY session_id"  # noqa: S608
+    f" ORDER BY 2 DESC, session_id LIMIT {LISTED_MAX}"
+)
+_ASKED = "session_id IN (SELECT value FROM json_each(?2)) AND owner_id = ?1"
+_REFUSED = f"SELECT session_id, sum(count) FROM refused_minutes WHERE {_ASKED} AND minute >= ?3 GROUP BY 1"  # noqa: S608
+_UNPROVEN = (
+    f"SELECT session_id, count(*), min(placed_at) FROM holds WHERE {_ASKED} AND state = 'unknown' GROUP BY 1"  # noqa: S608
+)
+_LABELS = "SELECT id, label FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND label IS NOT NULL"
 _SPENDING = (
     "SELECT bucket, currency, chain_id, high, low, spends FROM tallies WHERE session_id = ? AND bucket >= ?"
     " ORDER BY bucket, currency, chain_id"
@@ -60,6 +74,15 @@ class SqliteOverview(Tables):
         """See ports/overview.py."""
         now = self._database.clock.now()
         return await self._database.read(lambda db: _overview(db, owner_id, now, first_day, ends_before))
+
+    async def health(self, owner_id: str, session_ids: Sequence[str]) -> dict[str, Health]:
+        """See ports/overview.py."""
+        asked, first = json.dumps(session_ids), first_minute(self._database.clock.now())
+
+        def look(db: apsw.Connection) -> dict[str, Health]:
+            return healths(rows(db, _REFUSED, owner_id, asked, first), rows(db, _UNPROVEN, owner_id, asked))
+
+        return await self._database.read(look)
 
     async def spending(self, session_id: str, since: int) -> list[SpentThen]:
         """See ports/overview.py."""
@@ -75,6 +98,10 @@ def _overview(db: apsw.Connection, owner_id: str, now: int, first_day: int, ends
     counted = row(db, f"SELECT count(*) {_ENDING}", *ending), row(db, f"SELECT count(*) {_UNKNOWN}", owner_id)
     assert counted[0] is not None
     assert counted[1] is not None
+    refused = dict(rows(db, _REFUSED_LATELY, owner_id, first_minute(now)))
+    soon: list[tuple[str, int]] = rows(
+        db, f"SELECT id, expires_at {_ENDING} ORDER BY expires_at LIMIT {LISTED_MAX}", *ending
+    )
     return Overview(
         risks=_risks(db, owner_id, now),
         spent={
@@ -85,12 +112,8 @@ def _overview(db: apsw.Connection, owner_id: str, now: int, first_day: int, ends
             for part in ("delegate", "label", "chain")
         },
         refusals=dict(rows(db, _REFUSALS, owner_id, first_day)),
-        ending=[
-            (one, at)
-            for one, at in rows(
-                db, f"SELECT id, expires_at {_ENDING} ORDER BY expires_at LIMIT {LISTED_MAX}", *ending
-            )
-        ],
+        refused_lately=refused,
+        ending=soon,
         ending_count=counted[0][0],
         unknown=[
             (one, at)
@@ -99,6 +122,7 @@ def _overview(db: apsw.Connection, owner_id: str, now: int, first_day: int, ends
             )
         ],
         unknown_count=counted[1][0],
+        labels=dict(rows(db, _LABELS, json.dumps([*refused, *(one for one, _ in soon)]))),
     )
 
 

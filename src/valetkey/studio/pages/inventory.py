@@ -1,6 +1,5 @@
 """The inventory: every session of the owner, found, looked at and stopped. What is seen is in the URL."""
 
-import asyncio
 from typing import Any
 
 from nicegui import ui
@@ -76,7 +75,7 @@ class Inventory:
         """Ask for what is seen, and show it. An answer that was overtaken by another one is dropped."""
         self._turn += 1
         turn, sight, owner = self._turn, self._sight, self._page.owner
-        page, unknown = await asyncio.gather(found(owner, sight), owner.unknowns.by_session())
+        page = await found(owner, sight)
         if turn != self._turn or self._page.client.is_deleted:
             return
         if not page.sessions and page.total and sight.page > 1:
@@ -85,10 +84,7 @@ class Inventory:
         self._total = page.total
         self._names = {one.session_id: one.label or one.session_id for one in page.sessions}
         self._trees = {one.tree_id for one in page.sessions}
-        rows = [
-            row_of(one, self._networks, unknown.get(one.session_id), owner.recent.refusals(one.session_id))
-            for one in page.sessions
-        ]
+        rows = [row_of(one, self._networks) for one in page.sessions]
         self._chosen = [one for one in self._chosen if one in self._names]
         self._table.show(rows=rows, sort=sight.sort, chosen=list(self._chosen), columns=self._shown_columns())
         self._tell(len(rows))

@@ -55,6 +55,12 @@ def tiles(view: SessionView, now: int, zone: tzinfo) -> None:
             one.currency,
             f"{grouped(one.spent)} spent, {grouped(one.held)} held",
         )
+    if (health := view.health) is not None:
+        often = health.refused_last_hour
+        _tile("Refused", f"{often:,}", "", "spends in the last hour", "bad" if often else "")
+        if health.unknown_since is not None:
+            age = about(max(0, now - seconds_of(health.unknown_since)))
+            _tile("Not proven", f"{health.unknown:,}", "", f"the oldest for {age}", "warn")
     over = view.expiry <= now
     _tile(
         "Ended" if over else "Ends in",
