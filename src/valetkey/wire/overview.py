@@ -75,8 +75,8 @@ class OverviewView(View, kw_only=True):
 
     `at_risk` is the worst-case loss of the roots of all live trees of sessions, which bound what was made out of them.
     `refused_lately`: the sessions that were refused most within the last hour, by whole minutes.
-    The lists of `by_delegate`, `by_label`, `by_chain` and `refusals` have the first 20, those of `refused_lately`,
-    `ending_soon` and `unknown` the first 10; the counts beside them are of all.
+    The lists of `by_delegate`, `by_label`, `by_chain` (of each currency) and `refusals` have the first 20, those of
+    `refused_lately`, `ending_soon` and `unknown` the first 10; the counts beside them are of all.
     """
 
     since: str

@@ -19,6 +19,7 @@ from valetkey.ports.accounts import Answer, SessionRecord
 from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
 from valetkey.stores.book.facts import Value as Fact
 from valetkey.stores.records import request_text, spent_text
+from valetkey.stores.risks import Kept, kept_of
 from valetkey.stores.rows import (
     HOLD,
     RECORD,
@@ -96,7 +97,13 @@ _SPENT_MORE = (
     "ON CONFLICT (session_id) DO UPDATE SET figures = excluded.figures, exhausted = excluded.exhausted,"
     " rest = excluded.rest"
 )
+_KEPT = ("owner", "ends", "near", "currency", "high", "low", "odd")
+_SPENT_AND_KEPT = f"spent (session_id, figures, exhausted, rest, {', '.join(_KEPT)})"
+_KEPT_ANEW = f"{_SPENT_MORE}, {', '.join(f'{one} = excluded.{one}' for one in _KEPT)}"
 _ENTRY = "audit (owner_id, chain_id, number, at, kind, session_id, body, hash)"
+
+BILLION = 10**9
+"""How many base units at risk `high` counts by one."""
 
 KEPT_MAX = 8_192
 """Sessions, and ends of chains, that are remembered from one commit to the next."""
@@ -140,6 +147,11 @@ def _spent_row(session: Session) -> tuple[Value, ...]:
     return session.id, spent_text(session), int(exhausted(session)), remaining_rank(session)
 
 
+def _kept_row(session: Session, kept: Kept) -> tuple[Value, ...]:
+    high, low = (None, None) if kept.units is None else divmod(kept.units, BILLION)
+    return (session.owner_id, kept.ends, int(kept.near), kept.currency, high, low, kept.odd)
+
+
 _Holds = dict[str, tuple[Hold, str, str | None]]
 """Holds to be written, by their ids, each with its owner and its note."""
 
@@ -156,6 +168,8 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, 
         AlertBook.__init__(self, tellings or Tellings())
         self.now = now
         self._sessions: dict[str, Session] = {}
+        # As it was written last by this book.
+        self._kept: dict[str, Kept] = {}
         # In the order of their first change, so that the same work writes the same file.
         self._spent: dict[str, None] = {}
         self._told: dict[str, None] = {}
@@ -169,9 +183,18 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, 
         self._flush_holds()
         self.flush_tallies()
         self.flush_refusals()
-        spent = [self._sessions[name] for name in self._spent]
-        figures = [_spent_row(one) for one in spent]
-        insert(self._db, _SPENT, figures, _SPENT_MORE)
+        # SQLite writes an index anew for every column that is named, changed or not: few spends change what is kept.
+        plain: list[tuple[Value, ...]] = []
+        changed: list[tuple[Value, ...]] = []
+        for session in (self._sessions[name] for name in self._spent):
+            kept = kept_of(session)
+            if self._kept.get(session.id) == kept:
+                plain.append(_spent_row(session))
+            else:
+                self._kept[session.id] = kept
+                changed.append((*_spent_row(session), *_kept_row(session, kept)))
+        insert(self._db, _SPENT, plain, _SPENT_MORE)
+        insert(self._db, _SPENT_AND_KEPT, changed, _KEPT_ANEW)
         insert(self._db, _ENTRY, self._entries)
         ends = []
         for name in self._told:
@@ -187,6 +210,7 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, 
         self.now = now
         if len(self._sessions) > KEPT_MAX:
             self._sessions.clear()
+            self._kept.clear()
         if len(self._ends) > KEPT_MAX:
             self._ends.clear()
 
@@ -272,7 +296,8 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, 
             (session.tree, session.owner_id, GENESIS, self.now),
         )
         self._db.execute(_ADD_SESSION, record_values(record))
-        insert(self._db, _SPENT, [_spent_row(session)])
+        kept = kept_of(session)
+        insert(self._db, _SPENT_AND_KEPT, [(*_spent_row(session), *_kept_row(session, kept))])
         # It is read again: its owner may be frozen.
         self._sessions.pop(session.id, None)
         self._db.execute("INSERT INTO credentials (hash, session_id) VALUES (?, ?)", (token_hash, session.id))
