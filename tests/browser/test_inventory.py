@@ -168,3 +168,31 @@ def refusal_of(delegate: BuyerAgent) -> str:
     with pytest.raises(Refused) as told:
         delegate.spend("50", payee=PAYEE)
     return told.value.code
+
+
+def test_views_are_saved_by_name_and_a_hostile_name_stays_text(
+    page: Page, studio: Studio, owner: Owner
+) -> None:
+    near, delegate = owner.session("Nearly spent", budget=10)
+    calm, _ = owner.session("Calm")
+    delegate.spend("9", payee=PAYEE)
+    views = page.locator(".views-menu > summary")
+    views.click()
+    page.get_by_role("link", name="Needs attention").click()
+    expect(row(page, near)).to_have_count(1)
+    expect(row(page, calm)).to_have_count(0)
+    page.goto(f"{studio.url}/sessions?label=Calm")
+    expect(row(page, near)).to_have_count(0)
+    views.click()
+    page.get_by_role("textbox", name="Name of this view").fill(HOSTILE)
+    page.get_by_role("button", name="Save").click()
+    page.goto(f"{studio.url}/sessions")
+    expect(row(page, near)).to_have_count(1)
+    views.click()
+    page.get_by_role("link", name=HOSTILE).click()
+    expect(page).to_have_url(f"{studio.url}/sessions?label=Calm")
+    expect(row(page, calm)).to_have_count(1)
+    assert page.locator("img").count() == 0
+    views.click()
+    page.get_by_role("button", name=f"Forget view {HOSTILE}").click()
+    expect(page.get_by_role("link", name=HOSTILE)).to_have_count(0)

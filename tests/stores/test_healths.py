@@ -8,7 +8,7 @@ from tests.stores.test_overview import made, seen
 from tests.stores.test_replicas import Pair, pair
 from tests.stores.test_spends import a_spend
 from valetkey.core.commands import Capture, MarkUnknown, Void
-from valetkey.ports.accounts import SessionRecord
+from valetkey.ports.accounts import SessionQuery, SessionRecord
 from valetkey.ports.overview import Health
 
 __all__ = ["pair"]
@@ -128,3 +128,35 @@ def test_two_processes_count_each_refusal_once(pair: Pair) -> None:
     pair.both(lambda store, number: store.hold_spend(a_spend(records[number % 3], 11), None), 40)
     found = pair.here.health(pair.market.owner.id, [one.session.id for one in records])
     assert sum(one.refused for one in found.values()) == 40
+
+
+def test_what_needs_a_look_is_found_for_each_of_its_reasons(
+    store: Blocking, market: Market, time: SystemTime
+) -> None:
+    long = {"expires_at": NOW + 48 * HOUR}
+    near, refusing, unknown, calm, spent = (made(store, market, 100, **long) for _ in range(5))
+    ending, over, late = made(store, market, 100), made(store, market, 100), made(store, market, 100, **long)
+    spend(store, near, 80)
+    spend(store, calm, 79)
+    assert code(store.hold_spend(a_spend(refusing, 101), None)) == "budget_exceeded"
+    store.settle(spend(store, unknown, 1).hold.id, MarkUnknown(), by="session")
+    spend(store, spent, 90)
+    store.revoke_session(spent.session.id)
+    store.revoke_session(over.session.id)
+
+    def needing(**fields: str) -> set[str]:
+        page, total = store.sessions(SessionQuery(market.owner.id, attention=True, limit=100, **fields))
+        assert total == len(page)
+        return {one.session.id for one in page}
+
+    names = {one.session.id for one in (near, refusing, unknown)}
+    assert needing() == names, "an hour is left, and of an hour's session only the last tenth is soon"
+    time.seconds = NOW + 55 * MINUTE
+    assert needing() == names | {ending.session.id}
+    assert needing(status="revoked") == set()
+    assert needing(status="active", sort="remaining") == names | {ending.session.id}
+    time.seconds = NOW + 2 * HOUR
+    assert needing() == {near.session.id, unknown.session.id}, "refusals slide out, what has ended is over"
+    time.seconds = NOW + 48 * HOUR - 30 * MINUTE
+    assert late.session.id in needing()
+    assert store.sessions(SessionQuery(market.seller.id, attention=True)) == ([], 0)

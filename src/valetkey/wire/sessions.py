@@ -246,6 +246,8 @@ class SessionListQuery(msgspec.Struct, kw_only=True):
 
     `labelContains` and `search` take ASCII letters in any case; `search` looks into labels and delegates, and, from 8
     characters on, at the beginnings of ids and wallet addresses. `currency` is one that a session has limits for.
+    `attention=true` finds what needs a look: with a payment that is not proven, refused within the last hour, near the
+    end of a budget (80 % spent or held) or of its time (the last hour, or tenth of it where that is shorter).
     `sort=remaining` is by two digits of what is left of a session's own currency, least first, unlimited last.
     """
 
@@ -262,6 +264,7 @@ class SessionListQuery(msgspec.Struct, kw_only=True):
     tree: Id | None = None
     chain: Annotated[int, Meta(ge=1)] | None = None
     key_hash: KeyHash | None = field(default=None, name="keyHash")
+    attention: Literal["true"] | None = None
     sort: Literal["newest", "oldest", "expiry", "label", "remaining"] = "newest"
     limit: Annotated[int, Meta(ge=1)] = 20
     offset: Annotated[int, Meta(ge=0, le=1_000_000)] = 0

@@ -159,6 +159,7 @@ async def listed(platform: Platform, caller: Caller, query: SessionListQuery) ->
             currency=query.currency,
             part_of_label=query.label_contains,
             text=query.search,
+            attention=query.attention is not None,
             key_hash=None if query.key_hash is None else bytes.fromhex(query.key_hash[2:]),
             sort=query.sort,
             limit=limit,

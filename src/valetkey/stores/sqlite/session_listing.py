@@ -7,7 +7,8 @@ import json
 
 import apsw
 
-from valetkey.ports.accounts import FOUND_BY_CHARS_MIN, SessionQuery, SessionRecord
+from valetkey.ports.accounts import ATTENTION_SECONDS, FOUND_BY_CHARS_MIN, SessionQuery, SessionRecord
+from valetkey.stores.healths import first_minute
 from valetkey.stores.rows import RECORD, SESSIONS, Row, Value, in_lower_case, record_of
 from valetkey.stores.sqlite.book import lineage_of
 from valetkey.stores.sqlite.session_words import guess
@@ -90,6 +91,17 @@ _OTHERS_COUNTED = (
 )
 _CHILDREN_COUNTED = _LINES.format("") + " SELECT rank, count(*) FROM line WHERE is_child GROUP BY 1"  # noqa: S608
 
+_ATTENTION = (
+    "SELECT s.seq FROM (SELECT session_id AS id FROM spent INDEXED BY spent_near WHERE owner = :owner AND near = 1"
+    " AND ends > :now"
+    " UNION SELECT session_id FROM refused_minutes INDEXED BY refused_lately WHERE owner_id = :owner"
+    " AND minute >= :minute"
+    " UNION SELECT session_id FROM holds INDEXED BY holds_unknown_of WHERE owner_id = :owner AND state = 'unknown'"
+    " UNION SELECT id FROM sessions INDEXED BY sessions_ending WHERE owner_id = :owner AND revoked_at IS NULL"
+    " AND successor_id IS NULL AND expires_at > :now AND expires_at <= :soon AND warn_at <= :now) AS w"
+    " CROSS JOIN sessions s ON s.id = w.id"
+)
+
 _NAMED_MAX = 1_000
 _NAMED = (
     "SELECT seq FROM (SELECT seq FROM sessions"  # noqa: S608
@@ -117,15 +129,29 @@ def list_sessions(db: apsw.Connection, query: SessionQuery, now: int) -> tuple[l
         where.append("s.seq IN (SELECT value FROM json_each(:guess))")
         values["guess"] = json.dumps(found + named)
         narrow, index = ["guess"], BY_NUMBER
-    counted = None if narrow else _counted(db, query, now)
+    if query.attention:
+        where.append("s.seq IN (SELECT value FROM json_each(:attention))")
+        looked = {
+            "owner": query.owner_id,
+            "now": now,
+            "minute": first_minute(now),
+            "soon": now + ATTENTION_SECONDS,
+        }
+        needing: list[Row] = db.execute(_ATTENTION, looked).fetchall()
+        values["attention"] = json.dumps([one for (one,) in needing])
+        if not narrow:
+            narrow, index = ["attention"], BY_NUMBER
     if query.status is not None:
         asked, more = _of_status(db, query, now, is_narrow=bool(narrow))
         where.append(asked)
         values |= more
     condition = " AND ".join(where)
+    counted = None if narrow else _counted(db, query, now)
     if counted is None:
-        ((counted,),) = db.execute(_from(f"SELECT count(*) {{}} WHERE {condition}", index), values).fetchall()
-    assert isinstance(counted, int)
+        total: list[Row] = db.execute(
+            _from(f"SELECT count(*) {{}} WHERE {condition}", index), values
+        ).fetchall()
+        counted = int(total[0][0])
     if query.offset >= counted:
         return [], counted
     if index == "sessions_newest" and _is_dense(db, query, counted):

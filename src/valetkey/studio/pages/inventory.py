@@ -8,11 +8,12 @@ from valetkey.core.audit import Kind
 from valetkey.studio.actions import act, revoke_many
 from valetkey.studio.elements.fields import choice, search_field, select_field
 from valetkey.studio.elements.html import Tag, button, div, paragraph, span
+from valetkey.studio.elements.saved_views import SavedViews
 from valetkey.studio.elements.sessions_table import SessionsTable
 from valetkey.studio.finding import found
 from valetkey.studio.page import Page
 from valetkey.studio.shell import frame
-from valetkey.studio.sight import ASSETS, COLUMNS, SIZES, STATUSES, Sight
+from valetkey.studio.sight import ASSETS, COLUMNS, SIZES, STATUSES, VIEWS, Sight
 from valetkey.studio.words.chains import title_of
 from valetkey.studio.words.rows import row_of
 from valetkey.wire.audit import Event
@@ -61,6 +62,7 @@ class Inventory:
             with div("stretch"):
                 Tag("h1", "Sessions")
                 self._count = paragraph("", "quiet", role="status")
+            SavedViews(self._page.owner.wallet, VIEWS)
             self._columns_menu()
         with Tag("section", "", "card", aria_label="Sessions"):
             self._filters()
