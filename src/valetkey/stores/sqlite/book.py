@@ -12,14 +12,14 @@ import apsw
 from valetkey.core.api_key import ApiKey
 from valetkey.core.audit import GENESIS, Body, Head, Kind, append
 from valetkey.core.errors import Contradiction
-from valetkey.core.session import Lineage, Session, exhausted, remaining_rank
+from valetkey.core.session import Lineage, Session
 from valetkey.core.spend import Hold, SpendRequest
 from valetkey.core.transaction import Transaction
 from valetkey.ports.accounts import Answer, SessionRecord
 from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
 from valetkey.stores.book.facts import Value as Fact
-from valetkey.stores.records import request_text, spent_text
-from valetkey.stores.risks import Kept, kept_of
+from valetkey.stores.records import request_text
+from valetkey.stores.risks import Kept
 from valetkey.stores.rows import (
     HOLD,
     RECORD,
@@ -47,6 +47,7 @@ from valetkey.stores.sqlite.keys import add_key, end_key, find_key, living_keys
 from valetkey.stores.sqlite.names import NameBook
 from valetkey.stores.sqlite.outbox import queue_events
 from valetkey.stores.sqlite.queue import enqueue, follow_status, signed
+from valetkey.stores.sqlite.spent import write_spent
 from valetkey.stores.sqlite.standing import follow_step
 from valetkey.stores.sqlite.statements import insert, row, rows
 from valetkey.stores.tellings import Tellings
@@ -92,18 +93,7 @@ _CHAIN = "chains (id, owner_id, number, head, at)"
 _CHAIN_WENT_ON = (
     "ON CONFLICT (id) DO UPDATE SET number = excluded.number, head = excluded.head, at = excluded.at"
 )
-_SPENT = "spent (session_id, figures, exhausted, rest)"
-_SPENT_MORE = (
-    "ON CONFLICT (session_id) DO UPDATE SET figures = excluded.figures, exhausted = excluded.exhausted,"
-    " rest = excluded.rest"
-)
-_KEPT = ("owner", "ends", "near", "currency", "high", "low", "odd")
-_SPENT_AND_KEPT = f"spent (session_id, figures, exhausted, rest, {', '.join(_KEPT)})"
-_KEPT_ANEW = f"{_SPENT_MORE}, {', '.join(f'{one} = excluded.{one}' for one in _KEPT)}"
 _ENTRY = "audit (owner_id, chain_id, number, at, kind, session_id, body, hash)"
-
-BILLION = 10**9
-"""How many base units at risk `high` counts by one."""
 
 KEPT_MAX = 8_192
 """Sessions, and ends of chains, that are remembered from one commit to the next."""
@@ -143,15 +133,6 @@ def _session(db: apsw.Connection, session_id: str) -> Session:
     return session_of(found)
 
 
-def _spent_row(session: Session) -> tuple[Value, ...]:
-    return session.id, spent_text(session), int(exhausted(session)), remaining_rank(session)
-
-
-def _kept_row(session: Session, kept: Kept) -> tuple[Value, ...]:
-    high, low = (None, None) if kept.units is None else divmod(kept.units, BILLION)
-    return (session.owner_id, kept.ends, int(kept.near), kept.currency, high, low, kept.odd)
-
-
 _Holds = dict[str, tuple[Hold, str, str | None]]
 """Holds to be written, by their ids, each with its owner and its note."""
 
@@ -183,18 +164,7 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, 
         self._flush_holds()
         self.flush_tallies()
         self.flush_refusals()
-        # SQLite writes an index anew for every column that is named, changed or not: few spends change what is kept.
-        plain: list[tuple[Value, ...]] = []
-        changed: list[tuple[Value, ...]] = []
-        for session in (self._sessions[name] for name in self._spent):
-            kept = kept_of(session)
-            if self._kept.get(session.id) == kept:
-                plain.append(_spent_row(session))
-            else:
-                self._kept[session.id] = kept
-                changed.append((*_spent_row(session), *_kept_row(session, kept)))
-        insert(self._db, _SPENT, plain, _SPENT_MORE)
-        insert(self._db, _SPENT_AND_KEPT, changed, _KEPT_ANEW)
+        write_spent(self._db, (self._sessions[name] for name in self._spent), self._kept)
         insert(self._db, _ENTRY, self._entries)
         ends = []
         for name in self._told:
@@ -296,8 +266,7 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, 
             (session.tree, session.owner_id, GENESIS, self.now),
         )
         self._db.execute(_ADD_SESSION, record_values(record))
-        kept = kept_of(session)
-        insert(self._db, _SPENT_AND_KEPT, [(*_spent_row(session), *_kept_row(session, kept))])
+        write_spent(self._db, (session,), {})
         # It is read again: its owner may be frozen.
         self._sessions.pop(session.id, None)
         self._db.execute("INSERT INTO credentials (hash, session_id) VALUES (?, ?)", (token_hash, session.id))

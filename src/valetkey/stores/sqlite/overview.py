@@ -17,9 +17,9 @@ from valetkey.stores.healths import first_minute, healths
 from valetkey.stores.risks import ODD, added_up
 from valetkey.stores.rows import SESSION, SESSIONS, session_of
 from valetkey.stores.sqlite.alert_book import HIGH
-from valetkey.stores.sqlite.book import BILLION
 from valetkey.stores.sqlite.database import Tables
 from valetkey.stores.sqlite.most_spent import most_spent
+from valetkey.stores.sqlite.spent import BILLION
 from valetkey.stores.sqlite.statements import row, rows
 
 # S608: the parts of these statements are constants of ours.
