@@ -237,6 +237,8 @@ async def _store(many: int, rounds: int) -> list[Result]:
             "by part of a label": {"part_of_label": "99"},
             "by words": {"text": "label 77"},
             "by the beginning of a wallet": {"text": "0x" + "0" * 36},
+            "the last page": {"offset": max(many - 100, 0)},
+            "that need a look": {"attention": True},
             "sorted by expiry": {"sort": "expiry"},
             "sorted by label": {"sort": "label"},
             "sorted by what is left": {"sort": "remaining"},

@@ -156,7 +156,7 @@ def test_what_was_refused_and_is_unknown_is_told_also_of_before_anybody_looked(
     expect(row(page, session_id).locator("td", has_text="ago")).to_contain_text("1, ")
     expect(row(page, quiet).locator("td.number")).to_have_text("–")
     assert refusal_of(delegate) == "budget_exceeded"
-    expect(row(page, session_id).locator("td.number")).to_have_text("4", timeout=1_500)
+    expect(row(page, session_id).locator("td.number")).to_have_text("4")
     page.goto(f"{studio.url}/sessions/{session_id}")
     expect(page.get_by_role("listitem").filter(has_text="spends in the last hour")).to_contain_text("4")
     expect(page.get_by_role("listitem").filter(has_text="Not proven")).to_contain_text("1")
