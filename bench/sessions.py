@@ -48,8 +48,10 @@ _FILL = (
     f" {_NUMBERS} SELECT {_MARK}, :owner, {_MARK}, 0, 'buyer', :policy, 1, 0,"
     " CASE x % 10 WHEN 1 THEN 2 ELSE 4000000000 END, 1, CASE x % 10 WHEN 0 THEN 2 END, 0, 'byr' || x,"
     f" 'label ' || (x % {LABELS}), printf('0x%040x', x), 'grant', CAST(printf('%032d', x) AS BLOB) FROM n",
-    f"INSERT INTO spent (session_id, figures, exhausted, rest) {_NUMBERS}"
-    f" SELECT {_MARK}, :figures, 0, 2410 + x % 90 FROM n",
+    "INSERT INTO spent (session_id, figures, exhausted, rest, owner, ends, currency, high, low)"
+    f" {_NUMBERS} SELECT {_MARK}, :figures, 0, 2410 + x % 90, :owner,"
+    " CASE x % 10 WHEN 0 THEN NULL WHEN 1 THEN 2 ELSE 4000000000 END, CASE x % 10 WHEN 0 THEN NULL ELSE 'USDC' END,"
+    " 1000000, 0 FROM n",
 )
 
 
@@ -235,6 +237,8 @@ async def _store(many: int, rounds: int) -> list[Result]:
             "by part of a label": {"part_of_label": "99"},
             "by words": {"text": "label 77"},
             "by the beginning of a wallet": {"text": "0x" + "0" * 36},
+            "the last page": {"offset": max(many - 100, 0)},
+            "that need a look": {"attention": True},
             "sorted by expiry": {"sort": "expiry"},
             "sorted by label": {"sort": "label"},
             "sorted by what is left": {"sort": "remaining"},

@@ -1,10 +1,13 @@
 """The inventory in a browser: what the filters find, what arrives by itself, and what a click does to a delegate."""
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.owners import PAYEE, Owner, Studio, row
-from valetkey.sdk.errors import Unauthenticated
+from valetkey import BuyerAgent
+from valetkey.sdk.errors import Refused, Unauthenticated
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -135,3 +138,61 @@ def test_freezing_everything_takes_two_steps_and_says_how_long_it_took(page: Pag
     expect(page.get_by_text("1 active sessions stopped")).to_contain_text("ms to effect")
     expect(row(page, session_id)).to_contain_text("paused")
     assert not delegate.check_spend("1", payee=PAYEE).allowed
+
+
+def test_what_was_refused_and_is_unknown_is_told_also_of_before_anybody_looked(
+    new_page: Callable[[], Page], studio: Studio, owner: Owner
+) -> None:
+    """Both are the platform's to know: this owner signs in only now, and another row has none of it."""
+    session_id, delegate = owner.session("Knocks", budget=5)
+    quiet, _ = owner.session("Quiet")
+    for _ in range(3):
+        assert refusal_of(delegate) == "budget_exceeded"
+    paid = delegate.spend("1", payee=PAYEE)
+    paid.mark_signed(b"signed elsewhere")
+    page = new_page()
+    studio.sign_in(page, owner.api_key)
+    expect(row(page, session_id).locator("td.number")).to_have_text("3")
+    expect(row(page, session_id).locator("td", has_text="ago")).to_contain_text("1, ")
+    expect(row(page, quiet).locator("td.number")).to_have_text("–")
+    assert refusal_of(delegate) == "budget_exceeded"
+    expect(row(page, session_id).locator("td.number")).to_have_text("4")
+    page.goto(f"{studio.url}/sessions/{session_id}")
+    expect(page.get_by_role("listitem").filter(has_text="spends in the last hour")).to_contain_text("4")
+    expect(page.get_by_role("listitem").filter(has_text="Not proven")).to_contain_text("1")
+    page.goto(f"{studio.url}/")
+    expect(page.get_by_text("Most in the last hour").locator("..")).to_contain_text("Knocks")
+
+
+def refusal_of(delegate: BuyerAgent) -> str:
+    with pytest.raises(Refused) as told:
+        delegate.spend("50", payee=PAYEE)
+    return told.value.code
+
+
+def test_views_are_saved_by_name_and_a_hostile_name_stays_text(
+    page: Page, studio: Studio, owner: Owner
+) -> None:
+    near, delegate = owner.session("Nearly spent", budget=10)
+    calm, _ = owner.session("Calm")
+    delegate.spend("9", payee=PAYEE)
+    views = page.locator(".views-menu > summary")
+    views.click()
+    page.get_by_role("link", name="Needs attention").click()
+    expect(row(page, near)).to_have_count(1)
+    expect(row(page, calm)).to_have_count(0)
+    page.goto(f"{studio.url}/sessions?label=Calm")
+    expect(row(page, near)).to_have_count(0)
+    views.click()
+    page.get_by_role("textbox", name="Name of this view").fill(HOSTILE)
+    page.get_by_role("button", name="Save").click()
+    page.goto(f"{studio.url}/sessions")
+    expect(row(page, near)).to_have_count(1)
+    views.click()
+    page.get_by_role("link", name=HOSTILE).click()
+    expect(page).to_have_url(f"{studio.url}/sessions?label=Calm")
+    expect(row(page, calm)).to_have_count(1)
+    assert page.locator("img").count() == 0
+    views.click()
+    page.get_by_role("button", name=f"Forget view {HOSTILE}").click()
+    expect(page.get_by_role("link", name=HOSTILE)).to_have_count(0)

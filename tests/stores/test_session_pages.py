@@ -176,6 +176,13 @@ def test_parts_of_labels_words_ids_and_wallets_find_sessions(
         {"text": "one", "status": "active"},
         {"text": "nothing of the kind"},
         {"part_of_label": "o", "chain_id": 8453, "status": "active"},
+        {"part_of_label": "reasury", "text": "wapper"},
+        {"part_of_label": "reasury", "text": "nobody"},
+        {"part_of_label": "y Ops \u00c9"},
+        {"text": 'ops" OR "one'},
+        {"text": "label:one"},
+        {"text": "one*"},
+        {"text": "Tr%ops"},
     ]
     for fields in asked:
         query = SessionQuery(market.owner.id, limit=100, **fields)

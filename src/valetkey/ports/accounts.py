@@ -97,8 +97,8 @@ class SessionQuery:
 
     `currency` is one that it has limits for. `part_of_label` is in the label, `text` in the label or the delegate, or
     (from FOUND_BY_CHARS_MIN characters on) the beginning of the id or of the wallet's address; ASCII letters in any
-    case. sort: `newest`, `oldest`, `expiry` (what ends first), `label`, or `remaining` (see `remaining_rank` in
-    core/session.py: least first, unlimited last).
+    case. `attention`: only what needs a look, see `ATTENTION_SECONDS`. sort: `newest`, `oldest`, `expiry` (what ends
+    first), `label`, or `remaining` (see `remaining_rank` in core/session.py: least first, unlimited last).
     """
 
     owner_id: str
@@ -113,10 +113,15 @@ class SessionQuery:
     currency: str | None = None
     part_of_label: str | None = None
     text: str | None = None
+    attention: bool = False
     sort: str = "newest"
     limit: int = 20
     offset: int = 0
 
+
+ATTENTION_SECONDS = 3_600
+"""A session needs a look when a payment of it is not proven, when it was refused or ends within so many seconds (the
+latter also not before its last tenth begins), and while it lives with four fifths of a budget spent or held."""
 
 FOUND_BY_CHARS_MIN = 8
 """Shorter beginnings of ids and addresses are those of too many."""

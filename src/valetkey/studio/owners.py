@@ -14,8 +14,6 @@ from valetkey.sdk.errors import Unauthenticated
 from valetkey.studio.feed import Feed
 from valetkey.studio.pace import Pace
 from valetkey.studio.plan import Plan
-from valetkey.studio.recent import Recent
-from valetkey.studio.unknowns import Unknowns
 from valetkey.wire.audit import Event
 from valetkey.wire.network import NetworkView
 from valetkey.wire.sessions import SessionPage
@@ -39,8 +37,6 @@ class Owner:
         self.name = name
         self.feed = Feed(agent)
         self.pace = Pace()
-        self.recent = Recent()
-        self.unknowns = Unknowns(agent)
         self.since = time.time()
         self.sittings = 0
         self._news = 0
@@ -73,10 +69,8 @@ class Owner:
         """Something was done here: what was asked before is old."""
         self._news += 1
 
-    def _hear(self, event: Event | None) -> None:
+    def _hear(self, _event: Event | None) -> None:
         self._news += 1
-        self.recent.hear(event)
-        self.unknowns.hear(event)
 
     def __repr__(self) -> str:
         return f"<Owner {self.wallet}>"

@@ -26,13 +26,21 @@ COLUMNS = {
 }
 """Columns that may be chosen, in their order. Status and label are always there."""
 
+VIEWS = {
+    "Needs attention": "attention=1",
+    "Ends first": "status=active&sort=expiry",
+    "Least left": "status=active&sort=remaining",
+}
+"""Views that everybody has, as they stand in a URL."""
+
 USUAL = tuple(one for one in COLUMNS if one != "parent")
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
     """Empty is any. `find` is a part of a label or an agent, how an id or a wallet begins, or a key's hash; `label` a
-    part of one; `agent` exact; `asset` a currency that there are limits for; `page` counts from 1.
+    part of one; `agent` exact; `attention` is "1" for what needs a look; `asset` a currency that there are
+    limits for; `page` counts from 1.
     """
 
     find: str = ""
@@ -42,6 +50,7 @@ class Sight:
     parent: str = ""
     asset: str = ""
     chain: int = 0
+    attention: str = ""
     sort: str = "newest"
     size: int = SIZES[0]
     page: int = 1
@@ -62,6 +71,7 @@ class Sight:
             parent=query.get("parent", "")[:TEXT_CHARS_MAX],
             asset=query.get("asset", "") if query.get("asset") in ASSETS else "",
             chain=numbers["chain"],
+            attention="1" if query.get("attention") == "1" else "",
             sort=query.get("sort", "") if query.get("sort") in SORTS else "newest",
             size=size,
             page=max(1, min(numbers["page"], OFFSET_MAX // size)),
@@ -85,7 +95,14 @@ class Sight:
     def is_narrow(self) -> bool:
         """Whether any filter is set."""
         return bool(
-            self.find or self.label or self.agent or self.status or self.parent or self.asset or self.chain
+            self.find
+            or self.label
+            or self.agent
+            or self.status
+            or self.parent
+            or self.asset
+            or self.chain
+            or self.attention
         )
 
     def asked(self) -> dict[str, Any]:
@@ -97,6 +114,7 @@ class Sight:
             "status": self.status or None,
             "parent": self.parent or None,
             "chain": self.chain or None,
+            "attention": bool(self.attention),
         }
         return found | {"sort": self.sort, "limit": self.size, "offset": (self.page - 1) * self.size}
 

@@ -37,10 +37,19 @@ class RefusedView(View):
     count: int
 
 
+class RefusedMostView(View, kw_only=True):
+    """How many spends of a session were refused within the last hour."""
+
+    session_id: str
+    label: str | None = None
+    count: int
+
+
 class EndingView(View, kw_only=True):
     """A session that ends soon; `expires_at` is ISO-8601."""
 
     session_id: str
+    label: str | None = None
     expires_at: str
 
 
@@ -65,8 +74,9 @@ class OverviewView(View, kw_only=True):
     """GET /overview. `since` is when the days (of UTC) that spends and refusals are counted of began, ISO-8601.
 
     `at_risk` is the worst-case loss of the roots of all live trees of sessions, which bound what was made out of them.
-    The lists of `by_delegate`, `by_label`, `by_chain` and `refusals` have the first 20, those of `ending_soon` and
-    `unknown` the first 10; the counts beside them are of all.
+    `refused_lately`: the sessions that were refused most within the last hour, by whole minutes.
+    The lists of `by_delegate`, `by_label`, `by_chain` (of each currency) and `refusals` have the first 20, those of
+    `refused_lately`, `ending_soon` and `unknown` the first 10; the counts beside them are of all.
     """
 
     since: str
@@ -75,6 +85,7 @@ class OverviewView(View, kw_only=True):
     by_label: list[SpentByView]
     by_chain: list[SpentByView]
     refusals: list[RefusedView]
+    refused_lately: list[RefusedMostView]
     ending_soon: list[EndingView]
     ending_soon_count: int
     unknown: list[UnknownView]

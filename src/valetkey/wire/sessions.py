@@ -165,6 +165,15 @@ class RefusalQuery(msgspec.Struct, kw_only=True):
     limit: Annotated[int, Meta(ge=1)] = 20
 
 
+class HealthView(View, kw_only=True):
+    """What needs a look at a session: spends refused within the last hour (by whole minutes), and payments whose
+    outcome is not proven, with when the oldest of them was placed (ISO-8601). Its own, and none of its children's."""
+
+    refused_last_hour: int
+    unknown: int
+    unknown_since: str | None = None
+
+
 class SessionView(View, kw_only=True):
     """A session as its owner and its holder see it. USDC amounts are exact decimal strings.
 
@@ -174,7 +183,8 @@ class SessionView(View, kw_only=True):
     `not_before` are unix seconds: the session's own end, its ancestors' may be earlier. `status` is what its
     ancestors leave of it. `worst_case_loss_usdc`: the most that it could still cost if its key leaked now.
     `session_key_hash` is None where only the key's address is known. `proof` is `required` where every request with the
-    session's token is signed, and absent otherwise. `next_refusal` is what it would be refused next.
+    session's token is signed, and absent otherwise. `next_refusal` is what it would be refused next. `health` is told
+    where sessions are asked for (the list, one by its id, the session itself), and not where one was changed.
     """
 
     session_id: str
@@ -219,6 +229,7 @@ class SessionView(View, kw_only=True):
     funding_mode: str
     network: NetworkView
     next_refusal: NextRefusal | None = None
+    health: HealthView | None = None
 
 
 class SessionPage(View):
@@ -235,6 +246,8 @@ class SessionListQuery(msgspec.Struct, kw_only=True):
 
     `labelContains` and `search` take ASCII letters in any case; `search` looks into labels and delegates, and, from 8
     characters on, at the beginnings of ids and wallet addresses. `currency` is one that a session has limits for.
+    `attention=true` finds what needs a look: with a payment that is not proven, refused within the last hour, near the
+    end of a budget (80 % spent or held) or of its time (the last hour, or tenth of it where that is shorter).
     `sort=remaining` is by two digits of what is left of a session's own currency, least first, unlimited last.
     """
 
@@ -251,6 +264,7 @@ class SessionListQuery(msgspec.Struct, kw_only=True):
     tree: Id | None = None
     chain: Annotated[int, Meta(ge=1)] | None = None
     key_hash: KeyHash | None = field(default=None, name="keyHash")
+    attention: Literal["true"] | None = None
     sort: Literal["newest", "oldest", "expiry", "label", "remaining"] = "newest"
     limit: Annotated[int, Meta(ge=1)] = 20
     offset: Annotated[int, Meta(ge=0, le=1_000_000)] = 0

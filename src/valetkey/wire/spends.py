@@ -64,6 +64,8 @@ class SpendView(View, kw_only=True):
     """A spend as its owner and its session see it. Amounts are decimal strings of `currency`.
 
     `state` is pending_approval, approved, held, unknown, captured, voided or expired. Times are ISO-8601.
+    `movable_until` of a payment that is signed and not proven: from then on no block takes it any more. Absent where
+    nothing that is kept says so: a transaction that was signed has no end of its own.
     """
 
     spend_id: str
@@ -83,6 +85,7 @@ class SpendView(View, kw_only=True):
     placed_at: str
     expires_at: str
     settled_at: str | None = None
+    movable_until: str | None = None
     channel: ChannelView | None = None
 
 

@@ -3,6 +3,7 @@
 import base64
 import secrets
 import time
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -150,11 +151,14 @@ def test_one_that_its_payer_cancelled_gives_the_money_back(live: Server, escrows
 
 def test_UNKNOWN_STAYS_HELD_until_nobody_can_settle_it_any_more(live: Server, escrows: Chain) -> None:
     payment = Authorized(live, escrows).tell()
+    told = payment.session.data("GET", payment.path)["movableUntil"]
+    assert datetime.fromisoformat(told).timestamp() == int(payment.signed.valid_before)
     payment.stays_unknown()
     escrows.web3.provider.make_request("evm_increaseTime", [700])  # type: ignore[arg-type]
     escrows.mine(3)
     look_again(live)
     eventually(payment.state, ("voided", None))
+    assert "movableUntil" not in payment.session.data("GET", payment.path)
     assert payment.left() == "50"
 
 

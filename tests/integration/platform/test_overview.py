@@ -21,6 +21,7 @@ def test_what_an_owner_looks_at_first(server: Server, owner: Agent) -> None:
         "byLabel": [],
         "byChain": [],
         "refusals": [],
+        "refusedLately": [],
         "endingSoon": [],
         "endingSoonCount": 0,
         "unknown": [],
@@ -40,6 +41,8 @@ def test_what_an_owner_looks_at_first(server: Server, owner: Agent) -> None:
     assert [(one["name"], one["amount"]) for one in found["byLabel"]] == [("treasury", "4"), ("free", "1.5")]
     assert found["byChain"] == [{"name": "84532", "currency": "USDC", "amount": "5.5", "spends": 2}]
     assert found["refusals"] == [{"code": "budget_exceeded", "count": 1}]
+    assert found["refusedLately"] == [{"sessionId": session.session_id, "label": "treasury", "count": 1}]
+    assert {one["sessionId"]: one["label"] for one in found["endingSoon"]}[other.session_id] == "free"
     assert {one["sessionId"] for one in found["endingSoon"]} == {session.session_id, other.session_id}
     assert (found["unknown"][0]["spendId"], found["unknownCount"]) == (spend, 1)
     assert found["unknown"][0]["ageSeconds"] < 60

@@ -15,7 +15,14 @@ from valetkey.ports.ledger import Payment
 from valetkey.stores.postgres import migrate_database
 from valetkey.stores.postgres.schema import MIGRATIONS
 
+_AS_VERSION_8 = (
+    "DROP TABLE refused_minutes",
+    "DROP INDEX holds_unknown_session",
+    "ALTER TABLE spent DROP COLUMN ends, DROP COLUMN near, DROP COLUMN currency, DROP COLUMN units, DROP COLUMN odd",
+    "DELETE FROM valetkey_versions WHERE version > 8",
+)
 _AS_VERSION_6 = (
+    *_AS_VERSION_8,
     "DROP TABLE alerts, tallies, spent_days, refused_days",
     "DROP INDEX holds_unknown_of, sessions_ending",
     "DROP INDEX sessions_warned, sessions_wallet, sessions_newest, sessions_named, sessions_children",
@@ -102,16 +109,17 @@ def test_lists_of_an_older_database_go_on(open_again: Open, url: str) -> None:
     store = open_again()
     ids = standings_of(store, market)
     store.close()
-    before, (kept,) = run(url, (_COLUMNS,), (_INDEXES,)), run(url, (_RANKS,))
+    before, (kept, at_risk) = run(url, (_COLUMNS,), (_INDEXES,)), run(url, (_RANKS,), (_AT_RISK,))
     run(url, *((one,) for one in _AS_VERSION_6))
     assert asyncio.run(migrate_database(url)) == (6, len(MIGRATIONS))
     assert run(url, (_COLUMNS,), (_INDEXES,)) == before
-    assert run(url, (_RANKS,)) == [kept]
+    assert run(url, (_RANKS,), (_AT_RISK,)) == [kept, at_risk]
     again = open_again()
     assert listed_by_what_is_left(again, market) == ids
     assert again.sessions(SessionQuery(market.owner.id, status="exhausted"))[1] == 2
 
 
+_AT_RISK = "SELECT session_id, ends, near, currency, units FROM spent ORDER BY 1"
 _RANKS = (
     "SELECT s.id, s.rest, u.rest, s.exhausted FROM sessions s JOIN spent u ON u.session_id = s.id ORDER BY 1"
 )

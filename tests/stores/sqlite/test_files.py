@@ -34,6 +34,7 @@ from valetkey.core.api_key import KeyStatus, Scope, status
 from valetkey.core.commands import MarkUnknown
 from valetkey.core.errors import EnvironmentFailure
 from valetkey.core.ids import Kind, is_id
+from valetkey.core.limits import Limits
 from valetkey.core.spend import HoldState
 from valetkey.crypto.credentials import credential_hash, new_api_key, new_session_token
 from valetkey.ports.accounts import Funding, SessionQuery
@@ -108,8 +109,31 @@ def test_keys_of_an_older_file_go_on_and_have_a_name_and_an_id(open_again: Open,
     assert status(revoked, NOW) is KeyStatus.REVOKED
 
 
-_AS_VERSION_7 = """
+_AS_VERSION_9 = """
 PRAGMA foreign_keys = OFF;
+DROP TABLE refused_minutes;
+DROP INDEX holds_unknown_session;
+DROP INDEX spent_at_risk;
+DROP INDEX spent_near;
+DROP INDEX spent_days_most;
+ALTER TABLE spent DROP COLUMN owner;
+ALTER TABLE spent DROP COLUMN ends;
+ALTER TABLE spent DROP COLUMN near;
+ALTER TABLE spent DROP COLUMN currency;
+ALTER TABLE spent DROP COLUMN high;
+ALTER TABLE spent DROP COLUMN low;
+ALTER TABLE spent DROP COLUMN odd;
+DROP INDEX sessions_roots;
+DROP INDEX sessions_revoked;
+DROP INDEX sessions_by_end;
+DROP INDEX sessions_by_label;
+DROP INDEX sessions_by_rest;
+DROP TRIGGER sessions_text_added;
+DROP TRIGGER sessions_text_changed;
+DROP TABLE sessions_text;
+PRAGMA user_version = 9;
+"""
+_AS_VERSION_7 = f"""{_AS_VERSION_9}
 DROP TABLE alerts;
 DROP TABLE tallies;
 DROP TABLE spent_days;
@@ -202,17 +226,25 @@ def test_lists_and_alerts_of_an_older_file_go_on(open_again: Open, path: Path, t
     over = a_session(market.owner, expires_at=1_000)
     for one in (ending, over):
         store.add_session(one, digest(one.alias))
-    before, kept = _schema(path), _run(path, _RANKS)
+    odd = a_session(market.owner, 7, label="Odd one")
+    policy = replace(odd.session.policy, others=(Limits("ETH", 10), Limits("EURC", None)))
+    store.add_session(replace(odd, session=replace(odd.session, policy=policy)), digest("odd"))
+    before, kept, at_risk = _schema(path), _run(path, _RANKS), _run(path, _AT_RISK)
+    risks = store.overview(market.owner.id, 0, 0).risks
     store.close()
     _run(path, _AS_VERSION_7)
     again = open_again()
     assert _schema(path) == before
     assert _run(path, _RANKS) == kept
+    assert _run(path, _AT_RISK) == at_risk
+    assert again.overview(market.owner.id, 0, 0).risks == risks
+    assert again.sessions(SessionQuery(market.owner.id, part_of_label="odd ON"))[1] == 1
     assert listed_by_what_is_left(again, market) == ids
     time.seconds = NOW + 590
     assert again.ending_soon(10) == [ending.session.id], "and not of what was over before"
 
 
+_AT_RISK = "SELECT session_id, owner, ends, near, currency, high, low FROM spent ORDER BY 1"
 _RANKS = (
     "SELECT s.id, s.rest, u.rest, s.exhausted FROM sessions s JOIN spent u ON u.session_id = s.id ORDER BY 1"
 )

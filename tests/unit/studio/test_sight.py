@@ -18,6 +18,7 @@ SIGHTS = st.builds(
     parent=TEXTS,
     asset=st.sampled_from(("", *ASSETS)),
     chain=st.integers(0, 2**40),
+    attention=st.sampled_from(("", "1")),
     sort=st.sampled_from(SORTS),
     size=st.sampled_from(SIZES),
     page=st.integers(1, 10_000),

@@ -1,4 +1,4 @@
-"""Sittings end by themselves; pace, feed and counts stay bounded and leave nothing behind."""
+"""Sittings end by themselves; pace and feed stay bounded and leave nothing behind."""
 
 import asyncio
 from typing import Any
@@ -9,7 +9,6 @@ from valetkey.studio.feed import Feed, Liveness
 from valetkey.studio.owners import Owner
 from valetkey.studio.pace import BURST, PER_SECOND, Pace
 from valetkey.studio.page import zone_of
-from valetkey.studio.recent import COUNTED_MAX, HOUR_SECONDS, Recent
 from valetkey.studio.sittings import SITTINGS_MAX, Sittings
 from valetkey.wire.audit import Event
 from valetkey.wire.sessions import SessionPage
@@ -103,21 +102,6 @@ def test_the_pace_is_quick_at_first_and_steady_then() -> None:
     assert pace.wait_seconds() == 0
     # A minute of it is less than what the platform allows a key.
     assert BURST + 60 * PER_SECOND < 100
-
-
-def test_refusals_are_counted_for_an_hour() -> None:
-    clock = Clock()
-    recent = Recent(clock)
-    for kind in ("hold_refused", "settle_refused", "hold_placed", "captured"):
-        recent.hear(event(kind))
-    recent.hear(None)
-    assert recent.refusals("s") == 2
-    assert recent.refusals("other") == 0
-    clock.now += HOUR_SECONDS
-    assert recent.refusals("s") == 0
-    for _ in range(COUNTED_MAX + 5):
-        recent.hear(event("hold_refused"))
-    assert recent.refusals("s") == COUNTED_MAX
 
 
 def test_a_feed_tells_every_listener_and_forgets_those_that_left() -> None:

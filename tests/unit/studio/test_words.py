@@ -17,6 +17,7 @@ from valetkey.studio.words.refusals import BINDING, WHY
 from valetkey.studio.words.rows import row_of
 from valetkey.studio.words.times import about, moment, span
 from valetkey.wire.limits import WindowView
+from valetkey.wire.sessions import HealthView
 from valetkey.wire.spends import SpendView
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -100,9 +101,13 @@ def test_about_says_roughly_how_long() -> None:
 
 def test_a_row_has_every_figure_that_a_glance_needs() -> None:
     view = session(
-        remaining_usdc="1250", windows=[WindowView(86_400, "100", "0")], status="paused", allowed_chains=None
+        remaining_usdc="1250",
+        windows=[WindowView(86_400, "100", "0")],
+        status="paused",
+        allowed_chains=None,
+        health=HealthView(refused_last_hour=3, unknown=2, unknown_since="2026-11-25T10:00:00.000Z"),
     )
-    row = row_of(view, NETWORKS, (2, NOW), 3)
+    row = row_of(view, NETWORKS)
     assert (row["left"], row["budget"], row["share"]) == ("1,250", "of 5,000 USDC", 25)
     assert row["windows"] == [{"name": "day", "left": "0 of 100", "share": 0}]
     assert row["unknown"] == {"count": 2, "since": NOW}

@@ -9,6 +9,7 @@ from valetkey.wire.overview import (
     EndingView,
     OverviewQuery,
     OverviewView,
+    RefusedMostView,
     RefusedView,
     RelayedView,
     RiskView,
@@ -43,7 +44,14 @@ async def overview(platform: Platform, caller: Caller, query: OverviewQuery) -> 
         by_label=[_spent(one) for one in found.spent["label"]],
         by_chain=[_spent(one) for one in found.spent["chain"]],
         refusals=[RefusedView(code=code, count=count) for code, count in found.refusals.items()],
-        ending_soon=[EndingView(session_id=one, expires_at=iso_timestamp(at)) for one, at in found.ending],
+        refused_lately=[
+            RefusedMostView(session_id=one, label=found.labels.get(one), count=count)
+            for one, count in found.refused_lately.items()
+        ],
+        ending_soon=[
+            EndingView(session_id=one, label=found.labels.get(one), expires_at=iso_timestamp(at))
+            for one, at in found.ending
+        ],
         ending_soon_count=found.ending_count,
         unknown=[UnknownView(spend_id=one, age_seconds=max(now - at, 0)) for one, at in found.unknown],
         unknown_count=found.unknown_count,

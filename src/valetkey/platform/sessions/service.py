@@ -15,6 +15,7 @@ from valetkey.platform.refusing import Conflict, NotFound, RefusedRequest, refus
 from valetkey.platform.sessions.making import lives_on_solana, policy_of, record_of
 from valetkey.platform.sessions.views import session_view
 from valetkey.ports.accounts import Funding, SessionQuery, SessionRecord
+from valetkey.ports.overview import Health
 from valetkey.wire.enrollment import EnrolledSessionRequest
 from valetkey.wire.policies import PolicyRules
 from valetkey.wire.sessions import (
@@ -128,12 +129,18 @@ async def itself(platform: Platform, caller: Caller) -> SessionView:
     """The session whose token calls."""
     if caller.session is None:
         raise NotFound("This is an API key, not a session token")
-    return session_view(platform, caller.session, caller.agent)
+    return await _with_health(platform, caller.session, caller)
 
 
 async def show(platform: Platform, caller: Caller, session_id: str) -> SessionView:
     """A session of the owner."""
-    return session_view(platform, await own(platform, caller, session_id), caller.agent)
+    return await _with_health(platform, await own(platform, caller, session_id), caller)
+
+
+async def _with_health(platform: Platform, record: SessionRecord, caller: Caller) -> SessionView:
+    named = record.session.id
+    found = await platform.store.health(caller.agent.id, [named])
+    return session_view(platform, record, caller.agent, found.get(named, Health()))
 
 
 async def listed(platform: Platform, caller: Caller, query: SessionListQuery) -> SessionPage:
@@ -152,14 +159,18 @@ async def listed(platform: Platform, caller: Caller, query: SessionListQuery) ->
             currency=query.currency,
             part_of_label=query.label_contains,
             text=query.search,
+            attention=query.attention is not None,
             key_hash=None if query.key_hash is None else bytes.fromhex(query.key_hash[2:]),
             sort=query.sort,
             limit=limit,
             offset=query.offset,
         )
     )
+    found = await platform.store.health(caller.agent.id, [one.session.id for one in records])
     return SessionPage(
-        sessions=[session_view(platform, record, caller.agent) for record in records],
+        sessions=[
+            session_view(platform, one, caller.agent, found.get(one.session.id, Health())) for one in records
+        ],
         total=total,
         limit=limit,
         offset=query.offset,

@@ -10,14 +10,17 @@ from valetkey.core.session import Session, remaining, ring_of, status, usage_of,
 from valetkey.core.windows import counted
 from valetkey.platform.context import Platform
 from valetkey.ports.accounts import SessionRecord
+from valetkey.ports.overview import Health
 from valetkey.wire.limits import LimitView, WindowOfView, WindowView
-from valetkey.wire.sessions import NextRefusal, SessionView
+from valetkey.wire.sessions import HealthView, NextRefusal, SessionView
 from valetkey.wire.timestamps import iso_timestamp
 
 T = TypeVar("T", str, int)
 
 
-def session_view(platform: Platform, record: SessionRecord, owner: Agent) -> SessionView:
+def session_view(
+    platform: Platform, record: SessionRecord, owner: Agent, health: Health | None = None
+) -> SessionView:
     """What owner and holder see; no key or token is in it."""
     session = record.session
     policy = session.policy
@@ -76,6 +79,16 @@ def session_view(platform: Platform, record: SessionRecord, owner: Agent) -> Ses
         funding_mode=str(record.funding),
         network=platform.network_of_session(policy).view,
         next_refusal=_next_refusal(record, now),
+        health=None if health is None else _health(health),
+    )
+
+
+def _health(health: Health) -> HealthView:
+    since = health.unknown_since
+    return HealthView(
+        refused_last_hour=health.refused,
+        unknown=health.unknown,
+        unknown_since=None if since is None else iso_timestamp(since),
     )
 
 

@@ -3,15 +3,16 @@
 import msgspec
 
 from valetkey.core.decide import Allowed
+from valetkey.core.errors import InvalidInput
 from valetkey.core.money import CURRENCY_DECIMALS, Money, format_units
 from valetkey.core.refusal import Refused
 from valetkey.core.spend import HoldState
 from valetkey.ports.ledger import Payment, SpendRecord
-from valetkey.wire.authorizations import EIP3009
-from valetkey.wire.channels import deposit_of
+from valetkey.wire.authorizations import EIP3009, PERMIT2
+from valetkey.wire.channels import deposit_of, read_signed
 from valetkey.wire.errors import reasons_body
 from valetkey.wire.spends import ChannelView, SpendView, Verdict
-from valetkey.wire.timestamps import iso_timestamp
+from valetkey.wire.timestamps import MILLISECONDS_MAX, iso_timestamp
 
 
 def spend_view(record: SpendRecord) -> SpendView:
@@ -37,8 +38,23 @@ def spend_view(record: SpendRecord) -> SpendView:
         placed_at=iso_timestamp(hold.placed_at),
         expires_at=iso_timestamp(hold.expires_at),
         settled_at=None if hold.settled_at is None else iso_timestamp(hold.settled_at),
+        movable_until=_movable_until(record),
         channel=_channel(record.payment),
     )
+
+
+def _movable_until(record: SpendRecord) -> str | None:
+    """Until when what was signed can still move, by what was signed; None where that does not say."""
+    payment = record.payment
+    if record.hold.state is not HoldState.UNKNOWN or payment is None:
+        return None
+    if not (payment.reference or "").startswith((EIP3009, PERMIT2)):
+        return None
+    try:
+        dead_from = read_signed(payment.payload).dead_from
+    except InvalidInput:
+        return None
+    return iso_timestamp(dead_from) if 0 <= dead_from <= MILLISECONDS_MAX // 1_000 else None
 
 
 def verdict(asked: Money, said: Allowed | Refused) -> Verdict:

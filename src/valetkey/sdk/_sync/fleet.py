@@ -44,6 +44,7 @@ class Fleet(Agent):
         label_contains: str | None = None,
         search: str | None = None,
         currency: str | None = None,
+        attention: bool = False,
         sort: str = "newest",
         limit: int = 20,
         offset: int = 0,
@@ -53,8 +54,8 @@ class Fleet(Agent):
         `status` is active, pending, exhausted, paused, expired or revoked; `role` buyer or seller; `parent` and
         `tree` are ids of sessions, `chain` is a chain that a session may spend on; `key_hash` is that of a session key
         (0x and 64 hex digits), which one session has at most; `search` looks into labels and delegates, and at how ids
-        and wallets begin; `currency` is one that it has limits for; `sort` is newest, oldest, expiry, label or
-        remaining; `limit` is 100 at most. Raises InvalidInput.
+        and wallets begin; `currency` is one that it has limits for; `attention` leaves those that need a look;
+        `sort` is newest, oldest, expiry, label or remaining; `limit` is 100 at most. Raises InvalidInput.
         """
         query = {
             "status": status,
@@ -68,6 +69,7 @@ class Fleet(Agent):
             "labelContains": label_contains,
             "search": search,
             "currency": currency,
+            "attention": "true" if attention else None,
             "sort": sort,
             "limit": limit,
             "offset": offset,

@@ -210,7 +210,7 @@ class Book(Protocol):
         ...
 
     def refused(self, session: Session, codes: Iterable[str]) -> None:
-        """Count refusals of this day, for lists of what sessions are refused most."""
+        """Count a refusal in its minute, and each of its reasons in its day. Nothing needs to be read for it."""
         ...
 
     def set_frozen(self, owner_id: str, *, frozen: bool) -> int | None:

@@ -10,6 +10,7 @@ from valetkey.core.session import Session
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.ledger import Event
 from valetkey.stores.alert_rows import ALERT, COLUMNS, alert_of, alert_values, named_parts
+from valetkey.stores.healths import minute_of
 from valetkey.stores.postgres.overlay import Missing, Rows, Wanted
 from valetkey.stores.postgres.schema import Connection
 from valetkey.stores.tellings import Tellings
@@ -65,6 +66,7 @@ class AlertBook:
         self.ends_warned: Rows[str, None] = rows()
         self.paces_looked: Rows[str, SessionRecord] = rows()
         self.refusals: Rows[tuple[int, str, str], int] = rows()
+        self.refusal_minutes: Rows[tuple[str, int], int] = rows()
         self.tallied: Rows[Bucket, tuple[int, int]] = rows()
         self.tallies_of: Rows[tuple[str, int], list[tuple[str, int, int]]] = rows()
 
@@ -107,6 +109,8 @@ class AlertBook:
         for code in codes:
             key = day, code, session.id
             self.refusals.put(key, (self.refusals.get(key) or 0) + 1)
+        then = session.id, minute_of(self.now)
+        self.refusal_minutes.put(then, (self.refusal_minutes.get(then) or 0) + 1)
 
 
 async def read_alerts(connection: Connection, book: AlertBook, wanted: Wanted) -> None:

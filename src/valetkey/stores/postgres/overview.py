@@ -1,34 +1,29 @@
 """What an owner looks at first, on PostgreSQL.
 
-Sums of days and what is unknown or ends soon are read from indexes. What is at risk is added up over the roots of the
-owner's live trees, each looked at once; sessions of several currencies are added up here.
+Sums of days and what is unknown or ends soon are read from indexes. What is at risk is kept beside the
+roots of the owner's live trees, and added up; sessions of several currencies are added up here.
 """
 
+from collections.abc import Sequence
+
 from valetkey.core.alerts import BUCKET_SECONDS
-from valetkey.ports.overview import LISTED_MAX, TOP_MAX, Overview, Risk, SpentBy, SpentThen
+from valetkey.ports.overview import LISTED_MAX, TOP_MAX, Health, Overview, Risk, SpentBy, SpentThen
+from valetkey.stores.healths import first_minute, healths
 from valetkey.stores.postgres.columns import SESSIONS
 from valetkey.stores.postgres.database import Tables
-from valetkey.stores.risks import added_up
-from valetkey.stores.rows import SESSION, Row, session_of
+from valetkey.stores.risks import ODD, added_up
+from valetkey.stores.rows import SESSION, session_of
 
 # S608: the parts of these statements are constants of ours.
-_ROOTS = (
-    f"FROM {SESSIONS} WHERE s.owner_id = $1 AND s.parent_id IS NULL AND s.revoked_at IS NULL AND s.expires_at > $2"
-    " AND s.role = 'buyer'"
-)
-_CURRENCIES = "length(s.currencies) - length(replace(s.currencies, ',', '')) - 1"
-_RISKS = (
-    "SELECT currencies, count(*), count(*) FILTER (WHERE budget IS NULL),"  # noqa: S608
-    " sum(greatest(budget - held - captured, 0) + held)"
-    " FROM (SELECT s.currencies, (s.policy::json ->> 'budget')::numeric AS budget,"
-    " (u.figures::json #>> '{1,0}')::numeric AS held, (u.figures::json #>> '{1,1}')::numeric AS captured"
-    f" {_ROOTS} AND {_CURRENCIES} = 1 OFFSET 0) AS w GROUP BY 1"
-)
-_OTHERS = f"SELECT {SESSION} {_ROOTS} AND {_CURRENCIES} > 1"
-_ALL_AT_ONCE = "SET LOCAL enable_hashjoin = on; SET LOCAL enable_nestloop = off"
+_AT_RISK = "FROM spent WHERE owner_id = $1 AND currency IS NOT NULL AND ends > $2"
+_RISKS = f"SELECT currency, count(*), count(units), sum(units) {_AT_RISK} AND currency <> '{ODD}' GROUP BY 1"
+_ODD = f"SELECT odd, session_id {_AT_RISK} AND currency = '{ODD}'"
+_OTHERS = f"SELECT {SESSION} FROM {SESSIONS} WHERE s.owner_id = $1 AND s.id = ANY($2::text[])"  # noqa: S608
 _SPENT = (
-    "SELECT name, currency, sum(units), sum(spends)::int8 FROM spent_days WHERE owner_id = $1 AND part = $2"  # noqa: S608
-    f" AND day >= $3 GROUP BY name, currency ORDER BY 3 DESC, name LIMIT {TOP_MAX}"
+    "SELECT name, currency, units, spends FROM (SELECT name, currency, sum(units) AS units,"  # noqa: S608
+    " sum(spends)::int8 AS spends, row_number() OVER (PARTITION BY currency ORDER BY sum(units) DESC, name) AS place"
+    " FROM spent_days WHERE owner_id = $1 AND part = $2 AND day >= $3 GROUP BY name, currency) AS w"
+    f" WHERE place <= {TOP_MAX} ORDER BY currency, place"
 )
 _REFUSALS = (
     "SELECT code, sum(count)::int8 FROM refused_days WHERE owner_id = $1 AND day >= $2 GROUP BY code"  # noqa: S608
@@ -39,6 +34,19 @@ _ENDING = (
     " AND expires_at < $3"
 )
 _UNKNOWN = "FROM holds WHERE owner_id = $1 AND state = 'unknown'"
+_REFUSED_LATELY = (
+    "SELECT session_id, sum(count)::int8 FROM refused_minutes WHERE owner_id = $1 AND minute >= $2 GROUP BY session_id"  # noqa: S608
+    f" ORDER BY 2 DESC, session_id LIMIT {LISTED_MAX}"
+)
+_REFUSED = (
+    "SELECT session_id, sum(count)::int8 FROM refused_minutes WHERE owner_id = $1 AND session_id = ANY($2::text[])"
+    " AND minute >= $3 GROUP BY session_id"
+)
+_UNPROVEN = (
+    "SELECT session_id, count(*), min(placed_at) FROM holds WHERE owner_id = $1 AND session_id = ANY($2::text[])"
+    " AND state = 'unknown' GROUP BY session_id"
+)
+_LABELS = "SELECT id, label FROM sessions WHERE owner_id = $1 AND id = ANY($2::text[]) AND label IS NOT NULL"
 _SPENDING = (
     "SELECT bucket, currency, chain_id, units, spends FROM tallies WHERE owner_id = $1 AND session_id = $2"
     " AND bucket >= $3 ORDER BY bucket, currency, chain_id"
@@ -63,15 +71,26 @@ class PostgresOverview(Tables):
         ((unknown_count,),) = await database.rows(f"SELECT count(*) {_UNKNOWN}", *unknown)
         soon = f"SELECT id, expires_at {_ENDING} ORDER BY expires_at LIMIT {LISTED_MAX}"
         oldest = f"SELECT id, placed_at {_UNKNOWN} ORDER BY placed_at LIMIT {LISTED_MAX}"
+        refused: dict[str, int] = dict(await database.rows(_REFUSED_LATELY, owner_id, first_minute(now)))
+        ends = [(one, at) for one, at in await database.rows(soon, *ending)]
+        named = [*refused, *(one for one, _ in ends)]
         return Overview(
             risks=await self._risks(owner_id, now),
             spent=spent,
             refusals=dict(await database.rows(_REFUSALS, owner_id, first_day)),
-            ending=[(one, at) for one, at in await database.rows(soon, *ending)],
+            refused_lately=refused,
+            ending=ends,
             ending_count=ending_count,
             unknown=[(one, at) for one, at in await database.rows(oldest, *unknown)],
             unknown_count=unknown_count,
+            labels=dict(await database.rows(_LABELS, owner_id, named)),
         )
+
+    async def health(self, owner_id: str, session_ids: Sequence[str]) -> dict[str, Health]:
+        """See ports/overview.py."""
+        asked, first = list(session_ids), first_minute(self._database.clock.now())
+        refused = await self._database.rows(_REFUSED, owner_id, asked, first)
+        return healths(refused, await self._database.rows(_UNPROVEN, owner_id, asked))
 
     async def spending(self, session_id: str, since: int) -> list[SpentThen]:
         """See ports/overview.py."""
@@ -85,15 +104,13 @@ class PostgresOverview(Tables):
         ]
 
     async def _risks(self, owner_id: str, now: int) -> list[Risk]:
-        async def look() -> list[Row]:
-            async with self._database.writing() as connection:
-                # One row after another, as everything else is looked up, took nearly twice as long for all of them.
-                await connection.execute(_ALL_AT_ONCE)
-                return [tuple(one) for one in await connection.fetch(_RISKS, owner_id, now)]
-
         found = {
-            (currency := currencies.strip(",")): Risk(currency, int(units or 0), count - unlimited, unlimited)
-            for currencies, count, unlimited, units in await self._database.again(look)
+            currency: Risk(currency, int(units or 0), bounded, count - bounded)
+            for currency, count, bounded, units in await self._database.rows(_RISKS, owner_id, now)
         }
-        others = await self._database.rows(_OTHERS, owner_id, now)
-        return added_up(found, (session_of(one) for one in others), now)
+        odd: list[str] = []
+        untold: list[str] = []
+        for told, session_id in await self._database.rows(_ODD, owner_id, now):
+            (untold if told is None else odd).append(told or session_id)
+        others = await self._database.rows(_OTHERS, owner_id, untold) if untold else []
+        return added_up(found, odd, (session_of(one) for one in others), now)

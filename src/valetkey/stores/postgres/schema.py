@@ -15,6 +15,7 @@ from valetkey.stores.postgres.schema_of_allotments import ALLOTMENTS
 from valetkey.stores.postgres.schema_of_claims import CLAIMS
 from valetkey.stores.postgres.schema_of_enrollments import ENROLLMENTS
 from valetkey.stores.postgres.schema_of_grants import GRANTS
+from valetkey.stores.postgres.schema_of_health import HEALTH
 from valetkey.stores.postgres.schema_of_labels import LABELS
 from valetkey.stores.postgres.schema_of_lists import LISTS
 
@@ -350,7 +351,7 @@ CREATE TABLE evidence (
 CREATE INDEX evidence_transaction ON evidence (transaction_id, seq);
 """
 
-MIGRATIONS = (_FIRST, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS, CLAIMS, ALERTS, LISTS)
+MIGRATIONS = (_FIRST, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS, CLAIMS, ALERTS, LISTS, HEALTH)
 """The n-th makes version n out of version n - 1."""
 
 

@@ -7,6 +7,7 @@ from valetkey.core.session import Session, standing
 from valetkey.stores.postgres.book import PostgresBook
 from valetkey.stores.postgres.tables import Changes, Row, insert, named, update
 from valetkey.stores.records import spent_text
+from valetkey.stores.risks import kept_of
 from valetkey.stores.rows import record_values, session_values
 
 _LIFE = {
@@ -19,7 +20,10 @@ _SESSION = {
     "wallet_address": "text", "e2e_public_key": "bytea", "label": "text", "delegate": "text", "recovery": "bytea",
     "funding": "text", "key_hash": "bytea", "sole": "bool", "proof_key": "bytea",
 }  # fmt: skip
-_SPENT = {"session_id": "text", "figures": "text", "exhausted": "bool", "rest": "int4"}
+_SPENT = {
+    "session_id": "text", "figures": "text", "exhausted": "bool", "rest": "int4", "ends": "int8", "near": "bool",
+    "currency": "text", "units": "numeric", "odd": "text",
+}  # fmt: skip
 _CREDENTIALS = {"hash": "bytea", "session_id": "text", "key_id": "text"}
 
 _NEW_SPENT = insert("spent", _SPENT)
@@ -30,8 +34,8 @@ _LIVES = update("sessions", _LIFE)
 _SPENDING = insert(
     "spent",
     _SPENT,
-    more=" ON CONFLICT (owner_id, session_id) DO UPDATE SET figures = excluded.figures, exhausted = excluded.exhausted,"
-    " rest = excluded.rest",
+    more=" ON CONFLICT (owner_id, session_id) DO UPDATE SET "
+    + ", ".join(f"{one} = excluded.{one}" for one in _SPENT if one != "session_id"),
 )
 _STANDINGS = update("sessions", {"id": "text", "exhausted": "bool", "rest": "int4"})
 
@@ -46,7 +50,9 @@ def of_sessions(book: PostgresBook) -> Changes:
         session = book.sessions[session_id]
         assert session is not None
         stands = standing(session)
-        one = (session_id, spent_text(session), *stands)
+        kept = kept_of(session)
+        at_risk = kept.ends, kept.near, kept.currency, kept.units, kept.odd
+        one = (session_id, spent_text(session), *stands, *at_risk)
         (new if session_id in book.new_sessions else spent).append(one)
         # What changes otherwise as well is written with that: no row may be in two parts of the statement.
         changes_alone = session_id in book.standings and session_id not in book.lives

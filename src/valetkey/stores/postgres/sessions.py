@@ -4,9 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 from valetkey.core.session import Lineage
-from valetkey.ports.accounts import FOUND_BY_CHARS_MIN, SessionQuery, SessionRecord
+from valetkey.ports.accounts import ATTENTION_SECONDS, FOUND_BY_CHARS_MIN, SessionQuery, SessionRecord
+from valetkey.stores.healths import first_minute
 from valetkey.stores.postgres.columns import LINEAGES
 from valetkey.stores.postgres.database import Database, Tables
+from valetkey.stores.postgres.schema_of_alerts import WARN_AT
 from valetkey.stores.rows import RECORD, in_lower_case, record_of
 
 # S608: the parts of these statements are constants of ours.
@@ -51,6 +53,13 @@ _BY_WALKING = (
 _COUNTS = (
     f"SELECT CASE WHEN s.parent_id IS NULL THEN {_OWN.format('s')} ELSE {_BY_WALKING} END, count(*)"  # noqa: S608
     " FROM sessions s WHERE s.owner_id = $1 GROUP BY 1"
+)
+_ATTENTION = (
+    "s.id IN (SELECT session_id FROM spent WHERE owner_id = $1 AND near AND ends > $2"  # noqa: S608
+    " UNION SELECT session_id FROM refused_minutes WHERE owner_id = $1 AND minute >= {minute}"
+    " UNION SELECT session_id FROM holds WHERE owner_id = $1 AND state = 'unknown'"
+    " UNION SELECT id FROM sessions WHERE owner_id = $1 AND revoked_at IS NULL AND successor_id IS NULL"
+    f" AND expires_at > $2 AND expires_at <= {{soon}} AND {WARN_AT} <= $2)"
 )
 _LOWER = 'lower({0} COLLATE "C")'
 _NAMED = (
@@ -161,6 +170,9 @@ def _conditions(query: SessionQuery, now: int, named: list[int]) -> tuple[str, l
             f"(strpos({_LOWER.format('s.label')}, {text}) > 0 OR strpos({_LOWER.format('s.delegate')}, {text}) > 0"
             f" OR s.seq = ANY({seqs}::int8[]))"
         )
+    if query.attention:
+        values += [first_minute(now), now + ATTENTION_SECONDS]
+        where.append(_ATTENTION.format(minute=f"${len(values) - 1}::int8", soon=f"${len(values)}::int8"))
     if query.status is not None:
         where.append(_of_status(query.status))
     return " AND ".join(where), values

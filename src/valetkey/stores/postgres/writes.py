@@ -5,6 +5,7 @@ No row may be in two parts of it: PostgreSQL would do one of them and say nothin
 
 from typing import Any
 
+from valetkey.stores.healths import SLOTS
 from valetkey.stores.postgres.book import PostgresBook
 from valetkey.stores.postgres.schema import Connection
 from valetkey.stores.postgres.session_writes import of_sessions
@@ -129,6 +130,7 @@ def _changes(book: PostgresBook) -> Changes:
         *_of_holds(book),
         *_of_transactions(book),
         (_REFUSED, [(*key, count) for key, count in book.refusals.items()]),
+        (_REFUSED_NOW, _of_minutes(book)),
         (_TALLIED, [(*bucket, *counted) for bucket, counted in book.tallied.items()]),
         (_AUDIT, [row for _, row in book.entries.items()]),
         (_REMEMBERED, _of_keys(book)),
@@ -144,6 +146,13 @@ _REFUSED = Table(
     "INSERT INTO refused_days AS t (owner_id, day, code, session_id, count) SELECT $1, w.* FROM unnest({}) AS w"
     " ON CONFLICT (owner_id, day, code, session_id) DO UPDATE SET count = t.count + excluded.count",
     {"day": "int8", "code": "text", "session_id": "text", "count": "int4"},
+)
+_REFUSED_NOW = Table(
+    "INSERT INTO refused_minutes AS t (owner_id, session_id, slot, minute, count) SELECT $1, w.* FROM unnest({}) AS w"
+    " ON CONFLICT (owner_id, session_id, slot) DO UPDATE SET"
+    " count = CASE WHEN t.minute = excluded.minute THEN t.count ELSE 0 END + excluded.count, minute = excluded.minute"
+    " WHERE t.minute <= excluded.minute",
+    {"session_id": "text", "slot": "int4", "minute": "int8", "count": "int4"},
 )
 _TALLIED = Table(
     "INSERT INTO tallies AS t (owner_id, session_id, bucket, currency, chain_id, units, spends, fresh)"
@@ -165,6 +174,14 @@ _HOLDS = update("holds", _HOLD_STATE)
 _PAID = update("holds", _PAYMENTS)
 _HOLDS_PAID = update("holds", {**_HOLD_STATE, **_PAYMENTS})
 _STEPS = update("transactions", {**_STEP, "funded_at": "int8"}, "buyer_id")
+
+
+def _of_minutes(book: PostgresBook) -> list[Row]:
+    # A batch may reach over the end of a minute: the later one has another slot.
+    return [
+        (session_id, minute % SLOTS, minute, count)
+        for (session_id, minute), count in book.refusal_minutes.items()
+    ]
 
 
 def _of_api_keys(book: PostgresBook) -> Changes:

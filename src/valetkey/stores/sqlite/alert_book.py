@@ -8,6 +8,7 @@ from valetkey.core.alerts import BUCKET_SECONDS, DAY_SECONDS, Alert, AlertKind
 from valetkey.core.session import Session
 from valetkey.ports.accounts import SessionRecord
 from valetkey.stores.alert_rows import ALERT, alert_of, alert_values, named_parts
+from valetkey.stores.healths import SLOTS, minute_of
 from valetkey.stores.rows import Value
 from valetkey.stores.sqlite.outbox import queue_events
 from valetkey.stores.sqlite.statements import insert, row, rows, run
@@ -49,9 +50,13 @@ _FOLDED = (
     f" high = {_ADDED}, low = (low + excluded.low) % {HIGH},"
     " spends = spends + excluded.spends"
 )
-_REFUSED = (
-    "INSERT INTO refused_days (owner_id, day, code, session_id, count) VALUES (?, ?, ?, ?, 1)"
-    " ON CONFLICT (owner_id, day, code, session_id) DO UPDATE SET count = count + 1"
+_REFUSED_DAY = "refused_days (owner_id, day, code, session_id, count)"
+_REFUSED_MORE = "ON CONFLICT (owner_id, day, code, session_id) DO UPDATE SET count = count + excluded.count"
+_REFUSED_MINUTE = "refused_minutes (session_id, slot, owner_id, minute, count)"
+_REFUSED_NOW = (
+    "ON CONFLICT (session_id, slot) DO UPDATE SET"
+    " count = iif(minute = excluded.minute, count, 0) + excluded.count, minute = excluded.minute"
+    " WHERE minute <= excluded.minute"
 )
 
 Bucket = tuple[str, int, str, int]
@@ -67,6 +72,8 @@ class AlertBook:
     def __init__(self, tellings: Tellings) -> None:
         self._tellings = tellings
         self._tallied: dict[Bucket, tuple[int, int]] = {}
+        self._refused: dict[tuple[str, str, int], int] = {}
+        self._refused_codes: dict[tuple[str, int, str, str], int] = {}
 
     def find_alert(self, session_id: str, kind: AlertKind, occasion: str) -> Alert | None:
         found = row(self._db, _ONE, session_id, str(kind), occasion)
@@ -107,9 +114,30 @@ class AlertBook:
         run(self._db, _LOOKED, session.id)
 
     def refused(self, session: Session, codes: Iterable[str]) -> None:
-        day = self.now // DAY_SECONDS
+        day, counted = self.now // DAY_SECONDS, self._refused_codes
         for code in codes:
-            run(self._db, _REFUSED, session.owner_id, day, code, session.id)
+            key = session.owner_id, day, code, session.id
+            counted[key] = counted.get(key, 0) + 1
+        then = session.owner_id, session.id, minute_of(self.now)
+        self._refused[then] = self._refused.get(then, 0) + 1
+
+    def flush_refusals(self) -> None:
+        """Write which ones were counted."""
+        if not self._refused:
+            return
+        insert(
+            self._db,
+            _REFUSED_DAY,
+            [(*key, count) for key, count in self._refused_codes.items()],
+            _REFUSED_MORE,
+        )
+        minutes = [
+            (session_id, minute % SLOTS, owner_id, minute, count)
+            for (owner_id, session_id, minute), count in self._refused.items()
+        ]
+        insert(self._db, _REFUSED_MINUTE, minutes, _REFUSED_NOW)
+        self._refused.clear()
+        self._refused_codes.clear()
 
     def flush_tallies(self) -> None:
         """Write what was counted."""

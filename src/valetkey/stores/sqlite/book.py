@@ -12,13 +12,14 @@ import apsw
 from valetkey.core.api_key import ApiKey
 from valetkey.core.audit import GENESIS, Body, Head, Kind, append
 from valetkey.core.errors import Contradiction
-from valetkey.core.session import Lineage, Session, exhausted, remaining_rank
+from valetkey.core.session import Lineage, Session
 from valetkey.core.spend import Hold, SpendRequest
 from valetkey.core.transaction import Transaction
 from valetkey.ports.accounts import Answer, SessionRecord
 from valetkey.ports.ledger import Event, Idempotency, Payment, SpendRecord
 from valetkey.stores.book.facts import Value as Fact
-from valetkey.stores.records import request_text, spent_text
+from valetkey.stores.records import request_text
+from valetkey.stores.risks import Kept
 from valetkey.stores.rows import (
     HOLD,
     RECORD,
@@ -46,6 +47,7 @@ from valetkey.stores.sqlite.keys import add_key, end_key, find_key, living_keys
 from valetkey.stores.sqlite.names import NameBook
 from valetkey.stores.sqlite.outbox import queue_events
 from valetkey.stores.sqlite.queue import enqueue, follow_status, signed
+from valetkey.stores.sqlite.spent import write_spent
 from valetkey.stores.sqlite.standing import follow_step
 from valetkey.stores.sqlite.statements import insert, row, rows
 from valetkey.stores.tellings import Tellings
@@ -91,11 +93,6 @@ _CHAIN = "chains (id, owner_id, number, head, at)"
 _CHAIN_WENT_ON = (
     "ON CONFLICT (id) DO UPDATE SET number = excluded.number, head = excluded.head, at = excluded.at"
 )
-_SPENT = "spent (session_id, figures, exhausted, rest)"
-_SPENT_MORE = (
-    "ON CONFLICT (session_id) DO UPDATE SET figures = excluded.figures, exhausted = excluded.exhausted,"
-    " rest = excluded.rest"
-)
 _ENTRY = "audit (owner_id, chain_id, number, at, kind, session_id, body, hash)"
 
 KEPT_MAX = 8_192
@@ -136,10 +133,6 @@ def _session(db: apsw.Connection, session_id: str) -> Session:
     return session_of(found)
 
 
-def _spent_row(session: Session) -> tuple[Value, ...]:
-    return session.id, spent_text(session), int(exhausted(session)), remaining_rank(session)
-
-
 _Holds = dict[str, tuple[Hold, str, str | None]]
 """Holds to be written, by their ids, each with its owner and its note."""
 
@@ -156,6 +149,8 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, 
         AlertBook.__init__(self, tellings or Tellings())
         self.now = now
         self._sessions: dict[str, Session] = {}
+        # As it was written last by this book.
+        self._kept: dict[str, Kept] = {}
         # In the order of their first change, so that the same work writes the same file.
         self._spent: dict[str, None] = {}
         self._told: dict[str, None] = {}
@@ -168,9 +163,8 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, 
         """Write what was kept back. Whoever reads the tables themselves afterwards sees all of it."""
         self._flush_holds()
         self.flush_tallies()
-        spent = [self._sessions[name] for name in self._spent]
-        figures = [_spent_row(one) for one in spent]
-        insert(self._db, _SPENT, figures, _SPENT_MORE)
+        self.flush_refusals()
+        write_spent(self._db, (self._sessions[name] for name in self._spent), self._kept)
         insert(self._db, _ENTRY, self._entries)
         ends = []
         for name in self._told:
@@ -186,6 +180,7 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, 
         self.now = now
         if len(self._sessions) > KEPT_MAX:
             self._sessions.clear()
+            self._kept.clear()
         if len(self._ends) > KEPT_MAX:
             self._ends.clear()
 
@@ -271,7 +266,7 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, 
             (session.tree, session.owner_id, GENESIS, self.now),
         )
         self._db.execute(_ADD_SESSION, record_values(record))
-        insert(self._db, _SPENT, [_spent_row(session)])
+        write_spent(self._db, (session,), {})
         # It is read again: its owner may be frozen.
         self._sessions.pop(session.id, None)
         self._db.execute("INSERT INTO credentials (hash, session_id) VALUES (?, ?)", (token_hash, session.id))

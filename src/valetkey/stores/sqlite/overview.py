@@ -1,52 +1,52 @@
 """What an owner looks at first, on SQLite.
 
-Sums of days and what is unknown or ends soon are read from indexes. What is at risk is added up over the roots of the
-owner's live trees, each looked at once; what SQLite cannot add up exactly, and sessions of several currencies, are
-added up here.
+Sums of days and what is unknown or ends soon are read from indexes. What is at risk is added up in an
+index over the roots of the owner's live trees; what SQLite cannot add up exactly, and sessions of several currencies,
+are added up here.
 """
+
+import json
+from collections.abc import Sequence
 
 import apsw
 
-from valetkey.core.alerts import BUCKET_SECONDS
-from valetkey.core.session import Session
-from valetkey.ports.overview import LISTED_MAX, TOP_MAX, Overview, Risk, SpentBy, SpentThen
-from valetkey.stores.risks import added_up
+from valetkey.core.alerts import BUCKET_SECONDS, DAY_SECONDS
+from valetkey.core.money import CURRENCY_DECIMALS
+from valetkey.ports.overview import LISTED_MAX, TOP_MAX, Health, Overview, Risk, SpentThen
+from valetkey.stores.healths import first_minute, healths
+from valetkey.stores.risks import ODD, added_up
 from valetkey.stores.rows import SESSION, SESSIONS, session_of
 from valetkey.stores.sqlite.alert_book import HIGH
 from valetkey.stores.sqlite.database import Tables
+from valetkey.stores.sqlite.most_spent import most_spent
+from valetkey.stores.sqlite.spent import BILLION
 from valetkey.stores.sqlite.statements import row, rows
 
 # S608: the parts of these statements are constants of ours.
-_ROOTS = (
-    "FROM sessions s INDEXED BY sessions_newest CROSS JOIN spent u ON u.session_id = s.id"
-    " WHERE s.owner_id = ?1 AND s.parent_id IS NULL AND s.revoked_at IS NULL AND s.expires_at > ?2 AND s.role = 'buyer'"
-)
-_RISKS = (
-    "WITH found AS MATERIALIZED (SELECT s.seq AS seq, s.currencies AS currencies,"  # noqa: S608
-    " json_extract(s.policy, '$.budget') AS budget, json_extract(u.figures, '$[1][0]') AS held,"
-    f" json_extract(u.figures, '$[1][1]') AS captured {_ROOTS}),"
-    " risks AS MATERIALIZED (SELECT seq, currencies, max(budget - held - captured, 0) + held AS at_risk FROM found),"
-    " told AS MATERIALIZED (SELECT seq, currencies, at_risk, typeof(at_risk) = 'real' OR"
-    " length(currencies) - length(replace(currencies, ',', '')) > 2 AS is_other FROM risks)"
-    " SELECT currencies, sum(NOT is_other AND at_risk IS NOT NULL), sum(NOT is_other AND at_risk IS NULL),"
-    " sum(at_risk / 1000000000) FILTER (WHERE NOT is_other), sum(at_risk % 1000000000) FILTER (WHERE NOT is_other),"
-    " json_group_array(seq) FILTER (WHERE is_other) FROM told GROUP BY 1"
-)
-_OTHERS = f"SELECT {SESSION} FROM {SESSIONS} WHERE s.seq IN (SELECT value FROM json_each(?))"  # noqa: S608
-_SPENT = (
-    f"SELECT name, currency, sum(high) * 1.0 * {HIGH} + sum(low) AS about, sum(high), sum(low), sum(spends)"  # noqa: S608
-    " FROM spent_days WHERE owner_id = ? AND part = ? AND day >= ? GROUP BY name, currency"
-    f" ORDER BY about DESC, name LIMIT {TOP_MAX}"
-)
+_AT_RISK = "FROM spent INDEXED BY spent_at_risk WHERE owner = ? AND currency = ? AND ends > ?"
+_RISKS = f"SELECT count(*), count(high), sum(high), sum(low) {_AT_RISK}"
+_ODD = f"SELECT odd, session_id {_AT_RISK}"
+_OTHERS = f"SELECT {SESSION} FROM {SESSIONS} WHERE s.id IN (SELECT value FROM json_each(?))"  # noqa: S608
 _REFUSALS = (
     "SELECT code, sum(count) FROM refused_days WHERE owner_id = ? AND day >= ? GROUP BY code"  # noqa: S608
     f" ORDER BY 2 DESC, code LIMIT {TOP_MAX}"
 )
 _ENDING = (
-    "FROM sessions WHERE owner_id = ? AND revoked_at IS NULL AND successor_id IS NULL AND expires_at > ?"
+    "FROM sessions INDEXED BY sessions_ending WHERE owner_id = ? AND revoked_at IS NULL AND successor_id IS NULL"
+    " AND expires_at > ?"
     " AND expires_at < ?"
 )
 _UNKNOWN = "FROM holds WHERE owner_id = ? AND state = 'unknown'"
+_REFUSED_LATELY = (
+    "SELECT session_id, sum(count) FROM refused_minutes WHERE owner_id = ? AND minute >= ? GROUP BY session_id"  # noqa: S608
+    f" ORDER BY 2 DESC, session_id LIMIT {LISTED_MAX}"
+)
+_ASKED = "session_id IN (SELECT value FROM json_each(?2)) AND owner_id = ?1"
+_REFUSED = f"SELECT session_id, sum(count) FROM refused_minutes WHERE {_ASKED} AND minute >= ?3 GROUP BY 1"  # noqa: S608
+_UNPROVEN = (
+    f"SELECT session_id, count(*), min(placed_at) FROM holds WHERE {_ASKED} AND state = 'unknown' GROUP BY 1"  # noqa: S608
+)
+_LABELS = "SELECT id, label FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND label IS NOT NULL"
 _SPENDING = (
     "SELECT bucket, currency, chain_id, high, low, spends FROM tallies WHERE session_id = ? AND bucket >= ?"
     " ORDER BY bucket, currency, chain_id"
@@ -60,6 +60,15 @@ class SqliteOverview(Tables):
         """See ports/overview.py."""
         now = self._database.clock.now()
         return await self._database.read(lambda db: _overview(db, owner_id, now, first_day, ends_before))
+
+    async def health(self, owner_id: str, session_ids: Sequence[str]) -> dict[str, Health]:
+        """See ports/overview.py."""
+        asked, first = json.dumps(session_ids), first_minute(self._database.clock.now())
+
+        def look(db: apsw.Connection) -> dict[str, Health]:
+            return healths(rows(db, _REFUSED, owner_id, asked, first), rows(db, _UNPROVEN, owner_id, asked))
+
+        return await self._database.read(look)
 
     async def spending(self, session_id: str, since: int) -> list[SpentThen]:
         """See ports/overview.py."""
@@ -75,22 +84,19 @@ def _overview(db: apsw.Connection, owner_id: str, now: int, first_day: int, ends
     counted = row(db, f"SELECT count(*) {_ENDING}", *ending), row(db, f"SELECT count(*) {_UNKNOWN}", owner_id)
     assert counted[0] is not None
     assert counted[1] is not None
+    refused: dict[str, int] = dict(rows(db, _REFUSED_LATELY, owner_id, first_minute(now)))
+    soon: list[tuple[str, int]] = rows(
+        db, f"SELECT id, expires_at {_ENDING} ORDER BY expires_at LIMIT {LISTED_MAX}", *ending
+    )
     return Overview(
         risks=_risks(db, owner_id, now),
         spent={
-            part: [
-                SpentBy(name, currency, high * HIGH + low, spends)
-                for name, currency, _, high, low, spends in rows(db, _SPENT, owner_id, part, first_day)
-            ]
+            part: most_spent(db, owner_id, part, first_day, now // DAY_SECONDS)
             for part in ("delegate", "label", "chain")
         },
         refusals=dict(rows(db, _REFUSALS, owner_id, first_day)),
-        ending=[
-            (one, at)
-            for one, at in rows(
-                db, f"SELECT id, expires_at {_ENDING} ORDER BY expires_at LIMIT {LISTED_MAX}", *ending
-            )
-        ],
+        refused_lately=refused,
+        ending=soon,
         ending_count=counted[0][0],
         unknown=[
             (one, at)
@@ -99,16 +105,21 @@ def _overview(db: apsw.Connection, owner_id: str, now: int, first_day: int, ends
             )
         ],
         unknown_count=counted[1][0],
+        labels=dict(rows(db, _LABELS, json.dumps([*refused, *(one for one, _ in soon)]))),
     )
 
 
 def _risks(db: apsw.Connection, owner_id: str, now: int) -> list[Risk]:
     found: dict[str, Risk] = {}
-    others: list[Session] = []
-    for currencies, bounded, unlimited, high, low, seqs in rows(db, _RISKS, owner_id, now):
-        if bounded or unlimited:
-            currency = currencies.strip(",")
-            found[currency] = Risk(currency, (high or 0) * 10**9 + (low or 0), bounded, unlimited)
-        if seqs != "[]":
-            others += [session_of(one) for one in rows(db, _OTHERS, seqs)]
-    return added_up(found, others, now)
+    # Of each currency apart: those that have ended are not even looked at.
+    for currency in CURRENCY_DECIMALS:
+        ((count, bounded, high, low),) = rows(db, _RISKS, owner_id, currency, now)
+        if count:
+            units = (high or 0) * BILLION + (low or 0)
+            found[currency] = Risk(currency, units, bounded, count - bounded)
+    odd: list[str] = []
+    untold: list[str] = []
+    for told, session_id in rows(db, _ODD, owner_id, ODD, now):
+        (untold if told is None else odd).append(told or session_id)
+    others = [session_of(one) for one in rows(db, _OTHERS, json.dumps(untold))] if untold else []
+    return added_up(found, odd, others, now)

@@ -10,6 +10,7 @@ from valetkey.stores.sqlite.schema_of_allotments import ALLOTMENTS
 from valetkey.stores.sqlite.schema_of_claims import CLAIMS
 from valetkey.stores.sqlite.schema_of_enrollments import ENROLLMENTS
 from valetkey.stores.sqlite.schema_of_grants import GRANTS
+from valetkey.stores.sqlite.schema_of_health import HEALTH
 from valetkey.stores.sqlite.schema_of_labels import LABELS
 from valetkey.stores.sqlite.schema_of_lists import LISTS
 
@@ -339,5 +340,5 @@ DROP TABLE credentials;
 ALTER TABLE credentials_new RENAME TO credentials;
 """
 
-MIGRATIONS = (_FIRST, _KEYS, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS, CLAIMS, ALERTS, LISTS)
+MIGRATIONS = (_FIRST, _KEYS, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS, CLAIMS, ALERTS, LISTS, HEALTH)
 """The n-th makes version n out of version n - 1."""

@@ -1,6 +1,5 @@
 """The inventory: every session of the owner, found, looked at and stopped. What is seen is in the URL."""
 
-import asyncio
 from typing import Any
 
 from nicegui import ui
@@ -9,11 +8,12 @@ from valetkey.core.audit import Kind
 from valetkey.studio.actions import act, revoke_many
 from valetkey.studio.elements.fields import choice, search_field, select_field
 from valetkey.studio.elements.html import Tag, button, div, icon, link, paragraph, span
+from valetkey.studio.elements.saved_views import SavedViews
 from valetkey.studio.elements.sessions_table import SessionsTable
 from valetkey.studio.finding import found
 from valetkey.studio.page import Page
 from valetkey.studio.shell import frame
-from valetkey.studio.sight import ASSETS, COLUMNS, SIZES, STATUSES, Sight
+from valetkey.studio.sight import ASSETS, COLUMNS, SIZES, STATUSES, VIEWS, Sight
 from valetkey.studio.words.chains import title_of
 from valetkey.studio.words.rows import row_of
 from valetkey.wire.audit import Event
@@ -62,6 +62,7 @@ class Inventory:
             with div("stretch"):
                 Tag("h1", "Sessions")
                 self._count = paragraph("", "quiet", role="status")
+            SavedViews(self._page.owner.wallet, VIEWS)
             self._columns_menu()
             with Tag("a", "", "button primary hide-small", href="/new"):
                 icon("new")
@@ -82,7 +83,7 @@ class Inventory:
         """Ask for what is seen, and show it. An answer that was overtaken by another one is dropped."""
         self._turn += 1
         turn, sight, owner = self._turn, self._sight, self._page.owner
-        page, unknown = await asyncio.gather(found(owner, sight), owner.unknowns.by_session())
+        page = await found(owner, sight)
         if turn != self._turn or self._page.client.is_deleted:
             return
         if not page.sessions and page.total and sight.page > 1:
@@ -91,10 +92,7 @@ class Inventory:
         self._total = page.total
         self._names = {one.session_id: one.label or one.session_id for one in page.sessions}
         self._trees = {one.tree_id for one in page.sessions}
-        rows = [
-            row_of(one, self._networks, unknown.get(one.session_id), owner.recent.refusals(one.session_id))
-            for one in page.sessions
-        ]
+        rows = [row_of(one, self._networks) for one in page.sessions]
         self._chosen = [one for one in self._chosen if one in self._names]
         self._table.show(rows=rows, sort=sight.sort, chosen=list(self._chosen), columns=self._shown_columns())
         self._tell(len(rows))

@@ -14,10 +14,10 @@ from valetkey.studio.sight import STATUSES
 from valetkey.studio.words.amounts import grouped, money, share, short_address
 from valetkey.studio.words.chains import chain_name, title_of
 from valetkey.studio.words.refusals import explained
-from valetkey.studio.words.rows import name_of
+from valetkey.studio.words.rows import NAMELESS
 from valetkey.studio.words.times import about, moment, seconds_of
 from valetkey.wire.network import NetworkView
-from valetkey.wire.overview import EndingView, OverviewView, RefusedView, SpentByView
+from valetkey.wire.overview import OverviewView, SpentByView
 from valetkey.wire.sessions import SessionCounts
 from valetkey.wire.spends import SpendPage
 
@@ -41,7 +41,6 @@ class Overview:
 
     def __init__(self, page: Page) -> None:
         self._page = page
-        self._names: dict[str, str] = {}
         with div("page-head"):
             Tag("h1", "Overview", "stretch")
         with div("stack"):
@@ -66,7 +65,6 @@ class Overview:
             self._spends("unknown"),
             self._spends("pending_approval"),
         )
-        await self._learn(told.ending_soon[:LISTED])
         networks = await self._page.owner.networks()
         if self._page.client.is_deleted:
             return
@@ -92,11 +90,11 @@ class Overview:
         with self._unknown:
             _signed(unknown, told.unknown_count, now, zone)
         with self._soon:
-            _soon(told, self._names, now, zone)
+            _soon(told, now, zone)
         with self._states:
             _states(counts)
         with self._refused:
-            _refused(told.refusals)
+            _refused(told)
         with self._chains:
             _chains(told, networks)
 
@@ -107,17 +105,6 @@ class Overview:
             return found
         except ValetkeyError:
             return None
-
-    async def _learn(self, ending: Sequence[EndingView]) -> None:
-        """The names of sessions, each asked for once."""
-
-        async def learn(session_id: str) -> None:
-            try:
-                self._names[session_id] = name_of(await self._page.agent.get_session(session_id))
-            except ValetkeyError:
-                self._names[session_id] = session_id
-
-        await asyncio.gather(*(learn(one.session_id) for one in ending if one.session_id not in self._names))
 
 
 def _tiles(told: OverviewView, counts: SessionCounts, waiting: SpendPage | None) -> None:
@@ -186,12 +173,12 @@ def _signed(unknown: SpendPage | None, total: int, now: int, zone: tzinfo) -> No
         paragraph(f"The newest of {total:,}.", "small quiet")
 
 
-def _soon(told: OverviewView, names: dict[str, str], now: int, zone: tzinfo) -> None:
+def _soon(told: OverviewView, now: int, zone: tzinfo) -> None:
     if not told.ending_soon:
         paragraph("No session ends within a day.", "empty")
     for one in told.ending_soon[:LISTED]:
         with div("tree-row"):
-            link(names.get(one.session_id, one.session_id), f"/sessions/{one.session_id}", "stretch")
+            link(one.label or NAMELESS, f"/sessions/{one.session_id}", "stretch")
             span(moment(seconds_of(one.expires_at), now, zone), "small quiet nowrap")
 
 
@@ -203,13 +190,19 @@ def _states(counts: SessionCounts) -> None:
             span(f"{getattr(counts, one):,}", "strong")
 
 
-def _refused(found: Sequence[RefusedView]) -> None:
-    if not found:
+def _refused(told: OverviewView) -> None:
+    if not told.refusals:
         paragraph("Nothing was refused.", "empty")
-    for one in found[:LISTED]:
+    for one in told.refusals[:LISTED]:
         with div("tree-row"):
             span(explained(one.code)[0], "stretch wrap", title=one.code)
             span(f"{one.count:,}", "strong")
+    if told.refused_lately:
+        Tag("h3", "Most in the last hour", "small quiet")
+    for most in told.refused_lately[:LISTED]:
+        with div("tree-row"):
+            link(most.label or NAMELESS, f"/sessions/{most.session_id}", "stretch wrap")
+            span(f"{most.count:,}", "strong")
 
 
 def _chains(told: OverviewView, networks: Mapping[int, NetworkView]) -> None:

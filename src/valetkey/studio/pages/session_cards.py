@@ -55,6 +55,12 @@ def tiles(view: SessionView, now: int, zone: tzinfo) -> None:
             one.currency,
             f"{grouped(one.spent)} spent, {grouped(one.held)} held",
         )
+    if (health := view.health) is not None:
+        often = health.refused_last_hour
+        _tile("Refused", f"{often:,}", "", "spends in the last hour", "bad" if often else "")
+        if health.unknown_since is not None:
+            age = about(max(0, now - seconds_of(health.unknown_since)))
+            _tile("Not proven", f"{health.unknown:,}", "", f"the oldest for {age}", "warn")
     over = view.expiry <= now
     _tile(
         "Ended" if over else "Ends in",
@@ -131,7 +137,7 @@ def spends(page: SpendPage, now: int, zone: tzinfo) -> None:
             for one in signed[:5]:
                 paragraph(
                     f"{money(one.amount, one.currency)} to {short_address(one.payee) or 'nobody named'}, signed"
-                    f" {moment(seconds_of(one.placed_at), now, zone)}; it stays held until proof.",
+                    f" {moment(seconds_of(one.placed_at), now, zone)}; {_can_move(one, now, zone)}",
                     "small",
                 )
     with div("scroll"), Tag("table", "", "table"):
@@ -151,6 +157,16 @@ def spends(page: SpendPage, now: int, zone: tzinfo) -> None:
                 _spend(one, now, zone)
     if page.total > ROWS_SHOWN:
         paragraph(f"The newest {ROWS_SHOWN} of {page.total:,}.", "small quiet")
+
+
+def _can_move(one: SpendView, now: int, zone: tzinfo) -> str:
+    """Until when what was signed can still move."""
+    if one.movable_until is None:
+        return "it can move until it is proven, and stays held until then."
+    until = seconds_of(one.movable_until)
+    if until <= now:
+        return f"it could move until {moment(until, now, zone)}, and stays held until that is proven."
+    return f"it can still move until {moment(until, now, zone)}, and stays held until proof."
 
 
 def _spend(one: SpendView, now: int, zone: tzinfo) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from valetkey.studio.words.amounts import grouped, share
 from valetkey.studio.words.chains import chains_of
-from valetkey.studio.words.times import span
+from valetkey.studio.words.times import seconds_of, span
 from valetkey.wire.network import NetworkView
 from valetkey.wire.sessions import SessionView
 
@@ -14,14 +14,9 @@ ENDED = ("expired", "revoked")
 NAMELESS = "without a label"
 
 
-def row_of(
-    view: SessionView,
-    networks: Mapping[int, NetworkView],
-    unknown: tuple[int, int] | None = None,
-    refusals: int = 0,
-) -> dict[str, Any]:
+def row_of(view: SessionView, networks: Mapping[int, NetworkView]) -> dict[str, Any]:
     """A row. `unknown` is how many payments are unproven, and since when the oldest is (unix seconds)."""
-    left, budget = view.remaining_usdc, view.budget_usdc
+    left, budget, health = view.remaining_usdc, view.budget_usdc, view.health
     return {
         "id": view.session_id,
         "name": name_of(view),
@@ -41,8 +36,10 @@ def row_of(
         ],
         "ends": view.expiry,
         "parent": view.parent_id,
-        "unknown": None if unknown is None else {"count": unknown[0], "since": unknown[1]},
-        "refusals": refusals,
+        "unknown": None
+        if health is None or health.unknown_since is None
+        else {"count": health.unknown, "since": seconds_of(health.unknown_since)},
+        "refusals": 0 if health is None else health.refused_last_hour,
         "may": may(view),
     }
 
