@@ -9,12 +9,13 @@ from typing import Any
 from valetkey.core.errors import ValetkeyError
 from valetkey.crypto.secret import Secret
 from valetkey.sdk._async.buyer import AsyncBuyerAgent
-from valetkey.sdk.errors import Unauthenticated
 from valetkey.studio.feed import Feed
 from valetkey.studio.pace import Pace
 from valetkey.studio.plan import Plan
 from valetkey.studio.recent import Recent
+from valetkey.studio.standing import Standing
 from valetkey.studio.unknowns import Unknowns
+from valetkey.wire.agents import OwnerView
 from valetkey.wire.audit import Event
 from valetkey.wire.network import NetworkView
 from valetkey.wire.sessions import SessionPage
@@ -23,9 +24,10 @@ from valetkey.wire.sessions import SessionPage
 class Owner:
     """One API key and what is open for it. The key is in the agent's connection, and nowhere else."""
 
-    def __init__(self, agent: AsyncBuyerAgent, wallet: str, name: bytes) -> None:
+    def __init__(self, agent: AsyncBuyerAgent, told: OwnerView, name: bytes) -> None:
         self.agent = agent
-        self.wallet = wallet
+        self.wallet = told.wallet_address
+        self.standing = Standing(agent, told)
         self.name = name
         self.feed = Feed(agent)
         self.pace = Pace()
@@ -67,6 +69,7 @@ class Owner:
         self._news += 1
         self.recent.hear(event)
         self.unknowns.hear(event)
+        self.standing.hear(event)
 
     def __repr__(self) -> str:
         return f"<Owner {self.wallet}>"
@@ -88,11 +91,11 @@ class Owners:
         agent = AsyncBuyerAgent(key, base_url=self._plan.base_url, state_dir=self._plan.state_dir)
         kept = False
         try:
-            wallet = await _wallet(agent, await agent.list_sessions(limit=1))
+            told = await agent.itself()
             name = hashlib.sha256(key.reveal().encode()).digest()
             owner = self._open.get(name)
             if owner is None:
-                owner = self._open[name] = Owner(agent, wallet, name)
+                owner = self._open[name] = Owner(agent, told, name)
                 kept = True
                 owner.feed.start(lambda: self._gone(owner))
             owner.sittings += 1
@@ -107,16 +110,5 @@ class Owners:
         if owner.sittings == 0:
             del self._open[owner.name]
             await owner.feed.stop()
+            owner.standing.stop()
             await owner.agent.close()
-
-
-async def _wallet(agent: AsyncBuyerAgent, newest: SessionPage) -> str:
-    """The owner's address; empty where neither a session nor the chain tells it."""
-    if newest.sessions:
-        return newest.sessions[0].owner_wallet
-    try:
-        return (await agent.get_score()).address
-    except Unauthenticated:
-        raise
-    except ValetkeyError:
-        return ""

@@ -52,8 +52,8 @@ class AgentSummary(View):
 class OwnerView(View, kw_only=True):
     """GET /agents/self: the owner whose key calls, and what that key may do, included scopes too.
 
-    `frozen_at` (ISO-8601) is since when every session of the owner stands still, absent while they go on. `key_expires_at`
-    is the end of the key, absent for none.
+    `frozen_at` (ISO-8601) is since when every session of the owner stands still, absent while they go on.
+    `key_expires_at` is the end of the key, absent for none.
     """
 
     agent_id: str

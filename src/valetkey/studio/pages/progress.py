@@ -1,13 +1,13 @@
 """Some work as it goes on: what is done, what a wallet is asked meanwhile, and what went wrong."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from valetkey.core.errors import ValetkeyError
 from valetkey.studio.elements.html import Tag, button, card, div, paragraph, span
 from valetkey.studio.page import Page
-from valetkey.studio.stepping import Stepping
+from valetkey.studio.stepping import Shown, Stepping
 from valetkey.studio.wizard.browser_wallet import ANSWER_SECONDS, Asked
 
 ASKS = {
@@ -20,7 +20,8 @@ ASKS = {
 class Progress:
     """The card of a piece of work. `done` makes what is below it, once; `failing` may say what to do instead of Go on.
 
-    `failing` is given what went wrong, and is true when it said all that there is to say.
+    `failing` is given what went wrong, and is true when it said all that there is to say. `advice`: what is said below it.
+    `tell` draws what is told of a step.
     """
 
     def __init__(
@@ -32,9 +33,12 @@ class Progress:
         go_on: Callable[[], None],
         done: Callable[[], None],
         failing: Callable[[ValetkeyError], bool],
+        advice: Callable[[ValetkeyError], list[str]] = lambda _: [],
+        tell: Callable[[str], None] = lambda text: _tell(text),
     ) -> None:
         self._page, self._work, self._title = page, work, title
         self._go_on, self._make_rest, self._failing = go_on, done, failing
+        self._advice, self._tell_step = advice, tell
         self._is_told = False
 
     def build(self) -> None:
@@ -56,14 +60,7 @@ class Progress:
             return
         work = self._work
         with self._page.client:
-            self._steps.clear()
-            with self._steps:
-                for one in work.shown():
-                    with Tag("li", "", one.state), div():
-                        span(one.title)
-                        span(f": {one.state}", "unseen")
-                        if one.told:
-                            paragraph(one.told, "told mono")
+            draw_steps(self._steps, work.shown(), self._tell_step)
             self._asks.tell(hidden="" if work.bridge.asked is None else None)
             self._failure.clear()
             if not work.is_over:
@@ -83,6 +80,8 @@ class Progress:
     def _fail(self, error: ValetkeyError) -> None:
         with div("callout bad", role="alert"):
             paragraph(f"{str(error)[:1].upper()}{str(error)[1:]}")
+            for one in self._advice(error):
+                paragraph(one, "small")
         with div("buttons"):
             if self._failing(error):
                 return
@@ -115,3 +114,19 @@ class Progress:
             )
         except TimeoutError:
             return {"error": "The wallet did not answer."}
+
+
+def draw_steps(place: Tag, shown: Sequence[Shown], tell: Callable[[str], None]) -> None:
+    """Every step and how it stands, anew."""
+    place.clear()
+    with place:
+        for one in shown:
+            with Tag("li", "", one.state), div():
+                span(one.title)
+                span(f": {one.state}", "unseen")
+                if one.told:
+                    tell(one.told)
+
+
+def _tell(text: str) -> None:
+    paragraph(text, "told mono")

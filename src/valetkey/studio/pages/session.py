@@ -9,13 +9,16 @@ from valetkey.core.audit import Kind
 from valetkey.core.errors import ValetkeyError
 from valetkey.sdk.errors import NotFound
 from valetkey.studio.actions import act, extend
-from valetkey.studio.elements.html import Tag, button, card, div, link, paragraph, span
+from valetkey.studio.deeds.deeds import KINDS
+from valetkey.studio.deeds.offered import offered
+from valetkey.studio.elements.html import Tag, button, card, div, icon, link, paragraph, span
 from valetkey.studio.page import Page
 from valetkey.studio.pages import session_cards as cards
 from valetkey.studio.shell import frame
 from valetkey.studio.words.policy import policy_in_words
 from valetkey.studio.words.rows import may, name_of
 from valetkey.wire.audit import Event
+from valetkey.wire.granting import GrantView
 from valetkey.wire.network import NetworkView
 from valetkey.wire.sessions import SessionView
 
@@ -61,6 +64,7 @@ class SessionPage:
         self._page, self._view, self._networks = page, view, networks
         self._stale = {"spends", "refusals", "tree", "chain"}
         self._head_of: tuple[Any, ...] = ()
+        self._grant: GrantView | None = None
 
     def build(self) -> None:
         """Make every card; they are filled when their facts are there."""
@@ -125,6 +129,8 @@ class SessionPage:
         if tree is not None:
             _draw(self._tree, lambda: cards.tree(view, tree))
         if chain is not None:
+            self._grant = chain.grant
+            self._show_view()
             _draw(self._chain, lambda: cards.chain(view, chain, now, zone))
 
     async def _maybe(self, part: str, stale: set[str], ask: Any) -> Any:
@@ -139,7 +145,8 @@ class SessionPage:
 
     def _show_view(self) -> None:
         view, zone, now = self._view, self._page.zone, int(time.time())
-        head = (view.status, view.label, view.delegate, view.successor_id)
+        status = None if self._grant is None else self._grant.status
+        head = (view.status, view.label, view.delegate, view.successor_id, status)
         if head != self._head_of:
             self._head_of = head
             self._head.clear()
@@ -155,7 +162,7 @@ class SessionPage:
         cards.next_refusal(view, now, self._page.zone)
 
     def _heading(self, view: SessionView) -> None:
-        allowed = may(view)
+        allowed = may(view) if self._page.may_change else dict.fromkeys(may(view), False)
         with div("stretch"):
             Tag("h1", name_of(view))
             with div("buttons"):
@@ -174,6 +181,10 @@ class SessionPage:
                 button("Resume", lambda: self._act("resume"), drawn="resume")
             if allowed["extend"]:
                 button("Extend", self._extend, drawn="extend")
+            for kind in offered(view, self._grant, self._page.owner.standing.told.scopes):
+                with Tag("a", "", "button", href=f"/sessions/{view.session_id}/{kind}"):
+                    icon(KINDS[kind].drawn)
+                    span(KINDS[kind].title)
             if allowed["revoke"]:
                 button("Revoke", lambda: self._act("revoke"), kind="danger", drawn="revoke")
 
