@@ -16,7 +16,7 @@ class AsyncHolding(AsyncAgent):
     """The part of an owner that looks at its chains."""
 
     async def holdings(self, address: str, chain: str | int | None = None) -> Holdings:
-        """What an address has: USDC, and the chain's coin. `chain`: a name or number, the platform's first one otherwise.
+        """What an address has on a chain, by name or number, the platform's first one otherwise: USDC, and its coin.
 
         Raises InvalidInput, WrongNetwork, ChainUnavailable.
         """

@@ -75,7 +75,7 @@ class AsyncOwner(
     async def sweep_session(
         self, to: str, *, session: Session | None = None, chain: str | int | None = None
     ) -> Sweep:
-        """As `reclaim_session`; the hashes of both transactions that it took, of the money and of what was left for gas."""
+        """As `reclaim_session`; the hashes of both of its transactions, of the money and of what was left for gas."""
         if not is_address(to):
             raise InvalidInput("this is not an address, or its checksum is wrong", code="invalid_address")
         keys = await self._keys_to_sweep(session, to)

@@ -17,7 +17,7 @@ class Holding(Agent):
     """The part of an owner that looks at its chains."""
 
     def holdings(self, address: str, chain: str | int | None = None) -> Holdings:
-        """What an address has: USDC, and the chain's coin. `chain`: a name or number, the platform's first one otherwise.
+        """What an address has on a chain, by name or number, the platform's first one otherwise: USDC, and its coin.
 
         Raises InvalidInput, WrongNetwork, ChainUnavailable.
         """

@@ -4,8 +4,6 @@
 import hashlib
 from contextlib import suppress
 
-from valetkey.sdk._sync.holdings import Holding
-
 from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.core.money import CURRENCY_DECIMALS, format_units
 from valetkey.crypto.keys import checksum_address, is_address
@@ -19,6 +17,7 @@ from valetkey.sdk._sync.connect import open_signer
 from valetkey.sdk._sync.delegate import Delegate
 from valetkey.sdk._sync.desk import Desk
 from valetkey.sdk._sync.grants import Grants
+from valetkey.sdk._sync.holdings import Holding
 from valetkey.sdk._sync.keys import Keys
 from valetkey.sdk._sync.making import Session
 from valetkey.sdk._sync.overview import Overview
@@ -77,7 +76,7 @@ class Owner(
     def sweep_session(
         self, to: str, *, session: Session | None = None, chain: str | int | None = None
     ) -> Sweep:
-        """As `reclaim_session`; the hashes of both transactions that it took, of the money and of what was left for gas."""
+        """As `reclaim_session`; the hashes of both of its transactions, of the money and of what was left for gas."""
         if not is_address(to):
             raise InvalidInput("this is not an address, or its checksum is wrong", code="invalid_address")
         keys = self._keys_to_sweep(session, to)

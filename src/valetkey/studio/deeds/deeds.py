@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from valetkey.core.errors import InvalidInput
@@ -18,7 +18,7 @@ from valetkey.wire.sessions import SessionView
 class Kind(NamedTuple):
     """One kind: what it is called, what its form holds at first, what it will do, in words, and who does it.
 
-    `said` raises InvalidInput, with the field of the form, for what cannot be meant.
+    `said` says what can be said, and then raises InvalidInput, with the field of the form, for what cannot be meant.
     """
 
     title: str
@@ -26,7 +26,7 @@ class Kind(NamedTuple):
     drawn: str
     work: type[Doing]
     defaults: Callable[[Facts], dict[str, str]]
-    said: Callable[[Fields, Facts], list[str]]
+    said: Callable[[Fields, Facts], Iterator[str]]
 
 
 KINDS: Mapping[str, Kind] = {

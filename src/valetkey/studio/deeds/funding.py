@@ -1,6 +1,6 @@
 """Money for a session's wallet: what is meant, what it costs, and how it is sent, once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import ClassVar
 
@@ -24,13 +24,13 @@ def defaults(facts: Facts) -> dict[str, str]:
     return {"signing": "operator" if facts.operator else "browser"}
 
 
-def said(fields: Fields, facts: Facts) -> list[str]:
+def said(fields: Fields, facts: Facts) -> Iterator[str]:
     """What will happen, and what it costs. Raises InvalidInput with the field that cannot be meant."""
     amount = amount_of(fields, "amount")
     if not amount:
         raise InvalidInput("how much does its wallet get?", field="amount")
     has, home = facts.wallet, facts.home
-    told = [f"{money(format(amount, 'f'))} go from your wallet to the session's."]
+    yield f"{money(format(amount, 'f'))} go from your wallet to the session's."
     if has is not None and home is not None:
         if home.usdc < amount:
             raise InvalidInput(f"your wallet has {grouped(format(home.usdc, 'f'))} USDC", field="amount")
@@ -41,19 +41,18 @@ def said(fields: Fields, facts: Facts) -> list[str]:
             else "It has enough for gas"
         )
         fees = coin((TRANSFER_GAS + 21_000) * home.wei_per_gas)
-        told += [
+        yield from (
             f"{gas}; the transactions themselves cost about {fees}, of your wallet.",
             f"Its wallet has {_usdc(has.usdc)} USDC now, and {_usdc(has.usdc + amount)} then; yours"
             f" {_usdc(home.usdc - amount)}.",
-        ]
+        )
     left = facts.view.remaining_usdc
     if left is not None and has is not None and has.usdc + amount > Decimal(left):
-        told.append(
+        yield (
             f"That is more than the {money(left)} that its budget leaves: the rest comes home by Reclaim alone."
         )
-    told.append("Whoever has its key can take what its wallet holds, without asking.")
+    yield ("Whoever has its key can take what its wallet holds, without asking.")
     signer_of(fields, facts)
-    return told
 
 
 def _usdc(amount: Decimal) -> str:

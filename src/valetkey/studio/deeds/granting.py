@@ -1,6 +1,6 @@
 """A grant for a session that was made without one, or whose own was revoked: the owner signs it, and approves it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from valetkey.core.errors import InvalidInput
@@ -18,25 +18,24 @@ def defaults(facts: Facts) -> dict[str, str]:
     return {"signing": "operator" if facts.operator else "browser"}
 
 
-def said(fields: Fields, facts: Facts) -> list[str]:
+def said(fields: Fields, facts: Facts) -> Iterator[str]:
     """What will happen, and what it costs. Raises InvalidInput."""
     view = facts.view
     if view.budget_usdc is None:
         raise InvalidInput(
             "a grant has a cap, and this session has no budget: make another one", field="signing"
         )
-    told = [
+    yield from (
         f"You sign its grant: it may take up to {money(view.budget_usdc)} out of your own balance, within its rules,"
         " which the contract keeps on chain. Nothing moves now.",
         "You sign the grant's revocation, too, which the platform keeps for the day that you revoke the session.",
-    ]
+    )
     if facts.home is not None:
-        told.append(
+        yield (
             "Where the contract is not approved for as much, that is one transaction of about"
             f" {coin(TRANSFER_GAS * facts.home.wei_per_gas)}."
         )
     signer_of(fields, facts)
-    return told
 
 
 class Granting(Doing):

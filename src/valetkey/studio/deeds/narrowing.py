@@ -1,7 +1,7 @@
 """A narrower session made out of one: what it may less, in words, and how it is made."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from valetkey.core.errors import InvalidInput
@@ -61,11 +61,9 @@ def narrower_of(fields: Fields) -> Narrower:
     )
 
 
-def said(fields: Fields, facts: Facts) -> list[str]:
+def said(fields: Fields, facts: Facts) -> Iterator[str]:
     """By how much it is narrower. Raises InvalidInput with the field that is wider, or cannot be meant."""
     parent = policy_of(facts.view, facts.view.expiry)
-    if not fields.get("label", "").strip():
-        raise InvalidInput("what do you call it?", field="label")
     problem: NotNarrower | None = None
     try:
         child = narrowed(parent, narrower_of(fields), facts.now)
@@ -74,18 +72,19 @@ def said(fields: Fields, facts: Facts) -> list[str]:
     if problem is not None:
         raise _wider(problem, fields, facts)
     less = list(_less(parent, child, facts))
-    told = ["It spends out of this session's budget, and ends with it at the latest."]
-    told += less or ["It is no narrower than this session: it may all that this one may."]
-    told.append(
+    yield "It spends out of this session's budget, and ends with it at the latest."
+    yield from less or ["It is no narrower than this session: it may all that this one may."]
+    yield (
         f"All else is as here. Of this session's budget {money(facts.view.remaining_usdc)} are left, for both together."
     )
-    told.append("Its wallet is its own, and empty: fund it where it pays on chain.")
+    yield ("Its wallet is its own, and empty: fund it where it pays on chain.")
+    if not fields.get("label", "").strip():
+        raise InvalidInput("what do you call it?", field="label")
     signer_of(fields, facts)
     check_handing(fields, is_enrolled=False)
-    return told
 
 
-def _less(parent: Policy, child: Policy, facts: Facts) -> Any:
+def _less(parent: Policy, child: Policy, facts: Facts) -> Iterator[str]:
     for name, words in (
         ("budget", "In all"),
         ("per_spend", "At a time"),
@@ -141,12 +140,16 @@ def _wider(problem: NotNarrower, fields: Fields, facts: Facts) -> InvalidInput:
         "allowed_payees": lambda: "this session may not pay one of these",
     }
     text = has[rule]() if rule in has else str(problem)
-    return InvalidInput(f"refused, because it would be wider: {text}", field=field)
+    return Wider(f"refused, because it would be wider: {text}", field=field)
 
 
 def _typed(fields: Fields, name: str) -> str:
     amount = amount_of(fields, name)
     return "" if amount is None else money(format(amount, "f"))
+
+
+class Wider(InvalidInput):
+    """A rule that is wider than the parent's."""
 
 
 class Narrowing(Doing):

@@ -1,6 +1,6 @@
 """Money that comes home: a session's wallet is swept, or its grant is revoked on chain."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import ClassVar
 
@@ -31,56 +31,53 @@ def has_relayer(facts: Facts) -> bool:
     return facts.view.funding_mode == "grant" and facts.view.network.relayer is not None
 
 
-def said(fields: Fields, facts: Facts) -> list[str]:
+def said(fields: Fields, facts: Facts) -> Iterator[str]:
     """What will happen, and what it costs. Raises InvalidInput."""
-    view, told = facts.view, []
+    view = facts.view
     if facts.lives:
-        told.append(
+        yield (
             "It still lives, so it is revoked first, and for ever: its token opens nothing any more, and neither do"
             " those of the sessions that were made out of it. Each of those has a wallet of its own."
         )
     if view.funding_mode == "grant":
-        return told + _ungranted(fields, facts)
+        yield from _ungranted(fields, facts)
+        return
     has = facts.wallet
     if has is None:
-        told.append("What its wallet holds could not be asked now; whatever it is comes home.")
+        yield ("What its wallet holds could not be asked now; whatever it is comes home.")
     elif not has.usdc and not has.wei:
-        told.append("Its wallet is empty: there is nothing to bring home.")
+        yield ("Its wallet is empty: there is nothing to bring home.")
     else:
         what = f"{grouped(format(has.usdc, 'f'))} USDC, and of {coin(has.wei)} what the way home leaves"
-        told.append(f"{what}, go to your wallet, {short_address(view.owner_wallet)}.")
-        told.append(
+        yield (f"{what}, go to your wallet, {short_address(view.owner_wallet)}.")
+        yield (
             f"The way costs about {coin(2 * TRANSFER_GAS * has.wei_per_gas)}, of the session's own gas; where that is"
             " too little, your wallet lends it."
         )
-    told.append(
-        "Your wallet's signature opens the recovery copy of the session's key, which signs the way home."
-    )
+    yield ("Your wallet's signature opens the recovery copy of the session's key, which signs the way home.")
     signer_of(fields, facts)
-    return told
 
 
-def _ungranted(fields: Fields, facts: Facts) -> list[str]:
+def _ungranted(fields: Fields, facts: Facts) -> Iterator[str]:
     left = None if facts.exposure is None else facts.exposure.grant_usdc
-    told = ["Nothing lies in the session: its money is yours, and stays where it is."]
+    yield "Nothing lies in the session: its money is yours, and stays where it is."
     if left is not None:
-        told.append(
+        yield (
             f"Until the chain says that its grant is revoked, a key that leaked could still take {money(left)}."
         )
     if fields.get("signing") == RELAYER:
         if not has_relayer(facts):
             raise InvalidInput("this platform has no relayer: choose who signs", field="signing")
-        told.append(
+        yield (
             "The platform's relayer revokes it with what you signed when you gave the grant, and pays the gas: you sign"
             " nothing."
         )
-        return told
+        return
     signer_of(fields, facts)
     if facts.home is not None:
-        told.append(
+        yield (
             f"You revoke it by a transaction of your own, of about {coin(TRANSFER_GAS * facts.home.wei_per_gas)}."
         )
-    return told
 
 
 class Reclaiming(Doing):

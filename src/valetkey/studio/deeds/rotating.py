@@ -1,6 +1,6 @@
 """New keys for a session: what is meant, in words, and how it is done."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -34,40 +34,37 @@ def defaults(facts: Facts) -> dict[str, str]:
     }
 
 
-def said(fields: Fields, facts: Facts) -> list[str]:
+def said(fields: Fields, facts: Facts) -> Iterator[str]:
     """What will happen. Raises InvalidInput with the field that cannot be meant."""
     view = facts.view
     if view.successor_id is not None:
         raise InvalidInput("it was rotated already: rotate the one that took its place", field="grace")
     grace = seconds_of(fields, "grace", GRACES) or 0
     budget, seconds = amount_of(fields, "budget"), seconds_of(fields, "expiry")
-    told = ["New keys take the place of these. The rules stay as they are, unless you name others."]
+    yield "New keys take the place of these. The rules stay as they are, unless you name others."
     if grace:
-        told.append(
+        yield (
             f"The old keys go on for {_length(grace)}; what they spend meanwhile counts in the new session too."
         )
     else:
-        told.append("The old keys end at once: whoever holds them spends nothing more.")
+        yield ("The old keys end at once: whoever holds them spends nothing more.")
     if fields.get("carry"):
-        told.append(
+        yield (
             f"What was spent, {money(view.spent_usdc)}, counts on, in all and in every window. What is left stays left."
         )
     else:
-        told.append(
+        yield (
             f"It begins anew: {money(view.budget_usdc)} may be spent again."
             if budget is None
             else "It begins anew."
         )
     if budget is not None:
-        told.append(
-            f"Its budget is {money(format(budget, 'f'))} in all; it is {money(view.budget_usdc)} now."
-        )
+        yield (f"Its budget is {money(format(budget, 'f'))} in all; it is {money(view.budget_usdc)} now.")
     if seconds is not None:
-        told.append(f"It ends {_length(seconds)} from now.")
-    told.append(_paid(fields, facts))
+        yield (f"It ends {_length(seconds)} from now.")
+    yield _paid(fields, facts)
     signer_of(fields, facts)
     check_handing(fields, is_enrolled=view.proof is not None)
-    return told
 
 
 def _paid(fields: Fields, facts: Facts) -> str:

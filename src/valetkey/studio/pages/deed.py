@@ -10,6 +10,7 @@ from valetkey.sdk.errors import NotFound
 from valetkey.studio.deeds.deed import FUND, GRANT, ROTATE, Deed
 from valetkey.studio.deeds.deeds import KINDS, Deeds
 from valetkey.studio.deeds.facts import Facts, facts_of
+from valetkey.studio.deeds.narrowing import Wider
 from valetkey.studio.deeds.offered import offered
 from valetkey.studio.elements.forms import Form, Values, focus
 from valetkey.studio.elements.html import Tag, card, div, facts, icon, link, paragraph, span
@@ -137,15 +138,17 @@ class DeedForm:
         problem: InvalidInput | None = None
         told: list[str] = []
         try:
-            told = self._kind.said(values, replace(self._facts, now=int(time.time())))
+            for one in self._kind.said(values, replace(self._facts, now=int(time.time()))):
+                told.append(one)  # noqa: PERF402 - what was said before it raised counts
         except InvalidInput as error:
             problem = error
         self._words.clear()
         with self._words:
-            if problem is not None:
-                Tag("li", f"{str(problem)[:1].upper()}{str(problem)[1:]}.", "quiet")
             for one in told:
                 Tag("li", one)
+            if problem is not None:
+                kind = "complaint" if isinstance(problem, Wider) else "quiet"
+                Tag("li", f"{str(problem)[:1].upper()}{str(problem)[1:]}.", kind)
         return problem
 
     def _submit(self, values: Values) -> None:

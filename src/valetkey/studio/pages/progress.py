@@ -20,8 +20,8 @@ ASKS = {
 class Progress:
     """The card of a piece of work. `done` makes what is below it, once; `failing` may say what to do instead of Go on.
 
-    `failing` is given what went wrong, and is true when it said all that there is to say. `advice`: what is said below it.
-    `tell` draws what is told of a step.
+    `failing` is given what went wrong, and is true when it said all that there is to say. `advice`: what is said
+    below it. `tell` draws what is told of a step.
     """
 
     def __init__(
