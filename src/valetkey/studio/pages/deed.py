@@ -50,18 +50,27 @@ class DeedPages:
             if deed.is_begun:
                 ui.navigate.to(place_of(deed))
                 return
-            place = self._deeds.place
-            known = await facts_of(
-                page.agent, view, place.operator, (place.base_url, place.state_dir), int(time.time())
-            )
-            if kind not in offered(view, known.grant, page.owner.standing.told.scopes):
-                paragraph("This cannot be done to the session as it is now.", "quiet")
-                return
-            if kind == FUND and view.funding_mode == "grant":
-                _no_wallet(known)
-                return
-            DeedForm(page, deed, known, self._deeds).build()
+            with div("stack") as inside:
+                paragraph("Looking at its wallet and yours …", "quiet", role="status")
+            # A chain takes its time, and the page is there before it has answered.
+            page.begin(self._fill(page, inside, deed, view))
         focus("deed-heading")
+
+    async def _fill(self, page: Page, inside: Tag, deed: Deed, view: SessionView) -> None:
+        place = self._deeds.place
+        known = await facts_of(
+            page.agent, view, place.operator, (place.base_url, place.state_dir), int(time.time())
+        )
+        if page.client.is_deleted:
+            return
+        inside.clear()
+        with inside:
+            if deed.kind not in offered(view, known.grant, page.owner.standing.told.scopes):
+                paragraph("This cannot be done to the session as it is now.", "quiet")
+            elif deed.kind == FUND and view.funding_mode == "grant":
+                _no_wallet(known)
+            else:
+                DeedForm(page, deed, known, self._deeds).build()
 
     async def progress(self, page: Page, session_id: str, kind: str, deed_id: str) -> None:
         """That it happens."""
