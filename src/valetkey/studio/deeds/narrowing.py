@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import to_decimal
