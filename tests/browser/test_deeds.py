@@ -207,6 +207,10 @@ def test_the_wallet_in_the_browser_sends_and_brings_home(
     expect(alert).to_contain_text("You said no in the wallet.", timeout=DONE_MS)
     expect(alert).to_contain_text("No money has moved")
     expect(page.get_by_role("button", name="Leave it at that")).to_be_visible()
+    # Whoever left finds it again.
+    page.goto(f"{studio.url}/sessions/{info.session_id}")
+    expect(page.get_by_text("Fund was begun, and is not over.")).to_be_visible()
+    page.get_by_role("link", name="Go on").click()
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("heading", name="The money is in the session's wallet.")).to_be_focused(
         timeout=DONE_MS

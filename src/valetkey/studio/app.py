@@ -18,7 +18,7 @@ from valetkey.studio.deeds.doing import Place
 from valetkey.studio.gate import SIGN_IN, Gate
 from valetkey.studio.owners import Owner, Owners
 from valetkey.studio.page import Page
-from valetkey.studio.pages import alerts, approvals, inventory, missing, overview, session
+from valetkey.studio.pages import alerts, approvals, inventory, missing, overview
 from valetkey.studio.pages.deed import DeedPages
 from valetkey.studio.pages.new_session import Wizard
 from valetkey.studio.plan import Plan
@@ -131,7 +131,7 @@ def create_app(plan: Plan, operator: Operator) -> Gate:
     studio.page("/approvals")(approvals.show)
     studio.page("/sessions")(inventory.show)
     studio.page("/new/{draft_id}/{step}")(wizard.show)
-    studio.page("/sessions/{session_id}")(session.show)
+    studio.page("/sessions/{session_id}")(deeds.session)
     studio.page("/sessions/{session_id}/{kind}")(deeds.form)
     studio.page("/sessions/{session_id}/{kind}/{deed_id}")(deeds.progress)
     # A page needs no fallback to long polling, and the gate would refuse it.

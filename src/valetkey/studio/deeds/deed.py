@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ from valetkey.studio.wizard.kept_drafts import name_of
 
 ROOM = "studio-deeds"
 ROTATE, NARROW, FUND, RECLAIM, GRANT = "rotate", "narrow", "fund", "reclaim", "grant"
+KEPT_SECONDS = 30 * 86_400
+"""So long what is over is told of."""
+
 KINDS = (ROTATE, NARROW, FUND, RECLAIM, GRANT)
 
 
@@ -31,6 +35,7 @@ class Deed(msgspec.Struct, kw_only=True):
     kind: str
     session_id: str
     key: str
+    made_at: int
     fields: dict[str, str] = msgspec.field(default_factory=dict)
     fixed_at: int | None = None
     outcome: str = ""
@@ -47,6 +52,7 @@ class Deed(msgspec.Struct, kw_only=True):
             kind=kind,
             session_id=session_id,
             key=f"studio-{secrets.token_hex(16)}",
+            made_at=int(time.time()),
         )
 
     def __getitem__(self, name: str) -> str:
@@ -83,11 +89,7 @@ class KeptDeeds:
 
     def last(self, owner: Owner, kind: str, session_id: str) -> Deed | None:
         """The one that was begun, or thought of, last."""
-        kept = self._state.read(ROOM, _slot(name_of(owner), kind, session_id))
-        try:
-            return None if kept is None else msgspec.json.decode(kept, type=Deed)
-        except msgspec.MsgspecError:
-            return None
+        return self._read(_slot(name_of(owner), kind, session_id))
 
     def open(self, owner: Owner, kind: str, session_id: str) -> Deed:
         """The one that is to be done, or goes on; a new one where the last is over."""
@@ -101,6 +103,20 @@ class KeptDeeds:
         """Durable when this returns."""
         self._state.write(ROOM, _slot(deed.owner, deed.kind, deed.session_id), msgspec.json.encode(deed))
 
+    def sweep(self, now: int) -> None:
+        """Forget what is long over. What was begun and is not over stays."""
+        for name in self._state.names(ROOM):
+            deed = self._read(name)
+            if deed is None or ((deed.is_over or not deed.is_begun) and now - deed.made_at > KEPT_SECONDS):
+                self._state.remove(ROOM, name)
+
+    def _read(self, name: str) -> Deed | None:
+        kept = self._state.read(ROOM, name)
+        try:
+            return None if kept is None else msgspec.json.decode(kept, type=Deed)
+        except msgspec.MsgspecError:
+            return None
+
     @contextmanager
     def alone(self, deed: Deed) -> Iterator[bool]:
         """Whether nobody else, in this process or another, does it meanwhile."""
@@ -110,6 +126,11 @@ class KeptDeeds:
         finally:
             if lock is not None:
                 self._state.unlock(lock)
+
+
+def place_of(deed: Deed) -> str:
+    """The address of one that began."""
+    return f"/sessions/{deed.session_id}/{deed.kind}/{deed.id}"
 
 
 def _slot(owner: str, kind: str, session_id: str) -> str:

@@ -49,6 +49,7 @@ class Deeds:
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        place.kept.sweep(int(time.time()))
         self._open: dict[str, Doing] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -56,9 +57,18 @@ class Deeds:
         """The one that is being done, or was."""
         return self._open.get(deed.id)
 
+    def unfinished(self, owner: Owner, session_id: str) -> list[Deed]:
+        """What was begun with a session and is not over, here or by a studio that is gone."""
+        found = (self.place.kept.last(owner, kind, session_id) for kind in KINDS)
+        return [one for one in found if one is not None and one.is_begun and not one.is_over]
+
     def begin(self, deed: Deed, view: SessionView, owner: Owner) -> Doing:
         """Begin, go on after a failure, or find what is going on."""
         doing = self._open.get(deed.id)
+        if doing is not None and not doing.deed.is_begun:
+            # Nothing came of it, and it is meant otherwise now.
+            self.end(doing)
+            doing = None
         if doing is not None and not (doing.is_over and doing.failed is not None):
             return doing
         if doing is None:

@@ -13,6 +13,7 @@ from valetkey.crypto.secret import Secret
 from valetkey.sdk._sync.buyer import BuyerAgent
 from valetkey.sdk.holdings import Holdings
 from valetkey.studio.wizard.operator import Operator
+from valetkey.studio.words.amounts import grouped
 from valetkey.studio.words.rows import ENDED
 from valetkey.wire.granting import ExposureView, GrantView
 from valetkey.wire.sessions import SessionView
@@ -97,4 +98,4 @@ def coin(wei: int) -> str:
     """Wei as an amount of the chain's coin, to six places, and never as nothing where it is something."""
     amount = Decimal(wei).scaleb(-ETHER)
     shown = round(amount, 6)
-    return format((shown if shown or not wei else amount.normalize()), "f") + " ETH"
+    return f"{grouped(format(shown if shown or not wei else amount, 'f'))} ETH"

@@ -7,7 +7,7 @@ from nicegui import ui
 
 from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.sdk.errors import NotFound
-from valetkey.studio.deeds.deed import FUND, GRANT, ROTATE, Deed
+from valetkey.studio.deeds.deed import FUND, GRANT, ROTATE, Deed, place_of
 from valetkey.studio.deeds.deeds import KINDS, Deeds
 from valetkey.studio.deeds.facts import Facts, facts_of
 from valetkey.studio.deeds.narrowing import Wider
@@ -15,6 +15,7 @@ from valetkey.studio.deeds.offered import offered
 from valetkey.studio.elements.forms import Form, Values, focus
 from valetkey.studio.elements.html import Tag, card, div, facts, icon, link, paragraph, span
 from valetkey.studio.page import Page
+from valetkey.studio.pages import session
 from valetkey.studio.pages.deed_done import DonePage
 from valetkey.studio.pages.deed_fields import FIELDS
 from valetkey.studio.pages.new_session import prepare_assets
@@ -31,6 +32,10 @@ class DeedPages:
 
     def __init__(self, deeds: Deeds) -> None:
         self._deeds = deeds
+
+    async def session(self, page: Page, session_id: str) -> None:
+        """The session's own page, which says what was begun with it and is not over."""
+        await session.show(page, session_id, lambda: self._deeds.unfinished(page.owner, session_id))
 
     async def form(self, page: Page, session_id: str, kind: str) -> None:
         """What is meant, and what will happen."""
@@ -172,11 +177,6 @@ class DeedForm:
             self._page.tell(str(error), bad=True)
             return
         ui.navigate.to(place_of(deed))
-
-
-def place_of(deed: Deed) -> str:
-    """The address of one that began."""
-    return f"{HERE}/{deed.session_id}/{deed.kind}/{deed.id}"
 
 
 def _heading(view: SessionView, kind: str) -> None:
