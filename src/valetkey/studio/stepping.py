@@ -5,6 +5,7 @@ The work is in a thread: a wallet in a browser is waited for there, and keystore
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class Record(Protocol):
     asked: dict[str, str]
 
 
-class Stepping:
+class Stepping(ABC):
     """One piece of work. What it makes for somebody else is in `info` until it was handed over."""
 
     titles: ClassVar[Mapping[str, str]] = {}
@@ -112,17 +113,17 @@ class Stepping:
 
     # Each kind of work has its own
 
+    @abstractmethod
     def _work(self) -> None:
         """Do what is not done yet, in the thread."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _alone(self) -> AbstractContextManager[bool]:
         """Whether nobody else does this meanwhile, in any process."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _keep(self) -> None:
         """The record is durable when this returns."""
-        raise NotImplementedError
 
     def _give_up(self, error: ValetkeyError) -> None:
         """It failed; in the loop."""

@@ -1,5 +1,6 @@
 """A deed as it is done, in a thread of the studio: what all of them share. What each does is in a file of its own."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -58,13 +59,13 @@ class Doing(Stepping):
         self.deed, self.view, self._place = deed, view, place
 
     @staticmethod
+    @abstractmethod
     def steps_of(deed: Deed, view: SessionView) -> tuple[str, ...]:
         """What is to be done, in order; what was done stays among it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _do_all(self, agent: BuyerAgent) -> None:
         """Every step. The agent has no wallet yet: see `_lend_wallet`."""
-        raise NotImplementedError
 
     def _work(self) -> None:
         with BuyerAgent(
