@@ -125,6 +125,7 @@ class Stepping(ABC):
     def _keep(self) -> None:
         """The record is durable when this returns."""
 
+    @abstractmethod
     def _give_up(self, error: ValetkeyError) -> None:
         """It failed; in the loop."""
 
