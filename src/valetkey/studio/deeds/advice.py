@@ -1,6 +1,6 @@
 """What a deed that failed did to the money, and what to do next."""
 
-from valetkey.core.errors import ValetkeyError
+from valetkey.core.errors import EnvironmentFailure, ValetkeyError
 from valetkey.sdk.errors import InsufficientFunds, RecoveryFailed
 from valetkey.studio.deeds.deed import FUND, GRANT, NARROW, RECLAIM, ROTATE, Deed
 
@@ -28,7 +28,7 @@ def advice(deed: Deed, error: ValetkeyError) -> list[str]:
         ROTATE: _rotating,
         NARROW: _narrowing,
         GRANT: _granting,
-    }[deed.kind](deed, is_pending=bool(pending))
+    }[deed.kind](deed, is_pending=bool(pending), is_open=isinstance(error, EnvironmentFailure))
     if isinstance(error, InsufficientFunds):
         told.append("Put what is missing into the wallet that is named, and go on.")
     elif isinstance(error, RecoveryFailed) and deed.kind != RECLAIM:
@@ -41,24 +41,26 @@ def advice(deed: Deed, error: ValetkeyError) -> list[str]:
     return told
 
 
-def _funding(deed: Deed, *, is_pending: bool) -> list[str]:
+def _funding(deed: Deed, *, is_pending: bool, is_open: bool) -> list[str]:
     if is_pending:
         return []
     if "gas" in deed.done:
         return ["The gas is in the session's wallet, and comes home by Reclaim; no USDC has moved."]
-    return ["No money has moved, unless this says that it was sent."]
+    if is_open:
+        return ["Whether the money was sent is looked up when you go on: it is sent once."]
+    return ["No money has moved."]
 
 
-def _reclaiming(deed: Deed, *, is_pending: bool) -> list[str]:
-    del is_pending
+def _reclaiming(deed: Deed, *, is_pending: bool, is_open: bool) -> list[str]:
+    del is_pending, is_open
     ended = "The session is revoked. " if "ended" in deed.done else ""
     return [
         f"{ended}What it had is where it was; whoever has its key can still take it until this is done: go on soon."
     ]
 
 
-def _rotating(deed: Deed, *, is_pending: bool) -> list[str]:
-    del is_pending
+def _rotating(deed: Deed, *, is_pending: bool, is_open: bool) -> list[str]:
+    del is_pending, is_open
     if "made" not in deed.done:
         return ["The session is as it was, and no money has moved."]
     return [
@@ -67,14 +69,15 @@ def _rotating(deed: Deed, *, is_pending: bool) -> list[str]:
     ]
 
 
-def _narrowing(deed: Deed, *, is_pending: bool) -> list[str]:
-    del is_pending
+def _narrowing(deed: Deed, *, is_pending: bool, is_open: bool) -> list[str]:
+    del is_pending, is_open
     if "made" not in deed.done:
         return ["Nobody has another session, and no money has moved."]
     return ["The narrower session is there, and its keys are kept here, sealed. Nothing was handed over."]
 
 
-def _granting(deed: Deed, *, is_pending: bool) -> list[str]:
+def _granting(deed: Deed, *, is_pending: bool, is_open: bool) -> list[str]:
+    del is_open
     if is_pending:
         return []
     if "granted" in deed.done:

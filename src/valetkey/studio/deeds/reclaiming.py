@@ -101,7 +101,7 @@ class Reclaiming(Doing):
 
     def _do_all(self, agent: BuyerAgent) -> None:
         if "ended" in self.steps:
-            self._do("ended", lambda: agent.revoke_session(self.view.session_id).status)
+            self._do("ended", lambda: self._ended(agent))
         if self.view.funding_mode == "grant":
             self._do("revoked", lambda: self._revoked(agent))
             return
@@ -117,6 +117,10 @@ class Reclaiming(Doing):
         found = self._found(agent, keys.wallet_address)
         sweep = agent.sweep_session(self.view.owner_wallet, session=keys, chain=self._chain)
         self._done("swept", _came_home(found, sweep.token_tx_hash, sweep.gas_tx_hash))
+
+    def _ended(self, agent: BuyerAgent) -> str:
+        agent.revoke_session(self.view.session_id)
+        return ""
 
     @property
     def done(self) -> dict[str, str]:

@@ -121,8 +121,8 @@ class DonePage:
                 )
                 if not shown:
                     paragraph("Nothing: it was left at that.", "quiet")
-        if self._kind.work.hands_over and self._deed.outcome:
+            if not (self._kind.work.hands_over and self._deed.outcome):
+                self._next_steps()
+                return
+        with div("wizard-next"):
             handed_over(self._next_steps)
-            return
-        with div("wizard"):
-            self._next_steps()
