@@ -133,8 +133,8 @@ class DeedForm:
                 with inside, div("form"):
                     FIELDS[self._deed.kind](self._form, self._facts)
                 _, inside = card("What will happen")
-                with inside:
-                    self._words = Tag("ul", "", "said bulleted", role="status", id="said")
+                with inside, div("", role="status", id="said"):
+                    self._words = Tag("ul", "", "said bulleted")
                 with div("form-foot"):
                     link("Cancel", f"{HERE}/{self._deed.session_id}", "button")
                     span("", "stretch")
