@@ -111,7 +111,7 @@ class Reclaiming(Doing):
         self._done("opened", "")
         if "lent" in self.steps:
             self._do("lent", lambda: self._lend_gas(agent, keys.wallet_address))
-        if "swept" in self.done:
+        if "swept" in self.record.done:
             return
         self._begin("swept")
         found = self._found(agent, keys.wallet_address)
@@ -121,11 +121,6 @@ class Reclaiming(Doing):
     def _ended(self, agent: BuyerAgent) -> str:
         agent.revoke_session(self.view.session_id)
         return ""
-
-    @property
-    def done(self) -> dict[str, str]:
-        """What is done."""
-        return self.record.done
 
     def _found(self, agent: BuyerAgent, wallet: str) -> tuple[Decimal, int]:
         """What there was before the first attempt to bring it home."""
