@@ -75,6 +75,28 @@ class Site:
 
         return asyncio.run(done())
 
+    def fund_twice(self, session_id: str, first: str, then: str) -> Doing:
+        """In one studio: what failed before anything came of it, and is meant otherwise then."""
+
+        async def done() -> Doing:
+            home = self.folder / "studio"
+            owners = Owners(Plan(base_url=self.stack.base_url, state_dir=home), lambda _: None)
+            owner = await owners.enter(self.api_key)
+            try:
+                place = Place(self.stack.base_url, home, Operator(key=PrivateKey.generate()))
+                deeds, view = Deeds(place), await owner.agent.get_session(session_id)
+                for amount in (first, then):
+                    seen = place.kept.open(owner, "fund", session_id)
+                    deed = deeds.fix(seen, {"signing": "operator", "amount": amount}, owner)
+                    doing = deeds.begin(deed, view, owner)
+                    await asyncio.gather(*deeds._tasks)
+                    place.operator = Operator(key=self.key)
+                return doing
+            finally:
+                await owners.leave(owner)
+
+        return asyncio.run(done())
+
     def deed(self, kind: str, session_id: str) -> Deed | None:
         """As it is kept."""
 

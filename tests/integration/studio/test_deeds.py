@@ -226,6 +226,9 @@ def test_who_may_not_changes_nothing_and_it_may_be_meant_anew(site: Site) -> Non
     assert "without the key of your wallet" in str(doing.failed)
     assert not doing.deed.is_begun
     assert site.units(info.wallet_address) == 2 * USDC
+    # Meant otherwise then, it is what was said last.
+    assert site.fund_twice(info.session_id, "9", "3").failed is None
+    assert site.units(info.wallet_address) == 5 * USDC
     # What could never come home is not sent.
     bare = site.agent.create_session(budget_usdc=5, expiry=3_600, label="bare")
     doing = site.do("fund", bare.session_id, amount="1")
