@@ -69,10 +69,19 @@ def test_no_page_has_a_serious_finding(
         ("/approvals", "Nothing waits"),
         ("/alerts", "Nothing new"),
         (f"/sessions/{session_id}", "for papers"),
+        (f"/sessions/{session_id}/rotate", "New keys take the place"),
+        (f"/sessions/{session_id}/narrow", "It spends out of"),
+        (f"/sessions/{session_id}/fund", "How much does its wallet get?"),
+        (f"/sessions/{session_id}/reclaim", "It still lives"),
     ):
         page.goto(studio.url + path)
         expect(page.get_by_text(seen).first).to_be_visible()
         look(path)
+    owner.agent.freeze()
+    page.goto(f"{studio.url}/sessions/{session_id}")
+    expect(page.get_by_text("Everything is frozen")).to_be_visible()
+    look("everything is frozen")
+    owner.agent.thaw()
     page.get_by_role("button", name="Check").click()
     expect(page.get_by_text("every hash and signature holds")).to_be_visible()
     look("audit trail")

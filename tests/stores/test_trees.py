@@ -116,9 +116,11 @@ def test_all_of_an_owner_s_trees_stop_at_once(store: Blocking, market: Market, r
     store.add_session(foreign, digest("foreign"))
     store.add_children([a_child(root.session.id)])
     assert store.freeze(market.owner.id, frozen=True) == NOW
+    assert getattr(store.agent(market.owner.id), "frozen_at", None) == NOW
     assert code(store.place(a_purchase(market.service, market.owner, root, 1), None)) == "session_paused"
     assert store.session(other.session.id).session.frozen_at == NOW
     assert store.freeze(market.owner.id, frozen=False) is None
+    assert store.agent(market.owner.id) == market.owner
     allowed(store.place(a_purchase(market.service, market.owner, root, 1), None))
     store.revoke_session(other.session.id)
     assert store.revoke_sessions(market.owner.id) == 2

@@ -12,7 +12,8 @@ class Agent:
     """`wallet_address` is EIP-55; `public_key` the compressed key that signed its registration, 33 bytes.
 
     `webhook_url` is where the agent is told, as an owner, of spends that wait for its approval. `unique_labels`:
-    whether no two of its living sessions may have one label; see core/labels.py.
+    whether no two of its living sessions may have one label; see core/labels.py. `frozen_at`: since when its sessions
+    stand still.
     """
 
     id: str
@@ -25,3 +26,4 @@ class Agent:
     last_seen_at: int
     webhook_url: str | None = None
     unique_labels: bool = False
+    frozen_at: int | None = None

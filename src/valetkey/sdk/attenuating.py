@@ -119,6 +119,17 @@ def attenuated(
     return Made(bundle, signed, attenuation.child_id, narrowed)
 
 
+def narrowed(policy: Policy, wanted: Narrower, now: int) -> Policy:
+    """The policy that a child would have, before anybody makes one. `now` is unix seconds.
+
+    Raises NotNarrower, whose `details` name the rules, InvalidAmount, InvalidInput.
+    """
+    found = narrow(policy, wanted.narrowing(now))
+    if isinstance(found, Refused):
+        raise _not_narrower(found)
+    return found
+
+
 def _policy_of(bundle: Bundle) -> Policy:
     """What a bundle tells of its policy: budget and end."""
     budget = bundle.budget_usdc

@@ -23,7 +23,7 @@ Value = str | int | bytes | None
 
 AGENT = (
     "a.id, a.developer_id, a.name, a.description, a.wallet_address, a.public_key, a.created_at, a.last_seen_at,"
-    " a.webhook_url, a.unique_labels"
+    " a.webhook_url, a.unique_labels, a.frozen_at"
 )
 
 KEY = "k.id, k.owner_id, k.name, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.last_used_at"
@@ -82,7 +82,7 @@ def in_lower_case(text: str) -> str:
 
 def agent_of(row: Row) -> Agent:
     """An agent from the columns of AGENT."""
-    agent_id, developer_id, name, description, wallet, key, created_at, seen_at, url, unique = row
+    agent_id, developer_id, name, description, wallet, key, created_at, seen_at, url, unique, frozen_at = row
     return Agent(
         id=agent_id,
         developer_id=developer_id,
@@ -94,6 +94,7 @@ def agent_of(row: Row) -> Agent:
         last_seen_at=seen_at,
         webhook_url=url,
         unique_labels=bool(unique),
+        frozen_at=frozen_at,
     )
 
 

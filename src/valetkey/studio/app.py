@@ -14,11 +14,14 @@ from starlette.routing import Route
 
 from valetkey.studio import once
 from valetkey.studio.assets import asset_text, serve_asset
+from valetkey.studio.deeds.deeds import Deeds
+from valetkey.studio.deeds.doing import Place
 from valetkey.studio.gate import SIGN_IN, Gate
 from valetkey.studio.one_time import OneTime
 from valetkey.studio.owners import Owner, Owners
 from valetkey.studio.page import Page
-from valetkey.studio.pages import alerts, approvals, inventory, missing, overview, session
+from valetkey.studio.pages import alerts, approvals, inventory, missing, overview
+from valetkey.studio.pages.deed import DeedPages
 from valetkey.studio.pages.new_session import Wizard
 from valetkey.studio.plan import Plan
 from valetkey.studio.signing_in import Door
@@ -116,6 +119,7 @@ def create_app(plan: Plan, operator: Operator) -> Gate:
     """The ASGI application. NiceGUI's pages are the process's own: there is one studio in a process."""
     studio = Studio(plan)
     wizard = Wizard(Makings(plan.base_url, plan.state_dir, operator))
+    deeds = DeedPages(Deeds(Place(plan.base_url, plan.state_dir, operator)))
     door = Door(plan, studio.owners, studio.sittings, studio.end)
     wallet_door = WalletDoor(door, OneTime(operator))
     app = FastAPI(
@@ -136,7 +140,9 @@ def create_app(plan: Plan, operator: Operator) -> Gate:
     studio.page("/approvals")(approvals.show)
     studio.page("/sessions")(inventory.show)
     studio.page("/new/{draft_id}/{step}")(wizard.show)
-    studio.page("/sessions/{session_id}")(session.show)
+    studio.page("/sessions/{session_id}")(deeds.session)
+    studio.page("/sessions/{session_id}/{kind}")(deeds.form)
+    studio.page("/sessions/{session_id}/{kind}/{deed_id}")(deeds.progress)
     # A page needs no fallback to long polling, and the gate would refuse it.
     core.app.config.socket_io_js_transports = ["websocket"]
     core.app.config.quasar_config = {"loadingBar": {"skipHijack": True}}

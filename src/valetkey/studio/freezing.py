@@ -27,8 +27,15 @@ async def ask_to_freeze(page: Page) -> None:
     close(asked)
     if answer == "freeze":
         await page.doing(_freeze(page))
+        page.owner.standing.look()
     elif answer == "thaw":
-        await page.doing(_thaw(page))
+        await thaw(page)
+
+
+async def thaw(page: Page) -> None:
+    """Let all go on."""
+    await page.doing(_thaw(page))
+    page.owner.standing.look()
 
 
 async def _freeze(page: Page) -> None:

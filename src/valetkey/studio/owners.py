@@ -10,10 +10,11 @@ from typing import Any
 from valetkey.core.errors import ValetkeyError
 from valetkey.crypto.secret import Secret
 from valetkey.sdk._async.buyer import AsyncBuyerAgent
-from valetkey.sdk.errors import Unauthenticated
 from valetkey.studio.feed import Feed
 from valetkey.studio.pace import Pace
 from valetkey.studio.plan import Plan
+from valetkey.studio.standing import Standing
+from valetkey.wire.agents import OwnerView
 from valetkey.wire.audit import Event
 from valetkey.wire.network import NetworkView
 from valetkey.wire.sessions import SessionPage
@@ -30,10 +31,13 @@ class Owner:
     ends_key: the key came by a sign-in of the owner's wallet, for a sitting here, and ends with it.
     """
 
-    def __init__(self, agent: AsyncBuyerAgent, wallet: str, name: bytes, *, ends_key: bool = False) -> None:
+    def __init__(
+        self, agent: AsyncBuyerAgent, told: OwnerView, name: bytes, *, ends_key: bool = False
+    ) -> None:
         self.agent = agent
         self.ends_key = ends_key
-        self.wallet = wallet
+        self.wallet = told.wallet_address
+        self.standing = Standing(agent, told)
         self.name = name
         self.feed = Feed(agent)
         self.pace = Pace()
@@ -69,8 +73,9 @@ class Owner:
         """Something was done here: what was asked before is old."""
         self._news += 1
 
-    def _hear(self, _event: Event | None) -> None:
+    def _hear(self, event: Event | None) -> None:
         self._news += 1
+        self.standing.hear(event)
 
     def __repr__(self) -> str:
         return f"<Owner {self.wallet}>"
@@ -92,10 +97,10 @@ class Owners:
         agent = AsyncBuyerAgent(key, base_url=self._plan.base_url, state_dir=self._plan.state_dir)
         kept = False
         try:
-            wallet = await _wallet(agent, await agent.list_sessions(limit=1))
+            told = await agent.itself()
             owner = self._open.get(_name(key))
             if owner is None:
-                owner = self._began(Owner(agent, wallet, _name(key)))
+                owner = self._began(Owner(agent, told, _name(key)))
                 kept = True
             owner.sittings += 1
             return owner
@@ -103,10 +108,20 @@ class Owners:
             if not kept:
                 await agent.close()
 
-    def enter_signed(self, agent: AsyncBuyerAgent, wallet: str) -> Owner:
-        """The owner whose wallet has just signed in with this agent: its key is one sitting's, and ends with it."""
+    async def enter_signed(self, agent: AsyncBuyerAgent) -> Owner:
+        """The owner whose wallet has just signed in with this agent: its key is one sitting's, and ends with it.
+
+        Raises what the SDK raises; the key is then ended at once.
+        """
         assert agent.api_key is not None, "a sign-in brings a key"
-        owner = self._began(Owner(agent, wallet, _name(agent.api_key), ends_key=True))
+        told: OwnerView | None = None
+        try:
+            told = await agent.itself()
+        finally:
+            if told is None:
+                await _end_key(agent)
+                await agent.close()
+        owner = self._began(Owner(agent, told, _name(agent.api_key), ends_key=True))
         owner.sittings += 1
         return owner
 
@@ -116,6 +131,7 @@ class Owners:
         if owner.sittings == 0:
             del self._open[owner.name]
             await owner.feed.stop()
+            owner.standing.stop()
             if owner.ends_key:
                 await _end_key(owner.agent)
             await owner.agent.close()
@@ -136,15 +152,3 @@ async def _end_key(agent: AsyncBuyerAgent) -> None:
             await agent.sign_out()
     except (ValetkeyError, TimeoutError) as error:
         log.warning("the key of a sitting that is over ends by itself: %s", error or type(error).__name__)
-
-
-async def _wallet(agent: AsyncBuyerAgent, newest: SessionPage) -> str:
-    """The owner's address; empty where neither a session nor the chain tells it."""
-    if newest.sessions:
-        return newest.sessions[0].owner_wallet
-    try:
-        return (await agent.get_score()).address
-    except Unauthenticated:
-        raise
-    except ValetkeyError:
-        return ""

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from nicegui import Client, ui
 from starlette.requests import Request
 
+from valetkey.core.api_key import Scope
 from valetkey.core.errors import ValetkeyError
 from valetkey.sdk.errors import Unauthenticated
 from valetkey.studio.gate import sitting_of
@@ -53,6 +54,11 @@ class Page:
     def agent(self) -> Any:
         """The owner's agent, to ask the platform with."""
         return self.sitting.owner.agent
+
+    @property
+    def may_change(self) -> bool:
+        """Whether the key that somebody signed in with changes sessions."""
+        return Scope.SESSIONS_WRITE in self.owner.standing.told.scopes
 
     def close(self) -> None:
         """End what belongs to the page."""

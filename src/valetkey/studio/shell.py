@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from nicegui import ui
 
 from valetkey.studio.assets import asset_url
+from valetkey.studio.elements.banner import frozen_banner
 from valetkey.studio.elements.html import Tag, button, div, icon, link, span
 from valetkey.studio.feed import Liveness
 from valetkey.studio.freezing import ask_to_freeze
@@ -56,6 +57,7 @@ def frame(page: Page, title: str, here: str) -> Iterator[None]:
                     icon(drawn)
                     span(words)
         with Tag("main", "", "main", id="content", tabindex="-1"):
+            frozen_banner(page)
             yield
 
 
@@ -74,7 +76,8 @@ def _topbar(page: Page) -> None:
                 "mono small quiet hide-small",
                 title=f"Owner {page.owner.wallet}",
             )
-        button("Freeze", lambda: ask_to_freeze(page), kind="danger", drawn="freeze")
+        if page.may_change:
+            button("Freeze", lambda: ask_to_freeze(page), kind="danger", drawn="freeze")
         button("Light or dark", kind="bare", drawn="theme", bare=True, js="() => valetkeyTheme()")
         with Tag("form", "", method="post", action="/sign-out"):
             Tag("input", type_="hidden", name="form", value=page.sitting.form)

@@ -111,14 +111,12 @@ class WalletDoor:
         agent = self._agent()
         is_in = False
         try:
-            info = await _told(
-                agent.sign_in_with(given.get("message", ""), _signature(given.get("signature", "")))
-            )
+            await _told(agent.sign_in_with(given.get("message", ""), _signature(given.get("signature", ""))))
             is_in = True
         finally:
             if not is_in:
                 await agent.close()
-        return await self._admitted(request, given, agent, info.wallet_address)
+        return await self._admitted(request, given, agent)
 
     async def _once(self, request: Request, given: dict[str, str]) -> Response:
         """The address that the studio printed when it was started."""
@@ -137,17 +135,16 @@ class WalletDoor:
                     state_dir=self._plan.state_dir,
                 )
             )
+            answer = await self._admitted(request, given, agent)
             is_in = True
         finally:
             if not is_in:
                 self._one_time.give_back()
-        return await self._admitted(request, given, agent, key.address)
+        return answer
 
-    async def _admitted(
-        self, request: Request, given: dict[str, str], agent: AsyncBuyerAgent, wallet: str
-    ) -> Response:
+    async def _admitted(self, request: Request, given: dict[str, str], agent: AsyncBuyerAgent) -> Response:
         answer = JSONResponse({"place": place_of(given.get("next"))}, headers={"Cache-Control": "no-store"})
-        await self._door.admit(request, self._door.owners.enter_signed(agent, wallet), answer)
+        await self._door.admit(request, await _told(self._door.owners.enter_signed(agent)), answer)
         return answer
 
     @property

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from valetkey.core.api_key import Scope
 from valetkey.wire.shape import Address, Request, View
 
 
@@ -46,6 +47,23 @@ class AgentSummary(View):
     agent_description: str | None = None
     trust_score: float | None = None
     seller_rating: float | None = None
+
+
+class OwnerView(View, kw_only=True):
+    """GET /agents/self: the owner whose key calls, and what that key may do, included scopes too.
+
+    `frozen_at` (ISO-8601) is since when every session of the owner stands still, absent while they go on.
+    `key_expires_at` is the end of the key, absent for none.
+    """
+
+    agent_id: str
+    agent_name: str
+    wallet_address: str
+    scopes: list[Scope]
+    key_id: str
+    key_name: str
+    key_expires_at: str | None = None
+    frozen_at: str | None = None
 
 
 class FeeTier(View):

@@ -9,7 +9,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 CONTRACT = """
 post /agents/register | post /agents/session | delete /agents/session/{id} | get /agents | get /agents/fee-tier
-get /agents/score | get /agents/{id}/discovery-score | get /agents/{id}/public-key | get /marketplace/pulse
+get /agents/self | get /agents/score
+get /agents/{id}/discovery-score | get /agents/{id}/public-key | get /marketplace/pulse
 post /services | get /services | get /services/{id} | patch /services/{id} | delete /services/{id} | post /checkout
 get /transactions | get /transactions/{id} | post /transactions/{id}/fund | post /transactions/{id}/deliver
 post /transactions/{id}/confirm | post /transactions/{id}/dispute | get /transactions/{id}/dispute

@@ -28,6 +28,12 @@ def test_a_freeze_stops_every_session_also_those_that_are_made_meanwhile(server:
     frozen = owner.data("POST", "/agents/sessions/freeze")
     assert frozen["frozen"] is True
     assert owner.data("POST", "/agents/sessions/freeze") == frozen
+    # Whoever looks is told, also by another key that only reads.
+    reader = owner.key_for("read")
+    told = reader.data("GET", "/agents/self")
+    assert (told["frozenAt"], told["agentId"]) == (frozen["frozenAt"], owner.agent_id)
+    assert (told["keyId"], "sessions:write" in told["scopes"]) == (reader.key_id, False)
+    assert "sessions:write" in owner.data("GET", "/agents/self")["scopes"]
     later = owner.session()
     for session in (first, later):
         refused = session.buy(service)
@@ -35,6 +41,7 @@ def test_a_freeze_stops_every_session_also_those_that_are_made_meanwhile(server:
     assert others.buy(service).status_code == 201
     assert {one["status"] for one in owner.data("GET", "/agents/sessions")["sessions"]} == {"paused"}
     assert owner.data("POST", "/agents/sessions/thaw") == {"frozen": False}
+    assert "frozenAt" not in reader.data("GET", "/agents/self")
     assert [one.buy(service).status_code for one in (first, later, paused)] == [201, 201, 403]
 
 

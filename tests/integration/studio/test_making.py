@@ -158,7 +158,7 @@ def test_what_is_made_elsewhere_is_left_alone_and_a_mistake_is_no_success(
     monkeypatch.setattr(Drafts, "keep", kept)
     making = place.make(label="elsewhere")
     state.unlock(held.pop())
-    assert "being made elsewhere" in str(making.failed)
+    assert "being done elsewhere" in str(making.failed)
     assert making.draft.is_begun, "whoever makes it goes on"
     assert place.sessions("elsewhere") == []
     monkeypatch.undo()

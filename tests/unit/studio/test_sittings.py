@@ -10,6 +10,7 @@ from valetkey.studio.owners import Owner
 from valetkey.studio.pace import BURST, PER_SECOND, Pace
 from valetkey.studio.page import zone_of
 from valetkey.studio.sittings import SITTINGS_MAX, Sittings
+from valetkey.wire.agents import OwnerView
 from valetkey.wire.audit import Event
 from valetkey.wire.sessions import SessionPage
 
@@ -49,8 +50,13 @@ def event(kind: str = "hold_placed", session_id: str = "s") -> Event:
     )
 
 
+TOLD = OwnerView(
+    agent_id="agt", agent_name="o", wallet_address="0x" + "1" * 40, scopes=[], key_id="key", key_name="k"
+)
+
+
 def owner(agent: Agent) -> Owner:
-    return Owner(agent, "0x" + "1" * 40, b"name")  # type: ignore[arg-type]
+    return Owner(agent, TOLD, b"name")  # type: ignore[arg-type]
 
 
 def test_a_sitting_ends_when_nobody_is_there_and_in_any_case_after_a_day() -> None:

@@ -8,6 +8,7 @@ from valetkey.wire.agents import (
     AgentSummary,
     DiscoveryScore,
     FeeTier,
+    OwnerView,
     PublicKey,
     RegisterRequest,
     RegisterResponse,
@@ -32,6 +33,10 @@ async def register(call: Call) -> Reply:
 
 async def directory(call: Call) -> list[AgentSummary]:
     return await service.directory(call.platform, call.query(PageQuery))
+
+
+async def itself(call: Call) -> OwnerView:
+    return service.itself(call.caller)
 
 
 async def fee_tier(_call: Call) -> FeeTier:
@@ -73,6 +78,15 @@ ENDPOINTS = [
         query=PageQuery,
         gives=list[AgentSummary],
         access=Access.OPEN,
+    ),
+    Endpoint(
+        method="GET",
+        path=f"{AGENTS}/self",
+        handler=itself,
+        summary="The owner whose key calls: what that key may do, and since when all sessions are frozen",
+        gives=OwnerView,
+        access=Access.OWNER,
+        scope=Scope.SESSIONS_READ,
     ),
     Endpoint(
         method="GET",

@@ -1,16 +1,18 @@
 """What is asked about agents: the directory, fees, scores and the keys that payloads are encrypted to."""
 
 from valetkey.core.agent import Agent
+from valetkey.core.api_key import granted
 from valetkey.core.errors import InvalidInput
 from valetkey.core.fees import FEE_BPS
 from valetkey.core.ids import Kind, is_id
 from valetkey.core.session import Role, Status, status
 from valetkey.crypto.keys import checksum_address, is_address
+from valetkey.platform.callers import Caller
 from valetkey.platform.context import Platform
 from valetkey.platform.paging import page_limit
 from valetkey.platform.refusing import NotFound
 from valetkey.ports.accounts import SessionQuery, SessionRecord
-from valetkey.wire.agents import AgentSummary, DiscoveryScore, FeeTier, PublicKey, Score
+from valetkey.wire.agents import AgentSummary, DiscoveryScore, FeeTier, OwnerView, PublicKey, Score
 from valetkey.wire.timestamps import iso_timestamp
 from valetkey.wire.transactions import PageQuery
 
@@ -32,6 +34,22 @@ async def directory(platform: Platform, query: PageQuery) -> list[AgentSummary]:
         )
         for agent in found
     ]
+
+
+def itself(caller: Caller) -> OwnerView:
+    """The owner that calls, as its key was looked up for this very request."""
+    assert caller.key is not None, "an owner calls with a key"
+    agent, key = caller.agent, caller.key
+    return OwnerView(
+        agent_id=agent.id,
+        agent_name=agent.name,
+        wallet_address=agent.wallet_address,
+        scopes=sorted(granted(key.scopes)),
+        key_id=key.id,
+        key_name=key.name,
+        key_expires_at=None if key.expires_at is None else iso_timestamp(key.expires_at),
+        frozen_at=None if agent.frozen_at is None else iso_timestamp(agent.frozen_at),
+    )
 
 
 def fee_tier() -> FeeTier:

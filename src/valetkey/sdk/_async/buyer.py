@@ -132,12 +132,14 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions,
         amount: Amount | None = None,
         *,
         gas_wei: int | None = None,
+        idempotency_key: str | None = None,
     ) -> str:
         """Send tokens and gas to a session's wallet; returns the hash of the token transfer.
 
         A recovery copy of the keys is stored first. `amount` is USDC, the session's budget unless given;
         `gas_wei` is what the wallet shall have for gas, enough for a dozen purchases unless given. Interrupted
-        anywhere, the same call again goes on and sends nothing twice. Raises InsufficientFunds, Unfinished.
+        anywhere, the same call again goes on and sends nothing twice. Once it has returned, the same call sends as much
+        again; under an `idempotency_key` it does not, until `forget_funding`. Raises InsufficientFunds, Unfinished.
         """
         if token != "USDC":  # noqa: S105 - a currency
             raise InvalidInput("a session is funded in USDC, and with gas")
@@ -147,7 +149,7 @@ class AsyncBuyerAgent(AsyncDirectory, AsyncEscrows, AsyncPromises, AsyncActions,
         units = usdc_units(wanted)
         if units == 0:
             raise InvalidInput("there is nothing to fund a session with")
-        return await self._fund(session, units, gas_wei)
+        return await self._fund(session, units, gas_wei, idempotency_key)
 
     # The delegate's side: purchases
 

@@ -6,6 +6,7 @@ from valetkey.core.errors import InvalidInput
 from valetkey.sdk._async.agent import AsyncAgent, segment
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.session_info import SessionInfo
+from valetkey.wire.agents import OwnerView
 from valetkey.wire.sessions import (
     ExtendSessionRequest,
     FleetView,
@@ -24,6 +25,10 @@ PAGE = 100
 
 class AsyncFleet(AsyncAgent):
     """The part of an owner that looks after its sessions."""
+
+    async def itself(self) -> OwnerView:
+        """The owner itself: its wallet, what the key in use may do, and since when all its sessions are frozen."""
+        return await self._client.get("/agents/self", OwnerView)
 
     async def sessions(self, *, label: str | None = None) -> list[SessionView]:
         """Every session of the owner, newest first, ended ones too; those with this label when one is given."""

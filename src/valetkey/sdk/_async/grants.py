@@ -130,9 +130,12 @@ class AsyncGrants(AsyncSessionMaker):
         does this by itself. Raises NotFound, InsufficientFunds.
         """
         given = await self.get_grant(session)
-        call = grant_calls.revoke(given.contract, bytes.fromhex(given.hash[2:]))
         desk = await self._desk(network=await self.network(given.chain_id))
-        return (await desk.perform(f"revoke {given.id}", call)).tx_hash
+        return (await desk.perform(f"revoke {given.id}", _revocation(given))).tx_hash
+
+    async def grant_revocation(self, session: SessionInfo | str) -> Call:
+        """What `revoke_grant` would send: for a wallet that sends by itself, such as a browser's. Raises NotFound."""
+        return _revocation(await self.get_grant(session))
 
     async def freeze_on_chain(self, chain: str | int | None = None) -> str:
         """Stop every grant of the owner's wallet on a chain, by one transaction of its own; the hash.
@@ -205,6 +208,10 @@ class AsyncGrants(AsyncSessionMaker):
         if status == "signed":
             return grant.cap
         return grant_calls.number(await desk.wallet.view(grant_calls.worst_loss(contract, grant)))
+
+
+def _revocation(given: GrantView) -> Call:
+    return grant_calls.revoke(given.contract, bytes.fromhex(given.hash[2:]))
 
 
 def allowance_of(network: NetworkView) -> str:

@@ -244,7 +244,11 @@ class AsyncSessionMaker(AsyncKeptMaker):
             # A damaged file is no reason to give up: the platform keeps the same ciphertext.
             with suppress(RecoveryFailed):
                 return recovery.open_recovery(self._need_signer(), text, sealed)
-        return recovery.open_recovery(self._need_signer(), text, await self._fetch_recovery(text))
+        sealed = await self._fetch_recovery(text)
+        opened = recovery.open_recovery(self._need_signer(), text, sealed)
+        # Here too from now on: what opens need not be made, or fetched, again.
+        self._state.write(recovery.ROOM, text, sealed)
+        return opened
 
     async def _fetch_recovery(self, session_id: str) -> bytes:
         path = f"/agents/session/{segment(session_id)}/recovery"

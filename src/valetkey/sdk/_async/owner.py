@@ -1,5 +1,6 @@
 """What an owner does with the money of sessions: fund them, and take back what is left."""
 
+import hashlib
 from contextlib import suppress
 
 from valetkey.core.errors import InvalidInput, ValetkeyError
@@ -15,6 +16,7 @@ from valetkey.sdk._async.connect import async_open_signer
 from valetkey.sdk._async.delegate import AsyncDelegate
 from valetkey.sdk._async.desk import AsyncDesk
 from valetkey.sdk._async.grants import AsyncGrants
+from valetkey.sdk._async.holdings import AsyncHolding
 from valetkey.sdk._async.keys import AsyncKeys
 from valetkey.sdk._async.making import Session
 from valetkey.sdk._async.overview import AsyncOverview
@@ -23,6 +25,7 @@ from valetkey.sdk._async.signing_in import AsyncSigningIn
 from valetkey.sdk._async.spends import AsyncSpends
 from valetkey.sdk.amounts import Amount, usdc_units
 from valetkey.sdk.errors import InsufficientFunds, NotConfigured, Unfinished
+from valetkey.sdk.holdings import Sweep
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.wire import calls
 from valetkey.wire.agents import WebhookSecret
@@ -48,6 +51,7 @@ class AsyncOwner(
     AsyncClaims,
     AsyncAlerts,
     AsyncOverview,
+    AsyncHolding,
     AsyncDelegate,
 ):
     """An agent that can have sessions of its own."""
@@ -67,6 +71,13 @@ class AsyncOwner(
         number, when that was never learnt here. None when there is nothing.
         """
         _check_currency(token)
+        done = await self.sweep_session(to, session=session, chain=chain)
+        return done.token_tx_hash or done.gas_tx_hash
+
+    async def sweep_session(
+        self, to: str, *, session: Session | None = None, chain: str | int | None = None
+    ) -> Sweep:
+        """As `reclaim_session`; the hashes of both of its transactions, of the money and of what was left for gas."""
         if not is_address(to):
             raise InvalidInput("this is not an address, or its checksum is wrong", code="invalid_address")
         keys = await self._keys_to_sweep(session, to)
@@ -77,7 +88,7 @@ class AsyncOwner(
         async with desk.alone():
             swept = await self._sweep_token(desk, network, checksum_address(to))
             gas = await self._sweep_gas(desk, checksum_address(to))
-        return swept or gas
+        return Sweep(swept, gas)
 
     async def funding_calls(
         self, session: SessionInfo, amount: Amount | None = None, *, gas_wei: int | None = None
@@ -105,6 +116,11 @@ class AsyncOwner(
             found.append(calls.transfer(token, to, units))
         return found
 
+    async def forget_funding(self, session: SessionInfo, idempotency_key: str) -> None:
+        """Remove what `fund_session` keeps under this key. The same call sends money again afterwards."""
+        network = await self._network_of(session.bundle, session, None)
+        (await self._desk(network=network)).done(_funding(session, idempotency_key))
+
     async def renew_webhook_secret(self) -> Secret:
         """A new secret that signs this agent's webhooks from now on; shown once, so keep it."""
         answer = await self._client.send("POST", "/agents/webhook-secret", WebhookSecret)
@@ -112,15 +128,20 @@ class AsyncOwner(
 
     # Inside
 
-    async def _fund(self, session: SessionInfo, units: int, gas_wei: int | None) -> str:
-        """Send gas and tokens to a session's wallet, once, however often it is interrupted."""
+    async def _fund(
+        self, session: SessionInfo, units: int, gas_wei: int | None, key: str | None = None
+    ) -> str:
+        """Send gas and tokens to a session's wallet, once, however often it is interrupted.
+
+        Under a key what was sent stays in the journal: the same call sends nothing more.
+        """
         if session.wallet_address.lower() == self.wallet_address.lower():
             raise InvalidInput("a session has a wallet of its own, not the owner's")
         await self.keep_recovery(session)
         network = await self._network_of(session.bundle, session, None)
         token = network.contracts.usdc
         desk = await self._desk(network=network)
-        purpose, note = f"fund {session.wallet_address}", str(units)
+        purpose, note = _funding(session, key), str(units)
         async with desk.alone():
             entry = await desk.unfinished(purpose)
             if entry is not None and entry.note != note:
@@ -134,7 +155,8 @@ class AsyncOwner(
                 call = calls.transfer(token, session.wallet_address, units)
                 entry = await desk.sign(purpose, call, note)
             mined = await desk.follow(purpose, entry)
-            desk.done(purpose)
+            if key is None:
+                desk.done(purpose)
         return mined.tx_hash
 
     async def _send_gas(self, desk: AsyncDesk, to: str, wei: int | None) -> None:
@@ -243,6 +265,12 @@ class AsyncOwner(
             tx_hash = (await desk.follow(purpose, desk.keep(purpose, signed))).tx_hash
             desk.done(purpose)
         return tx_hash
+
+
+def _funding(session: SessionInfo, key: str | None) -> str:
+    """The purpose of a transfer to a session's wallet, in the journal of the owner's."""
+    named = "" if key is None else f" {hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:16]}"
+    return f"fund {session.wallet_address}{named}"
 
 
 def _check_currency(token: str) -> None:

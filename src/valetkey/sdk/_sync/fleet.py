@@ -7,6 +7,7 @@ from valetkey.core.errors import InvalidInput
 from valetkey.sdk._sync.agent import Agent, segment
 from valetkey.sdk.amounts import Amount, usdc_of
 from valetkey.sdk.session_info import SessionInfo
+from valetkey.wire.agents import OwnerView
 from valetkey.wire.sessions import (
     ExtendSessionRequest,
     FleetView,
@@ -25,6 +26,10 @@ PAGE = 100
 
 class Fleet(Agent):
     """The part of an owner that looks after its sessions."""
+
+    def itself(self) -> OwnerView:
+        """The owner itself: its wallet, what the key in use may do, and since when all its sessions are frozen."""
+        return self._client.get("/agents/self", OwnerView)
 
     def sessions(self, *, label: str | None = None) -> list[SessionView]:
         """Every session of the owner, newest first, ended ones too; those with this label when one is given."""

@@ -131,9 +131,12 @@ class Grants(SessionMaker):
         does this by itself. Raises NotFound, InsufficientFunds.
         """
         given = self.get_grant(session)
-        call = grant_calls.revoke(given.contract, bytes.fromhex(given.hash[2:]))
         desk = self._desk(network=self.network(given.chain_id))
-        return (desk.perform(f"revoke {given.id}", call)).tx_hash
+        return (desk.perform(f"revoke {given.id}", _revocation(given))).tx_hash
+
+    def grant_revocation(self, session: SessionInfo | str) -> Call:
+        """What `revoke_grant` would send: for a wallet that sends by itself, such as a browser's. Raises NotFound."""
+        return _revocation(self.get_grant(session))
 
     def freeze_on_chain(self, chain: str | int | None = None) -> str:
         """Stop every grant of the owner's wallet on a chain, by one transaction of its own; the hash.
@@ -206,6 +209,10 @@ class Grants(SessionMaker):
         if status == "signed":
             return grant.cap
         return grant_calls.number(desk.wallet.view(grant_calls.worst_loss(contract, grant)))
+
+
+def _revocation(given: GrantView) -> Call:
+    return grant_calls.revoke(given.contract, bytes.fromhex(given.hash[2:]))
 
 
 def allowance_of(network: NetworkView) -> str:

@@ -1,6 +1,7 @@
 # Generated from src/valetkey/sdk/_async/owner.py by scripts/generate_sync.py: edit that file instead.
 """What an owner does with the money of sessions: fund them, and take back what is left."""
 
+import hashlib
 from contextlib import suppress
 
 from valetkey.core.errors import InvalidInput, ValetkeyError
@@ -16,6 +17,7 @@ from valetkey.sdk._sync.connect import open_signer
 from valetkey.sdk._sync.delegate import Delegate
 from valetkey.sdk._sync.desk import Desk
 from valetkey.sdk._sync.grants import Grants
+from valetkey.sdk._sync.holdings import Holding
 from valetkey.sdk._sync.keys import Keys
 from valetkey.sdk._sync.making import Session
 from valetkey.sdk._sync.overview import Overview
@@ -24,6 +26,7 @@ from valetkey.sdk._sync.signing_in import SigningIn
 from valetkey.sdk._sync.spends import Spends
 from valetkey.sdk.amounts import Amount, usdc_units
 from valetkey.sdk.errors import InsufficientFunds, NotConfigured, Unfinished
+from valetkey.sdk.holdings import Sweep
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.wire import calls
 from valetkey.wire.agents import WebhookSecret
@@ -49,6 +52,7 @@ class Owner(
     Claims,
     Alerts,
     Overview,
+    Holding,
     Delegate,
 ):
     """An agent that can have sessions of its own."""
@@ -68,6 +72,13 @@ class Owner(
         number, when that was never learnt here. None when there is nothing.
         """
         _check_currency(token)
+        done = self.sweep_session(to, session=session, chain=chain)
+        return done.token_tx_hash or done.gas_tx_hash
+
+    def sweep_session(
+        self, to: str, *, session: Session | None = None, chain: str | int | None = None
+    ) -> Sweep:
+        """As `reclaim_session`; the hashes of both of its transactions, of the money and of what was left for gas."""
         if not is_address(to):
             raise InvalidInput("this is not an address, or its checksum is wrong", code="invalid_address")
         keys = self._keys_to_sweep(session, to)
@@ -78,7 +89,7 @@ class Owner(
         with desk.alone():
             swept = self._sweep_token(desk, network, checksum_address(to))
             gas = self._sweep_gas(desk, checksum_address(to))
-        return swept or gas
+        return Sweep(swept, gas)
 
     def funding_calls(
         self, session: SessionInfo, amount: Amount | None = None, *, gas_wei: int | None = None
@@ -106,6 +117,11 @@ class Owner(
             found.append(calls.transfer(token, to, units))
         return found
 
+    def forget_funding(self, session: SessionInfo, idempotency_key: str) -> None:
+        """Remove what `fund_session` keeps under this key. The same call sends money again afterwards."""
+        network = self._network_of(session.bundle, session, None)
+        (self._desk(network=network)).done(_funding(session, idempotency_key))
+
     def renew_webhook_secret(self) -> Secret:
         """A new secret that signs this agent's webhooks from now on; shown once, so keep it."""
         answer = self._client.send("POST", "/agents/webhook-secret", WebhookSecret)
@@ -113,15 +129,18 @@ class Owner(
 
     # Inside
 
-    def _fund(self, session: SessionInfo, units: int, gas_wei: int | None) -> str:
-        """Send gas and tokens to a session's wallet, once, however often it is interrupted."""
+    def _fund(self, session: SessionInfo, units: int, gas_wei: int | None, key: str | None = None) -> str:
+        """Send gas and tokens to a session's wallet, once, however often it is interrupted.
+
+        Under a key what was sent stays in the journal: the same call sends nothing more.
+        """
         if session.wallet_address.lower() == self.wallet_address.lower():
             raise InvalidInput("a session has a wallet of its own, not the owner's")
         self.keep_recovery(session)
         network = self._network_of(session.bundle, session, None)
         token = network.contracts.usdc
         desk = self._desk(network=network)
-        purpose, note = f"fund {session.wallet_address}", str(units)
+        purpose, note = _funding(session, key), str(units)
         with desk.alone():
             entry = desk.unfinished(purpose)
             if entry is not None and entry.note != note:
@@ -135,7 +154,8 @@ class Owner(
                 call = calls.transfer(token, session.wallet_address, units)
                 entry = desk.sign(purpose, call, note)
             mined = desk.follow(purpose, entry)
-            desk.done(purpose)
+            if key is None:
+                desk.done(purpose)
         return mined.tx_hash
 
     def _send_gas(self, desk: Desk, to: str, wei: int | None) -> None:
@@ -242,6 +262,12 @@ class Owner(
             tx_hash = (desk.follow(purpose, desk.keep(purpose, signed))).tx_hash
             desk.done(purpose)
         return tx_hash
+
+
+def _funding(session: SessionInfo, key: str | None) -> str:
+    """The purpose of a transfer to a session's wallet, in the journal of the owner's."""
+    named = "" if key is None else f" {hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:16]}"
+    return f"fund {session.wallet_address}{named}"
 
 
 def _check_currency(token: str) -> None:

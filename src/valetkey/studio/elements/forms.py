@@ -54,6 +54,10 @@ class Form:
             place = str(self._fields[at][0].props["id"])
         focus(place)
 
+    def holds(self, name: str, value: str) -> bool:
+        """Whether a field begins with a value."""
+        return self._values.get(name) == value
+
     def be_quiet(self) -> None:
         """No complaints."""
         if self._alert is not None:

@@ -9,7 +9,10 @@ from valetkey.core.audit import Kind
 from valetkey.core.errors import ValetkeyError
 from valetkey.sdk.errors import NotFound
 from valetkey.studio.actions import act, extend
-from valetkey.studio.elements.html import Tag, button, card, div, link, paragraph, span
+from valetkey.studio.deeds.deed import Deed, place_of
+from valetkey.studio.deeds.deeds import KINDS
+from valetkey.studio.deeds.offered import offered
+from valetkey.studio.elements.html import Tag, button, card, div, icon, link, paragraph, span
 from valetkey.studio.page import Page
 from valetkey.studio.pages import session_cards as cards
 from valetkey.studio.shell import frame
@@ -31,8 +34,8 @@ MOVES_MONEY = {
 }
 
 
-async def show(page: Page, session_id: str) -> None:
-    """The page."""
+async def show(page: Page, session_id: str, unfinished: Callable[[], list[Deed]]) -> None:
+    """The page. `unfinished`: what was begun with the session and is not over."""
     view: SessionView | None = None
     networks: dict[int, NetworkView] = {}
     missing = ""
@@ -48,6 +51,8 @@ async def show(page: Page, session_id: str) -> None:
             Tag("h1", "Not found")
             paragraph(missing, "quiet")
             return
+        if page.may_change:
+            _go_on(unfinished())
         shown = SessionPage(page, view, networks)
         shown.build()
     await page.doing(shown.load())
@@ -61,6 +66,7 @@ class SessionPage:
         self._page, self._view, self._networks = page, view, networks
         self._stale = {"spends", "refusals", "tree", "chain"}
         self._head_of: tuple[Any, ...] = ()
+        self._deeds: tuple[str, ...] = ()
 
     def build(self) -> None:
         """Make every card; they are filled when their facts are there."""
@@ -125,6 +131,11 @@ class SessionPage:
         if tree is not None:
             _draw(self._tree, lambda: cards.tree(view, tree))
         if chain is not None:
+            # Whether a session lacks a grant is known once it was asked for.
+            is_known = view.funding_mode != "grant" or not chain.problem
+            scopes = self._page.owner.standing.told.scopes
+            self._deeds = offered(view, chain.grant, scopes) if is_known else ()
+            self._show_view()
             _draw(self._chain, lambda: cards.chain(view, chain, now, zone))
 
     async def _maybe(self, part: str, stale: set[str], ask: Any) -> Any:
@@ -139,7 +150,7 @@ class SessionPage:
 
     def _show_view(self) -> None:
         view, zone, now = self._view, self._page.zone, int(time.time())
-        head = (view.status, view.label, view.delegate, view.successor_id)
+        head = (view.status, view.label, view.delegate, view.successor_id, self._deeds)
         if head != self._head_of:
             self._head_of = head
             self._head.clear()
@@ -155,7 +166,7 @@ class SessionPage:
         cards.next_refusal(view, now, self._page.zone)
 
     def _heading(self, view: SessionView) -> None:
-        allowed = may(view)
+        allowed = may(view) if self._page.may_change else dict.fromkeys(may(view), False)
         with div("stretch"):
             Tag("h1", name_of(view))
             with div("buttons"):
@@ -176,6 +187,10 @@ class SessionPage:
                 button("Resume", lambda: self._act("resume"), drawn="resume")
             if allowed["extend"]:
                 button("Extend", self._extend, drawn="extend")
+            for kind in self._deeds:
+                with Tag("a", "", "button", href=f"/sessions/{view.session_id}/{kind}"):
+                    icon(KINDS[kind].drawn)
+                    span(KINDS[kind].title)
             if allowed["revoke"]:
                 button("Revoke", lambda: self._act("revoke"), kind="danger", drawn="revoke")
 
@@ -197,6 +212,14 @@ class SessionPage:
         self._audit.clear()
         with self._audit:
             cards.audit(found, int(time.time()), self._page.zone)
+
+
+def _go_on(found: list[Deed]) -> None:
+    """What a studio that was killed left, or another window has."""
+    for deed in found:
+        with div("callout warn buttons", style="margin-bottom: var(--s3)"):
+            paragraph(f"{KINDS[deed.kind].title} was begun, and is not over.", "stretch")
+            link("Go on", place_of(deed), "button")
 
 
 def _draw(place: Tag, draw: Callable[[], None]) -> None:

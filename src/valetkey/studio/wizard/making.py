@@ -1,14 +1,11 @@
-"""The making of a session: step by step, each done once however often it is begun, and told to every page that looks.
-
-The work is in a thread: a wallet in a browser is waited for there, and keystores take their time.
-"""
+"""The making of a session: what is done for a draft, step by step. See stepping.py for how each is done once."""
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import ClassVar
 
 from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.crypto.secret import Secret
@@ -21,7 +18,8 @@ from valetkey.sdk.kept_sessions import request_name
 from valetkey.sdk.session_config import SessionConfig
 from valetkey.sdk.session_info import SessionInfo
 from valetkey.studio.owners import Owner
-from valetkey.studio.wizard.browser_wallet import Bridge, BrowserSigner, WalletLost, WalletRefused
+from valetkey.studio.stepping import Stepping
+from valetkey.studio.wizard.browser_wallet import BrowserSigner
 from valetkey.studio.wizard.draft import Draft, FieldError
 from valetkey.studio.wizard.enrolled import make_enrolled
 from valetkey.studio.wizard.kept_drafts import Drafts
@@ -29,96 +27,26 @@ from valetkey.studio.wizard.meaning import Local, config_of, of_the_form, on_sol
 from valetkey.studio.wizard.operator import HeldKeys, Operator
 from valetkey.wire.network import NetworkView
 
-log = logging.getLogger(__name__)
 
-MINED_SECONDS = 180.0
-"""How long what a wallet sent may take to have its effect."""
-
-LOOK_SECONDS = 1.0
-
-TITLES = {
-    "made": "Keys made here and kept, the platform told",
-    "kept": "Recovery copy sealed to your wallet",
-    "granted": "Grant signed",
-    "approved": "Allowance approved on chain",
-    "funded": "Wallet funded",
-    "opened": "Keys made here and kept, the platform told, the account opened on Solana",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A step as a page shows it: `state` is waiting, doing, done or failed."""
-
-    name: str
-    title: str
-    state: str
-    told: str = ""
-
-
-class Making:
+class Making(Stepping):
     """One draft that becomes a session."""
+
+    titles: ClassVar[Mapping[str, str]] = {
+        "made": "Keys made here and kept, the platform told",
+        "kept": "Recovery copy sealed to your wallet",
+        "granted": "Grant signed",
+        "approved": "Allowance approved on chain",
+        "funded": "Wallet funded",
+        "opened": "Keys made here and kept, the platform told, the account opened on Solana",
+    }
 
     def __init__(
         self, draft: Draft, owner: Owner, network: NetworkView, place: "Makings", wallet_session: bool
     ) -> None:
+        super().__init__(draft, owner, steps_of(draft, has_signer=wallet_session))
         self.draft = draft
-        self.bridge = Bridge(asyncio.get_running_loop())
-        self.info: SessionInfo | None = None
-        self.failed: ValetkeyError | None = None
-        self.steps = steps_of(draft, has_signer=wallet_session)
-        self.is_over = False
-        self._owner, self._network, self._place = owner, network, place
+        self._network, self._place = network, place
         self._held = HeldKeys()
-        self._doing = ""
-        self._listeners: list[Callable[[], None]] = []
-        self._loop = asyncio.get_running_loop()
-
-    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Tell whenever something moved on; what is returned ends it."""
-        self._listeners.append(listener)
-
-        def end() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
-
-        return end
-
-    def shown(self) -> list[Shown]:
-        """Every step and how it stands."""
-        found = []
-        for name in self.steps:
-            state = "waiting"
-            if name in self.draft.done:
-                state = "done"
-            elif name == self._doing:
-                state = "failed" if self.failed is not None else "doing"
-            found.append(Shown(name, TITLES[name], state, self.draft.done.get(name, "")))
-        return found
-
-    async def run(self) -> None:
-        """Do what is not done yet. What went wrong is in `failed`; another run goes on from there."""
-        self.failed, self.is_over, is_done = None, False, False
-        self._tell()
-        try:
-            with self._place.drafts.alone(self.draft) as is_alone:
-                if not is_alone:
-                    raise MadeElsewhere(
-                        "This session is being made elsewhere at this moment: look again soon."
-                    )
-                await asyncio.to_thread(self._work)
-            is_done = True
-        except ValetkeyError as error:
-            self.failed = error
-            self._give_up(error)
-        finally:
-            self.is_over = True
-            if not is_done and self.failed is None:
-                self.failed = Broken(
-                    "The studio made a mistake: its log says which. What is done stays done."
-                )
-            self._owner.changed()
-            self._tell()
 
     def go_on_for(self, owner: Owner) -> None:
         """The same wallet, which may have signed in anew: the key of then may have ended with its sitting."""
@@ -126,8 +54,14 @@ class Making:
 
     def forget(self) -> None:
         """Nothing of its secrets is held here any more."""
-        self.info = None
+        super().forget()
         self._held.clear()
+
+    def _alone(self) -> AbstractContextManager[bool]:
+        return self._place.drafts.alone(self.draft)
+
+    def _keep(self) -> None:
+        self._place.drafts.keep(self.draft)
 
     # In the thread
 
@@ -184,18 +118,10 @@ class Making:
         )
 
     def _signer(self) -> Signer | Secret | None:
-        choice = self.draft["signing"]
-        operator = self._place.operator
-        if choice == "browser":
-            return BrowserSigner(self.bridge, self._owner.wallet, self._network.chain_id)
-        if operator.address(self._owner.wallet) is None or operator.key is None:
-            if choice == "operator" and any(one in self.steps for one in ("granted", "funded")):
-                raise InvalidInput(
-                    "this studio was started without the key of your wallet: let your browser's wallet sign",
-                    field="signing",
-                )
-            return None
-        return Secret(operator.key.to_hex())
+        is_needed = any(one in self.steps for one in ("granted", "funded"))
+        return self._signs(
+            self.draft["signing"], self._place.operator, self._network.chain_id, is_needed=is_needed
+        )
 
     def _client(self, signer: Signer | Secret | None) -> Client:
         place = self._place
@@ -222,80 +148,19 @@ class Making:
         return tx_hash
 
     def _fund(self, client: Client) -> str:
-        info, amount = self._made(), self.draft["amount"]
-        if not isinstance(client.owner._signer, BrowserSigner):
-            # Money that came before the studio was killed is not sent again.
-            return client.fund_session(info.session_id, amount) if self._missing(client) else "funded before"
-        told = "funded before"
-        while missing := self._missing(client):
-
-            def is_less(before: int = len(missing)) -> bool:
-                return len(self._missing(client)) < before
-
-            if self.draft.asked.get("fund") == str(len(missing)):
-                # It was asked, and nobody knows what it answered: twice would be twice the money.
-                self._wait_for_lost(is_less)
-                continue
-            self.draft.asked["fund"] = str(len(missing))
-            self._place.drafts.keep(self.draft)
-            try:
-                told = client.owner._signer.send(missing[0])
-            except WalletLost:
-                raise
-            except WalletRefused:
-                self._not_asked()
-                raise
-            self._wait(is_less)
-        return told
-
-    def _wait_for_lost(self, is_so: Callable[[], bool]) -> None:
-        """Money that may be on its way; when nothing came for long, the wallet may be asked anew."""
-        is_lost = False
-        try:
-            self._wait(is_so)
-        except StillWaiting:
-            is_lost = True
-        if is_lost:
-            self._not_asked()
-            raise StillWaiting(
-                "your wallet was asked to send money, and none came: see that nothing is pending there, then try again"
-            )
-
-    def _not_asked(self) -> None:
-        self.draft.asked.pop("fund", None)
-        self._place.drafts.keep(self.draft)
+        signer = client.owner._signer
+        if isinstance(signer, BrowserSigner):
+            return self._send_each("fund", signer, lambda: self._missing(client)) or "funded before"
+        # Money that came before the studio was killed is not sent again.
+        is_missing = bool(self._missing(client))
+        return (
+            client.fund_session(self._made().session_id, self.draft["amount"])
+            if is_missing
+            else "funded before"
+        )
 
     def _missing(self, client: Client) -> list[Call]:
         return client.owner.funding_calls(self._made(), self.draft["amount"])
-
-    def _wait(self, is_so: Callable[[], bool]) -> None:
-        began = time.monotonic()
-        while not is_so():
-            if time.monotonic() - began > MINED_SECONDS:
-                raise StillWaiting(
-                    "what the wallet sent is in no block yet: try again, nothing is sent twice"
-                )
-            time.sleep(LOOK_SECONDS)
-
-    def _made(self) -> SessionInfo:
-        assert self.info is not None, "its keys are known once it is made"
-        return self.info
-
-    def _do(self, name: str, work: Callable[[], str | None]) -> None:
-        """One step, unless it was done before; durable when it is done."""
-        if name in self.draft.done:
-            return
-        self._begin(name)
-        self._done(name, work() or "")
-
-    def _begin(self, name: str) -> None:
-        self._doing = name
-        self._loop.call_soon_threadsafe(self._tell)
-
-    def _done(self, name: str, told: str) -> None:
-        self.draft.done[name] = told
-        self._place.drafts.keep(self.draft)
-        self._loop.call_soon_threadsafe(self._tell)
 
     # In the loop
 
@@ -314,27 +179,9 @@ class Making:
         self._place.drafts.keep(self.draft)
         self._place.end(self)
 
-    def _tell(self) -> None:
-        for listener in tuple(self._listeners):
-            listener()
-
 
 class KeysLost(ValetkeyError):
     """A session was made, and its keys were in the memory of a process that is gone."""
-
-
-class MadeElsewhere(ValetkeyError):
-    """Another process has this draft in hand."""
-
-
-class Broken(ValetkeyError):
-    """A making ended by a mistake of the studio's own."""
-
-
-class StillWaiting(ValetkeyError):
-    """A transaction of a wallet is in no block yet."""
-
-    retryable = True
 
 
 class Makings:
