@@ -107,16 +107,16 @@ def test_a_row_has_every_figure_that_a_glance_needs() -> None:
         allowed_chains=None,
         health=HealthView(refused_last_hour=3, unknown=2, unknown_since="2026-11-25T10:00:00.000Z"),
     )
-    row = row_of(view, NETWORKS)
+    row = row_of(view, NETWORKS, may_change=True)
     assert (row["left"], row["budget"], row["share"]) == ("1,250", "of 5,000 USDC", 25)
     assert row["windows"] == [{"name": "day", "left": "0 of 100", "share": 0}]
     assert row["unknown"] == {"count": 2, "since": NOW}
     assert row["refusals"] == 3
     assert row["chain"] == "any"
     assert row["may"] == {"pause": False, "resume": True, "revoke": True, "extend": True}
-    unlimited = row_of(session(budget_usdc=None, remaining_usdc=None), NETWORKS)
+    unlimited = row_of(session(budget_usdc=None, remaining_usdc=None), NETWORKS, may_change=True)
     assert (unlimited["left"], unlimited["share"]) == ("unlimited", None)
-    over = row_of(session(status="revoked"), NETWORKS)
+    over = row_of(session(status="revoked"), NETWORKS, may_change=True)
     assert not any(over["may"].values())
 
 

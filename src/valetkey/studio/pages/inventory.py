@@ -92,7 +92,7 @@ class Inventory:
         self._total = page.total
         self._names = {one.session_id: one.label or one.session_id for one in page.sessions}
         self._trees = {one.tree_id for one in page.sessions}
-        rows = [row_of(one, self._networks) for one in page.sessions]
+        rows = [row_of(one, self._networks, may_change=self._page.may_change) for one in page.sessions]
         self._chosen = [one for one in self._chosen if one in self._names]
         self._table.show(rows=rows, sort=sight.sort, chosen=list(self._chosen), columns=self._shown_columns())
         self._tell(len(rows))
@@ -241,7 +241,8 @@ class Inventory:
             return
         with self._bulk:
             span(f"{len(self._chosen)} chosen", "strong", role="status")
-            button("Revoke", self._revoke_chosen, kind="danger", drawn="revoke")
+            if self._page.may_change:
+                button("Revoke", self._revoke_chosen, kind="danger", drawn="revoke")
             button("Clear", lambda: self._choose([]), kind="bare")
 
     async def _revoke_chosen(self) -> None:

@@ -166,7 +166,7 @@ class SessionPage:
         cards.next_refusal(view, now, self._page.zone)
 
     def _heading(self, view: SessionView) -> None:
-        allowed = may(view) if self._page.may_change else dict.fromkeys(may(view), False)
+        allowed = may(view, may_change=self._page.may_change)
         with div("stretch"):
             Tag("h1", name_of(view))
             with div("buttons"):

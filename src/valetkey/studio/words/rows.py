@@ -14,7 +14,7 @@ ENDED = ("expired", "revoked")
 NAMELESS = "without a label"
 
 
-def row_of(view: SessionView, networks: Mapping[int, NetworkView]) -> dict[str, Any]:
+def row_of(view: SessionView, networks: Mapping[int, NetworkView], *, may_change: bool) -> dict[str, Any]:
     """A row. `unknown` is how many payments are unproven, and since when the oldest is (unix seconds)."""
     left, budget, health = view.remaining_usdc, view.budget_usdc, view.health
     return {
@@ -40,17 +40,17 @@ def row_of(view: SessionView, networks: Mapping[int, NetworkView]) -> dict[str, 
         if health is None or health.unknown_since is None
         else {"count": health.unknown, "since": seconds_of(health.unknown_since)},
         "refusals": 0 if health is None else health.refused_last_hour,
-        "may": may(view),
+        "may": may(view, may_change=may_change),
     }
 
 
-def may(view: SessionView) -> dict[str, bool]:
-    """What can be done with a session as it is."""
+def may(view: SessionView, *, may_change: bool) -> dict[str, bool]:
+    """What can be done with a session as it is, by somebody who may change sessions or not."""
     return {
-        "pause": view.status in PAUSABLE,
-        "resume": view.status == "paused",
-        "revoke": view.status != "revoked" and view.status not in ENDED,
-        "extend": view.status not in ENDED,
+        "pause": may_change and view.status in PAUSABLE,
+        "resume": may_change and view.status == "paused",
+        "revoke": may_change and view.status not in ENDED,
+        "extend": may_change and view.status not in ENDED,
     }
 
 
