@@ -228,7 +228,7 @@ def _studio(folder: StackFolder, base_url: str, doorway: socket.socket, token: S
             "studio",
             [
                 *(sys.executable, "-m", "valetkey", "studio", "--fd", str(doorway.fileno())),
-                *("--token-fd", str(ours), "--stop-with-stdin"),
+                *("--sign-in-fd", str(ours), "--stop-with-stdin"),
                 *("--key-file", str(folder.secret_file("owner_key"))),
             ],
             environment=own_environment(

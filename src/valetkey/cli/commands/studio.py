@@ -39,7 +39,7 @@ def studio(
         ),
     ] = None,
     fd: Annotated[int | None, typer.Option(hidden=True)] = None,
-    token_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+    sign_in_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     stop_with_stdin: Annotated[bool, typer.Option("--stop-with-stdin", hidden=True)] = False,
 ) -> None:
     """Serve the console: see every session, stop any of them, make one. Owners sign in by API key or with their wallet.
@@ -82,7 +82,7 @@ def studio(
         raise Complaint("--print-address is for a studio with the key of a wallet (--key-file)", Exit.INPUT)
     # A log would keep it for whoever reads logs.
     prints = key is not None and (sys.stdout.isatty() if print_address is None else print_address)
-    token = read_token(token_fd) if token_fd is not None else new_token() if prints else None
+    token = read_token(sign_in_fd) if sign_in_fd is not None else new_token() if prints else None
     operator = Operator(
         key=None if key is None else PrivateKey.from_hex(key.reveal()),
         passphrase=place.secret("passphrase"),
