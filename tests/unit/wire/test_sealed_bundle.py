@@ -25,7 +25,7 @@ RECIPIENT, SECRET = str(IDENTITY.to_public()), Secret(str(IDENTITY))
 PHRASE = "six-words-that-a-program-drew-once"
 
 
-def session(expiry: int = NOW + 3_600) -> SessionInfo:
+def session(expiry: int = NOW + 86_400) -> SessionInfo:
     bundle = Bundle(
         token=Secret("abba_session_" + "ab" * 32),
         agent_id="agt_1",

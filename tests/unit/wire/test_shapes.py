@@ -23,7 +23,7 @@ MEMBERS: dict[type[msgspec.Struct], str] = {
     " successorId treeId depth policyVersion budgetUsdc remainingUsdc worstCaseLossUsdc heldUsdc spentUsdc"
     " perSpendUsdc windows spendsMax spends approvalAboveUsdc limits allowedServiceIds allowedAssets allowedChains"
     " allowedPayees allowedOperations refundsRestore notBefore expiresAt expiry sessionWallet"
-    " sessionKeyHash e2ePublicKey soleLabel proof fundingMode network nextRefusal",
+    " sessionKeyHash e2ePublicKey soleLabel proof fundingMode network nextRefusal health",
     network.NetworkView: "network chain chainId rpcUrl contracts confirmations testMode relayer",
     network.Contracts: "escrow score usdc allowance",
     services.ServiceView: "id agentId title description category price priceUnit currency deliveryType callbackRequired"
