@@ -29,10 +29,11 @@ def open_ledger(path: Path) -> None:
 def test_processes_that_open_a_new_file_at_once_all_have_it(
     tmp_path: Path, open_it: Callable[[Path], None]
 ) -> None:
-    fork = multiprocessing.get_context("fork")
-    meet, told = fork.Barrier(PROCESSES), fork.SimpleQueue()
+    # Not forked: this process has threads of other tests, whose locks a fork would hold for ever.
+    spawn = multiprocessing.get_context("spawn")
+    meet, told = spawn.Barrier(PROCESSES), spawn.SimpleQueue()
     processes = [
-        fork.Process(target=_open_many, args=(tmp_path, open_it, meet, told)) for _ in range(PROCESSES)
+        spawn.Process(target=_open_many, args=(tmp_path, open_it, meet, told)) for _ in range(PROCESSES)
     ]
     for one in processes:
         one.start()

@@ -14,7 +14,11 @@ _NEAR = " OR ".join(
     f" * 100 >= 80 * (s.policy::jsonb #>> '{{others,{n},1}}')::numeric, false)"
     for n in range(8)
 )
-_LOSS = f"greatest((s.policy::jsonb ->> 'budget')::numeric - {_MAIN}, 0) + (u.figures::jsonb #>> '{{1,0}}')::numeric"
+# `greatest` passes over NULL: what has no budget would have nothing at risk.
+_LOSS = (
+    "(CASE WHEN s.policy::jsonb ->> 'budget' IS NOT NULL THEN"
+    f" greatest((s.policy::jsonb ->> 'budget')::numeric - {_MAIN}, 0) + (u.figures::jsonb #>> '{{1,0}}')::numeric END)"
+)
 
 # S608: the parts of this script are constants of ours.
 HEALTH = f"""
