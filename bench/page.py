@@ -26,7 +26,8 @@ def page(groups: Mapping[str, Sequence[Result]], load: tuple[float, float, float
     lines = [
         "# Speed, as one run saw it",
         "",
-        "Written by `make bench`. What is measured, and against what, is in [the reference](../docs/reference/performance.md).",
+        "Written by `make bench`. What is measured, and against what, is told in"
+        " [the reference](../docs/reference/performance.md).",
         "",
         f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()};"
         f" load average when it began: {', '.join(f'{one:.2f}' for one in load)}."
