@@ -69,7 +69,7 @@ format: $(VENV)/.dev  ## rewrite the sources in the house's format
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check --fix $(SOURCES)
 
-bench: $(VENV)/.dev postgres  ## print a table of speeds beside their floors and write bench/RESULTS.json
+bench: $(VENV)/.dev postgres  ## print a table of speeds beside their floors and write bench/RESULTS.md and .json
 	@$(BIN)/python -m bench
 
 DURATION ?= 120

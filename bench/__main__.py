@@ -1,4 +1,4 @@
-"""`make bench`: every figure against its floor, as a table and as bench/RESULTS.json.
+"""`make bench`: every figure against its floor, as a table, as bench/RESULTS.md and as bench/RESULTS.json.
 
 `--quick` does a hundredth of the work, to see that it runs; `--check` ends with 1 when a bound is not met.
 """
@@ -6,11 +6,13 @@
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from bench import command, crypto, growth, holds, over_http, sessions, studio
+from bench.page import page
 from bench.result import Result
 from valetkey.cli.garbage import collect_seldom
 
@@ -22,7 +24,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--into", type=Path, help="where to write; a whole run writes RESULTS.json")
+    parser.add_argument(
+        "--into", type=Path, help="where to write, a .json; a whole run writes RESULTS.json and .md"
+    )
     parser.add_argument(
         "only", nargs="*", help="holds, postgres, http, revoke, growth, crypto, sessions, studio, command"
     )
@@ -30,6 +34,7 @@ def main() -> int:
     # As in a process that serves; the floors run in the same one.
     collect_seldom()
     scale = 100 if asked.quick else 1
+    load = os.getloadavg()
     takers: dict[str, Callable[[], list[Result]]] = {
         "crypto": crypto.results,
         "holds": lambda: asyncio.run(holds.sqlite(10_000 // scale)),
@@ -43,13 +48,15 @@ def main() -> int:
         100_000 // scale, 5 if asked.quick else 30, 6 if asked.quick else 51
     )
     takers["command"] = lambda: command.results(3 if asked.quick else 15)
-    found: list[Result] = []
+    groups: dict[str, list[Result]] = {}
     for name, take in takers.items():
         if asked.only and name not in asked.only:
             continue
+        groups[name] = []
         for one in take():
             print(line(one), flush=True)
-            found.append(one)
+            groups[name].append(one)
+    found = [one for group in groups.values() for one in group]
     told = {
         one.name: {"value": one.value, "unit": one.unit, "floor": one.floor, "ratio": one.ratio}
         for one in found
@@ -58,6 +65,7 @@ def main() -> int:
     into = asked.into or (None if asked.quick or asked.only else RESULTS)
     if into is not None:
         into.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        into.with_suffix(".md").write_text(page(groups, load), encoding="utf-8")
     missed = [one.name for one in found if not one.met]
     print(f"{len(found)} figures, {len(missed)} not as wanted" + "".join(f"\n  {name}" for name in missed))
     return 1 if missed and asked.check else 0

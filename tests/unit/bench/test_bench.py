@@ -12,6 +12,7 @@ import pytest
 
 from bench import studio
 from bench.__main__ import RESULTS
+from bench.page import page
 from bench.result import Result
 from bench.servers import bare
 
@@ -27,6 +28,16 @@ def test_a_run_writes_a_figure_by_its_name(tmp_path: Path) -> None:
         assert figure.keys() == {"value", "unit", "floor", "ratio"}
         assert figure["value"] > 0
         assert (figure["ratio"] is None) == (figure["floor"] is None)
+    written = into.with_suffix(".md").read_text()
+    assert all(f"| {name} |" in written for name in told)
+    assert written.count("\n## ") == 2
+
+
+def test_a_page_says_what_was_not_met() -> None:
+    told = page({"holds": [Result("a | b", 5, "1/s", 10, least=0.6, note="n")], "x": []}, (0.5, 0.25, 0.0))
+    assert "| a \\| b | 5.00 1/s | 10.0 1/s | 0.50 | at least 0.6: **not met** | n |" in told
+    assert "1 figures, 1 not as wanted" in told
+    assert "0.50, 0.25, 0.00" in told
 
 
 @pytest.mark.parametrize(
