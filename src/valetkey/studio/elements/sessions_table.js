@@ -56,11 +56,12 @@ export default {
     exact: (at) => EXACT.format(at * 1000),
     iso: (at) => new Date(at * 1000).toISOString(),
     meter: (share) => (share === 0 ? "meter out" : share < 20 ? "meter low" : "meter"),
+    // What changed, and not what is chosen then: a second tick may come before the first one was answered.
     pick(id, on) {
-      this.$emit("choose", on ? [...this.chosen, id] : this.chosen.filter((one) => one !== id));
+      this.$emit("choose", [id], on);
     },
     pickAll(on) {
-      this.$emit("choose", on ? this.rows.map((row) => row.id) : []);
+      this.$emit("choose", this.rows.map((row) => row.id), on);
     },
     ordered(column) {
       const key = SORTED[column];

@@ -10,7 +10,8 @@ from nicegui.events import GenericEventArguments
 class SessionsTable(Element, component="sessions_table.js"):
     """Rows as `words/rows.py` makes them.
 
-    `act` is called with the name of an action and the id of a session, `sort` with an order, `choose` with ids.
+    `act` is called with the name of an action and the id of a session, `sort` with an order, `choose` with ids and
+    whether they are chosen from now on.
     """
 
     def __init__(
@@ -19,13 +20,13 @@ class SessionsTable(Element, component="sessions_table.js"):
         columns: list[list[str]],
         act: Callable[[str, str], Any],
         sort: Callable[[str], Any],
-        choose: Callable[[list[str]], Any],
+        choose: Callable[[list[str], bool], Any],
     ) -> None:
         super().__init__()
         self._props.update({"rows": [], "columns": columns, "sort": "newest", "chosen": []})
         self.on("act", lambda event: act(*_texts(event, 2)))
         self.on("sort", lambda event: sort(*_texts(event, 1)))
-        self.on("choose", lambda event: choose(_list(event)))
+        self.on("choose", lambda event: choose(*_ticked(event)))
 
     def show(self, **props: Any) -> None:
         """Other rows, columns, order or choice; the browser is told what changed."""
@@ -41,6 +42,7 @@ def _texts(event: GenericEventArguments, count: int) -> list[str]:
     return [str(one) for one in found[:count]] + [""] * (count - len(found[:count]))
 
 
-def _list(event: GenericEventArguments) -> list[str]:
-    found = event.args if isinstance(event.args, list) else []
-    return [str(one) for one in found]
+def _ticked(event: GenericEventArguments) -> tuple[list[str], bool]:
+    found = event.args if isinstance(event.args, list) and len(event.args) == 2 else [[], False]
+    ids = found[0] if isinstance(found[0], list) else []
+    return [str(one) for one in ids], found[1] is True

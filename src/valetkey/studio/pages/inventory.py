@@ -71,7 +71,7 @@ class Inventory:
             self._filters()
             self._bulk = div("bulk", hidden="")
             self._table = SessionsTable(
-                columns=self._shown_columns(), act=self._act, sort=self._sort, choose=self._choose
+                columns=self._shown_columns(), act=self._act, sort=self._sort, choose=self._tick
             )
             self._empty = paragraph("", "empty", hidden="")
             self._first = div("empty", hidden="")
@@ -226,8 +226,13 @@ class Inventory:
         if session_id in self._names and await act(self._page, action, session_id, self._names[session_id]):
             await self._loaded()
 
+    def _tick(self, session_ids: list[str], is_on: bool) -> None:
+        ticked = {one for one in session_ids if one in self._names}
+        kept = [one for one in self._chosen if one not in ticked]
+        self._choose([*kept, *(one for one in self._names if one in ticked)] if is_on else kept)
+
     def _choose(self, session_ids: list[str]) -> None:
-        self._chosen = [one for one in session_ids if one in self._names]
+        self._chosen = session_ids
         self._table.show(chosen=list(self._chosen))
         self._show_bulk()
 
