@@ -99,6 +99,7 @@ class SessionQuery:
     (from FOUND_BY_CHARS_MIN characters on) the beginning of the id or of the wallet's address; ASCII letters in any
     case. `attention`: only what needs a look, see `ATTENTION_SECONDS`. sort: `newest`, `oldest`, `expiry` (what ends
     first), `label`, or `remaining` (see `remaining_rank` in core/session.py: least first, unlimited last).
+    `counted`: whether the total is asked for, which costs as much as a page of many; 0 is answered where it is not.
     """
 
     owner_id: str
@@ -117,6 +118,7 @@ class SessionQuery:
     sort: str = "newest"
     limit: int = 20
     offset: int = 0
+    counted: bool = True
 
 
 ATTENTION_SECONDS = 3_600
@@ -278,7 +280,7 @@ class AccountStore(Protocol):
     async def session_of_alias(self, alias: str) -> SessionRecord | None: ...
 
     async def sessions(self, query: SessionQuery) -> tuple[list[SessionRecord], int]:
-        """One page, ended sessions too, and the total count."""
+        """One page, ended sessions too, and the total count (0 when it was not asked for)."""
         ...
 
     async def session_counts(self, owner_id: str) -> dict[str, int]:

@@ -123,6 +123,7 @@ class Kept:
                 chain_id=here.chain_id,
                 limit=limit,
                 offset=offset,
+                counted=False,
             )
         )
 

@@ -86,10 +86,13 @@ class PostgresSessions(Tables):
         condition, values = _conditions(query, self._database.clock.now(), named)
         # $2 is in every statement, so that it has a type where no status is asked for.
         where = f"$2::int8 IS NOT NULL AND {condition}"
-        count = await self._database.row(f"SELECT count(*) FROM sessions s WHERE {where}", *values)  # noqa: S608
-        assert count is not None
-        if query.offset >= count[0]:
-            return [], count[0]
+        total = 0
+        if query.counted:
+            count = await self._database.row(f"SELECT count(*) FROM sessions s WHERE {where}", *values)  # noqa: S608
+            assert count is not None
+            total = count[0]
+            if query.offset >= total:
+                return [], total
         # Which ones is answered by an index alone; rows are long.
         page = await self._database.rows(
             f"SELECT s.id FROM sessions s WHERE {where} ORDER BY {_SORTS[query.sort]}"  # noqa: S608
@@ -98,7 +101,7 @@ class PostgresSessions(Tables):
             query.limit,
             query.offset,
         )
-        return await self._records(query.owner_id, [one for (one,) in page]), count[0]
+        return await self._records(query.owner_id, [one for (one,) in page]), total
 
     async def session_counts(self, owner_id: str) -> dict[str, int]:
         """See ports/accounts.py."""

@@ -113,7 +113,7 @@ _NAMED = (
 
 
 def list_sessions(db: apsw.Connection, query: SessionQuery, now: int) -> tuple[list[SessionRecord], int]:
-    """One page and the total count, at `now` (unix seconds)."""
+    """One page and the total count, where it is asked for, at `now` (unix seconds)."""
     where, values = _conditions(query)
     narrow = [name for name in _NARROW if getattr(query, name) is not None]
     index: str | None = _NARROW[narrow[0]] if narrow else "sessions_newest"
@@ -146,20 +146,20 @@ def list_sessions(db: apsw.Connection, query: SessionQuery, now: int) -> tuple[l
         where.append(asked)
         values |= more
     condition = " AND ".join(where)
-    counted = None if narrow else _counted(db, query, now)
-    if counted is None:
+    counted = None if narrow or not query.counted else _counted(db, query, now)
+    if counted is None and query.counted:
         total: list[Row] = db.execute(
             _from(f"SELECT count(*) {{}} WHERE {condition}", index), values
         ).fetchall()
         counted = int(total[0][0])
-    if query.offset >= counted:
+    if counted is not None and query.offset >= counted:
         return [], counted
     if index == "sessions_newest" and _is_dense(db, query, counted):
         index = _IN_ORDER[query.sort]
     sql = f"SELECT s.seq {{}} WHERE {condition} ORDER BY {_SORTS[query.sort]} LIMIT :limit OFFSET :offset"
     asked_for = values | {"limit": query.limit, "offset": query.offset}
     page: list[Row] = db.execute(_from(sql, index), asked_for).fetchall()
-    return [_record(db, seq) for (seq,) in page], counted
+    return [_record(db, seq) for (seq,) in page], counted or 0
 
 
 def _from(sql: str, index: str | None) -> str:
@@ -190,13 +190,15 @@ def _all(db: apsw.Connection, owner_id: str) -> int:
     return count
 
 
-def _is_dense(db: apsw.Connection, query: SessionQuery, counted: int) -> bool:
+def _is_dense(db: apsw.Connection, query: SessionQuery, counted: int | None) -> bool:
     """Whether to read in the order of an index, until a page is full: of what is filtered by, it has the status alone.
 
     Everything else is in the session's row, and looked at there. Few that fit are sorted sooner than found so.
     """
     if not _is_filtered(query) or query.sort in ("newest", "oldest"):
         return True
+    if counted is None:
+        return False
     return (query.offset + query.limit) * _all(db, query.owner_id) <= LOOKED_AT_MAX * counted
 
 
