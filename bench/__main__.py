@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import command, crypto, growth, holds, over_http, sessions, studio
+from bench import command, crypto, growth, holds, over_http, paths, sessions, studio
 from bench.page import page
 from bench.result import Result
 from valetkey.cli.garbage import collect_seldom
@@ -28,7 +28,9 @@ def main() -> int:
         "--into", type=Path, help="where to write, a .json; a whole run writes RESULTS.json and .md"
     )
     parser.add_argument(
-        "only", nargs="*", help="holds, postgres, http, revoke, growth, crypto, sessions, studio, command"
+        "only",
+        nargs="*",
+        help="holds, postgres, http, paths, revoke, growth, crypto, sessions, studio, command",
     )
     asked = parser.parse_args()
     # As in a process that serves; the floors run in the same one.
@@ -36,10 +38,11 @@ def main() -> int:
     scale = 100 if asked.quick else 1
     load = os.getloadavg()
     takers: dict[str, Callable[[], list[Result]]] = {
-        "crypto": crypto.results,
+        "crypto": lambda: crypto.results(peers=not asked.quick),
         "holds": lambda: asyncio.run(holds.sqlite(10_000 // scale)),
         "postgres": lambda: asyncio.run(holds.postgres(6_000 // scale)),
         "http": lambda: over_http.holds(5_000 // scale),
+        "paths": lambda: paths.results(3 if asked.quick else 40),
         "revoke": over_http.revokes,
         "growth": lambda: growth.growth(1_000_000 // scale, 2 if asked.quick else 31),
         "sessions": lambda: sessions.results(100_000 // scale, 10 if asked.quick else 100),

@@ -37,7 +37,7 @@ def make() -> Starlette:
         await writer.write(lambda db, _: write(db, json.dumps(body)))
         return JSONResponse({"success": True, "data": body}, status_code=201)
 
-    return Starlette(routes=[Route("/api/v1/spends", spend, methods=["POST"])])
+    return Starlette(routes=[Route("/api/v1/{path:path}", spend, methods=["POST"])])
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ TITLES = {
     "holds": "Holds in process, SQLite",
     "postgres": "Holds in process, PostgreSQL",
     "http": "Holds over HTTP",
+    "paths": "Whole paths, on an embedded chain",
     "revoke": "From revoke to effect",
     "growth": "As a store grows",
     "sessions": "Many sessions",

@@ -1,0 +1,34 @@
+"""The libraries that TypeScript clients use, doing the same work on the same core; nothing where Node.js is not."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).with_name("node")
+INSTALL_SECONDS = 240
+VIEM = ("typed data",)
+
+
+def noble(typed_data: dict[str, Any]) -> dict[str, tuple[str, float]]:
+    """Of each operation of node/bench.mjs the library, and how often it does that in a second."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        print("Node.js is not here: noble and viem are left out")
+        return {}
+    with tempfile.TemporaryDirectory() as name:
+        for file in HERE.iterdir():
+            shutil.copy(file, name)
+        install = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(
+            install, cwd=name, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+        )
+        if done.returncode:
+            print(f"noble and viem could not be installed, and are left out: {done.stderr.strip()[-200:]}")
+            return {}
+        told = subprocess.run(
+            ["node", "bench.mjs", json.dumps(typed_data)], cwd=name, capture_output=True, check=True
+        )
+    rates: dict[str, float] = json.loads(told.stdout)
+    return {name: ("viem" if name.startswith(VIEM) else "noble", rate) for name, rate in rates.items()}
