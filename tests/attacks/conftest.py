@@ -8,14 +8,14 @@ import apsw
 import pytest
 
 from tests.fixtures_stack import RunningStack
-from tests.integration.platform.conftest import escrows, server, start, strict
+from tests.integration.platform.conftest import escrows, server, start, start_for_all, strict
 from tests.integration.platform.serving import Server
 from valetkey import BuyerAgent
 
 if TYPE_CHECKING:
     from tests.x402.victim import Payer
 
-__all__ = ["escrows", "rows", "server", "start", "strict"]
+__all__ = ["escrows", "rows", "server", "start", "start_for_all", "strict"]
 
 Rows = Callable[..., list[tuple[Any, ...]]]
 LEDGERS = ("platform", "manager")

@@ -20,9 +20,20 @@ NOBODY = "http://127.0.0.1:1"
 Start = Callable[..., Server]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """Start platforms with settings of their own; all stop when the tests end."""
+    """Start platforms with settings of their own; they stop after the file: idle ones still take time."""
+    yield from starting(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def start_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Start platforms of a worker, which stop when its tests end."""
+    yield from starting(tmp_path_factory)
+
+
+def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Starts platforms, and stops them all at once."""
     running: list[Server] = []
 
     def begin(chain: Chain | None = None, confirmations: int = 1, **environ: str) -> Server:
@@ -58,19 +69,21 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
 
     yield begin
     for server in running:
+        server.end()
+    for server in running:
         server.stop()
 
 
 @pytest.fixture(scope="session")
-def server(start: Start) -> Server:
+def server(start_for_all: Start) -> Server:
     """A platform in test mode whose chain does not answer: for the rules that need none."""
-    return start()
+    return start_for_all()
 
 
 @pytest.fixture(scope="session")
-def strict(start: Start) -> Server:
+def strict(start_for_all: Start) -> Server:
     """A platform as it runs in earnest, without the balance gate: its chain does not answer."""
-    return start(VALETKEY_TEST_MODE="0", VALETKEY_REGISTRATION_USDC="0", VALETKEY_RATE_LIMITS="0")
+    return start_for_all(VALETKEY_TEST_MODE="0", VALETKEY_REGISTRATION_USDC="0", VALETKEY_RATE_LIMITS="0")
 
 
 @pytest.fixture(scope="session")
@@ -99,6 +112,6 @@ def sea() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def port(start: Start, sea: Any) -> Server:
+def port(start_for_all: Start, sea: Any) -> Server:
     """A platform that serves it."""
-    return start(VALETKEY_NETWORKS=sea.networks())
+    return start_for_all(VALETKEY_NETWORKS=sea.networks())

@@ -28,12 +28,16 @@ class Server:
     _uvicorn: uvicorn.Server
     _thread: threading.Thread
 
+    def end(self) -> None:
+        """Stop as a signal would."""
+        self._uvicorn.should_exit = True
+
     def stop(self) -> None:
         """Stop as a signal would, and wait."""
         if self.http.is_closed:
             return
         self.http.close()
-        self._uvicorn.should_exit = True
+        self.end()
         self._thread.join(20)
         assert not self._thread.is_alive()
 
