@@ -66,7 +66,9 @@ def broken(target: Target, data: bytes) -> Finding | None:
     begun = time.thread_time()
     try:
         target.check(data)
-    except Exception as error:  # noqa: BLE001 - whatever comes out is what is looked for
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever comes out is looked for, a panic of Rust's too
         return Finding(signature_of(error), data, traceback.format_exc())
     taken = time.thread_time() - begun
     allowed = CPU_SECONDS + len(data) * CPU_SECONDS_PER_BYTE
