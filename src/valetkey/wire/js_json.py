@@ -28,7 +28,8 @@ WHITESPACE = (
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_NESTING = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+# A text that does not end is one match, and is not looked at again from each of its own quotation marks.
+_NESTING = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class JsonError(InvalidInput):

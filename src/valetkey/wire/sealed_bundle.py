@@ -8,14 +8,13 @@ import binascii
 from collections.abc import Iterable
 
 from valetkey.core.errors import InvalidInput
-from valetkey.crypto.age_files import open_age, seal_to, seal_under
+from valetkey.crypto.age_files import ARMOR, open_age, seal_to, seal_under
 from valetkey.crypto.errors import DecryptionFailed
 from valetkey.crypto.secret import Secret
 from valetkey.crypto.wiping import wipe
 from valetkey.wire.bundle import BUNDLE_CHARS_MAX, Bundle, BundleCode, BundleError
 from valetkey.wire.child_bundle import NARROWINGS_CHARS_MAX, Narrowings, parse_child
 
-ARMOR = "-----BEGIN AGE ENCRYPTED FILE-----"
 BINARY = b"age-encryption.org/"
 UNDER_PASSPHRASE = b"-> scrypt "
 """How the first stanza of such a header begins (age-encryption.org/v1)."""

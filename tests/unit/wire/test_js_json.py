@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from decimal import Decimal
 
 import msgspec
@@ -165,3 +166,12 @@ def test_own_keys_are_ordered_as_javascript_orders_them() -> None:
     assert js_json.own_keys(True) == []
     with pytest.raises(js_json.JsonError):
         js_json.own_keys(None)
+
+
+@pytest.mark.parametrize("text", ['"' + '\\"' * 50_000, '["' + '\\"' * 50_000 + "\\", '"[' * 50_000])
+def test_a_text_that_does_not_end_takes_time_that_grows_with_it_alone(text):
+    begun = time.process_time()
+    with pytest.raises(js_json.JsonError):
+        js_json.parse(text)
+    # From each quotation mark anew it would be minutes.
+    assert time.process_time() - begun < 1

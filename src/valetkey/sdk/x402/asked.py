@@ -6,12 +6,15 @@ from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote
 
+import msgspec
+
 from valetkey.sdk.x402.offers import is_deep
 
 if TYPE_CHECKING:
     from x402.http.types import HTTPRequestContext
 
 PAYMENT_HEADER = "payment-signature"
+VERSION = 2
 
 
 class Request:
@@ -91,8 +94,13 @@ class Request:
 
 
 def _is_harmless(header: bytes) -> bool:
-    """Whether a payment's JSON is of a depth that every decoder survives: what overflows its stack ends the process."""
+    """Whether a payment is of the version that routes ask for, and of a depth that every decoder survives.
+
+    What overflows a decoder's stack ends the process; and of another version the package fails where it compares.
+    """
     try:
-        return not is_deep(base64.b64decode(header, validate=True))
+        text = base64.b64decode(header, validate=True)
+        told = None if is_deep(text) else msgspec.json.decode(text)
     except ValueError:
         return False
+    return isinstance(told, dict) and told.get("x402Version") == VERSION

@@ -29,7 +29,8 @@ EXACT, UPTO = "exact", "upto"
 TRANSFER_BY_SIGNATURE, THROUGH_PERMIT2 = "eip3009", "permit2"
 
 _AMOUNT = re.compile(r"[1-9][0-9]{0,29}", re.ASCII)
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# A text that does not end is one match, or each of its quotation marks would be a new beginning.
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
 _CHAIN = re.compile(r"eip155:[1-9][0-9]{0,17}", re.ASCII)
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from typing import Any
 
 import httpx
@@ -252,3 +253,11 @@ def test_notes_and_fingerprints() -> None:
         fingerprint(WALLET, "GET", url, b"", "", "key"),
     ]
     assert len({one, *others}) == 7
+
+
+@pytest.mark.parametrize("body", [b'{"' + b'\\"' * 100_000, b'{"x402Version":1,"' + b'\\"' * 100_000 + b"\\"])
+def test_a_demand_whose_text_does_not_end_costs_the_payer_nothing(body):
+    begun = time.process_time()
+    assert read_required(None, body) is None
+    # From each quotation mark anew it would be minutes: a seller could hold every payer up.
+    assert time.process_time() - begun < 1

@@ -1,0 +1,1 @@
+"""A module for each parser; its name is the target's, and it holds one TARGET."""
