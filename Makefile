@@ -77,6 +77,10 @@ STORE ?= sqlite
 torture: $(VENV)/.dev  ## kill -9, clock jumps, retries, restarts for DURATION=120 seconds on STORE=sqlite|postgres; SEED= repeats a plan
 	@$(BIN)/python -m torture --store $(STORE) --seconds $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(RACY),--racy)
 
+.PHONY: matrix
+matrix: $(VENV)/.dev  ## ask every endpoint with every kind of credential, and write docs/reference/who-may-call.md
+	@$(BIN)/python scripts/play_matrix.py
+
 .PHONY: screenshots
 screenshots: $(VENV)/.dev chromium  ## take the pictures of the console in docs/images/studio again
 	@$(BIN)/python scripts/make_screenshots.py
