@@ -77,6 +77,18 @@ STORE ?= sqlite
 torture: $(VENV)/.dev  ## kill -9, clock jumps, retries, restarts for DURATION=120 seconds on STORE=sqlite|postgres; SEED= repeats a plan
 	@$(BIN)/python -m torture --store $(STORE) --seconds $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(RACY),--racy)
 
+.PHONY: matrix
+matrix: $(VENV)/.dev  ## ask every endpoint with every kind of credential, and write docs/reference/who-may-call.md
+	@$(BIN)/python scripts/play_matrix.py
+
+.PHONY: schemathesis
+schemathesis: $(VENV)/.dev  ## run Schemathesis over the whole OpenAPI, as several callers, and write docs/reports/schemathesis.md
+	@$(BIN)/python scripts/run_schemathesis.py
+
+.PHONY: audit
+audit: $(VENV)/.dev  ## list the licences of what is shipped, and ask for advisories where a network is
+	@$(BIN)/python scripts/audit_pins.py
+
 .PHONY: screenshots
 screenshots: $(VENV)/.dev chromium  ## take the pictures of the console in docs/images/studio again
 	@$(BIN)/python scripts/make_screenshots.py

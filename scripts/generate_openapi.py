@@ -19,7 +19,9 @@ from valetkey.wire.http import API_KEY_HEADER, IDEMPOTENCY_HEADER, RETRY_AFTER_H
 
 TARGET = Path(__file__).resolve().parent.parent / "spec" / "openapi.json"
 TEMPLATE = "#/components/schemas/{name}"
-AMOUNT = {"type": "number", "description": "An exact decimal number of currency units."}
+INTEGER_MAX = 2**64 - 1
+EVENTS = "text/event-stream"
+AMOUNT = {"type": "number", "minimum": 0, "description": "An exact decimal number of currency units."}
 
 Json = dict[str, Any]
 
@@ -56,7 +58,7 @@ def document() -> Json:
         },
         "paths": paths,
         "components": {
-            "schemas": {**amounts(components), "Error": error_schema()},
+            "schemas": {**bounded(amounts(components)), "Error": error_schema()},
             "responses": {
                 "Error": {
                     "description": "A refusal or an error; `code` is stable.",
@@ -94,7 +96,7 @@ def operation(endpoint: Endpoint) -> Json:
         made["x-valetkey-scope"] = str(endpoint.scope)
     if endpoint.takes is not None:
         made["requestBody"] = {
-            "required": True,
+            "required": not endpoint.may_be_empty,
             "content": {"application/json": {"schema": reference(endpoint.takes)}},
         }
     return made
@@ -122,7 +124,10 @@ def parameters(endpoint: Endpoint) -> list[Json]:
 
 def content(endpoint: Endpoint) -> Json:
     """What a success has in it, by media type."""
-    found: Json = {media: {"schema": {"type": "string"}} for media in endpoint.media}
+    # A stream has no end: what a schema of it would be about is each of its events, which are texts of several lines.
+    found: Json = {
+        media: {} if media == EVENTS else {"schema": {"type": "string"}} for media in endpoint.media
+    }
     if endpoint.gives is not str:
         found["application/json"] = {"schema": answer(endpoint)}
     return found
@@ -164,6 +169,15 @@ def amounts(schemas: Any) -> Any:
     if isinstance(schemas, list):
         return [amounts(schema) for schema in schemas]
     return schemas
+
+
+def bounded(schemas: Any) -> Any:
+    """Integers of bodies have 64 bits: a larger one is read as no integer, by the platform as by many others."""
+    if isinstance(schemas, dict):
+        found = {name: bounded(schema) for name, schema in schemas.items()}
+        is_bounded = {"maximum", "exclusiveMaximum", "enum"} & set(found)
+        return found if is_bounded or found.get("type") != "integer" else found | {"maximum": INTEGER_MAX}
+    return [bounded(schema) for schema in schemas] if isinstance(schemas, list) else schemas
 
 
 def error_schema() -> Json:

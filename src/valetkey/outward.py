@@ -20,17 +20,35 @@ Judge = Callable[[str, Address], None]
 ADDRESSES_MAX = 4
 """So many addresses of one host are tried, when they do not take a connection."""
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
+_NEVER = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.0/24",  # RFC 6890; a cloud's instance data is there too
+            "192.88.99.0/24",  # RFC 7526: the nearest relay of 6to4, whoever that is
+            "168.63.129.16/32",  # what a machine of Azure asks about itself
+            "64:ff9b::/96",  # RFC 6052: NAT64, which leads to a v4 address
+            "64:ff9b:1::/48",  # RFC 8215: the same, of a network's own
+            "fec0::/10",  # RFC 3879: the sites of old
+            "3fff::/20",  # RFC 9637: documents
+        ),
+    )
+)
+"""What the standard library takes for global, or does in some of its versions."""
+
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)
+"""RFC 5214: how the host part of a v6 address begins that carries a v4 one."""
 
 
 def is_public(address: Address) -> bool:
     """Whether an address is out in the open internet, and does not carry a private one inside."""
+    if any(address.version == one.version and address in one for one in _NEVER):
+        return False
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
         if inner is not None:
             return is_public(inner)
-        if address in _NAT64 or address in _NAT64_LOCAL or address.teredo is not None:
+        if address.teredo is not None or int(address) >> 32 & 0xFFFF_FFFF in _ISATAP:
             return False
         if int(address) < 2**32:
             # The old form of a v4 address inside a v6 one.

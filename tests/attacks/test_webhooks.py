@@ -69,7 +69,8 @@ PRIVATE = [
     "https://0xa9fea9fe/", "https://100.64.0.1/", "https://[::1]/", "https://[::]/", "https://[::ffff:127.0.0.1]/",
     "https://[::ffff:7f00:1]/", "https://[0:0:0:0:0:ffff:10.0.0.1]/", "https://[::ffff:0:127.0.0.1]/",
     "https://[64:ff9b::127.0.0.1]/", "https://[2002:7f00:1::]/", "https://[fe80::1]/", "https://[fd00::1]/",
-    "https://localhost/", "https://LOCALHOST/", "https://a.localhost/", "https://metadata.google.internal/",
+    "https://localhost/", "https://LOCALHOST/", "https://localhost./", "https://printer.local./", "https://168.63.129.16/",
+    "https://[fec0::1]/", "https://192.0.0.192/", "https://a.localhost/", "https://metadata.google.internal/",
     "https://printer.local/", "https://user@example.com/", "https://user:pw@example.com/", "https://@example.com/",
     "https://example.com:0/", "https://example.com:65536/", "https://example.com:-1/", "http://example.com/",
     "gopher://example.com/", "file:///etc/passwd", "https:example.com", "https:///example.com", "//example.com/",
@@ -118,6 +119,18 @@ def test_a_name_that_leads_inside_is_not_called(
     # Asked once: a second look could be answered differently.
     assert asked == ["rebinding.example"]
     assert inside.requests == []
+
+
+def test_no_proxy_of_the_environment_is_asked(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would resolve the name itself, and be told the body."""
+    proxy, receiver = opened(), opened()
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        for spelled in (name, name.upper()):
+            monkeypatch.setenv(spelled, proxy.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert asyncio.run(GuardedPoster(test_mode=True).post(receiver.url, b"{}", {})) == 200
+    assert (len(receiver.requests), proxy.requests) == (1, [])
 
 
 def test_a_redirect_inside_is_not_followed(telling: Server, rows: Rows, opened: Open) -> None:

@@ -97,7 +97,10 @@ async def http_exception(request: Request, error: Exception) -> Response:
         status, "Bad request"
     )
     request_id = head_of(request.scope).request_id
-    return JsonResponse(encode(error_body(code, message, None, request_id)), status, request_id)
+    # The methods of a page, in no order of its own.
+    allow = ", ".join(sorted((getattr(error, "headers", None) or {}).get("Allow", "").split(", ")))
+    headers = {"Allow": allow} if allow else {}
+    return JsonResponse(encode(error_body(code, message, None, request_id)), status, request_id, headers)
 
 
 def internal_error(request: Request, error: Exception) -> Response:  # noqa: ARG001 - nothing of it is told

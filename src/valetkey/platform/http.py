@@ -161,7 +161,7 @@ class Endpoint:
     Idempotency-Key keeps its answer; the others are reads, remember by themselves, or are for callers that nobody
     knows yet. `scope` is the one that an owner's key needs; what everybody may have needs none. `decided`: all it does
     is to ask the gate, which looks at the session's life in its own transaction, so the look-up of a session that
-    called a moment ago is spared.
+    called a moment ago is spared. `may_be_empty`: no body at all is an empty one.
     """
 
     method: str
@@ -170,6 +170,7 @@ class Endpoint:
     summary: str
     gives: Any
     takes: Any = None
+    may_be_empty: bool = False
     query: Any = None
     access: Access = Access.CALLER
     scope: Scope = Scope.FULL
@@ -199,7 +200,10 @@ def _route(path: str, by_method: dict[str, Endpoint]) -> Route:
             return method_not_allowed(request, sorted(by_method))
         return await _serve(endpoint, request)
 
-    return Route(path, serve, methods=METHODS)
+    route = Route(path, serve)
+    # Also what nobody heard of is told which methods there are, by us.
+    route.methods = None
+    return route
 
 
 async def _serve(endpoint: Endpoint, request: Request) -> Response:

@@ -46,7 +46,8 @@ def _checked(url: str, test_mode: bool) -> SplitResult:
         port = parts.port
     except ValueError:
         raise UrlRefused("a callback URL is a plain https URL") from None
-    host = parts.hostname or ""
+    # A name may end with the dot of the root, and is the same then.
+    host = (parts.hostname or "").removesuffix(".")
     if parts.scheme not in ("http", "https"):
         raise UrlRefused("a callback URL begins with https://")
     if not parts.netloc.isascii():

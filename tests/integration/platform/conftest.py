@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,33 @@ ADDRESS = "0x036CbD53842c5426634e7929541eC2318f3dCF7e"
 NOBODY = "http://127.0.0.1:1"
 
 Start = Callable[..., Server]
+
+
+def environment(folder: Path, chain: Chain | None = None, confirmations: int = 1) -> dict[str, str]:
+    """The settings of a platform in test mode with its database in this folder; without a chain none answers."""
+    network: dict[str, object] = {
+        "network": "base-sepolia",
+        "rpcUrl": NOBODY,
+        "escrow": ADDRESS,
+        "score": ADDRESS,
+        "usdc": ADDRESS,
+    }
+    if chain is not None:
+        network |= {
+            "rpcUrl": chain.rpc_url,
+            "escrow": chain.escrow,
+            "score": chain.score,
+            "usdc": chain.usdc,
+            "confirmations": confirmations,
+        }
+    return {
+        "VALETKEY_DATABASE": str(folder / "valetkey.db"),
+        "VALETKEY_NETWORKS": json.dumps([network]),
+        "VALETKEY_MASTER_SECRET": "the-master-secret-of-these-tests-only",
+        "VALETKEY_WEBHOOK_SECRET": "whsec_of_these_tests_only",
+        "VALETKEY_TEST_MODE": "1",
+        "VALETKEY_PROOF_WAIT_SECONDS": "0",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -38,32 +66,7 @@ def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
 
     def begin(chain: Chain | None = None, confirmations: int = 1, **environ: str) -> Server:
         folder = tmp_path_factory.mktemp("platform")
-        network: dict[str, object] = {
-            "network": "base-sepolia",
-            "rpcUrl": NOBODY,
-            "escrow": ADDRESS,
-            "score": ADDRESS,
-            "usdc": ADDRESS,
-        }
-        if chain is not None:
-            network |= {
-                "rpcUrl": chain.rpc_url,
-                "escrow": chain.escrow,
-                "score": chain.score,
-                "usdc": chain.usdc,
-                "confirmations": confirmations,
-            }
-        settings = Settings.from_env(
-            {
-                "VALETKEY_DATABASE": str(folder / "valetkey.db"),
-                "VALETKEY_NETWORKS": json.dumps([network]),
-                "VALETKEY_MASTER_SECRET": "the-master-secret-of-these-tests-only",
-                "VALETKEY_WEBHOOK_SECRET": "whsec_of_these_tests_only",
-                "VALETKEY_TEST_MODE": "1",
-                "VALETKEY_PROOF_WAIT_SECONDS": "0",
-                **environ,
-            }
-        )
+        settings = Settings.from_env({**environment(folder, chain, confirmations), **environ})
         running.append(serve(settings))
         return running[-1]
 

@@ -37,6 +37,26 @@ def test_what_is_not_there_is_404(server: Server, owner: Agent, path: str) -> No
         check(answer)
 
 
+@pytest.mark.parametrize("method", ["TRACE", "QUERY", "PROPFIND", "OPTIONS", "HEAD"])
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/api/v1/services/x", "DELETE, GET, PATCH"),
+        ("/api/v1/checkout", "POST"),
+        ("/healthz", "GET, HEAD"),
+        ("/claim/x", "GET, HEAD"),
+    ],
+)
+def test_whatever_method_is_asked_for_it_is_told_which_there_are(
+    server: Server, method: str, path: str, allowed: str
+) -> None:
+    answer = server.http.request(method, path)
+    if method in allowed:
+        assert answer.status_code == 200
+        return
+    assert (answer.status_code, answer.headers.get("allow")) == (405, allowed)
+
+
 def test_another_method_is_405(server: Server, owner: Agent) -> None:
     answer = owner.ask("PUT", "/services")
     assert answer.status_code == 405

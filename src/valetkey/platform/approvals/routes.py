@@ -70,6 +70,7 @@ ENDPOINTS = [
         handler=approve,
         summary="Approve a spend; it is decided again when it is executed",
         takes=ApproveBody,
+        may_be_empty=True,
         gives=SpendView,
         access=Access.OWNER,
         scope=Scope.SPENDS_APPROVE,
