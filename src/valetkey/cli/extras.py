@@ -1,8 +1,7 @@
 """The optional parts of the software: what each brings, and which one is missing."""
 
 EXTRAS = {
-    "server": ("starlette", "uvicorn", "asyncpg", "prometheus_client"),
-    "devchain": ("eth_tester", "eth"),
+    "server": ("asyncpg", "uvloop"),
     "solana": ("solders",),
     "keyring": ("keyring",),
     "x402": ("x402",),
