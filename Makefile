@@ -77,6 +77,19 @@ STORE ?= sqlite
 torture: $(VENV)/.dev  ## kill -9, clock jumps, retries, restarts for DURATION=120 seconds on STORE=sqlite|postgres; SEED= repeats a plan
 	@$(BIN)/python -m torture --store $(STORE) --seconds $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(RACY),--racy)
 
+.PHONY: dist
+dist: $(VENV)/.dev  ## build wheel and sdist into dist, the same bytes wherever this commit is built
+	@$(BIN)/python scripts/build_dist.py
+
+.PHONY: test-wheel
+test-wheel: dist  ## the quick tests against the installed wheel, with the sources out of reach
+	@$(BIN)/python scripts/test_wheel.py dist
+
+PYTHONS ?= $(foreach minor,11 12 13,$(shell command -v python3.$(minor)))
+.PHONY: pythons
+pythons: dist    ## the wheel alone in an empty environment of each Python that is here, and each extra; PYTHONS= names others
+	@$(BIN)/python scripts/try_wheel.py --extras dist/valetkey-*.whl $(PYTHONS)
+
 .PHONY: screenshots
 screenshots: $(VENV)/.dev chromium  ## take the pictures of the console in docs/images/studio again
 	@$(BIN)/python scripts/make_screenshots.py
