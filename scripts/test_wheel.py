@@ -1,4 +1,4 @@
-"""Runs the quick tests against the wheel in a folder: installed into an environment of its own, with `src` out of reach.
+"""Runs the quick tests against the wheel in a folder: installed into an environment of its own, `src` out of reach.
 
 The locked tools and libraries are those of the environment that runs this, without its link to the source tree: a
 folder that a .pth file names is searched, and the .pth files in it are not. conftest.py stops the run when what is
