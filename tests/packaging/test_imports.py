@@ -6,6 +6,15 @@ import sys
 import pytest
 
 LIGHT = {"valetkey", "typer", "annotated_doc", "shellingham"}
+OF_A_COMMAND = {
+    "msgspec",
+    "pydantic",
+    "pydantic_core",
+    "annotated_types",
+    "typing_extensions",
+    "typing_inspection",
+}
+"""typer reads the options of a command by pydantic."""
 FOR_HELP = {"rich", "pygments", "markdown_it", "mdurl", "attr", "attrs"}
 PROGRAM = """
 import sys
@@ -24,9 +33,9 @@ print(*found, file=sys.stderr)
     ("words", "allowed"),
     [
         (["--version"], LIGHT),
-        (["version"], LIGHT | {"msgspec"}),
+        (["version"], LIGHT | OF_A_COMMAND),
         (["--help"], LIGHT | FOR_HELP),
-        (["session", "--help"], LIGHT | FOR_HELP),
+        (["session", "--help"], LIGHT | OF_A_COMMAND | FOR_HELP),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, list) else "",
 )
