@@ -89,6 +89,19 @@ schemathesis: $(VENV)/.dev  ## run Schemathesis over the whole OpenAPI, as sever
 audit: $(VENV)/.dev  ## list the licences of what is shipped, and ask for advisories where a network is
 	@$(BIN)/python scripts/audit_pins.py
 
+.PHONY: dist
+dist: $(VENV)/.dev  ## build wheel and sdist into dist, the same bytes wherever this commit is built
+	@$(BIN)/python scripts/build_dist.py
+
+.PHONY: test-wheel
+test-wheel: dist  ## the quick tests against the installed wheel, with the sources out of reach
+	@$(BIN)/python scripts/test_wheel.py dist
+
+PYTHONS ?= $(foreach minor,11 12 13,$(shell command -v python3.$(minor)))
+.PHONY: pythons
+pythons: dist    ## the wheel alone in an empty environment of each Python that is here, and each extra; PYTHONS= names others
+	@$(BIN)/python scripts/try_wheel.py --extras dist/valetkey-*.whl $(PYTHONS)
+
 .PHONY: screenshots
 screenshots: $(VENV)/.dev chromium  ## take the pictures of the console in docs/images/studio again
 	@$(BIN)/python scripts/make_screenshots.py

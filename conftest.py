@@ -27,6 +27,16 @@ PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "fast")
 settings.load_profile(PROFILE)
 
 
+def pytest_configure() -> None:
+    """Where the wheel is tested, nothing else may be: not the source tree, and no other installation."""
+    import valetkey
+
+    if (wanted := os.environ.get("VALETKEY_TESTED_IN")) and not valetkey.__file__.startswith(
+        f"{wanted}{os.sep}"
+    ):
+        pytest.exit(f"this tests {valetkey.__file__}, not the wheel in {wanted}", returncode=4)
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     seed = config.getoption("--hypothesis-seed", None)
     shown = "derandomized" if PROFILE == "fast" else seed or "random (printed)"

@@ -32,19 +32,26 @@ PEERS = (
 )
 
 
-def main() -> None:
-    """The table."""
+def rows() -> list[tuple[str, ...]]:
+    """Ours and the peers': name, limit, and gas of each step."""
     costs = json.loads(SNAPSHOT.read_text(encoding="utf-8"))
 
     def used(name: str) -> str:
         return f"{costs[name]['used']:,}" if name in costs else name
 
-    rows = [("system", "limit", "register", "first spend", "later spend", "revoke")]
-    rows += [("SessionAllowance, " + what, *map(used, cells)) for what, cells in OURS.items()]
-    rows += PEERS
-    for name, limit, *gas in rows:
+    ours = [("SessionAllowance, " + what, *map(used, cells)) for what, cells in OURS.items()]
+    return [*ours, *PEERS]
+
+
+def main() -> None:
+    """The table."""
+    for name, limit, *gas in [
+        ("system", "limit", "register", "first spend", "later spend", "revoke"),
+        *rows(),
+    ]:
         print(f"{name:<50}{limit:<15}" + "".join(f"{cell:>13}" for cell in gas))
-    print(f"\nrevoking a grant that was never used: {used('revoke, unused')}")
+    unused = json.loads(SNAPSHOT.read_text(encoding="utf-8"))["revoke, unused"]["used"]
+    print(f"\nrevoking a grant that was never used: {unused:,}")
 
 
 if __name__ == "__main__":

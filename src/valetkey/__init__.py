@@ -151,8 +151,13 @@ _WHERE = {
 
 __all__ = sorted(_WHERE)
 
+if TYPE_CHECKING:
+    __version__: str
+
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("valetkey")
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_WHERE[name]), name)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.optional import hide_extras
 from tests.e2e.processes import arguments, descendants
 
 LOOK_SECONDS = 0.1
@@ -46,12 +47,17 @@ class DemoRun:
 
 
 def run_demo(folder: Path, *options: str) -> DemoRun:
-    """Run the demo as a stranger would, without Node.js or anything else of ours on the PATH."""
+    """Run the demo as a stranger would: nothing else of ours on the PATH, no Node.js, and, unless the extra `solana` is
+    asked for, no package of any extra: `pip install valetkey` alone plays it.
+    """
     kept, seen = folder / "kept", folder / "seen"
     kept.mkdir(parents=True)
     seen.mkdir()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VALETKEY_")}
     environment |= {"PATH": str(Path(sys.executable).parent), "VALETKEY_DEMO_KEEP": str(kept)}
+    if "solana" not in options:
+        hidden = str(hide_extras(folder / "hidden"))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [hidden, os.environ.get("PYTHONPATH")]))
     with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
         process = subprocess.Popen(
             [sys.executable, "-m", "valetkey", "demo", *options],

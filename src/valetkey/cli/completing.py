@@ -65,10 +65,6 @@ Show = Annotated[
 ]
 
 
-def completions(install_completion: Install = False, show_completion: Show = False) -> None:
-    """Both are done before any command is looked for."""
-
-
 def _shell() -> str:
     """The shell that this runs in. Raises Complaint."""
     import shellingham  # type: ignore[import-untyped]

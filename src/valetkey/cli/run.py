@@ -6,6 +6,7 @@ and stores is in embedded.py and public_chain.py, which are parts of this one.
 
 import typer
 
+from valetkey.cli.at_once import at_once
 from valetkey.cli.commands import (
     agent_claim,
     operate,
@@ -29,7 +30,6 @@ from valetkey.cli.commands.mcp import mcp
 from valetkey.cli.commands.session import session
 from valetkey.cli.commands.studio import studio
 from valetkey.cli.commands.x402 import x402
-from valetkey.cli.completing import completions
 from valetkey.cli.frame import BUYER, PLATFORM, WALLET, Root, command
 
 PARTS = (
@@ -47,7 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-app.callback(help=app.info.help)(completions)
+app.callback(help=app.info.help)(at_once)
 
 for name, group in (
     ("agent", agent),

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from importlib import import_module
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -44,7 +45,6 @@ from valetkey.platform.observing import Lines, Log, Metrics, make_log, request_l
 from valetkey.platform.settings import Settings, SettingsError
 from valetkey.ports.allotments import AllotmentChain
 from valetkey.ports.relays import RelayLimits
-from valetkey.stores.postgres import open_postgres
 from valetkey.stores.sqlite import MEMORY, open_memory_store, open_store
 
 Serve = Callable[[Request], Awaitable[Response]]
@@ -57,6 +57,8 @@ Opener = Callable[[Settings], Awaitable[Stores]]
 async def open_stores(settings: Settings) -> Stores:
     """The store that the settings name. Raises StoreUnreadable, StoreFailed."""
     if isinstance(settings.database, Secret):
+        from valetkey.stores.postgres import open_postgres
+
         return await open_postgres(settings.database.reveal())
     return open_memory_store() if settings.database == MEMORY else open_store(settings.database)
 
@@ -64,10 +66,12 @@ async def open_stores(settings: Settings) -> Stores:
 def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
     """The platform as an ASGI application. Store and chains open when it starts and close when it stops.
 
-    Raises SettingsError for a cluster of Solana without what reads one.
+    Raises SettingsError for a database or a cluster of Solana without the extra that reads one.
     """
+    if isinstance(settings.database, Secret):
+        _check("valetkey.stores.postgres", "VALETKEY_DATABASE names PostgreSQL", "server")
     if any(one.is_solana for one in settings.networks):
-        _check_solana()
+        _check("valetkey.chains.solana.allotments", "VALETKEY_NETWORKS names a cluster of Solana", "solana")
     lines = Lines(sys.stderr)
     log = make_log(lines)
     metrics = Metrics()
@@ -168,17 +172,15 @@ def _reader(settings: NetworkSettings) -> EvmReader:
     return EvmReader(network, settings.rpc_url, confirmations=settings.confirmations)
 
 
-def _check_solana() -> None:
-    missing = ""
+def _check(module: str, told: str, extra: str) -> None:
+    """Import what most platforms do without, or say which extra brings it."""
+    missing: str | None = None
     try:
-        # Imported late: most platforms serve no cluster.
-        import valetkey.chains.solana.allotments  # noqa: F401
+        import_module(module)
     except ImportError as error:
-        missing = error.name or "solders"
+        missing = error.name or module
     if missing:
-        raise SettingsError(
-            f"VALETKEY_NETWORKS names a cluster of Solana, and {missing} is not installed: install valetkey[solana]"
-        )
+        raise SettingsError(f"{told}, and {missing} is not installed: install valetkey[{extra}]")
 
 
 def _cluster_reader(settings: NetworkSettings) -> AllotmentChain:

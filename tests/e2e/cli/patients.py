@@ -33,13 +33,15 @@ BLOCKED = """
 import sys
 from importlib import util
 blocked, found = sys.argv[1], util.find_spec
+def is_blocked(name):
+    return f"{name}.".startswith(f"{blocked}.")
 class Nothing:
     @staticmethod
     def find_spec(name, path=None, target=None):
-        if name.partition(".")[0] == blocked:
+        if is_blocked(name):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Nothing)
-util.find_spec = lambda name, package=None: None if name.partition(".")[0] == blocked else found(name, package)
+util.find_spec = lambda name, package=None: None if is_blocked(name) else found(name, package)
 sys.argv = ["valetkey", *sys.argv[2:]]
 from valetkey.cli.run import main
 main()

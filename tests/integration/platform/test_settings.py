@@ -1,11 +1,13 @@
 """Settings: read strictly, without quoting a secret."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from valetkey.core.errors import InvalidInput
+from valetkey.platform.app import create_app
 from valetkey.platform.settings import Settings, SettingsError
 
 ADDRESS = "0x036CbD53842c5426634e7929541eC2318f3dCF7e"
@@ -128,6 +130,14 @@ def test_what_has_no_meaning_stops_the_start(change: dict[str, str]) -> None:
         Settings.from_env({**ENVIRON, **change})
     assert SECRET not in str(stopped.value)
     assert "provider-key-1234" not in str(stopped.value)
+
+
+def test_a_database_whose_extra_is_missing_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "valetkey.stores.postgres", None)
+    settings = Settings.from_env({**ENVIRON, "VALETKEY_DATABASE": "postgresql://u:p4ssw0rd@127.0.0.1:9/x"})
+    with pytest.raises(SettingsError, match=r"valetkey\[server\]") as refused:
+        create_app(settings)
+    assert "p4ssw0rd" not in str(refused.value)
 
 
 def test_an_unknown_name_is_named() -> None:

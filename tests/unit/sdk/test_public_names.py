@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 import valetkey
 
+ROOT = Path(__file__).parents[3]
 HEAVY = ("web3", "eth_account", "httpx", "aiohttp", "requests", "solders", "msgspec", "coincurve", "cryptography",
          "rich", "typer", "starlette", "apsw")  # fmt: skip
 
@@ -24,6 +27,11 @@ def test_the_names_that_types_see_are_the_same() -> None:
     source = Path(valetkey.__file__).read_text(encoding="utf-8")
     typed = {line.rpartition(" as ")[2] for line in source.splitlines() if line.startswith("    from ")}
     assert typed == set(valetkey.__all__)
+
+
+def test_the_version_is_written_once() -> None:
+    written = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert valetkey.__version__ == version("valetkey") == written
 
 
 def test_there_are_no_other_names() -> None:

@@ -70,7 +70,7 @@ def _start_py_evm(port: int, data: Path | None, chain_id: int) -> Engine:
         from valetkey.chains.devchain.chain import WrongChain
         from valetkey.chains.devchain.endpoint import PyEvmEngine
     except ModuleNotFoundError as error:
-        raise CannotStart(f"py-evm is not installed ({error.name}): install valetkey[devchain]") from error
+        raise CannotStart(f"py-evm is not installed ({error.name}): pip install py-evm") from error
     try:
         return PyEvmEngine(port, None if data is None else data / ARCHIVE_NAME, chain_id)
     except WrongChain as error:

@@ -3,14 +3,13 @@
 import os
 import stat
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from valetkey.cli.complaint import Complaint
 from valetkey.cli.configured import OTHERS, SETTINGS, Configured
 from valetkey.cli.doctor.check import FAIL, OK, SKIP, WARN, Check, Checks
-from valetkey.cli.extras import EXTRAS, install
+from valetkey.cli.extras import EXTRAS, install, missing
 from valetkey.cli.secrets_at_hand import STANDARD_INPUT, is_named_elsewhere
 from valetkey.wire.errors import Exit
 
@@ -93,10 +92,9 @@ def _keystore(place: "Place") -> Checks:
 
 def extras() -> Checks:
     """Which optional parts are installed."""
-    for extra, packages in EXTRAS.items():
-        missing = [one for one in packages if find_spec(one) is None]
-        if missing:
+    for extra in EXTRAS:
+        if absent := missing(extra):
             todo = f"{install(extra)}, if you need it"
-            yield Check(f"extra {extra}", WARN, f"not installed: {', '.join(missing)}", todo)
+            yield Check(f"extra {extra}", WARN, f"not installed: {', '.join(absent)}", todo)
         else:
             yield Check(f"extra {extra}", OK, "installed")
