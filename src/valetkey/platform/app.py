@@ -16,6 +16,7 @@ from valetkey.chains.evm.networks import Network as EvmNetwork
 from valetkey.chains.evm.reader import EvmReader
 from valetkey.chains.evm.sender import EvmSender
 from valetkey.chains.evm.signer import LocalSigner
+from valetkey.core.errors import ValetkeyError
 from valetkey.core.grant import NOBODY
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
@@ -25,6 +26,7 @@ from valetkey.engine.settlement import Settlement
 from valetkey.platform import background
 from valetkey.platform.answers import http_exception, internal_error
 from valetkey.platform.api import ENDPOINTS
+from valetkey.platform.callers import Caller
 from valetkey.platform.claims.page import ROUTES as PAGES
 from valetkey.platform.context import (
     Cluster,
@@ -37,15 +39,21 @@ from valetkey.platform.context import (
 )
 from valetkey.platform.head import head_of
 from valetkey.platform.health.routes import ROUTES as HEALTH_ROUTES
-from valetkey.platform.http import METHODS, routes
+from valetkey.platform.http import CALLER, METHODS, routes
 from valetkey.platform.limits import RateLimiter
 from valetkey.platform.networks import NetworkSettings
-from valetkey.platform.observing import Lines, Log, Metrics, make_log, request_line, where_it_broke
-from valetkey.platform.settings import Settings, SettingsError
+from valetkey.platform.observing.logs import WORRYING_STATUS, Lines, Log, broken, make_log, request_line
+from valetkey.platform.observing.metrics import Metrics, always
+from valetkey.platform.observing.watch import Watcher
+from valetkey.platform.settings import LOG_LEVELS, Settings, SettingsError
 from valetkey.ports.allotments import AllotmentChain
 from valetkey.ports.relays import RelayLimits
+from valetkey.ports.watching import unwatch, watch_with
 from valetkey.stores.postgres import open_postgres
 from valetkey.stores.sqlite import MEMORY, open_memory_store, open_store
+
+NEVER = 1_000
+"""A status that no answer has."""
 
 Serve = Callable[[Request], Awaitable[Response]]
 """What answers the requests of one path."""
@@ -69,12 +77,20 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
     if any(one.is_solana for one in settings.networks):
         _check_solana()
     lines = Lines(sys.stderr)
-    log = make_log(lines)
-    metrics = Metrics()
+    log = make_log(lines, settings.log_level)
+    metrics = Metrics({one.chain.chain_id: one.name for one in settings.networks})
+    watcher = Watcher(metrics)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        store = await opener(settings)
+        watching = watch_with(watcher)
+        try:
+            store = await opener(settings)
+        except Exception as error:
+            # Words of ours quote nothing.
+            said = str(error) if isinstance(error, ValetkeyError) else None
+            log.error("did_not_start", reason=said, **broken(error))
+            raise
         store.tell_alerts(telling)
         platform = _compose(settings, store, metrics)
         app.state.platform = platform
@@ -92,6 +108,8 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
                 await desk.sender.close()
             await store.close()
             log.info("stopped")
+            lines.flush()
+            unwatch(watching)
 
     ours = routes(ENDPOINTS)
     plain = {route.path: route.endpoint for route in ours if "{" not in route.path}
@@ -100,7 +118,13 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
         lifespan=lifespan,
         exception_handlers={HTTPException: http_exception, Exception: internal_error},
     )
-    app.door = Door(super(Application, app).__call__, plain, log, lines, metrics)
+    # Lines of requests go past the log, which would take longer, so its level is asked here.
+    door = Door(super(Application, app).__call__, plain, log, lines, watcher, metrics)
+    door.line_from = 0 if LOG_LEVELS[settings.log_level] <= LOG_LEVELS["info"] else WORRYING_STATUS
+    if LOG_LEVELS[settings.log_level] > LOG_LEVELS["warning"]:
+        door.line_from = NEVER
+    app.door = door
+    always(metrics.requests_open, lambda: door.open)
     # A redirect has no JSON body, and clients would post their payload twice.
     app.router.redirect_slashes = False
     return app
@@ -136,7 +160,11 @@ def _compose(settings: Settings, store: Stores, metrics: Metrics) -> Platform:
         networks=networks,
         gate=SpendGate(store, store.clock, settings.checkout_seconds),
         settlement=Settlement(store, store, store.clock),
-        limiter=RateLimiter(settings.rate_limits, per_minute=settings.rates),
+        limiter=RateLimiter(
+            settings.rate_limits,
+            per_minute=settings.rates,
+            refused=lambda limit: metrics.limited.labels(str(limit)).inc(),
+        ),
         metrics=metrics,
         started_at=store.clock.now(),
         relayers=relayers,
@@ -204,13 +232,24 @@ class Door:
     """
 
     def __init__(
-        self, app: ASGIApp, plain: Mapping[str, Serve], log: Log, lines: Lines, metrics: Metrics
+        self,
+        app: ASGIApp,
+        plain: Mapping[str, Serve],
+        log: Log,
+        lines: Lines,
+        watcher: Watcher,
+        metrics: Metrics,
     ) -> None:
         self._app = app
         self._plain = plain
         self._log = log
         self._lines = lines
+        self._watcher = watcher
         self._metrics = metrics
+        self.open = 0
+        """How many requests are being answered."""
+        self.line_from = 0
+        """Requests with this status or a higher one are told in the log."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -219,6 +258,8 @@ class Door:
         began = time.perf_counter()
         request_id = head_of(scope).request_id
         status = 0
+        watching = watch_with(self._watcher)
+        self.open += 1
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -235,12 +276,25 @@ class Door:
                 status = response.status_code
                 await response(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - a bug: told to the operator without the caller's input
-            self._log.error("bug", request_id=request_id, where=where_it_broke(error))
+            self._metrics.bugs.inc()
+            self._log.error("bug", request_id=request_id, **broken(error))
             if status == 0:
                 await internal_error(Request(scope), error)(scope, receive, watched)
-        seconds = time.perf_counter() - began
+        finally:
+            self.open -= 1
+            unwatch(watching)
+        self._told(scope, request_id, status, time.perf_counter() - began)
+
+    def _told(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         # The route's pattern, not the path: somebody may have pasted a secret into the path.
         route = scope.get("valetkey.route") or "unmatched"
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.answered(route, method, status, seconds)
-        self._lines.later(request_line(request_id, method, route, status, seconds))
+        if status < self.line_from:
+            return
+        caller: Caller | None = scope.get(CALLER)
+        owner = "" if caller is None else caller.agent.id
+        session = "" if caller is None or caller.session is None else caller.session.session.id
+        self._lines.later(
+            request_line(request_id, method, route, status, seconds, owner=owner, session=session)
+        )

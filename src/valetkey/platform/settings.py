@@ -3,7 +3,7 @@
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +45,9 @@ MASTER_SECRET_CHARS_MIN = 32
 STEP_WAIT_SECONDS_MAX = 8
 URLS_MAX = 4
 DOMAINS_MAX = 16
+LOG_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+"""As Python's logging numbers them."""
+
 NOBODY = "none"
 """Instead of domains: no site may ask."""
 
@@ -102,6 +105,7 @@ class Settings:
     enrollment_seconds: int = 900
     enrollments_open_max: int = 10_000
     sign_in_domains: tuple[str, ...] = (LOOPBACK,)
+    log_level: str = "info"
 
     def __post_init__(self) -> None:
         if not self.networks:
@@ -155,6 +159,7 @@ class Settings:
         RATE_ENROLL, RATE_CLAIM, RATE_SIGN_IN: requests a minute and key.
         SIGN_IN_DOMAINS: which sites may ask a wallet for a sign-in, with commas: `loopback` (this machine, any port),
         studio.example.com, or `none`.
+        LOG_LEVEL: from which level on something is in the log: debug, info, warning, error.
         """
         names = _Names(os.environ if environ is None else environ)
         test_mode = names.flag("TEST_MODE", False)
@@ -192,6 +197,7 @@ class Settings:
             enrollment_seconds=names.number("ENROLLMENT_SECONDS", 900),
             enrollments_open_max=names.number("ENROLLMENTS_OPEN_MAX", 10_000),
             allotment_seconds=names.number("ALLOTMENT_SECONDS", 2 if test_mode else 60),
+            log_level=names.one_of("LOG_LEVEL", LOG_LEVELS, "info"),
             sign_in_domains=names.domains("SIGN_IN_DOMAINS", LOOPBACK),
         )
         names.check_all_known()
@@ -253,6 +259,12 @@ class _Names:
                 f" {LOOPBACK}; or {NOBODY}"
             )
         return found
+
+    def one_of(self, name: str, known: Collection[str], default: str) -> str:
+        text = self.text(name, default).lower()
+        if text not in known:
+            raise SettingsError(f"{PREFIX}{name} is one of {', '.join(known)}")
+        return text
 
     def flag(self, name: str, default: bool) -> bool:
         text = self.text(name, "1" if default else "0").lower()
