@@ -78,6 +78,12 @@ async def migrate_database(url: str) -> tuple[int, int]:
         return await migrate(connection)
 
 
+async def database_time(url: str) -> float:
+    """What time it is for the database, unix seconds. Raises as `migrate_database`."""
+    async with migrating(url) as connection:
+        return float(await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8"))
+
+
 async def peek_database(url: str) -> tuple[int, int]:
     """A database's version and that of this software; nothing in it is changed. Raises as `migrate_database`."""
     async with migrating(url) as connection:
