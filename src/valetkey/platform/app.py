@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import EventDict, Processor
 
 from valetkey.chains.evm.networks import Network as EvmNetwork
 from valetkey.chains.evm.reader import EvmReader
@@ -44,7 +45,7 @@ from valetkey.platform.limits import RateLimiter
 from valetkey.platform.networks import NetworkSettings
 from valetkey.platform.observing.logs import WORRYING_STATUS, Lines, Log, broken, make_log, request_line
 from valetkey.platform.observing.metrics import Metrics, always
-from valetkey.platform.observing.watch import Watcher
+from valetkey.platform.observing.watch import Spans, Watcher
 from valetkey.platform.settings import LOG_LEVELS, Settings, SettingsError
 from valetkey.ports.allotments import AllotmentChain
 from valetkey.ports.relays import RelayLimits
@@ -77,9 +78,10 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
     if any(one.is_solana for one in settings.networks):
         _check_solana()
     lines = Lines(sys.stderr)
-    log = make_log(lines, settings.log_level)
+    spans, trace_id = _tracing(settings)
+    log = make_log(lines, settings.log_level, [] if spans is None else [_named_by(trace_id)])
     metrics = Metrics({one.chain.chain_id: one.name for one in settings.networks})
-    watcher = Watcher(metrics)
+    watcher = Watcher(metrics, spans)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -109,6 +111,8 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
             await store.close()
             log.info("stopped")
             lines.flush()
+            if spans is not None:
+                await spans.close()
             unwatch(watching)
 
     ours = routes(ENDPOINTS)
@@ -120,6 +124,7 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
     )
     # Lines of requests go past the log, which would take longer, so its level is asked here.
     door = Door(super(Application, app).__call__, plain, log, lines, watcher, metrics)
+    door.trace_id = trace_id
     door.line_from = 0 if LOG_LEVELS[settings.log_level] <= LOG_LEVELS["info"] else WORRYING_STATUS
     if LOG_LEVELS[settings.log_level] > LOG_LEVELS["warning"]:
         door.line_from = NEVER
@@ -196,6 +201,35 @@ def _reader(settings: NetworkSettings) -> EvmReader:
     return EvmReader(network, settings.rpc_url, confirmations=settings.confirmations)
 
 
+def _tracing(settings: Settings) -> tuple[Spans | None, Callable[[], str]]:
+    """Where spans go, and what the trace is called that we are in. Raises SettingsError without what makes them."""
+    if settings.otel_endpoint is None:
+        return None, str
+    missing = ""
+    try:
+        # Imported late: most platforms make no traces, and need no OpenTelemetry.
+        from valetkey.platform.observing.tracing import open_tracing, trace_id
+
+        return open_tracing(settings.otel_endpoint.reveal()), trace_id
+    except ImportError as error:
+        missing = error.name or "opentelemetry"
+    raise SettingsError(
+        f"VALETKEY_OTEL_ENDPOINT is given, and {missing} is not installed: install valetkey[otel]"
+    )
+
+
+def _named_by(trace_id: Callable[[], str]) -> Processor:
+    """Gives lines of the log their trace."""
+
+    def name(_: object, __: str, line: EventDict) -> EventDict:
+        found = trace_id()
+        if found:
+            line.setdefault("trace_id", found)
+        return line
+
+    return name
+
+
 def _check_solana() -> None:
     missing = ""
     try:
@@ -248,6 +282,8 @@ class Door:
         self._metrics = metrics
         self.open = 0
         """How many requests are being answered."""
+        self.trace_id: Callable[[], str] = str
+        """The id of the trace that we are in; nothing where no traces are made."""
         self.line_from = 0
         """Requests with this status or a higher one are told in the log."""
 
@@ -260,6 +296,8 @@ class Door:
         status = 0
         watching = watch_with(self._watcher)
         self.open += 1
+        spans = self._watcher.spans
+        span = None if spans is None else spans.request(head_of(scope).get("traceparent"))
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -283,12 +321,13 @@ class Door:
         finally:
             self.open -= 1
             unwatch(watching)
-        self._told(scope, request_id, status, time.perf_counter() - began)
+            trace = self.trace_id()
+            if spans is not None:
+                spans.answered(span, _method(scope), _route(scope), status)
+        self._told(scope, request_id, status, time.perf_counter() - began, trace)
 
-    def _told(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
-        # The route's pattern, not the path: somebody may have pasted a secret into the path.
-        route = scope.get("valetkey.route") or "unmatched"
-        method = scope["method"] if scope["method"] in METHODS else "other"
+    def _told(self, scope: Scope, request_id: str, status: int, seconds: float, trace: str) -> None:
+        route, method = _route(scope), _method(scope)
         self._metrics.answered(route, method, status, seconds)
         if status < self.line_from:
             return
@@ -296,5 +335,16 @@ class Door:
         owner = "" if caller is None else caller.agent.id
         session = "" if caller is None or caller.session is None else caller.session.session.id
         self._lines.later(
-            request_line(request_id, method, route, status, seconds, owner=owner, session=session)
+            request_line(
+                request_id, method, route, status, seconds, owner=owner, session=session, trace=trace
+            )
         )
+
+
+def _route(scope: Scope) -> str:
+    """The route's pattern, not the path: somebody may have pasted a secret into the path."""
+    return str(scope.get("valetkey.route") or "unmatched")
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in METHODS else "other"

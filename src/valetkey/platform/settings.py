@@ -106,6 +106,7 @@ class Settings:
     enrollments_open_max: int = 10_000
     sign_in_domains: tuple[str, ...] = (LOOPBACK,)
     log_level: str = "info"
+    otel_endpoint: Secret | None = None
 
     def __post_init__(self) -> None:
         if not self.networks:
@@ -124,6 +125,10 @@ class Settings:
             raise SettingsError("the bounds of a session's life are 1 second or more, and in order")
         if self.operator_token is not None and len(self.operator_token.reveal()) < MASTER_SECRET_CHARS_MIN:
             raise SettingsError(f"{PREFIX}OPERATOR_TOKEN has at least {MASTER_SECRET_CHARS_MIN} characters")
+
+        endpoint = self.otel_endpoint
+        if endpoint is not None and not endpoint.reveal().startswith(("https://", "http://")):
+            raise SettingsError(f"{PREFIX}OTEL_ENDPOINT is an address such as http://127.0.0.1:4318")
 
     @property
     def step_wait_seconds(self) -> int:
@@ -159,6 +164,7 @@ class Settings:
         RATE_ENROLL, RATE_CLAIM, RATE_SIGN_IN: requests a minute and key.
         SIGN_IN_DOMAINS: which sites may ask a wallet for a sign-in, with commas: `loopback` (this machine, any port),
         studio.example.com, or `none`.
+        OTEL_ENDPOINT (or _FILE): the address of a collector of traces, OTLP over HTTP; none unless given.
         LOG_LEVEL: from which level on something is in the log: debug, info, warning, error.
         """
         names = _Names(os.environ if environ is None else environ)
@@ -197,6 +203,7 @@ class Settings:
             enrollment_seconds=names.number("ENROLLMENT_SECONDS", 900),
             enrollments_open_max=names.number("ENROLLMENTS_OPEN_MAX", 10_000),
             allotment_seconds=names.number("ALLOTMENT_SECONDS", 2 if test_mode else 60),
+            otel_endpoint=names.maybe_secret("OTEL_ENDPOINT"),
             log_level=names.one_of("LOG_LEVEL", LOG_LEVELS, "info"),
             sign_in_domains=names.domains("SIGN_IN_DOMAINS", LOOPBACK),
         )

@@ -15,6 +15,14 @@ from valetkey.ports.watching import Step, Watching
 class Spans(Protocol):
     """Where traces go; see tracing.py."""
 
+    def request(self, traceparent: str | None) -> Any:
+        """Begin the span of a request, below the caller's own when it has one."""
+        ...
+
+    def answered(self, span: Any, method: str, route: str, status: int) -> None: ...
+
+    async def close(self) -> None: ...
+
     def step(self, step: Step, facts: Mapping[str, str | int]) -> Any:
         """Begin a span of what runs now."""
         ...
