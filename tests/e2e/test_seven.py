@@ -58,7 +58,7 @@ def platform(database: str) -> Iterator[str]:
     )
     try:
         assert process.stderr is not None
-        url = process.stderr.readline().rpartition(" ")[2].strip()
+        url = json.loads(process.stderr.readline())["url"]
         while '"started"' not in (line := process.stderr.readline()):
             assert line, "the platform ended"
         yield url

@@ -68,6 +68,15 @@ def migrated(database: "Path | Secret") -> tuple[int, int]:
     return migrate_file(database)
 
 
+def database_seconds(database: "Secret") -> float:
+    """What time it is for a PostgreSQL database, unix seconds. Raises StoreUnreadable, StoreFailed."""
+    import asyncio
+
+    from valetkey.stores.postgres import database_time
+
+    return asyncio.run(database_time(database.reveal()))
+
+
 @dataclass(frozen=True, slots=True)
 class Peeked:
     """What a look at a database showed: its version, that of this software, and the journal mode of a file."""

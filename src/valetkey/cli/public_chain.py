@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from valetkey.chains.evm.contracts import runtime_code
 from valetkey.chains.evm.deployer import CALL_SECONDS, Deployer
 from valetkey.chains.evm.networks import KNOWN_ADDRESSES, Addresses
 from valetkey.chains.evm.node import AsyncNode
@@ -54,6 +55,10 @@ class OnChain:
             self._deployer, Addresses(at["escrow"], at["score"], at["usdc"]), at.get("allowance"), None
         )
         return [self._as_wanted(one) for one in checks]
+
+    async def is_test_token(self, address: str) -> bool:
+        """Whether what is there is our token for tests, which anybody may mint."""
+        return await self._deployer.code(address) == runtime_code("TestUSDC")
 
     def _as_wanted(self, check: Check) -> Check:
         """A role that the caller named is expected to be that one."""

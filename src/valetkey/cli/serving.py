@@ -42,6 +42,9 @@ def run_platform(listener: socket.socket, settings: "Settings", *, stop_with_std
 
     from valetkey.cli.http_protocol import BoundedHttp
     from valetkey.platform.app import create_app
+    from valetkey.platform.observing.logs import take_over_logging
+
+    take_over_logging(settings.log_level)
 
     config = uvicorn.Config(
         create_app(settings),

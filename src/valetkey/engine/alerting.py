@@ -9,6 +9,7 @@ from valetkey.crypto.credentials import new_id
 from valetkey.ports.alerts import AlertStore
 from valetkey.ports.keystore import DamagedRecord
 from valetkey.ports.ledger import Event
+from valetkey.ports.watching import begin_round
 from valetkey.wire.alerts import ALERT_RAISED, alert_raised
 
 BATCH = 200
@@ -39,6 +40,7 @@ class AlertWatch:
     async def run(self, interval_seconds: float) -> None:
         """Run until cancelled; looks every so often, and at once while there is more to look at."""
         while True:
+            begin_round()
             if not await self.step():
                 await asyncio.sleep(interval_seconds)
 

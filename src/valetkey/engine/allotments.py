@@ -29,6 +29,7 @@ from valetkey.ports.allotments import (
 from valetkey.ports.clock import Clock
 from valetkey.ports.ledger import LedgerStore, Spend
 from valetkey.ports.wallet import CallReverts
+from valetkey.ports.watching import begin_round
 
 BATCH = 50
 LEASE_SECONDS = 45
@@ -79,6 +80,7 @@ class AllotmentKeeper:
     async def run(self, interval_seconds: float) -> None:
         """Run until cancelled; looks every so often, and at once while there is more that is due."""
         while True:
+            begin_round()
             if not await self.step():
                 await asyncio.sleep(interval_seconds)
 

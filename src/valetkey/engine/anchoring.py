@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from valetkey.ports.accounts import AccountStore
+from valetkey.ports.watching import begin_round
 
 BATCH = 200
 
@@ -18,6 +19,7 @@ class Anchoring:
     async def run(self, interval_seconds: float) -> None:
         """Run until cancelled; looks every so often, and at once while there is more to write."""
         while True:
+            begin_round()
             if not await self.step():
                 await asyncio.sleep(interval_seconds)
 

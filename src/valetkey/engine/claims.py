@@ -9,6 +9,7 @@ from valetkey.crypto.credentials import new_id
 from valetkey.ports.accounts import AccountStore
 from valetkey.ports.claims import ClaimStore, Telling
 from valetkey.ports.ledger import Event
+from valetkey.ports.watching import begin_round
 from valetkey.wire.claims import ClaimTold
 from valetkey.wire.http import encode
 from valetkey.wire.timestamps import iso_timestamp
@@ -81,6 +82,7 @@ class ClaimKeeper:
     async def run(self, interval_seconds: float) -> None:
         """Run until cancelled: at once, so that what was due while nobody ran ends, and then every so often."""
         while True:
+            begin_round()
             if await self.step() < BATCH:
                 await asyncio.sleep(interval_seconds)
 

@@ -28,6 +28,7 @@ from valetkey.ports.following import FollowingStore, Place
 from valetkey.ports.grants import GrantStore, SignedGrant
 from valetkey.ports.keystore import DamagedRecord
 from valetkey.ports.ledger import LedgerStore, Spend, SpendQuery
+from valetkey.ports.watching import begin_round
 from valetkey.wire import grant_calls
 from valetkey.wire.draws import read_promise, reference_of, voucher_reference
 from valetkey.wire.grant_events import AllRevoked, GrantEnded, GrantKnown, Spent, read_event
@@ -102,6 +103,7 @@ class Follower:
     async def run(self, interval_seconds: float) -> None:
         """Run until cancelled; looks every so often, and at once while there is more to be told."""
         while True:
+            begin_round()
             more = False
             try:
                 more = await self.step()

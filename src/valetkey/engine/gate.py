@@ -16,6 +16,10 @@ from valetkey.crypto.credentials import new_id
 from valetkey.ports.accounts import Funding, SessionRecord
 from valetkey.ports.clock import Clock
 from valetkey.ports.ledger import Asking, Idempotency, LedgerStore, Spend, SpendRecord
+from valetkey.ports.watching import Step, watched
+
+ALLOWED = "allowed"
+"""How a decision is told that is no refusal; those are told by the code of their first reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,10 @@ class SpendGate:
         """
         transaction = self._transaction(order)
         question = asking(transaction) if asking and transaction.hold_id else None
-        return await self._ledger.place(transaction, idempotency, question)
+        with watched(Step.GATE) as step:
+            placed = await self._ledger.place(transaction, idempotency, question)
+            step.tell(decision=_decision(placed))
+        return placed
 
     def check(self, record: SessionRecord, request: SpendRequest) -> Allowed | Refused:
         """What the gate would say now to a session: the dry run. Nothing is held, and nothing is remembered."""
@@ -77,7 +84,10 @@ class SpendGate:
         self, spend: Spend, idempotency: Idempotency | None, asking: Asking
     ) -> SpendRecord | Refused:
         """Place the hold of a spend that is no purchase, or every reason why not."""
-        return await self._ledger.hold_spend(spend, idempotency, asking)
+        with watched(Step.GATE) as step:
+            placed = await self._ledger.hold_spend(spend, idempotency, asking)
+            step.tell(decision=_decision(placed))
+        return placed
 
     async def remembered(self, idempotency: Idempotency | None) -> Transaction | Refused | None:
         """What this key was answered before, whatever changed since; None when the order is new."""
@@ -117,6 +127,10 @@ class SpendGate:
             abandonment_grace=order.abandonment_grace,
             criteria_hash=order.criteria_hash,
         )
+
+
+def _decision(placed: object) -> str:
+    return placed.first.code.value if isinstance(placed, Refused) else ALLOWED
 
 
 def _payer(order: Order) -> str:

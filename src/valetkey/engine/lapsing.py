@@ -8,6 +8,7 @@ from valetkey.core.errors import Contradiction
 from valetkey.core.refusal import Refused
 from valetkey.core.transaction import Party
 from valetkey.ports.ledger import LedgerStore
+from valetkey.ports.watching import begin_round
 
 BATCH = 100
 
@@ -23,6 +24,7 @@ class Lapsing:
     async def run(self, interval_seconds: float) -> None:
         """Run until cancelled; looks every so often, and at once while there is more that is due."""
         while True:
+            begin_round()
             if not await self.step():
                 await asyncio.sleep(interval_seconds)
 

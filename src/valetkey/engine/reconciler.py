@@ -15,6 +15,7 @@ from valetkey.engine.funding import acted, same_address, unlike
 from valetkey.engine.settlement import Settlement
 from valetkey.ports.chain import Block, ChainReader
 from valetkey.ports.ledger import LedgerStore, Waiting
+from valetkey.ports.watching import begin_round
 
 BATCH = 50
 """How many transactions of each kind are looked up before the reconciler asks anew what is due."""
@@ -69,6 +70,7 @@ class Reconciler:
     async def run(self, interval_seconds: float) -> None:
         """Run until cancelled; looks every so often, and at once while there is more that is due."""
         while True:
+            begin_round()
             if not await self.step(interval_seconds):
                 await asyncio.sleep(interval_seconds)
 

@@ -13,6 +13,7 @@ from valetkey.ports.clock import Clock
 from valetkey.ports.relays import Relay, RelayState, RelayStore
 from valetkey.ports.sender import ChainSender, Sent
 from valetkey.ports.wallet import Call, CallReverts, NotAccepted
+from valetkey.ports.watching import Step, begin_round, watched
 
 BATCH = 100
 BUSY_SECONDS = 0.5
@@ -57,6 +58,7 @@ class Relayer:
     async def run(self, interval_seconds: float, wanted: asyncio.Event) -> None:
         """Run until cancelled; looks every so often, sooner while something is open, at once when `wanted` is set."""
         while True:
+            begin_round()
             wanted.clear()
             pause = min(interval_seconds, BUSY_SECONDS) if await self.step() else interval_seconds
             with suppress(TimeoutError):
@@ -69,7 +71,8 @@ class Relayer:
             try:
                 if number == 0:
                     await self._close_gap(one)
-                await self._further(one)
+                with watched(Step.RELAY, chain_id=self._chain_id):
+                    await self._further(one)
             except EnvironmentFailure:
                 # Nonces are sent in order, and everything stays as it is.
                 self._observer("unavailable", one)

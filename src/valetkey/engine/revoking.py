@@ -12,6 +12,7 @@ from valetkey.ports.grants import GrantStore, SignedGrant
 from valetkey.ports.relays import Relay, RelayLimits, RelayStore
 from valetkey.ports.sender import ChainSender
 from valetkey.ports.wallet import Call, CallReverts, NotAccepted
+from valetkey.ports.watching import begin_round
 from valetkey.wire import grant_calls
 from valetkey.wire.grants import grant_hash
 
@@ -50,6 +51,7 @@ class Revoking:
     async def run(self, interval_seconds: float) -> None:
         """Run until cancelled; looks every so often, and at once while there is more."""
         while True:
+            begin_round()
             if not await self.step():
                 await asyncio.sleep(interval_seconds)
 

@@ -22,6 +22,7 @@ from valetkey.ports.accounts import AccountStore
 from valetkey.ports.chain import Block, Execution, LapsingReader, PaymentReader, Transfer
 from valetkey.ports.following import FollowingStore
 from valetkey.ports.ledger import LedgerStore, SpendRecord
+from valetkey.ports.watching import begin_round
 from valetkey.wire.authorizations import is_authorization
 from valetkey.wire.draws import (
     DRAW,
@@ -79,6 +80,7 @@ class Unknowns:
     async def run(self, interval_seconds: float) -> None:
         """Run until cancelled; looks every so often, and at once while there is more that is due."""
         while True:
+            begin_round()
             if not await self.step():
                 await asyncio.sleep(interval_seconds)
 

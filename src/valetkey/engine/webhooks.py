@@ -8,6 +8,7 @@ from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.crypto.secret import Secret
 from valetkey.ports.clock import Clock
 from valetkey.ports.outbox import Delivery, OutboxStore
+from valetkey.ports.watching import Step, begin_round, watched
 from valetkey.wire.http import JSON_TYPE, SIGNATURE_HEADER
 from valetkey.wire.webhooks import sign_header
 
@@ -66,6 +67,7 @@ class WebhookSender:
         sending: set[asyncio.Task[None]] = set()
         try:
             while True:
+                begin_round()
                 done = {task for task in sending if task.done()}
                 sending -= done
                 for task in done:
@@ -105,7 +107,9 @@ class WebhookSender:
                 "Content-Type": JSON_TYPE,
                 SIGNATURE_HEADER: sign_header(secret, event.body, self._clock.now()),
             }
-            status = await self._poster.post(event.url, event.body, headers)
+            with watched(Step.WEBHOOK) as step:
+                status = await self._poster.post(event.url, event.body, headers)
+                step.tell(status=status)
         except InvalidInput as refused:
             await self._outbox.gave_up(event.id, str(refused))
             self._observer("gave_up", delivery)

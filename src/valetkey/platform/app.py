@@ -12,11 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import EventDict, Processor
 
 from valetkey.chains.evm.networks import Network as EvmNetwork
 from valetkey.chains.evm.reader import EvmReader
 from valetkey.chains.evm.sender import EvmSender
 from valetkey.chains.evm.signer import LocalSigner
+from valetkey.core.errors import ValetkeyError
 from valetkey.core.grant import NOBODY
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
@@ -26,6 +28,7 @@ from valetkey.engine.settlement import Settlement
 from valetkey.platform import background
 from valetkey.platform.answers import http_exception, internal_error
 from valetkey.platform.api import ENDPOINTS
+from valetkey.platform.callers import Caller
 from valetkey.platform.claims.page import ROUTES as PAGES
 from valetkey.platform.context import (
     Cluster,
@@ -38,14 +41,20 @@ from valetkey.platform.context import (
 )
 from valetkey.platform.head import head_of
 from valetkey.platform.health.routes import ROUTES as HEALTH_ROUTES
-from valetkey.platform.http import METHODS, routes
+from valetkey.platform.http import CALLER, METHODS, routes
 from valetkey.platform.limits import RateLimiter
 from valetkey.platform.networks import NetworkSettings
-from valetkey.platform.observing import Lines, Log, Metrics, make_log, request_line, where_it_broke
-from valetkey.platform.settings import Settings, SettingsError
+from valetkey.platform.observing.logs import WORRYING_STATUS, Lines, Log, broken, make_log, request_line
+from valetkey.platform.observing.metrics import Metrics, always
+from valetkey.platform.observing.watch import Spans, Watcher
+from valetkey.platform.settings import LOG_LEVELS, Settings, SettingsError
 from valetkey.ports.allotments import AllotmentChain
 from valetkey.ports.relays import RelayLimits
+from valetkey.ports.watching import unwatch, watch_with
 from valetkey.stores.sqlite import MEMORY, open_memory_store, open_store
+
+NEVER = 1_000
+"""A status that no answer has."""
 
 Serve = Callable[[Request], Awaitable[Response]]
 """What answers the requests of one path."""
@@ -73,12 +82,21 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
     if any(one.is_solana for one in settings.networks):
         _check("valetkey.chains.solana.allotments", "VALETKEY_NETWORKS names a cluster of Solana", "solana")
     lines = Lines(sys.stderr)
-    log = make_log(lines)
-    metrics = Metrics()
+    spans, trace_id = _tracing(settings)
+    log = make_log(lines, settings.log_level, [] if spans is None else [_named_by(trace_id)])
+    metrics = Metrics({one.chain.chain_id: one.name for one in settings.networks})
+    watcher = Watcher(metrics, spans)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        store = await opener(settings)
+        watching = watch_with(watcher)
+        try:
+            store = await opener(settings)
+        except Exception as error:
+            # Words of ours quote nothing.
+            said = str(error) if isinstance(error, ValetkeyError) else None
+            log.error("did_not_start", reason=said, **broken(error))
+            raise
         store.tell_alerts(telling)
         platform = _compose(settings, store, metrics)
         app.state.platform = platform
@@ -96,6 +114,10 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
                 await desk.sender.close()
             await store.close()
             log.info("stopped")
+            lines.flush()
+            if spans is not None:
+                await spans.close()
+            unwatch(watching)
 
     ours = routes(ENDPOINTS)
     plain = {route.path: route.endpoint for route in ours if "{" not in route.path}
@@ -104,7 +126,14 @@ def create_app(settings: Settings, opener: Opener = open_stores) -> Starlette:
         lifespan=lifespan,
         exception_handlers={HTTPException: http_exception, Exception: internal_error},
     )
-    app.door = Door(super(Application, app).__call__, plain, log, lines, metrics)
+    # Lines of requests go past the log, which would take longer, so its level is asked here.
+    door = Door(super(Application, app).__call__, plain, log, lines, watcher, metrics)
+    door.trace_id = trace_id
+    door.line_from = 0 if LOG_LEVELS[settings.log_level] <= LOG_LEVELS["info"] else WORRYING_STATUS
+    if LOG_LEVELS[settings.log_level] > LOG_LEVELS["warning"]:
+        door.line_from = NEVER
+    app.door = door
+    always(metrics.requests_open, lambda: door.open)
     # A redirect has no JSON body, and clients would post their payload twice.
     app.router.redirect_slashes = False
     return app
@@ -140,7 +169,11 @@ def _compose(settings: Settings, store: Stores, metrics: Metrics) -> Platform:
         networks=networks,
         gate=SpendGate(store, store.clock, settings.checkout_seconds),
         settlement=Settlement(store, store, store.clock),
-        limiter=RateLimiter(settings.rate_limits, per_minute=settings.rates),
+        limiter=RateLimiter(
+            settings.rate_limits,
+            per_minute=settings.rates,
+            refused=lambda limit: metrics.limited.labels(str(limit)).inc(),
+        ),
         metrics=metrics,
         started_at=store.clock.now(),
         relayers=relayers,
@@ -170,6 +203,29 @@ def _reader(settings: NetworkSettings) -> EvmReader:
         confirmations=settings.confirmations,
     )
     return EvmReader(network, settings.rpc_url, confirmations=settings.confirmations)
+
+
+def _tracing(settings: Settings) -> tuple[Spans | None, Callable[[], str]]:
+    """Where spans go, and what the trace is called that we are in. Raises SettingsError without what makes them."""
+    if settings.otel_endpoint is None:
+        return None, str
+    _check("valetkey.platform.observing.tracing", "VALETKEY_OTEL_ENDPOINT is given", "otel")
+    # Imported late: most platforms make no traces, and need no OpenTelemetry.
+    from valetkey.platform.observing.tracing import open_tracing, trace_id
+
+    return open_tracing(settings.otel_endpoint.reveal()), trace_id
+
+
+def _named_by(trace_id: Callable[[], str]) -> Processor:
+    """Gives lines of the log their trace."""
+
+    def name(_: object, __: str, line: EventDict) -> EventDict:
+        found = trace_id()
+        if found:
+            line.setdefault("trace_id", found)
+        return line
+
+    return name
 
 
 def _check(module: str, told: str, extra: str) -> None:
@@ -206,13 +262,26 @@ class Door:
     """
 
     def __init__(
-        self, app: ASGIApp, plain: Mapping[str, Serve], log: Log, lines: Lines, metrics: Metrics
+        self,
+        app: ASGIApp,
+        plain: Mapping[str, Serve],
+        log: Log,
+        lines: Lines,
+        watcher: Watcher,
+        metrics: Metrics,
     ) -> None:
         self._app = app
         self._plain = plain
         self._log = log
         self._lines = lines
+        self._watcher = watcher
         self._metrics = metrics
+        self.open = 0
+        """How many requests are being answered."""
+        self.trace_id: Callable[[], str] = str
+        """The id of the trace that we are in; nothing where no traces are made."""
+        self.line_from = 0
+        """Requests with this status or a higher one are told in the log."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -221,6 +290,10 @@ class Door:
         began = time.perf_counter()
         request_id = head_of(scope).request_id
         status = 0
+        watching = watch_with(self._watcher)
+        self.open += 1
+        spans = self._watcher.spans
+        span = None if spans is None else spans.request(head_of(scope).get("traceparent"))
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -237,12 +310,37 @@ class Door:
                 status = response.status_code
                 await response(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - a bug: told to the operator without the caller's input
-            self._log.error("bug", request_id=request_id, where=where_it_broke(error))
+            self._metrics.bugs.inc()
+            self._log.error("bug", request_id=request_id, **broken(error))
             if status == 0:
                 await internal_error(Request(scope), error)(scope, receive, watched)
-        seconds = time.perf_counter() - began
-        # The route's pattern, not the path: somebody may have pasted a secret into the path.
-        route = scope.get("valetkey.route") or "unmatched"
-        method = scope["method"] if scope["method"] in METHODS else "other"
+        finally:
+            self.open -= 1
+            unwatch(watching)
+            trace = self.trace_id()
+            if spans is not None:
+                spans.answered(span, _method(scope), _route(scope), status)
+        self._told(scope, request_id, status, time.perf_counter() - began, trace)
+
+    def _told(self, scope: Scope, request_id: str, status: int, seconds: float, trace: str) -> None:
+        route, method = _route(scope), _method(scope)
         self._metrics.answered(route, method, status, seconds)
-        self._lines.later(request_line(request_id, method, route, status, seconds))
+        if status < self.line_from:
+            return
+        caller: Caller | None = scope.get(CALLER)
+        owner = "" if caller is None else caller.agent.id
+        session = "" if caller is None or caller.session is None else caller.session.session.id
+        self._lines.later(
+            request_line(
+                request_id, method, route, status, seconds, owner=owner, session=session, trace=trace
+            )
+        )
+
+
+def _route(scope: Scope) -> str:
+    """The route's pattern, not the path: somebody may have pasted a secret into the path."""
+    return str(scope.get("valetkey.route") or "unmatched")
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in METHODS else "other"

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+import structlog
+
 from valetkey.core.claim import Claim
 from valetkey.core.errors import EnvironmentFailure
 from valetkey.engine.alerting import AlertWatch
@@ -18,7 +20,10 @@ from valetkey.engine.revoking import Revoking
 from valetkey.engine.unknowns import Unknowns
 from valetkey.engine.webhooks import WebhookSender
 from valetkey.platform.context import Cluster, Network, Platform, RelayDesk
-from valetkey.platform.observing import Log, where_it_broke
+from valetkey.platform.observing.logs import Log, broken, where_it_broke
+from valetkey.platform.observing.measuring import keep_measuring, watch_what_is_known
+from valetkey.platform.observing.metrics import Metrics
+from valetkey.platform.observing.watch import kind_of
 from valetkey.platform.outward import GuardedPoster
 from valetkey.platform.webhooks.service import WebhookSecrets
 from valetkey.ports.allotments import Allotment, AllotmentEnd
@@ -46,7 +51,7 @@ def start(platform: Platform, log: Log) -> list[asyncio.Task[None]]:
     runs: dict[str, Callable[[], Awaitable[None]]] = {
         "reconciler": lambda: reconciler.run(settings.reconcile_seconds),
         "unknowns": lambda: unknowns.run(settings.reconcile_seconds),
-        "oldest_unknown": lambda: _measure(platform, settings.reconcile_seconds),
+        "measuring": lambda: keep_measuring(platform, settings.reconcile_seconds),
         "lapsing": lambda: lapsing.run(LAPSE_SECONDS),
         "claims": lambda: claims.run(LAPSE_SECONDS),
         "alerts": lambda: alerts.run(settings.alert_seconds),
@@ -68,8 +73,9 @@ def start(platform: Platform, log: Log) -> list[asyncio.Task[None]]:
     for cluster in platform.clusters.values():
         keeper = _keeper(platform, cluster, log)
         runs[f"allotments {cluster.name}"] = partial(keeper.run, settings.relay_seconds)
-    outages = Outages(log)
-    return [asyncio.create_task(forever(name, run, log, outages), name=name) for name, run in runs.items()]
+    watch_what_is_known(platform)
+    outages = Outages(log, platform.metrics)
+    return [asyncio.create_task(forever(name, run, outages), name=name) for name, run in runs.items()]
 
 
 def _reconciler(platform: Platform, log: Log) -> Reconciler:
@@ -206,28 +212,27 @@ def _sender(platform: Platform, log: Log) -> WebhookSender:
     )
 
 
-async def _measure(platform: Platform, interval_seconds: float) -> None:
-    """Keep the age of the oldest unknown hold up to date."""
-    while True:
-        since = await platform.store.oldest_unknown()
-        age = 0 if since is None else max(0, platform.clock.now() - since)
-        platform.metrics.oldest_unknown.set(age)
-        await asyncio.sleep(interval_seconds)
-
-
 class Outages:
     """What background tasks wait for, told once when the first of them finds it away, and once when all go on."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, metrics: Metrics) -> None:
         self._log = log
+        self._metrics = metrics
         self._waiting: dict[str, set[str]] = {}
 
     def begins(self, task: str, failure: EnvironmentFailure) -> None:
         """A task cannot go on because something outside failed it."""
         name = type(failure).__name__
+        self._metrics.failures.labels(kind_of(task), name).inc()
         if name not in self._waiting:
             self._log.warning("background_waits", task=task, failure=name, where=where_it_broke(failure))
         self._waiting.setdefault(name, set()).add(task)
+
+    def broke(self, task: str, error: Exception) -> None:
+        """A task met a bug."""
+        self._metrics.bugs.inc()
+        self._metrics.failures.labels(kind_of(task), "bug").inc()
+        self._log.error("background_task_broke", task=task, **broken(error))
 
     def ends(self, task: str) -> None:
         """A task goes on."""
@@ -241,7 +246,6 @@ class Outages:
 async def forever(
     name: str,
     run: Callable[[], Awaitable[None]],
-    log: Log,
     outages: Outages,
     *,
     restart_seconds: float = RESTART_SECONDS,
@@ -251,6 +255,7 @@ async def forever(
 
     A database that is away is no bug, and is told once for all tasks and not each time that one of them tries again.
     """
+    structlog.contextvars.bind_contextvars(task=name)
     while True:
         steady = asyncio.get_running_loop().call_later(steady_seconds, outages.ends, name)
         try:
@@ -258,7 +263,7 @@ async def forever(
         except EnvironmentFailure as failure:
             outages.begins(name, failure)
         except Exception as error:  # noqa: BLE001 - the last line of defence of a task that nobody awaits
-            log.error("background_task_broke", task=name, where=where_it_broke(error))
+            outages.broke(name, error)
         finally:
             steady.cancel()
         await asyncio.sleep(restart_seconds)

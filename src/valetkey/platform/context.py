@@ -16,7 +16,7 @@ from valetkey.engine.tokens import TokenChecks
 from valetkey.platform.callers import Recent
 from valetkey.platform.limits import RateLimiter
 from valetkey.platform.networks import NetworkSettings
-from valetkey.platform.observing import Metrics
+from valetkey.platform.observing.metrics import Metrics
 from valetkey.platform.refusing import refused
 from valetkey.platform.settings import Settings
 from valetkey.platform.streaming import Streams
@@ -31,6 +31,7 @@ from valetkey.ports.following import FollowingStore
 from valetkey.ports.grants import GrantStore
 from valetkey.ports.ledger import LedgerStore
 from valetkey.ports.market import MarketStore
+from valetkey.ports.measuring import MeasuringStore
 from valetkey.ports.outbox import OutboxStore
 from valetkey.ports.overview import OverviewStore
 from valetkey.ports.relays import RelayLimits, RelayStore
@@ -51,6 +52,7 @@ class Stores(
     ClaimStore,
     AlertStore,
     OverviewStore,
+    MeasuringStore,
     Protocol,
 ):
     """One database that answers every store's port."""

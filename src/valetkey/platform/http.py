@@ -46,6 +46,9 @@ AT_ONCE_SECONDS = 0.01
 ARRIVED = "valetkey.arrived"
 """In an ASGI scope: the body is here, nobody has to wait for it. See cli/http_protocol.py."""
 
+CALLER = "valetkey.caller"
+"""In an ASGI scope: who calls, once that is known."""
+
 BODY_SECONDS = 30.0
 """How long a body may take to arrive."""
 
@@ -260,7 +263,7 @@ async def _understand(endpoint: Endpoint, request: Request, head: Head) -> Call:
             found = await _authenticated(platform, request, secret, key, now, decided=endpoint.decided)
         else:
             known = True
-        caller = found
+        caller = request.scope[CALLER] = found
         if endpoint.access is Access.OWNER:
             caller.require_owner(endpoint.owner_code)
         if endpoint.access is not Access.OPEN:

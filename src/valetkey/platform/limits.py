@@ -47,7 +47,7 @@ PER_MINUTE: Mapping[Limit, int] = {
 
 
 class RateLimiter:
-    """Counts requests. A bucket holds one minute's worth and refills steadily."""
+    """Counts requests. A bucket holds one minute's worth and refills steadily. `refused` is told of refusals."""
 
     def __init__(
         self,
@@ -55,8 +55,10 @@ class RateLimiter:
         clock: Callable[[], float] = time.monotonic,
         *,
         per_minute: Mapping[Limit, int] = PER_MINUTE,
+        refused: Callable[[Limit], None] = lambda _: None,
     ) -> None:
         self._enabled = enabled
+        self._refused = refused
         self._per_minute = per_minute
         self._clock = clock
         self._buckets: OrderedDict[tuple[bytes, Limit], tuple[float, float]] = OrderedDict()
@@ -71,6 +73,7 @@ class RateLimiter:
         left = min(size, left + (now - since) * size / 60)
         if left < 1:
             self._buckets[key, limit] = (left, now)
+            self._refused(limit)
             raise RateLimited(max(1, math.ceil((1 - left) * 60 / size)))
         self._buckets[key, limit] = (left - 1, now)
         while len(self._buckets) > KEYS_MAX:

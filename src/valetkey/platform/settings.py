@@ -3,7 +3,7 @@
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +45,9 @@ MASTER_SECRET_CHARS_MIN = 32
 STEP_WAIT_SECONDS_MAX = 8
 URLS_MAX = 4
 DOMAINS_MAX = 16
+LOG_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+"""As Python's logging numbers them."""
+
 NOBODY = "none"
 """Instead of domains: no site may ask."""
 
@@ -102,6 +105,8 @@ class Settings:
     enrollment_seconds: int = 900
     enrollments_open_max: int = 10_000
     sign_in_domains: tuple[str, ...] = (LOOPBACK,)
+    log_level: str = "info"
+    otel_endpoint: Secret | None = None
 
     def __post_init__(self) -> None:
         if not self.networks:
@@ -120,6 +125,10 @@ class Settings:
             raise SettingsError("the bounds of a session's life are 1 second or more, and in order")
         if self.operator_token is not None and len(self.operator_token.reveal()) < MASTER_SECRET_CHARS_MIN:
             raise SettingsError(f"{PREFIX}OPERATOR_TOKEN has at least {MASTER_SECRET_CHARS_MIN} characters")
+
+        endpoint = self.otel_endpoint
+        if endpoint is not None and not endpoint.reveal().startswith(("https://", "http://")):
+            raise SettingsError(f"{PREFIX}OTEL_ENDPOINT is an address such as http://127.0.0.1:4318")
 
     @property
     def step_wait_seconds(self) -> int:
@@ -155,6 +164,8 @@ class Settings:
         RATE_ENROLL, RATE_CLAIM, RATE_SIGN_IN: requests a minute and key.
         SIGN_IN_DOMAINS: which sites may ask a wallet for a sign-in, with commas: `loopback` (this machine, any port),
         studio.example.com, or `none`.
+        OTEL_ENDPOINT (or _FILE): the address of a collector of traces, OTLP over HTTP; none unless given.
+        LOG_LEVEL: from which level on something is in the log: debug, info, warning, error.
         """
         names = _Names(os.environ if environ is None else environ)
         test_mode = names.flag("TEST_MODE", False)
@@ -192,6 +203,8 @@ class Settings:
             enrollment_seconds=names.number("ENROLLMENT_SECONDS", 900),
             enrollments_open_max=names.number("ENROLLMENTS_OPEN_MAX", 10_000),
             allotment_seconds=names.number("ALLOTMENT_SECONDS", 2 if test_mode else 60),
+            otel_endpoint=names.maybe_secret("OTEL_ENDPOINT"),
+            log_level=names.one_of("LOG_LEVEL", LOG_LEVELS, "info"),
             sign_in_domains=names.domains("SIGN_IN_DOMAINS", LOOPBACK),
         )
         names.check_all_known()
@@ -253,6 +266,12 @@ class _Names:
                 f" {LOOPBACK}; or {NOBODY}"
             )
         return found
+
+    def one_of(self, name: str, known: Collection[str], default: str) -> str:
+        text = self.text(name, default).lower()
+        if text not in known:
+            raise SettingsError(f"{PREFIX}{name} is one of {', '.join(known)}")
+        return text
 
     def flag(self, name: str, default: bool) -> bool:
         text = self.text(name, "1" if default else "0").lower()

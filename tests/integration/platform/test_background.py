@@ -8,7 +8,8 @@ from typing import Any
 
 from valetkey.core.errors import ChainUnavailable, EnvironmentFailure
 from valetkey.platform.background import Outages, forever
-from valetkey.platform.observing import Lines, make_log
+from valetkey.platform.observing.logs import Lines, make_log
+from valetkey.platform.observing.metrics import Metrics
 from valetkey.stores.failures import StoreFailed, StoreFull
 
 Run = Callable[[], Awaitable[None]]
@@ -41,10 +42,10 @@ def told(scenario: Callable[[Callable[..., asyncio.Task[None]]], Awaitable[None]
 
     async def all_of_it() -> None:
         log = make_log(Lines(stream))
-        outages, running = Outages(log), list[asyncio.Task[None]]()
+        outages, running = Outages(log, Metrics({})), list[asyncio.Task[None]]()
 
         def start(name: str, run: Run, steady_seconds: float = 60.0) -> asyncio.Task[None]:
-            loop = forever(name, run, log, outages, restart_seconds=0, steady_seconds=steady_seconds)
+            loop = forever(name, run, outages, restart_seconds=0, steady_seconds=steady_seconds)
             running.append(asyncio.create_task(loop))
             return running[-1]
 
@@ -90,7 +91,7 @@ def test_the_end_of_an_outage_is_told_and_the_next_one_is_another() -> None:
 
 def test_an_outage_is_over_when_the_last_task_goes_on() -> None:
     stream = io.StringIO()
-    outages = Outages(make_log(Lines(stream)))
+    outages = Outages(make_log(Lines(stream)), Metrics({}))
     for task in ("reconciler", "webhooks", "reconciler"):
         outages.begins(task, StoreFailed("away"))
     outages.ends("reconciler")

@@ -6,11 +6,13 @@ each request, and costs the event loop six times as much for the same answer.
 
 import asyncio
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from valetkey.chains.depth import is_shallow
 from valetkey.core.errors import ChainUnavailable
+from valetkey.ports.watching import Step, watched
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
@@ -43,11 +45,15 @@ def is_revert(refused: NodeRefused) -> bool:
 class AsyncNode:
     """A node and a bounded number of connections to it, opened at the first call and used by one event loop."""
 
-    def __init__(self, rpc_url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(self, rpc_url: str, *, chain_id: int = 0, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        """`chain_id`: whose node it should be, as operators are told; nothing is checked."""
         # Imported when a node is meant, but before its first call, which would hold up an event loop that serves.
         import aiohttp  # noqa: F401
 
         self._rpc_url = rpc_url
+        # Its path and its user may be a key.
+        self._host = urlsplit(rpc_url).hostname or ""
+        self._chain_id = chain_id
         self._timeout_seconds = timeout_seconds
         self._session: ClientSession | None = None
         self._closed = False
@@ -65,8 +71,9 @@ class AsyncNode:
         self._count += 1
         number = self._count
         request = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
-        body = await self._exchange(method, msgspec.json.encode(request))
-        return _result(body, number, method)
+        with watched(Step.CHAIN, chain_id=self._chain_id, method=method, host=self._host):
+            body = await self._exchange(method, msgspec.json.encode(request))
+            return _result(body, number, method)
 
     async def close(self) -> None:
         """Close the connections; nothing can be asked afterwards. Safe to call twice."""

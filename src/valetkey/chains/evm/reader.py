@@ -42,7 +42,7 @@ class EvmReader:
         assert confirmations >= 1, "a block confirms itself"
         self._network = network
         self._depth = confirmations - 1
-        self._node = AsyncNode(rpc_url, timeout_seconds=timeout_seconds)
+        self._node = AsyncNode(rpc_url, chain_id=network.chain_id, timeout_seconds=timeout_seconds)
         self._known_chain = False
         self._checking = asyncio.Lock()
 

@@ -23,7 +23,7 @@ class EvmSender:
     def __init__(
         self, rpc_url: str, chain_id: int, signer: Signer, *, timeout_seconds: float = TIMEOUT_SECONDS
     ) -> None:
-        self._node = AsyncNode(rpc_url, timeout_seconds=timeout_seconds)
+        self._node = AsyncNode(rpc_url, chain_id=chain_id, timeout_seconds=timeout_seconds)
         self._chain_id = chain_id
         self._signer = signer
         self._is_known = False

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -10,6 +11,7 @@ from valetkey.chains.depth import is_shallow
 from valetkey.chains.solana.errors import WrongChain
 from valetkey.core.chains import chain_of, is_solana
 from valetkey.core.errors import ChainUnavailable, InvalidInput
+from valetkey.ports.watching import Step, watched
 
 TIMEOUT_SECONDS = 10.0
 CONNECTIONS_MAX = 16
@@ -43,6 +45,8 @@ class SolanaNode:
             raise InvalidInput("this chain is no cluster of Solana", code="unknown_chain", field="chain_id")
         self.chain_id = chain_id
         self._rpc_url = rpc_url
+        # Its path and its user may be a key.
+        self._host = urlsplit(rpc_url).hostname or ""
         self._timeout_seconds = timeout_seconds
         self._http: httpx.AsyncClient | None = None
         self._closed = False
@@ -89,8 +93,9 @@ class SolanaNode:
         self._count += 1
         number = self._count
         request = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
-        body = await self._exchange(method, msgspec.json.encode(request))
-        return _result(body, number, method)
+        with watched(Step.CHAIN, chain_id=self.chain_id, method=method, host=self._host):
+            body = await self._exchange(method, msgspec.json.encode(request))
+            return _result(body, number, method)
 
     async def _exchange(self, method: str, request: bytes) -> bytes:
         try:

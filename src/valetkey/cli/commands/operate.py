@@ -81,12 +81,13 @@ def serve(
 ) -> None:
     """Serve the platform. Settings come from VALETKEY_* variables; an unknown one stops the start."""
     from valetkey.cli.serving import adopt, listen, run_platform
+    from valetkey.platform.observing.logs import make_log
     from valetkey.platform.settings import Settings
 
     settings = Settings.from_env()
     listener = listen(host, port) if fd is None else adopt(fd)
     if fd is None:
-        typer.echo(f"listening on http://{host}:{listener.getsockname()[1]}", err=True)
+        make_log().info("listening", url=f"http://{host}:{listener.getsockname()[1]}")
     run_platform(listener, settings, stop_with_stdin=stop_with_stdin)
 
 

@@ -11,7 +11,7 @@ from valetkey.core.money import format_units, parse_units, to_decimal
 from valetkey.core.refusal import Code, Refusal, Refused
 from valetkey.core.service import Service, ServiceStatus
 from valetkey.core.transaction import Transaction, spend_request
-from valetkey.engine.gate import Order
+from valetkey.engine.gate import ALLOWED, Order
 from valetkey.platform.approvals.asking import asking
 from valetkey.platform.callers import Caller
 from valetkey.platform.context import Network, Platform
@@ -55,7 +55,7 @@ async def purchase(
     if isinstance(placed, Refused):
         platform.metrics.decided(placed.first.code.value)
         raise RefusedRequest(placed)
-    platform.metrics.decided("allowed")
+    platform.metrics.decided(ALLOWED, placed.total)
     return _result(placed, service, seller, network)
 
 

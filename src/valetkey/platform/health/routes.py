@@ -12,7 +12,7 @@ from valetkey.core.tokens import TokenMismatch
 from valetkey.platform.answers import JsonResponse
 from valetkey.platform.context import Platform
 from valetkey.platform.head import head_of
-from valetkey.platform.observing import METRICS_TYPE
+from valetkey.platform.observing.metrics import METRICS_TYPE
 from valetkey.wire.errors import error_body
 from valetkey.wire.http import encode, success_body
 
@@ -74,6 +74,7 @@ async def _failing(platform: Platform) -> list[str]:
 
 async def metrics(request: Request) -> Response:
     """Counters, as Prometheus reads them."""
+    request.scope["valetkey.route"] = request.url.path
     platform: Platform = request.app.state.platform
     return Response(platform.metrics.page(), media_type=METRICS_TYPE)
 

@@ -15,6 +15,7 @@ from valetkey.core.refusal import Code, Refused
 from valetkey.core.spend import SpendRequest
 from valetkey.core.transaction import Party
 from valetkey.engine.authorizing import AuthorizationReader
+from valetkey.engine.gate import ALLOWED
 from valetkey.engine.returning import returned as came_back
 from valetkey.platform.approvals.asking import asking
 from valetkey.platform.callers import Caller
@@ -56,9 +57,10 @@ async def ask(
         idempotency = Idempotency(f"spend {caller.name}", key, sha256(encode(meant)).digest())
     waiting = asking(platform, caller, record, request, hold_id)
     done = await platform.gate.hold_spend(spend, idempotency, waiting)
-    platform.metrics.decided(done.first.code.value if isinstance(done, Refused) else "allowed")
     if isinstance(done, Refused):
+        platform.metrics.decided(done.first.code.value)
         raise RefusedRequest(done)
+    platform.metrics.decided(ALLOWED, request.amount)
     return spend_view(done)
 
 

@@ -11,6 +11,7 @@ from valetkey.core.errors import InvalidInput
 from valetkey.crypto.secret import Secret
 from valetkey.sdk.errors import NetworkError, NotConfigured, PlatformAnswer, TryLater, error_of
 from valetkey.sdk.proving import Prover
+from valetkey.sdk.tracing import trace_headers
 from valetkey.seam import async_sleep
 from valetkey.wire.http import (
     API_KEY_HEADER,
@@ -91,7 +92,7 @@ class AsyncConnection:
     ) -> AsyncGenerator[bytes]:
         """GET whose answer is told piece by piece. Raises as `get` does, also when the answer is cut off."""
         asked = {name: str(value) for name, value in (query or {}).items() if value is not None}
-        sent = {REQUEST_ID_HEADER: secrets.token_hex(8), **(headers or {})}
+        sent = {REQUEST_ID_HEADER: secrets.token_hex(8), **trace_headers(), **(headers or {})}
         if self.credential:
             sent[API_KEY_HEADER] = self.credential.reveal()
         _check_headers(sent)
@@ -130,7 +131,7 @@ class AsyncConnection:
         repeat: bool,
     ) -> bytes:
         # One id for all tries: the operator finds them together.
-        sent = {REQUEST_ID_HEADER: secrets.token_hex(8), **(headers or {})}
+        sent = {REQUEST_ID_HEADER: secrets.token_hex(8), **trace_headers(), **(headers or {})}
         if self.credential:
             sent[API_KEY_HEADER] = self.credential.reveal()
         content = None

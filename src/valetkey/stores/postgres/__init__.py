@@ -13,6 +13,7 @@ from valetkey.stores.postgres.ledger import PostgresLedger
 from valetkey.stores.postgres.lifecycle import PostgresLifecycle
 from valetkey.stores.postgres.listing import PostgresListing
 from valetkey.stores.postgres.market import PostgresMarket
+from valetkey.stores.postgres.measuring import PostgresMeasuring
 from valetkey.stores.postgres.outbox import PostgresOutbox
 from valetkey.stores.postgres.overview import PostgresOverview
 from valetkey.stores.postgres.queue import PostgresQueue
@@ -39,6 +40,7 @@ class PostgresStore(
     PostgresClaims,
     PostgresAlerts,
     PostgresOverview,
+    PostgresMeasuring,
 ):
     """The stores' ports on one database, which any number of processes share. Its methods are of one event loop."""
 
@@ -74,6 +76,12 @@ async def migrate_database(url: str) -> tuple[int, int]:
     """
     async with migrating(url) as connection:
         return await migrate(connection)
+
+
+async def database_time(url: str) -> float:
+    """What time it is for the database, unix seconds. Raises as `migrate_database`."""
+    async with migrating(url) as connection:
+        return float(await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8"))
 
 
 async def peek_database(url: str) -> tuple[int, int]:

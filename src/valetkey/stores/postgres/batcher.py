@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from valetkey.ports.watching import Step, watched
 from valetkey.stores.failures import StoreClosed, StoreFailed, StoreFull
 from valetkey.stores.postgres.batch import Committing, Job, Work, run
 from valetkey.stores.postgres.clock import DatabaseClock
@@ -57,6 +58,11 @@ class Batcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for a batch."""
+        return self._count
+
     async def submit(
         self, owner_id: str, trees: frozenset[str], work: Work[T], wanted: Wanted | None = None
     ) -> T:
@@ -65,6 +71,10 @@ class Batcher:
         Raises StoreFull when too much waits, StoreFailed when the database fails, and what the work raises.
         A caller that is cancelled does not learn whether its work was done.
         """
+        with watched(Step.WRITE):
+            return await self._queued(owner_id, trees, work, wanted)
+
+    async def _queued(self, owner_id: str, trees: frozenset[str], work: Work[T], wanted: Wanted | None) -> T:
         if self._closing:
             raise StoreClosed("the store is closed")
         if self._count >= self._queue_max:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import asyncpg
 
 from valetkey.core.errors import Contradiction
+from valetkey.ports.watching import Step, watched
 from valetkey.stores.clock import SystemTime
 from valetkey.stores.failures import StoreUnreadable
 from valetkey.stores.postgres.batch import Work
@@ -91,6 +92,10 @@ class Database:
 
     async def again(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do it until it is in no other transaction's way. Raises StoreFailed, Contradiction as `rows` does."""
+        with watched(Step.WRITE):
+            return await self._tried(work)
+
+    async def _tried(self, work: Callable[[], Awaitable[T]]) -> T:
         for number in range(1, TRIES_MAX + 1):
             try:
                 return await work()

@@ -17,6 +17,7 @@ from valetkey.stores.sqlite.grants import SqliteGrants
 from valetkey.stores.sqlite.ledger import SqliteLedger
 from valetkey.stores.sqlite.lifecycle import SqliteLifecycle
 from valetkey.stores.sqlite.market import SqliteMarket
+from valetkey.stores.sqlite.measuring import SqliteMeasuring
 from valetkey.stores.sqlite.outbox import SqliteOutbox
 from valetkey.stores.sqlite.overview import SqliteOverview
 from valetkey.stores.sqlite.queue import SqliteQueue
@@ -39,6 +40,7 @@ class SqliteStore(
     SqliteClaims,
     SqliteAlerts,
     SqliteOverview,
+    SqliteMeasuring,
 ):
     """Every store's port on one file. Its methods may be called from any event loop, until it is closed."""
 

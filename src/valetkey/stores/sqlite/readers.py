@@ -34,6 +34,16 @@ class Readers:
         self._reading = 0
         self._closing = False
 
+    @property
+    def size(self) -> int:
+        """How many connections there are."""
+        return self._size
+
+    @property
+    def reading(self) -> int:
+        """How many reads run or wait in threads."""
+        return self._reading
+
     async def read(self, look: Read[T]) -> T:
         """Look at the database, in a thread. Raises StoreFull, StoreFailed, and what the look raises."""
         with self._lock:

@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import apsw
 
+from valetkey.ports.watching import Step, watched
 from valetkey.stores.clock import StoreClock
 from valetkey.stores.failures import StoreClosed, StoreFailed, StoreFull
 from valetkey.stores.sqlite.failures import failed, translated
@@ -80,6 +81,11 @@ class Writer(Generic[B]):
         self._thread = threading.Thread(target=self._run, name="valetkey-writer", daemon=True)
         self._thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for the thread."""
+        return len(self._waiting)
+
     async def write(self, work: Write[T]) -> T:
         """Do the work in a transaction; it is durable when this returns, and undone when this raises.
 
@@ -95,6 +101,10 @@ class Writer(Generic[B]):
         return result
 
     async def _done(self, work: Callable[..., Any], *, keeps: bool) -> Any:
+        with watched(Step.WRITE):
+            return await self._queued(work, keeps=keeps)
+
+    async def _queued(self, work: Callable[..., Any], *, keeps: bool) -> Any:
         loop = asyncio.get_running_loop()
         job = _Job(work, keeps, loop, loop.create_future())
         with self._changed:

@@ -1,0 +1,1 @@
+"""What an operator sees of a platform: its log, its metrics, and its traces."""
