@@ -41,6 +41,7 @@ from valetkey.platform.http import METHODS, routes
 from valetkey.platform.limits import RateLimiter
 from valetkey.platform.networks import NetworkSettings
 from valetkey.platform.observing import Lines, Log, Metrics, make_log, request_line, where_it_broke
+from valetkey.platform.room import Room, sizes
 from valetkey.platform.settings import Settings, SettingsError
 from valetkey.ports.allotments import AllotmentChain
 from valetkey.ports.relays import RelayLimits
@@ -111,6 +112,8 @@ def _compose(settings: Settings, store: Stores, metrics: Metrics) -> Platform:
     relayers: dict[int, RelayDesk] = {}
     resolvers: dict[int, RelayDesk] = {}
     clusters: dict[str, Cluster] = {}
+    room = Room(sizes(settings.requests_max))
+    metrics.watch(room)
     limits = RelayLimits(settings.relayer_wei_day, settings.relayer_owner_wei_day)
     for one in settings.networks:
         if one.is_solana:
@@ -138,6 +141,7 @@ def _compose(settings: Settings, store: Stores, metrics: Metrics) -> Platform:
         settlement=Settlement(store, store, store.clock),
         limiter=RateLimiter(settings.rate_limits, per_minute=settings.rates),
         metrics=metrics,
+        room=room,
         started_at=store.clock.now(),
         relayers=relayers,
         resolvers=resolvers,

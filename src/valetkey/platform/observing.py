@@ -3,12 +3,17 @@
 import asyncio
 import sys
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from valetkey.platform.room import Lane, Room
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -88,9 +93,29 @@ class Metrics:
         found[0].inc()
         found[1].observe(seconds)
 
+    def watch(self, room: Room) -> None:
+        """Tell how many requests are worked on, and how many were sent away, whenever the page is read."""
+        self.registry.register(_Watched(room))
+
     def page(self) -> bytes:
         """All of it as Prometheus reads it."""
         return generate_latest(self.registry)
+
+
+class _Watched(Collector):
+    """Figures that somebody else counts."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+
+    def collect(self) -> Iterable[Metric]:
+        """See Collector."""
+        working = GaugeMetricFamily("valetkey_requests_under_way", "Requests worked on now", labels=["lane"])
+        sent_away = CounterMetricFamily("valetkey_over_capacity", "Requests sent away", labels=["lane"])
+        for lane in Lane:
+            working.add_metric([lane], self._room.taken(lane))
+            sent_away.add_metric([lane], self._room.refused[lane])
+        return working, sent_away
 
 
 Log = structlog.typing.FilteringBoundLogger
