@@ -11,6 +11,9 @@ from typing import Any
 
 TIMEOUT_SECONDS = 30.0
 TRIES = 4
+IDLE_MAX = 16
+"""Connections to one platform that are kept while nobody uses them."""
+
 LOST = (0, None)
 """Instead of an answer: nobody knows what became of the request."""
 
@@ -97,6 +100,8 @@ class Asker:
                 line[1].close()
             raise
         self._idle[port].append(line)
+        if len(self._idle[port]) > IDLE_MAX:
+            self._idle[port].popleft()[1].close()
         return int(first.split()[1]), int(headers.get("retry-after", "1")), answer
 
     async def _line(self, port: int) -> Any:

@@ -54,12 +54,13 @@ class Receiver:
             headers = {name.lower(): value for name, _, value in (one.partition(": ") for one in head)}
             body = await reader.readexactly(int(headers["content-length"]))
             status = await self._receive(headers, body)
-            writer.write(
-                f"HTTP/1.1 {status} Told\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode()
-            )
+            writer.write(f"HTTP/1.1 {status} Told\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
             await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
             self.answers["went away"] += 1
+        except asyncio.CancelledError:
+            # The run is over. Raised on, it would be told as a bug of a server whose task was cancelled.
+            self.answers["cut off"] += 1
         finally:
             self._tasks.discard(task)
             writer.close()

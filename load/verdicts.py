@@ -51,7 +51,7 @@ def memory(name: str, points: Sequence[tuple[float, float]]) -> Verdict:
 def files(name: str, counts: Sequence[int]) -> Verdict:
     """Whether a process keeps opening files and connections."""
     third = max(1, len(counts) // 3)
-    before, last = max(counts[third : 2 * third] or counts), max(counts[-third:])
+    before, last = round(median(counts[third : 2 * third] or counts)), round(median(counts[-third:]))
     return Verdict(
         f"open files of {name}",
         f"at most {FILES_MORE_MOST} more in the last third than in the second",
