@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from load.report import chart, page
+from load.report import chart, data, page
 from load.run import Plan, run
 
 ROOT = Path(__file__).parent.parent
@@ -17,7 +17,7 @@ def main() -> None:
     words.add_argument("--store", action="append", choices=("sqlite", "postgres"), help="both unless given")
     words.add_argument("--seconds", type=float, default=600, help="of load on each store, warm-up included")
     words.add_argument("--sessions", type=int, default=10_000)
-    words.add_argument("--rate", type=float, default=30.0, help="operations a second of the open loop")
+    words.add_argument("--rate", type=float, default=20.0, help="operations a second of the open loop")
     words.add_argument("--out", type=Path, default=ROOT / "docs", help="where reports/ and images/ are")
     words.add_argument("--window", type=float, default=5.0, help="seconds between samples")
     words.add_argument("--no-console", action="store_true")
@@ -45,7 +45,7 @@ def main() -> None:
         (told.out / folder).mkdir(parents=True, exist_ok=True)
     for one in runs:
         (told.out / "images" / f"load-{one['store']}.svg").write_text(chart(one["samples"]))
-    (told.out / "reports" / "load.json").write_text(json.dumps(runs, separators=(",", ":")) + "\n")
+    (told.out / "reports" / "load.json").write_text(data(runs))
     (told.out / "reports" / "load.md").write_text(page(runs, "make load"))
     sys.exit(any(not one["holds"] for each in runs for one in each["verdicts"]))
 

@@ -1,5 +1,6 @@
 """The report of a run: a page that people read, its data, and a chart for each store."""
 
+import json
 import os
 import platform
 from collections import Counter
@@ -42,6 +43,31 @@ def page(runs: Sequence[Mapping[str, Any]], command: str) -> str:
     for run in runs:
         lines += _run(run)
     return "\n".join(lines) + "\n"
+
+
+def data(runs: Sequence[Mapping[str, Any]]) -> str:
+    """JSON. The answers of a window are lists: how many, and p50, p95 and p99 in ms; a process is its MB, its open files
+    and its seconds on the processors."""
+    told = [{**run, "samples": [_short(one) for one in run["samples"]]} for run in runs]
+    return json.dumps(told, separators=(",", ":")) + "\n"
+
+
+def _short(one: Mapping[str, Any]) -> dict[str, Any]:
+    answers = {
+        kind: [found["n"], *(round(found[name], 1) for name in ("p50", "p95", "p99"))]
+        for kind, found in one["answers"].items()
+    }
+    processes = {
+        name: [round(had["mb"], 1), had["files"], had["cpu"]] for name, had in one["processes"].items()
+    }
+    sizes = {name: round(size, 1) for name, size in one["megabytes"].items()}
+    return {
+        **one,
+        "answers": answers,
+        "processes": processes,
+        "megabytes": sizes,
+        "load average": round(one["load average"], 2),
+    }
 
 
 def _run(run: Mapping[str, Any]) -> list[str]:

@@ -50,7 +50,7 @@ class Plan:
     purses: int = 200
     spenders: int = 12
     followers: int = 6
-    rate: float = 30.0
+    rate: float = 20.0
     window: float = 5.0
     console: bool = True
     chain: bool = True
