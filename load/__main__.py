@@ -1,7 +1,6 @@
 """`python -m load`: run the mixed load on each store, write the report, and fail when a verdict does."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -31,6 +30,7 @@ def main() -> None:
             store,
             told.seconds,
             sessions=told.sessions,
+            purses=min(200, max(10, told.sessions)),
             rate=told.rate,
             window=told.window,
             console=not told.no_console,

@@ -19,16 +19,19 @@ HANG_SECONDS = 20
 
 
 class Receiver:
-    """Listens on loopback. `loses` makes it forget one event that it said it got: a run that must fail."""
+    """Listens on loopback. `loses` makes it forget one event that it said it got: a run that must
+    fail. Without `hangs` it answers at once, for a run that is shorter than a sender's patience."""
 
-    def __init__(self, secret: Secret, told: Callable[[Any], None], *, loses: bool = False) -> None:
+    def __init__(
+        self, secret: Secret, told: Callable[[Any], None], *, loses: bool = False, hangs: bool = True
+    ) -> None:
         self.got: Counter[Event] = Counter()
         self.unsigned = 0
         self.answers: Counter[str] = Counter()
         self.behaves = False
         self._secret = secret
         self._told = told
-        self._loses = loses
+        self._loses, self._hangs = loses, hangs
         self._tasks: set[asyncio.Task[Any]] = set()
         self._server: asyncio.Server | None = None
 
@@ -67,7 +70,7 @@ class Receiver:
 
     async def _receive(self, headers: dict[str, str], body: bytes) -> int:
         chance = 1.0 if self.behaves else random.random()
-        if chance < 0.005:
+        if self._hangs and chance < 0.005:
             self.answers["hung"] += 1
             await asyncio.sleep(HANG_SECONDS)
             return 500

@@ -36,6 +36,7 @@ from valetkey.wire.registration import sign_registration
 TITLES = {"sqlite": "SQLite, one platform", "postgres": "PostgreSQL, two platforms on one database"}
 WEBHOOK_SECRET = "0" * 64
 DRAIN_SECONDS = 120
+HANGING_SECONDS = 30
 CHECKOUT_SECONDS = 60
 PAUSE_ON_CHAIN = 1.0
 
@@ -160,7 +161,12 @@ class Begun:
         """Set up, warm up, measure both loops, let the queues run empty, and judge."""
         before, began = os.getloadavg()[0], time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
         world = World(self._asker, await self._register())
-        receiver = Receiver(Secret(WEBHOOK_SECRET), world.heard, loses=self._plan.loses)
+        receiver = Receiver(
+            Secret(WEBHOOK_SECRET),
+            world.heard,
+            loses=self._plan.loses,
+            hangs=self._plan.seconds >= HANGING_SECONDS,
+        )
         world.hook = await receiver.start()
         await self._set_up(world)
         async with AsyncExitStack() as stack:
