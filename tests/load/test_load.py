@@ -1,4 +1,4 @@
-"""A few seconds of `make load` on a real platform; and its verdicts fail on a lost webhook, and on a process that grows."""
+"""A few seconds of `make load` on a real platform; and that its verdicts fail on a lost webhook and on growth."""
 
 import json
 import os

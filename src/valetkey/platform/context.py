@@ -128,6 +128,8 @@ class Platform:
     room: Room = field(default_factory=lambda: Room(sizes(REQUESTS_MAX)))
     exports: Streams = field(default_factory=lambda: Streams(owner_max=2, total_max=16))
     event_streams: Streams = field(default_factory=lambda: Streams(owner_max=8, total_max=256))
+    crowded: set[str] = field(default_factory=set)
+    """Agents whose receiver takes no webhooks: as many wait as may. Looked up every few seconds."""
     clusters: Mapping[str, Cluster] = field(default_factory=dict)
     """Of Solana. `networks` are EVM chains."""
 

@@ -199,3 +199,25 @@ def test_who_comes_back_with_a_body_finds_its_place_taken() -> None:
         other.enter_context(room.place(Lane.WORK))
     assert room.taken(Lane.WORK) == 0
     assert room.refused[Lane.WORK] == 1
+
+
+def test_a_receiver_that_takes_nothing_stops_what_would_tell_it_more_and_nothing_else(start: Start) -> None:
+    server = start(VALETKEY_WEBHOOKS_WAITING_MAX="3")
+    owner, other = server.register(), server.register()
+    for agent in (owner, other):
+        agent.data("PUT", "/agents/webhook", {"url": "http://127.0.0.1:1/nobody"})
+    asking, free = owner.session(approvalAboveUsdc=1), owner.session()
+    deadline = time.monotonic() + 30
+    promised = 0
+    while (answer := asking.ask("POST", "/spends", {"amount": 2 + promised / 100})).status_code == 201:
+        assert answer.json()["data"]["state"] == "pending_approval"
+        promised += 1
+        assert time.monotonic() < deadline, "nobody looked at the outbox"
+    assert (answer.status_code, answer.json()["code"]) == (503, "over_capacity")
+    assert answer.headers["retry-after"] == "30"
+    assert promised > 3
+    # It was refused before it was held, so there is one question for each promise.
+    assert owner.data("GET", "/approvals?limit=1")["total"] == promised
+    # Who needs not be asked spends on, and so do the sessions of others.
+    assert free.ask("POST", "/spends", {"amount": 2}).status_code == 201
+    assert other.session(approvalAboveUsdc=1).ask("POST", "/spends", {"amount": 2}).status_code == 201
