@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PYTEST := $(BIN)/pytest
-SOURCES := conftest.py src tests $(wildcard contracts scripts examples bench torture)
+SOURCES := conftest.py src tests $(wildcard contracts scripts examples bench load torture)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-slow coverage check format bench torture docs contracts gas sync spec lock clean
+.PHONY: help setup demo dev test test-slow coverage check format bench torture load docs contracts gas sync spec lock clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -101,6 +101,10 @@ PYTHONS ?= $(foreach minor,11 12 13,$(shell command -v python3.$(minor)))
 .PHONY: pythons
 pythons: dist    ## the wheel alone in an empty environment of each Python that is here, and each extra; PYTHONS= names others
 	@$(BIN)/python scripts/try_wheel.py --extras dist/valetkey-*.whl $(PYTHONS)
+
+MINUTES ?= 10
+load: $(VENV)/.dev postgres chromium  ## MINUTES=10 of mixed load on SQLite and on PostgreSQL (STORE= for one), into docs/reports
+	@$(BIN)/python -m load --seconds $$(( $(MINUTES) * 60 )) $(if $(filter command environment,$(origin STORE)),--store $(STORE))
 
 .PHONY: screenshots
 screenshots: $(VENV)/.dev chromium  ## take the pictures of the console in docs/images/studio again

@@ -17,8 +17,8 @@ ADDRESS = "0x036CbD53842c5426634e7929541eC2318f3dCF7e"
 
 
 @contextmanager
-def platform(database: str, folder: Path) -> Iterator[tuple[int, int]]:
-    """A platform: its port and its process id."""
+def platform(database: str, folder: Path, **settings: str) -> Iterator[tuple[int, int]]:
+    """A platform: its port and its process id. `settings`: variables without their prefix, beside or instead of ours."""
     network = {"network": "base-sepolia", "rpcUrl": "http://127.0.0.1:1"}
     network |= {"escrow": ADDRESS, "score": ADDRESS, "usdc": ADDRESS}
     environ = {
@@ -28,6 +28,7 @@ def platform(database: str, folder: Path) -> Iterator[tuple[int, int]]:
         "VALETKEY_WEBHOOK_SECRET": "0" * 64,
         "VALETKEY_TEST_MODE": "1",
         "VALETKEY_RECONCILE_SECONDS": "3600",
+        **{f"VALETKEY_{name}": value for name, value in settings.items()},
     }
     command = [sys.executable, "-m", "valetkey", "serve", "--fd", "{}"]
     with _served(command, environ, "/healthz", folder) as found:

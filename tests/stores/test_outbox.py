@@ -68,6 +68,16 @@ def test_a_retry_comes_when_it_was_asked_for(store: Blocking, events: list[Event
     assert store.claim_due(10, 60)[0].attempts == 2
 
 
+def test_agents_of_whom_too_many_wait(store: Blocking, events: list[Event], market: Market) -> None:
+    assert store.crowded(3) == frozenset()
+    assert store.crowded(2) == {market.seller.id}
+    # What is being sent still waits; what was sent does not.
+    store.claim_due(10, 60)
+    assert store.crowded(2) == {market.seller.id}
+    store.sent(events[0].id, 204)
+    assert store.crowded(2) == frozenset()
+
+
 def test_of_many_senders_one_gets_each_event(store: Blocking, events: list[Event]) -> None:
     claims = store.together(*(store.store.claim_due(1, 60) for _ in range(20)))
     claimed = [delivery.event.id for claim in claims for delivery in claim]

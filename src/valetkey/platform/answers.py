@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.platform.head import head_of
-from valetkey.platform.refusing import RateLimited, RefusedRequest
+from valetkey.platform.refusing import OverCapacity, RateLimited, RefusedRequest
 from valetkey.wire.errors import error_body, refusal_body, row_of
 from valetkey.wire.http import (
     JSON_TYPE,
@@ -66,7 +66,7 @@ def error_response(error: ValetkeyError, request_id: str) -> Response:
         body = error_body(error.code, str(error), _details(error), request_id)
     row = row_of(error)
     headers: dict[str, str] = {}
-    if isinstance(error, RateLimited):
+    if isinstance(error, RateLimited | OverCapacity):
         headers[RETRY_AFTER_HEADER] = str(error.retry_after)
     elif row.retryable:
         headers[RETRY_AFTER_HEADER] = str(RETRY_SECONDS)

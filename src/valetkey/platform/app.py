@@ -47,6 +47,7 @@ from valetkey.platform.networks import NetworkSettings
 from valetkey.platform.observing.logs import WORRYING_STATUS, Lines, Log, broken, make_log, request_line
 from valetkey.platform.observing.metrics import Metrics, always
 from valetkey.platform.observing.watch import Spans, Watcher
+from valetkey.platform.room import Room, sizes
 from valetkey.platform.settings import LOG_LEVELS, Settings, SettingsError
 from valetkey.ports.allotments import AllotmentChain
 from valetkey.ports.relays import RelayLimits
@@ -144,6 +145,7 @@ def _compose(settings: Settings, store: Stores, metrics: Metrics) -> Platform:
     relayers: dict[int, RelayDesk] = {}
     resolvers: dict[int, RelayDesk] = {}
     clusters: dict[str, Cluster] = {}
+    room = Room(sizes(settings.requests_max), lambda lane: metrics.over_capacity.labels(lane).inc())
     limits = RelayLimits(settings.relayer_wei_day, settings.relayer_owner_wei_day)
     for one in settings.networks:
         if one.is_solana:
@@ -175,6 +177,7 @@ def _compose(settings: Settings, store: Stores, metrics: Metrics) -> Platform:
             refused=lambda limit: metrics.limited.labels(str(limit)).inc(),
         ),
         metrics=metrics,
+        room=room,
         started_at=store.clock.now(),
         relayers=relayers,
         resolvers=resolvers,

@@ -57,6 +57,7 @@ def start(platform: Platform, log: Log) -> list[asyncio.Task[None]]:
         "alerts": lambda: alerts.run(settings.alert_seconds),
         "anchoring": lambda: anchoring.run(settings.anchor_seconds),
         "webhooks": lambda: sender.run(settings.webhook_seconds),
+        "crowds": lambda: _watch_outbox(platform),
     }
     for network in platform.networks.values():
         if (contract := network.view.contracts.allowance) is not None:
@@ -210,6 +211,15 @@ def _sender(platform: Platform, log: Log) -> WebhookSender:
         platform.clock,
         observer=lambda outcome, delivery: told(outcome, delivery.event.id),
     )
+
+
+async def _watch_outbox(platform: Platform) -> None:
+    """Keep up to date for whom so many webhooks wait that no more may be promised."""
+    while True:
+        found = await platform.store.crowded(platform.settings.webhooks_waiting_max)
+        platform.crowded.clear()
+        platform.crowded.update(found)
+        await asyncio.sleep(platform.settings.webhook_seconds)
 
 
 class Outages:

@@ -18,7 +18,8 @@ from valetkey.platform.limits import RateLimiter
 from valetkey.platform.networks import NetworkSettings
 from valetkey.platform.observing.metrics import Metrics
 from valetkey.platform.refusing import refused
-from valetkey.platform.settings import Settings
+from valetkey.platform.room import Room, sizes
+from valetkey.platform.settings import REQUESTS_MAX, Settings
 from valetkey.platform.streaming import Streams
 from valetkey.ports.accounts import AccountStore
 from valetkey.ports.alerts import AlertStore
@@ -126,8 +127,11 @@ class Platform:
     resolvers: Mapping[int, RelayDesk] = field(default_factory=dict)
     """By chain id: the account that decides disputes, where the platform has its key."""
     recent: Recent = field(default_factory=Recent)
+    room: Room = field(default_factory=lambda: Room(sizes(REQUESTS_MAX)))
     exports: Streams = field(default_factory=lambda: Streams(owner_max=2, total_max=16))
     event_streams: Streams = field(default_factory=lambda: Streams(owner_max=8, total_max=256))
+    crowded: set[str] = field(default_factory=set)
+    """Agents whose receiver takes no webhooks: as many wait as may. Looked up every few seconds."""
     clusters: Mapping[str, Cluster] = field(default_factory=dict)
     """Of Solana. `networks` are EVM chains."""
 

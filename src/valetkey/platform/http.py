@@ -25,6 +25,7 @@ from valetkey.platform.idempotency import NOTHING, Remembering
 from valetkey.platform.limits import Limit
 from valetkey.platform.proving import Asked, prove
 from valetkey.platform.refusing import PayloadTooLarge, RefusedRequest, Unauthenticated
+from valetkey.platform.room import Lane
 from valetkey.wire.http import (
     IDEMPOTENCY_HEADER,
     InvalidRequest,
@@ -164,7 +165,8 @@ class Endpoint:
     Idempotency-Key keeps its answer; the others are reads, remember by themselves, or are for callers that nobody
     knows yet. `scope` is the one that an owner's key needs; what everybody may have needs none. `decided`: all it does
     is to ask the gate, which looks at the session's life in its own transaction, so the look-up of a session that
-    called a moment ago is spared. `may_be_empty`: no body at all is an empty one.
+    called a moment ago is spared. `may_be_empty`: no body at all is an empty one. `lane` says whom it may keep
+    waiting: see room.py.
     """
 
     method: str
@@ -185,6 +187,7 @@ class Endpoint:
     secret: bool = False
     remembers: bool = True
     decided: bool = False
+    lane: Lane = Lane.WORK
 
 
 def routes(endpoints: list[Endpoint]) -> list[Route]:
@@ -211,9 +214,12 @@ def _route(path: str, by_method: dict[str, Endpoint]) -> Route:
 
 async def _serve(endpoint: Endpoint, request: Request) -> Response:
     head = head_of(request.scope)
+    platform: Platform = request.app.state.platform
     try:
-        call = await _understand(endpoint, request, head)
-        return await _answer(endpoint, call, head.request_id)
+        # Before the limits: who is sent away for want of room has not used up what it may ask.
+        with platform.room.place(endpoint.lane):
+            call = await _understand(endpoint, request, head)
+            return await _answer(endpoint, call, head.request_id)
     except ValetkeyError as error:
         return error_response(error, head.request_id)
 
@@ -272,7 +278,8 @@ async def _understand(endpoint: Endpoint, request: Request, head: Head) -> Call:
         raw = await _whole(request, platform.settings.body_bytes_max)
     else:
         before = time.monotonic()
-        raw = await _waited_for(request, platform.settings.body_bytes_max)
+        with platform.room.aside(endpoint.lane):
+            raw = await _waited_for(request, platform.settings.body_bytes_max)
         if caller is not None and time.monotonic() - before > AT_ONCE_SECONDS:
             # The body came slowly, and the key or the session may have been revoked meanwhile.
             caller = await authenticate(platform.store, secret, platform.clock.now())

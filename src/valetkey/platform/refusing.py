@@ -40,9 +40,13 @@ class PayloadTooLarge(ValetkeyError):
 
 
 class OverCapacity(EnvironmentFailure):
-    """There is no room for another one now."""
+    """There is no room for another one now, whoever asks; nothing was done. `retry_after` is whole seconds."""
 
     code = "over_capacity"
+
+    def __init__(self, message: str, retry_after: int = 2) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class RateLimited(EnvironmentFailure):

@@ -47,6 +47,8 @@ URLS_MAX = 4
 DOMAINS_MAX = 16
 LOG_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 """As Python's logging numbers them."""
+REQUESTS_MAX = 512
+"""So many requests a process works on at a time: a good tenth of a second of what it can do."""
 
 NOBODY = "none"
 """Instead of domains: no site may ask."""
@@ -91,6 +93,8 @@ class Settings:
     alert_seconds: float = 15.0
     webhook_seconds: float = 2.0
     body_bytes_max: int = 1_048_576
+    requests_max: int = REQUESTS_MAX
+    webhooks_waiting_max: int = 10_000
     relayer_key: Secret | None = None
     relayer_wei_day: int = 50_000_000_000_000_000
     relayer_owner_wei_day: int = 5_000_000_000_000_000
@@ -148,6 +152,8 @@ class Settings:
         CLAIM_SECONDS_MAX: how long a one-time claim may wait for its claimant.
         CHECKOUT_SECONDS, SESSION_SECONDS_MIN, SESSION_SECONDS_MAX, REGISTRATION_USDC, GRADUATION_SCORE,
         TRUSTED_PROXIES: addresses or networks, with commas, whose X-Forwarded-For is believed; nobody's unless named.
+        REQUESTS_MAX: how many requests a process works on at a time; more are answered 503 (512).
+        WEBHOOKS_WAITING_MAX: of one agent; with more, what makes events for it is answered 503 (10000).
         RATE_LIMITS (0 or 1), RECONCILE_SECONDS, ANCHOR_SECONDS, ALERT_SECONDS, WEBHOOK_SECONDS: see Settings.
         RELAYER_KEY (or _FILE): the private key of an account that sends what sessions with grants sign, and pays the
         gas; none unless given. RELAYER_ETH_DAY and RELAYER_OWNER_ETH_DAY: what it spends in any 24 hours and on each
@@ -185,6 +191,8 @@ class Settings:
             graduation_score=names.number("GRADUATION_SCORE", 10),
             trusted_proxies=names.addresses("TRUSTED_PROXIES"),
             rate_limits=names.flag("RATE_LIMITS", not test_mode),
+            requests_max=names.number("REQUESTS_MAX", REQUESTS_MAX),
+            webhooks_waiting_max=names.number("WEBHOOKS_WAITING_MAX", 10_000),
             rates={limit: names.number(f"RATE_{limit.upper()}", PER_MINUTE[limit]) for limit in Limit},
             reconcile_seconds=names.number("RECONCILE_SECONDS", 2 if test_mode else 15),
             anchor_seconds=names.number("ANCHOR_SECONDS", 1 if test_mode else 5),

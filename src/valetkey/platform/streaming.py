@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from valetkey.core.errors import ValetkeyError
-from valetkey.platform.refusing import RateLimited
+from valetkey.platform.refusing import OverCapacity, RateLimited
 
 SEND_SECONDS_MAX = 30.0
 """How long one piece may wait for a reader that does not take it; then the connection is closed."""
@@ -29,9 +29,12 @@ class Streams:
         return self._open.total()
 
     def enter(self, owner_id: str) -> None:
-        """Count one more. Raises RateLimited when there are too many."""
-        if self._open[owner_id] >= self._owner_max or len(self) >= self._total_max:
+        """Count one more. Raises RateLimited when the owner has too many, OverCapacity when all have."""
+        if self._open[owner_id] >= self._owner_max:
             raise RateLimited(RETRY_SECONDS)
+        if len(self) >= self._total_max:
+            # Not this owner's doing.
+            raise OverCapacity("as many long answers are under way as there may be", RETRY_SECONDS)
         self._open[owner_id] += 1
 
     def leave(self, owner_id: str) -> None:

@@ -29,3 +29,7 @@ class OutboxStore(Protocol):
     async def next_due(self) -> int | None:
         """Unix seconds of the earliest event still to send, None when there is none."""
         ...
+
+    async def crowded(self, waiting_max: int) -> frozenset[str]:
+        """The agents of whom more events wait than this."""
+        ...

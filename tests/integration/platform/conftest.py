@@ -10,6 +10,7 @@ import pytest
 from tests.integration.platform.onchain import Chain
 from tests.integration.platform.serving import Server, serve
 from valetkey.crypto.keys import PrivateKey
+from valetkey.platform.app import Opener, open_stores
 from valetkey.platform.settings import Settings
 
 DEPLOYER_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
@@ -64,10 +65,12 @@ def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Starts platforms, and stops them all at once."""
     running: list[Server] = []
 
-    def begin(chain: Chain | None = None, confirmations: int = 1, **environ: str) -> Server:
+    def begin(
+        chain: Chain | None = None, confirmations: int = 1, opener: Opener = open_stores, **environ: str
+    ) -> Server:
         folder = tmp_path_factory.mktemp("platform")
         settings = Settings.from_env({**environment(folder, chain, confirmations), **environ})
-        running.append(serve(settings))
+        running.append(serve(settings, opener))
         return running[-1]
 
     yield begin

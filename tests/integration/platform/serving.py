@@ -10,7 +10,7 @@ import httpx
 import uvicorn
 
 from valetkey.crypto.keys import PrivateKey
-from valetkey.platform.app import create_app
+from valetkey.platform.app import Opener, create_app, open_stores
 from valetkey.platform.settings import Settings
 from valetkey.wire.registration import sign_registration
 from valetkey.wire.timestamps import iso_timestamp
@@ -132,10 +132,15 @@ def registration(key: PrivateKey, name: str | None = None, timestamp: int | None
     }
 
 
-def serve(settings: Settings) -> Server:
+def serve(settings: Settings, opener: Opener = open_stores) -> Server:
     """Start a platform on a free port and wait until it answers."""
     config = uvicorn.Config(
-        create_app(settings), host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="on"
+        create_app(settings, opener),
+        host="127.0.0.1",
+        port=0,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
     )
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, daemon=True)

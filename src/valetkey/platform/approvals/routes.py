@@ -8,6 +8,7 @@ from valetkey.platform.http import Access, Call, Endpoint
 from valetkey.platform.outward import check_url
 from valetkey.platform.paging import page_limit
 from valetkey.platform.refusing import RefusedRequest
+from valetkey.platform.room import Lane
 from valetkey.platform.spends.service import seen
 from valetkey.platform.spends.views import spend_view
 from valetkey.ports.ledger import SpendQuery
@@ -79,6 +80,7 @@ ENDPOINTS = [
         method="POST",
         path=APPROVALS + "/{id}/reject",
         handler=reject,
+        lane=Lane.STOP,
         summary="Reject a spend, or take back an approval that was not executed yet",
         gives=SpendView,
         access=Access.OWNER,

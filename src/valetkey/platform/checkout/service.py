@@ -20,6 +20,7 @@ from valetkey.platform.idempotency import check_key
 from valetkey.platform.outward import check_url
 from valetkey.platform.refusing import NotFound, RefusedRequest, refused
 from valetkey.platform.spends.views import verdict
+from valetkey.platform.webhooks.service import check_room
 from valetkey.ports.ledger import Asking, Idempotency
 from valetkey.wire.checkout import CheckoutRequest, CheckoutResult, CheckoutService, PaymentInstructions
 from valetkey.wire.http import API_PREFIX, encode
@@ -43,6 +44,8 @@ async def purchase(
     if known is not None:
         return _result(known, service, seller, network)
     await _check_order(platform, caller, asked, service, seller)
+    check_room(platform, caller.agent.id, asked.callback_url)
+    check_room(platform, seller.id, service.endpoint_url)
     order = _order(caller, asked, service, seller, network)
     session = caller.session
 

@@ -5,6 +5,7 @@ from valetkey.platform.claims import service
 from valetkey.platform.http import Access, Call, Endpoint, caller_address
 from valetkey.platform.limits import Limit
 from valetkey.platform.refusing import NotFound
+from valetkey.platform.room import Lane
 from valetkey.wire.claims import ClaimView, MakeClaimRequest, OpenClaimRequest, OpenedClaim
 from valetkey.wire.http import API_PREFIX
 
@@ -59,6 +60,7 @@ ENDPOINTS = [
         method="DELETE",
         path=CLAIMS + "/{id}",
         handler=cancel,
+        lane=Lane.STOP,
         summary="Take a claim back that nobody opened; its session lives on",
         gives=ClaimView,
         access=Access.OWNER,

@@ -4,6 +4,7 @@ from valetkey.core.api_key import Scope
 from valetkey.platform.grants import exposure, giving, relaying
 from valetkey.platform.http import Access, Call, Endpoint
 from valetkey.platform.limits import Limit
+from valetkey.platform.room import Lane
 from valetkey.wire.granting import (
     ExposureView,
     GiveGrantRequest,
@@ -97,6 +98,7 @@ ENDPOINTS = [
         method="POST",
         path=f"{TRANSACTION}/relay",
         handler=fund,
+        lane=Lane.PROOF,
         summary="Send the escrow that a session key signed for; the relayer pays the gas",
         takes=RelayFundingRequest,
         gives=RelayView,
@@ -108,6 +110,7 @@ ENDPOINTS = [
         method="POST",
         path=f"{TRANSACTION}/step",
         handler=step,
+        lane=Lane.PROOF,
         summary="Send a buyer's step on an escrow that a session key signed: accept, dispute or claim",
         takes=RelayStepRequest,
         gives=RelayView,
@@ -119,6 +122,7 @@ ENDPOINTS = [
         method="POST",
         path=f"{API_PREFIX}/spends/{{id}}/relay",
         handler=pay,
+        lane=Lane.PROOF,
         summary="Send a payment out of a grant that a session key signed for a spend that is held",
         takes=RelaySpendRequest,
         gives=RelayView,

@@ -3,6 +3,7 @@
 from valetkey.core.api_key import Scope
 from valetkey.platform.http import Access, Call, Endpoint
 from valetkey.platform.keys import service
+from valetkey.platform.room import Lane
 from valetkey.wire.http import API_PREFIX
 from valetkey.wire.keys import CreatedKey, CreateKeyRequest, KeyListQuery, KeyPage, KeyView
 
@@ -61,6 +62,7 @@ ENDPOINTS = [
         method="DELETE",
         path=KEYS + "/{id}",
         handler=revoke,
+        lane=Lane.STOP,
         summary="Revoke an API key for ever",
         gives=KeyView,
         access=Access.OWNER,

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from functools import partial
 
 from valetkey.core.errors import EnvironmentFailure
 from valetkey.core.tokens import COIN_DECIMALS
 from valetkey.platform.context import Network, Platform, RelayDesk, Served
 from valetkey.platform.observing.metrics import always
+from valetkey.platform.room import Lane
 from valetkey.ports.watching import begin_round
 
 NODE_SECONDS = 5.0
@@ -19,6 +21,8 @@ def watch_what_is_known(platform: Platform) -> None:
     always(metrics.waiting, lambda: store.load().waiting)
     always(metrics.connections.labels("busy"), lambda: store.load().busy)
     always(metrics.connections.labels("most"), lambda: store.load().connections)
+    for lane in Lane:
+        always(metrics.under_way.labels(lane), partial(platform.room.taken, lane))
     always(metrics.streams.labels("events"), lambda: len(platform.event_streams))
     always(metrics.streams.labels("exports"), lambda: len(platform.exports))
 

@@ -58,6 +58,10 @@ class Metrics:
         self.limited = self._counter(
             "valetkey_rate_limited", "Requests that a rate limit refused with 429", "limit"
         )
+        self.under_way = self._gauge("valetkey_requests_under_way", "Places that are taken", "lane")
+        self.over_capacity = self._counter(
+            "valetkey_over_capacity", "Requests that found their lane full and were answered 503", "lane"
+        )
         self.streams = self._gauge("valetkey_streams_open", "Answers that are sent piece by piece", "kind")
         self.bugs = self._counter(
             "valetkey_bugs", "Exceptions that nobody expected, in requests and in the background"

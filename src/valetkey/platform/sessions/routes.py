@@ -4,6 +4,7 @@ from valetkey.core.api_key import Scope
 from valetkey.core.refusal import Code
 from valetkey.platform.http import Access, Call, Endpoint, Reply
 from valetkey.platform.limits import Limit
+from valetkey.platform.room import Lane
 from valetkey.platform.sessions import growing, refusals, replaying, service
 from valetkey.wire.attenuation import AttenuateRequest
 from valetkey.wire.http import API_PREFIX
@@ -195,6 +196,7 @@ ENDPOINTS = [
         method="DELETE",
         path=SESSION + "/{id}",
         handler=revoke,
+        lane=Lane.STOP,
         summary="Revoke a session, by its owner or by its own token",
         gives=SessionView,
         scope=Scope.SESSIONS_WRITE,
@@ -284,6 +286,7 @@ ENDPOINTS = [
         method="POST",
         path=SESSION + "/{id}/pause",
         handler=pause,
+        lane=Lane.STOP,
         summary="Pause a session: it buys nothing until it is resumed",
         gives=SessionView,
         access=Access.OWNER,
@@ -302,6 +305,7 @@ ENDPOINTS = [
         method="POST",
         path=f"{SESSIONS}/freeze",
         handler=freeze,
+        lane=Lane.STOP,
         summary="Stop every session of the owner at once, those that are made meanwhile too",
         gives=FleetView,
         access=Access.OWNER,
@@ -320,6 +324,7 @@ ENDPOINTS = [
         method="POST",
         path=f"{SESSIONS}/revoke",
         handler=revoke_all,
+        lane=Lane.STOP,
         summary="Revoke every session of the owner",
         gives=RevokedAll,
         access=Access.OWNER,

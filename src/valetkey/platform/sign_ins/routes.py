@@ -3,6 +3,7 @@
 from valetkey.platform.answers import JsonResponse
 from valetkey.platform.http import Access, Call, Endpoint
 from valetkey.platform.limits import Limit
+from valetkey.platform.room import Lane
 from valetkey.platform.sign_ins import service
 from valetkey.wire.http import API_PREFIX, IDEMPOTENCY_HEADER
 from valetkey.wire.keys import KeyView
@@ -55,6 +56,7 @@ ENDPOINTS = [
         method="POST",
         path=f"{API_PREFIX}/agents/sign-out",
         handler=sign_out,
+        lane=Lane.STOP,
         summary="End the API key that calls, if a sign-in gave it",
         gives=KeyView,
         access=Access.OPEN,

@@ -5,6 +5,7 @@ from valetkey.core.ids import Kind
 from valetkey.crypto.credentials import new_id
 from valetkey.platform.http import Access, Call, Endpoint
 from valetkey.platform.limits import Limit
+from valetkey.platform.room import Lane
 from valetkey.platform.spends import service
 from valetkey.wire.http import API_PREFIX, IDEMPOTENCY_HEADER
 from valetkey.wire.spends import (
@@ -117,6 +118,7 @@ ENDPOINTS = [
         method="POST",
         path=SPENDS + "/{id}/signed",
         handler=signed,
+        lane=Lane.REPORT,
         summary="Keep what was signed for a spend, before it is sent; its outcome is unknown from then on",
         takes=SignedBody,
         gives=SpendView,
@@ -134,6 +136,7 @@ ENDPOINTS = [
         method="POST",
         path=SPENDS + "/{id}/capture",
         handler=capture,
+        lane=Lane.REPORT,
         summary="Say what moved: all that was held, or, by the owner, less",
         takes=CaptureBody,
         may_be_empty=True,
@@ -144,6 +147,7 @@ ENDPOINTS = [
         method="POST",
         path=SPENDS + "/{id}/void",
         handler=void,
+        lane=Lane.REPORT,
         summary="Give a spend's money back to the budget",
         takes=VoidBody,
         may_be_empty=True,
@@ -154,6 +158,7 @@ ENDPOINTS = [
         method="POST",
         path=SPENDS + "/{id}/refund",
         handler=refund,
+        lane=Lane.REPORT,
         summary="Say what the payee gave back, in all",
         takes=RefundBody,
         gives=SpendView,
@@ -164,6 +169,7 @@ ENDPOINTS = [
         method="POST",
         path=SPENDS + "/{id}/returned",
         handler=returned,
+        lane=Lane.REPORT,
         summary="Count what came back of a channel's deposit, as the chain proves it",
         gives=SpendView,
         scope=Scope.SPENDS_WRITE,

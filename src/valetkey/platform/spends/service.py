@@ -27,6 +27,7 @@ from valetkey.platform.refusing import NotFound, RefusedRequest, refused
 from valetkey.platform.spends.assets import asset_of
 from valetkey.platform.spends.authorized import check_authorized
 from valetkey.platform.spends.views import spend_view, verdict
+from valetkey.platform.webhooks.service import check_room
 from valetkey.ports.accounts import SessionRecord
 from valetkey.ports.ledger import Idempotency, Payment, Spend, SpendQuery, SpendRecord
 from valetkey.wire.authorizations import is_authorization
@@ -55,6 +56,8 @@ async def ask(
             name: value for name, value in sorted(msgspec.structs.asdict(asked).items()) if value is not None
         }
         idempotency = Idempotency(f"spend {caller.name}", key, sha256(encode(meant)).digest())
+    if record.asks:
+        check_room(platform, caller.agent.id, caller.agent.webhook_url)
     waiting = asking(platform, caller, record, request, hold_id)
     done = await platform.gate.hold_spend(spend, idempotency, waiting)
     if isinstance(done, Refused):

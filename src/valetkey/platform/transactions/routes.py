@@ -3,6 +3,7 @@
 from valetkey.core.api_key import Scope
 from valetkey.platform.http import Call, Endpoint
 from valetkey.platform.limits import Limit
+from valetkey.platform.room import Lane
 from valetkey.platform.transactions import disputes, service
 from valetkey.wire.http import API_PREFIX
 from valetkey.wire.transactions import (
@@ -85,6 +86,7 @@ ENDPOINTS = [
         method="POST",
         path=ONE + "/signed",
         handler=signed,
+        lane=Lane.REPORT,
         summary="The buyer signed a payment: its hold stays until proof",
         takes=SignedRequest,
         gives=TransactionView,
@@ -94,6 +96,7 @@ ENDPOINTS = [
         method="POST",
         path=ONE + "/fund",
         handler=fund,
+        lane=Lane.PROOF,
         summary="Prove the payment of the escrow",
         takes=FundRequest,
         gives=FundResult,
@@ -104,6 +107,7 @@ ENDPOINTS = [
         method="POST",
         path=ONE + "/deliver",
         handler=deliver,
+        lane=Lane.REPORT,
         summary="Deliver what was bought",
         takes=DeliverRequest,
         gives=TransactionView,
@@ -114,6 +118,7 @@ ENDPOINTS = [
         method="POST",
         path=ONE + "/confirm",
         handler=confirm,
+        lane=Lane.PROOF,
         summary="Complete the purchase after the escrow was released on chain; no body",
         gives=TransactionView,
         scope=Scope.MARKET,
@@ -123,6 +128,7 @@ ENDPOINTS = [
         method="POST",
         path=ONE + "/dispute",
         handler=dispute,
+        lane=Lane.PROOF,
         summary="Record a dispute that was opened on chain",
         takes=DisputeRequest,
         gives=TransactionView,

@@ -3,11 +3,25 @@
 from valetkey.crypto.credentials import new_webhook_secret
 from valetkey.crypto.sealing import derive_key, seal, unseal
 from valetkey.crypto.secret import Secret
+from valetkey.platform.context import Platform
+from valetkey.platform.refusing import OverCapacity
 from valetkey.platform.settings import Settings
 from valetkey.ports.accounts import AccountStore
 from valetkey.wire.agents import WebhookSecret
 
 PURPOSE = "webhook secrets v1"
+
+
+RETRY_SECONDS = 30
+
+
+def check_room(platform: Platform, agent_id: str, url: str | None) -> None:
+    """Raise OverCapacity when an event for this URL of an agent would have to wait behind too many.
+
+    Before anything is held: what is promised has to be sent, so a receiver that takes nothing stops what makes events.
+    """
+    if url is not None and agent_id in platform.crowded:
+        raise OverCapacity("too many webhooks wait for a receiver that does not take them", RETRY_SECONDS)
 
 
 class WebhookSecrets:

@@ -11,6 +11,7 @@ import msgspec
 from valetkey.core.errors import InvalidInput
 from valetkey.crypto.secret import Secret
 from valetkey.sdk.errors import NetworkError, NotConfigured, PlatformAnswer, TryLater, error_of
+from valetkey.sdk.patience import Patience
 from valetkey.sdk.proving import Prover
 from valetkey.sdk.tracing import trace_headers
 from valetkey.seam import sleep
@@ -33,10 +34,6 @@ STREAM_TIMEOUT_SECONDS = 45.0
 
 CONNECTIONS_MAX = 64
 TRIES = 4
-PAUSE_SECONDS = 0.25
-RETRY_AFTER_SECONDS_MAX = 30
-"""Longer pauses are the caller's to decide on."""
-
 RETRY_AFTER_DIGITS_MAX = 6
 
 
@@ -50,6 +47,7 @@ class Connection:
         self.credential = credential
         self.prover: Prover | None = None
         self.base_url = base_url
+        self._patience = Patience()
         try:
             url = httpx.URL(base_url)
         except httpx.InvalidURL:
@@ -140,6 +138,7 @@ class Connection:
             content = encode(body)
             sent["Content-Type"] = JSON_TYPE
         _check_headers(sent)
+        self._patience.earn()
         for attempt in range(1, TRIES + 1):
             problem = self._try(method, path, params, content, sent)
             if self.prover is not None and self.prover.learns(problem):
@@ -150,8 +149,9 @@ class Connection:
             # The world's failures may be gone in a moment; a refusal that waits for the chain takes longer.
             if not repeat or attempt == TRIES or not isinstance(problem, TryLater):
                 raise problem
-            pause = PAUSE_SECONDS * 2 ** (attempt - 1)
-            sleep(max(pause, min(problem.retry_after or 0, RETRY_AFTER_SECONDS_MAX)))
+            if not self._patience.may_ask_again():
+                raise problem
+            sleep(self._patience.pause(attempt, problem.retry_after))
         raise AssertionError("the last try returns or raises")
 
     def _try(

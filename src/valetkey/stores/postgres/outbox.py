@@ -13,6 +13,12 @@ _CLAIM = (
     " RETURNING due.was, due.seq, e.id, e.agent_id, e.transaction_id, e.name, e.url, e.body, e.attempts - 1,"
     " e.queued_at"
 )
+_CROWDED = (
+    "SELECT agent_id FROM events WHERE state = 'waiting'"
+    # Most of the time there are not even so many of all agents, which the index alone says.
+    " AND EXISTS (SELECT 1 FROM events WHERE state = 'waiting' LIMIT 1 OFFSET $1)"
+    " GROUP BY agent_id HAVING count(*) > $1"
+)
 
 
 class PostgresOutbox(Tables):
@@ -46,6 +52,11 @@ class PostgresOutbox(Tables):
         """See ports/outbox.py; an event that somebody is sending is due when its lease ends."""
         found = await self._database.row("SELECT min(due_at) FROM events WHERE state = 'waiting'")
         return found[0] if found else None
+
+    async def crowded(self, waiting_max: int) -> frozenset[str]:
+        """See ports/outbox.py."""
+        found = await self._database.rows(_CROWDED, waiting_max)
+        return frozenset(agent_id for (agent_id,) in found)
 
     async def _end(self, event_id: str, state: str, http_status: int | None, reason: str | None) -> None:
         sql = (

@@ -16,6 +16,13 @@ _DUE = (
     " WHERE state = 'waiting' AND due_at <= ? ORDER BY due_at, seq LIMIT ?"
 )
 
+_CROWDED = (
+    "SELECT agent_id FROM events WHERE state = 'waiting'"
+    # Most of the time there are not even so many of all agents, which the index alone says.
+    " AND EXISTS (SELECT 1 FROM events WHERE state = 'waiting' LIMIT 1 OFFSET ?1)"
+    " GROUP BY agent_id HAVING count(*) > ?1"
+)
+
 
 def queue_events(db: apsw.Connection, now: int, events: Iterable[Event]) -> None:
     """Queue webhooks in the transaction that makes them true."""
@@ -67,6 +74,11 @@ class SqliteOutbox(Tables):
             lambda db: row(db, "SELECT min(due_at) FROM events WHERE state = 'waiting'")
         )
         return found[0] if found else None
+
+    async def crowded(self, waiting_max: int) -> frozenset[str]:
+        """See ports/outbox.py."""
+        found = await self._database.read(lambda db: rows(db, _CROWDED, waiting_max))
+        return frozenset(agent_id for (agent_id,) in found)
 
     async def _end(self, event_id: str, state: str, http_status: int | None, reason: str | None) -> None:
         sql = (
