@@ -44,6 +44,18 @@ class LocalChains:
 
         importlib.import_module("valetkey.chains.evm.deploy")
 
+    def prepare_database(self, database: "Secret") -> bool:
+        """Migrate a PostgreSQL database; whether nobody has registered there. Raises StoreUnreadable, StoreFailed."""
+        import asyncio
+
+        from valetkey.stores.postgres import is_unused, migrate_database
+
+        async def prepare() -> bool:
+            await migrate_database(database.reveal())
+            return await is_unused(database.reveal())
+
+        return asyncio.run(prepare())
+
 
 class LocalCluster:
     """The embedded cluster of Solana."""

@@ -80,3 +80,9 @@ async def peek_database(url: str) -> tuple[int, int]:
     """A database's version and that of this software; nothing in it is changed. Raises as `migrate_database`."""
     async with migrating(url) as connection:
         return await version_of(connection), len(MIGRATIONS)
+
+
+async def is_unused(url: str) -> bool:
+    """Whether nobody has registered in a database of this version. Raises as `migrate_database`."""
+    async with migrating(url) as connection:
+        return not await connection.fetchval("SELECT EXISTS (SELECT 1 FROM agents)")
