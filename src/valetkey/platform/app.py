@@ -57,7 +57,7 @@ Opener = Callable[[Settings], Awaitable[Stores]]
 async def open_stores(settings: Settings) -> Stores:
     """The store that the settings name. Raises StoreUnreadable, StoreFailed."""
     if isinstance(settings.database, Secret):
-        return await open_postgres(settings.database.reveal())
+        return await open_postgres(settings.database.reveal(), promotions_trusted=settings.promotions_trusted)
     return open_memory_store() if settings.database == MEMORY else open_store(settings.database)
 
 

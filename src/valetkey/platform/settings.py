@@ -102,6 +102,7 @@ class Settings:
     enrollment_seconds: int = 900
     enrollments_open_max: int = 10_000
     sign_in_domains: tuple[str, ...] = (LOOPBACK,)
+    promotions_trusted: bool = False
 
     def __post_init__(self) -> None:
         if not self.networks:
@@ -155,6 +156,7 @@ class Settings:
         RATE_ENROLL, RATE_CLAIM, RATE_SIGN_IN: requests a minute and key.
         SIGN_IN_DOMAINS: which sites may ask a wallet for a sign-in, with commas: `loopback` (this machine, any port),
         studio.example.com, or `none`.
+        PROMOTIONS_TRUSTED (0 or 1): a replica of PostgreSQL that takes over has lost nothing, and is served at once.
         """
         names = _Names(os.environ if environ is None else environ)
         test_mode = names.flag("TEST_MODE", False)
@@ -193,6 +195,7 @@ class Settings:
             enrollments_open_max=names.number("ENROLLMENTS_OPEN_MAX", 10_000),
             allotment_seconds=names.number("ALLOTMENT_SECONDS", 2 if test_mode else 60),
             sign_in_domains=names.domains("SIGN_IN_DOMAINS", LOOPBACK),
+            promotions_trusted=names.flag("PROMOTIONS_TRUSTED", False),
         )
         names.check_all_known()
         return settings
