@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import apsw
 import pytest
 
-from tests.cluster import find_program, databases
+from tests.cluster import databases, find_program
 from tests.stores.blocking import Blocking
 from tests.stores.conftest import Market, make_market
 from tests.stores.making import SystemTime, a_key, a_purchase, a_session, allowed, an_api_key, code, digest

@@ -103,6 +103,8 @@ class Settings:
     enrollments_open_max: int = 10_000
     sign_in_domains: tuple[str, ...] = (LOOPBACK,)
     promotions_trusted: bool = False
+    master_secret_other: Secret | None = None
+    operator_token_other: Secret | None = None
 
     def __post_init__(self) -> None:
         if not self.networks:
@@ -115,12 +117,35 @@ class Settings:
             )
         if len(self.master_secret.reveal()) < MASTER_SECRET_CHARS_MIN:
             raise SettingsError(f"{PREFIX}MASTER_SECRET has at least {MASTER_SECRET_CHARS_MIN} characters")
+        other = self.master_secret_other
+        if other is not None and len(other.reveal()) < MASTER_SECRET_CHARS_MIN:
+            raise SettingsError(
+                f"{PREFIX}MASTER_SECRET_OTHER has at least {MASTER_SECRET_CHARS_MIN} characters"
+            )
+        second = self.operator_token_other
+        if second is not None and (
+            self.operator_token is None or len(second.reveal()) < MASTER_SECRET_CHARS_MIN
+        ):
+            raise SettingsError(
+                f"{PREFIX}OPERATOR_TOKEN_OTHER is a second one, of at least {MASTER_SECRET_CHARS_MIN} characters"
+            )
         if not self.webhook_secret:
             raise SettingsError(f"{PREFIX}WEBHOOK_SECRET is missing")
         if not 1 <= self.session_seconds_min <= self.session_seconds_max:
             raise SettingsError("the bounds of a session's life are 1 second or more, and in order")
         if self.operator_token is not None and len(self.operator_token.reveal()) < MASTER_SECRET_CHARS_MIN:
             raise SettingsError(f"{PREFIX}OPERATOR_TOKEN has at least {MASTER_SECRET_CHARS_MIN} characters")
+
+    @property
+    def master_secrets(self) -> tuple[Secret, ...]:
+        """What may have sealed or made something: the one that does so now first."""
+        other = self.master_secret_other
+        return (self.master_secret,) if other is None else (self.master_secret, other)
+
+    @property
+    def operator_tokens(self) -> tuple[Secret, ...]:
+        """What an operator may call with."""
+        return tuple(one for one in (self.operator_token, self.operator_token_other) if one is not None)
 
     @property
     def step_wait_seconds(self) -> int:
@@ -156,6 +181,7 @@ class Settings:
         RATE_ENROLL, RATE_CLAIM, RATE_SIGN_IN: requests a minute and key.
         SIGN_IN_DOMAINS: which sites may ask a wallet for a sign-in, with commas: `loopback` (this machine, any port),
         studio.example.com, or `none`.
+        MASTER_SECRET_OTHER and OPERATOR_TOKEN_OTHER (or _FILE): accepted as well, while one takes the other's place.
         PROMOTIONS_TRUSTED (0 or 1): a replica of PostgreSQL that takes over has lost nothing, and is served at once.
         """
         names = _Names(os.environ if environ is None else environ)
@@ -196,6 +222,8 @@ class Settings:
             allotment_seconds=names.number("ALLOTMENT_SECONDS", 2 if test_mode else 60),
             sign_in_domains=names.domains("SIGN_IN_DOMAINS", LOOPBACK),
             promotions_trusted=names.flag("PROMOTIONS_TRUSTED", False),
+            master_secret_other=names.maybe_secret("MASTER_SECRET_OTHER"),
+            operator_token_other=names.maybe_secret("OPERATOR_TOKEN_OTHER"),
         )
         names.check_all_known()
         return settings
