@@ -113,6 +113,10 @@ screenshots: $(VENV)/.dev chromium  ## take the pictures of the console in docs/
 docs: $(VENV)/.dev  ## run every snippet of README and docs
 	@$(PYTEST) -q tests/docs
 
+.PHONY: tutorial
+tutorial: $(VENV)/.dev postgres  ## do what docs/tutorial.md says, in an empty folder, with the wheel of this tree
+	@$(BIN)/python scripts/run_tutorial.py
+
 .PHONY: site
 site: $(VENV)/.dev  ## build the documentation as a site into build/site; a link that leads nowhere fails
 	@$(BIN)/mkdocs build --quiet --strict

@@ -31,7 +31,7 @@ KEPT = 16
 _names = itertools.count()
 
 
-def _program(name: str) -> str:
+def find_program(name: str) -> str:
     found = shutil.which(name)
     if found:
         return found
@@ -121,10 +121,14 @@ class Cluster(Databases):
         """`immediate` is what a crash leaves behind."""
         self._run("pg_ctl", "-w", "-m", mode, "stop")
 
+    def promote(self) -> None:
+        """Let a standby take over, which begins a timeline."""
+        self._run("pg_ctl", "-w", "promote")
+
     def _run(self, program: str, *arguments: str) -> None:
         data = str(self.folder / "data")
         subprocess.run(
-            [*_user(), _program(program), "-D", data, *arguments],
+            [*_user(), find_program(program), "-D", data, *arguments],
             check=True,
             cwd="/",
             stdin=subprocess.DEVNULL,

@@ -15,6 +15,8 @@ from valetkey.cli.run import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = [page for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")) if page.name != "CHANGELOG.md"]
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+"""Its blocks run in terminals of their own, in an empty folder: tests/docs/test_tutorial.py."""
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SETTINGS = ROOT / "docs" / "reference" / "settings.md"
 
@@ -63,7 +65,7 @@ def test_every_call_of_another_sdk_has_its_twin_below_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", sorted({s.page for s in snippets("python")}), ids=lambda p: str(p.relative_to(ROOT))
+    "page", sorted({s.page for s in snippets("python")} - {TUTORIAL}), ids=lambda p: str(p.relative_to(ROOT))
 )
 def test_python_of_a_page_runs_from_top_to_bottom(page: Path, documented_world: dict[str, Any]) -> None:
     """The snippets of one page share their names, as a reader who types them along would."""
@@ -73,7 +75,7 @@ def test_python_of_a_page_runs_from_top_to_bottom(page: Path, documented_world: 
         exec(code, world)  # the text is ours: it is the documentation
 
 
-@pytest.mark.parametrize("snippet", snippets("sh"), ids=str)
+@pytest.mark.parametrize("snippet", [one for one in snippets("sh") if one.page != TUTORIAL], ids=str)
 def test_shell_lines_name_things_that_exist(snippet: Snippet) -> None:
     for line in snippet.text.replace("\\\n", " ").splitlines():
         command = line.partition("#")[0].split()

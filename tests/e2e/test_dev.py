@@ -1,5 +1,6 @@
 """`valetkey dev`: one line when everything answers, nothing left when it ends, and a folder that survives."""
 
+import asyncio
 import json
 import os
 import signal
@@ -11,9 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.cluster import databases
 from tests.e2e.processes import all_gone, arguments, descendants, wait_until
 from tests.fixtures_stack import RunningStack, start_stack
+from tests.stores.making import an_agent, an_api_key, digest
+from valetkey.cli.complaint import Complaint
+from valetkey.cli.dev import postgres
 from valetkey.crypto.keys import PrivateKey
+from valetkey.stores.postgres import open_postgres
 
 
 def folders() -> set[Path]:
@@ -115,6 +121,48 @@ def test_a_port_in_use_is_said_clearly(stack: RunningStack) -> None:
     assert f"cannot listen on 127.0.0.1:{port}" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert ran.stdout == ""
+
+
+def test_a_database_that_somebody_else_uses_is_refused(
+    tmp_path: Path,
+) -> None:
+    used = databases().fresh()
+    asyncio.run(_register_in(used))
+    named = tmp_path / "database.url"
+    named.write_text(f"{used}\n")
+    ran = _dev(
+        "--database-file", str(named), "--data", str(tmp_path / "stack"), "--port", "0", "--rpc-port", "0"
+    )
+    assert ran.returncode == 6, ran.stderr
+    assert "is in use" in ran.stderr
+    assert ran.stdout == ""
+
+
+def test_a_database_with_a_password_is_named_by_a_file(tmp_path: Path) -> None:
+    named = tmp_path / "database.url"
+    named.write_text("postgresql://me:hunter2@127.0.0.1/x\n")
+    found = postgres(None, named)
+    assert found is not None
+    assert found.reveal() == "postgresql://me:hunter2@127.0.0.1/x"
+    assert postgres(None, None) is None
+    for url, file, words in (
+        ("postgresql://me:hunter2@127.0.0.1/x", None, "can be read by everybody"),
+        ("postgresql://127.0.0.1/x?password=hunter2", None, "can be read by everybody"),
+        ("sqlite://hunter2", None, "begins with postgresql://"),
+        ("postgresql://[hunter2", None, "begins with postgresql://"),
+        ("postgresql://127.0.0.1/x", named, "two names"),
+        (None, tmp_path / "nowhere", "cannot be read"),
+    ):
+        with pytest.raises(Complaint, match=words) as refused:
+            postgres(url, file)
+        assert "hunter2" not in str(refused.value)
+
+
+async def _register_in(url: str) -> None:
+    store = await open_postgres(url)
+    agent = an_agent()
+    assert await store.add_agent(agent, digest(f"key of {agent.id}"), an_api_key(agent))
+    await store.close()
 
 
 def test_help_and_version_need_nothing_heavy() -> None:

@@ -8,19 +8,26 @@ from pathlib import Path
 
 import apsw
 import asyncpg
+import httpx
 import pytest
 
 from tests.cluster import Databases, databases
 from tests.e2e.test_seven import platform
+from tests.integration.platform.serving import registration
+from valetkey.crypto.keys import PrivateKey
 from valetkey.stores.postgres.schema import MIGRATIONS
 from valetkey.stores.sqlite.schema import MIGRATIONS as FILE_MIGRATIONS
 
 
 def migrate(database: str) -> subprocess.CompletedProcess[str]:
+    return command(database, "migrate")
+
+
+def command(database: str | Path, *words: str) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("VALETKEY_")}
     return subprocess.run(
-        [sys.executable, "-m", "valetkey", "migrate"],
-        env=environ | {"VALETKEY_DATABASE": database},
+        [sys.executable, "-m", "valetkey", *words],
+        env=environ | {"VALETKEY_DATABASE": str(database)},
         capture_output=True,
         text=True,
         check=False,
@@ -80,3 +87,24 @@ def test_SECRETS_STAY_SECRET_what_is_no_database_is_one_sentence(database: str) 
     assert done.stderr.startswith("valetkey: ")
     assert done.stderr.count("\n") == 1
     assert "p4ssw0rd" not in done.stderr + done.stdout
+
+
+def test_a_backup_that_is_played_back_is_served_after_its_release(tmp_path: Path) -> None:
+    database, backup, restored = (tmp_path / name for name in ("valetkey.db", "backup.db", "restored.db"))
+    with platform(str(database)) as base_url:
+        registered = httpx.post(
+            f"{base_url}/api/v1/agents/register", json=registration(PrivateKey.generate())
+        )
+        key = {"X-API-Key": registered.json()["apiKey"]}
+        taken = command(database, "backup", str(backup))
+        assert (taken.returncode, "entries hold" in taken.stdout) == (0, True), taken.stderr
+    done = command(restored, "restore", str(backup))
+    assert (done.returncode, "valetkey release" in done.stdout) == (0, True), done.stderr
+    with pytest.raises(AssertionError, match="ended"), platform(str(restored)):
+        raise AssertionError("it serves")
+    released = command(restored, "release")
+    assert (released.returncode, "1 API keys of 1 agents" in released.stdout) == (0, True), released.stderr
+    with platform(str(restored)) as base_url:
+        assert httpx.get(f"{base_url}/api/v1/agents/keys", headers=key).status_code == 401
+    other = command("postgresql://127.0.0.1/x", "backup", str(tmp_path / "x.db"))
+    assert (other.returncode, "pg_dump" in other.stderr) == (2, True), other.stderr

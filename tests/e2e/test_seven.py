@@ -40,8 +40,8 @@ except urllib.error.HTTPError as error:
 
 
 @contextmanager
-def platform(database: str) -> Iterator[str]:
-    """A platform in a process of its own: where it listens."""
+def platform(database: str, **settings: str) -> Iterator[str]:
+    """A platform in a process of its own: where it listens. `settings` are VALETKEY_* variables, without that."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("VALETKEY_")}
     environ |= {
         "VALETKEY_DATABASE": database,
@@ -49,6 +49,7 @@ def platform(database: str) -> Iterator[str]:
         "VALETKEY_MASTER_SECRET": "m" * 32,
         "VALETKEY_WEBHOOK_SECRET": "w" * 32,
         "VALETKEY_TEST_MODE": "1",
+        **{f"VALETKEY_{name}": value for name, value in settings.items()},
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "valetkey", "serve", "--port", "0"],

@@ -8,12 +8,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from valetkey.cli.complaint import Complaint
 from valetkey.cli.stack import Chains, Plan, Say, Stack, running_stack
 from valetkey.cli.waiting import is_watched
+from valetkey.crypto.secret import Secret
 from valetkey.wire.errors import Exit
 
 if TYPE_CHECKING:
@@ -52,6 +55,31 @@ def progress(console: "Console", title: str, *, silent: bool) -> Iterator[Say]:
         return
     with console.status(title) as status:
         yield lambda text: status.update(f"{title}: {text}")
+
+
+def postgres(url: str | None, file: Path | None) -> Secret | None:
+    """The URL of a PostgreSQL database, given itself or in a file; None when neither is. Raises Complaint."""
+    if url is not None and file is not None:
+        raise Complaint("--database and --database-file are two names of one thing", Exit.INPUT)
+    if file is not None:
+        try:
+            url = file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            raise Complaint(f"{file} cannot be read", Exit.INPUT) from None
+    if url is None:
+        return None
+    found, parts = Secret(url), None
+    with suppress(ValueError):
+        parts = urlsplit(url)
+    if parts is None or parts.scheme not in ("postgresql", "postgres"):
+        raise Complaint("a database's URL begins with postgresql://", Exit.INPUT)
+    if file is None and (parts.password is not None or "password=" in parts.query):
+        raise Complaint(
+            "the arguments of a command can be read by everybody on this machine",
+            Exit.INPUT,
+            hint="write the URL into a file, for --database-file",
+        )
+    return found
 
 
 def run_dev(plan: Plan, chains: Chains, *, as_json: bool, stop_with_stdin: bool) -> None:
@@ -125,6 +153,7 @@ def _tell(stack: Stack, *, as_json: bool) -> None:
         ("operator token", stack.operator_token.reveal()),
         ("owner", stack.owner_key.address),
         ("owner's key", stack.owner_key.to_hex()),
+        ("database", stack.database),
         ("log", str(stack.platform.log)),
     ):
         print(f"  {name:<15} {value}")

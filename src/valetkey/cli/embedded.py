@@ -4,10 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from valetkey.cli.complaint import Complaint
+from valetkey.wire.errors import Exit
+
 if TYPE_CHECKING:
     from valetkey.cli.stack import RunningChain
     from valetkey.crypto.keys import PrivateKey
     from valetkey.crypto.secret import Secret
+    from valetkey.engine.releasing import Ended
+    from valetkey.stores.sqlite.copies import Copied
     from valetkey.wire.network import Contracts
 
 
@@ -44,6 +49,18 @@ class LocalChains:
 
         importlib.import_module("valetkey.chains.evm.deploy")
 
+    def prepare_database(self, database: "Secret") -> bool:
+        """Migrate a PostgreSQL database; whether nobody has registered there. Raises StoreUnreadable, StoreFailed."""
+        import asyncio
+
+        from valetkey.stores.postgres import is_unused, migrate_database
+
+        async def prepare() -> bool:
+            await migrate_database(database.reveal())
+            return await is_unused(database.reveal())
+
+        return asyncio.run(prepare())
+
 
 class LocalCluster:
     """The embedded cluster of Solana."""
@@ -75,6 +92,59 @@ def database_seconds(database: "Secret") -> float:
     from valetkey.stores.postgres import database_time
 
     return asyncio.run(database_time(database.reveal()))
+
+
+def backed_up(database: "Path | Secret", to: Path) -> "Copied":
+    """Copy a file of SQLite. Raises Complaint for PostgreSQL, StoreUnreadable, StoreFailed."""
+    from valetkey.stores.sqlite import back_up_file
+
+    return back_up_file(_file(database), to)
+
+
+def restored(backup: Path, database: "Path | Secret") -> "Copied":
+    """Put a copy in a database's place. Raises Complaint for PostgreSQL, StoreUnreadable, StoreFailed."""
+    from valetkey.stores.sqlite import restore_file
+
+    return restore_file(backup, _file(database))
+
+
+def _file(database: "Path | Secret") -> Path:
+    if isinstance(database, Path) and str(database) != ":memory:":
+        return database
+    raise Complaint(
+        "this command is for a SQLite file",
+        Exit.INPUT,
+        hint="for PostgreSQL: pg_dump or pg_basebackup, and after a restore `valetkey release`",
+    )
+
+
+def released(database: "Path | Secret", *, nothing_lost: bool) -> "Ended":
+    """End what was alive in a restored database, and let it be served. Raises StoreUnreadable, StoreFailed."""
+    import asyncio
+
+    from valetkey.crypto.secret import Secret
+    from valetkey.engine.releasing import release
+    from valetkey.stores.sqlite import open_store
+
+    if not isinstance(database, Secret) and not _file(database).exists():
+        raise Complaint(f"there is no database at {database}", Exit.NOT_FOUND)
+
+    async def work() -> "Ended":
+        if isinstance(database, Secret):
+            from valetkey.stores.postgres import open_postgres
+
+            store = await open_postgres(database.reveal(), restored=True)
+            try:
+                return await release(store, nothing_lost=nothing_lost)
+            finally:
+                await store.close()
+        opened = open_store(database, restored=True)
+        try:
+            return await release(opened, nothing_lost=nothing_lost)
+        finally:
+            await opened.close()
+
+    return asyncio.run(work())
 
 
 @dataclass(frozen=True, slots=True)

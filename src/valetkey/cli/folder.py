@@ -81,6 +81,20 @@ class StackFolder:
         """What the platform seals webhook secrets under."""
         return self._secret("master_secret", lambda: secrets.token_hex(32))
 
+    def keep_database(self, database: Secret, name: str) -> None:
+        """Where the platform finds the URL of its PostgreSQL database, and what that is called without its password."""
+        path = self.secret_file("database")
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        self._write(path, database.reveal())
+        self._write(self.path / "database.name", name)
+
+    def known_database(self) -> str | None:
+        """The name of the database that an earlier start used."""
+        try:
+            return (self.path / "database.name").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
     def contracts(self) -> Contracts | None:
         """The addresses that an earlier start deployed to."""
         try:

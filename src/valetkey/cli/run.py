@@ -9,6 +9,7 @@ import typer
 from valetkey.cli.at_once import at_once
 from valetkey.cli.commands import (
     agent_claim,
+    copies,
     operate,
     session_children,
     session_claims,
@@ -69,6 +70,9 @@ command(app, "serve")(operate.serve)
 command(app, "mcp", needs=OF_MCP)(mcp)
 command(app, "studio", needs=("owner_key", "passphrase", *PLATFORM))(studio)
 command(app, "migrate")(operate.migrate)
+command(app, "backup")(copies.backup)
+command(app, "restore")(copies.restore)
+command(app, "release")(copies.release)
 command(app, "dev")(operate.dev)
 command(app, "demo")(operate.demo)
 command(app, "completion")(configs.completion)

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -63,12 +64,17 @@ class Chains(Protocol):
     def warm_up(self) -> None:
         """Import what deploying needs, while the chain starts."""
 
+    def prepare_database(self, database: Secret) -> bool:
+        """Bring a database's tables to this version; whether nobody has registered there yet."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How to start a stack. Port 0 is any free one; without `data` everything is temporary.
 
-    studio_port: where the console listens; None for none.
+    studio_port: where the console listens; None for none. database: the URL of a PostgreSQL database; None for a file
+    of SQLite in the folder.
     """
 
     port: int = 0
@@ -76,6 +82,7 @@ class Plan:
     test_mode: bool = False
     data: Path | None = None
     studio_port: int | None = None
+    database: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,7 @@ class Stack:
     platform: Child
     chain: RunningChain
     relayer: str
+    database: str
     studio: Child | None = None
     studio_url: str | None = None
     studio_token: Secret | None = None
@@ -123,6 +131,10 @@ def running_stack(
             listen(LOOPBACK, plan.rpc_port).close()
         temporary = None if plan.data else cleanup.enter_context(TemporaryFolder())
         folder = cleanup.enter_context(StackFolder(plan.data or _path(temporary)))
+
+        if plan.database is not None:
+            say("preparing the database")
+            _prepare(plan.database, folder, chains)
 
         say("starting the chain")
         if folder.contracts() is None:
@@ -185,6 +197,9 @@ def running_stack(
             platform=platform,
             chain=chain,
             relayer=folder.relayer_key().address,
+            database=str(folder.database)
+            if plan.database is None
+            else f"PostgreSQL, {database_name(plan.database)}",
             studio=studio,
             studio_url=studio_url,
             studio_token=token,
@@ -262,8 +277,12 @@ def _platform_environment(
         "allowance": contracts.allowance,
         "confirmations": 1,
     }
+    if plan.database is None:
+        database = {"VALETKEY_DATABASE": str(folder.database)}
+    else:
+        database = {"VALETKEY_DATABASE_FILE": str(folder.secret_file("database"))}
     return own_environment(
-        VALETKEY_DATABASE=str(folder.database),
+        **database,
         VALETKEY_NETWORKS=json.dumps([network]),
         # Files, not values: an environment is readable in /proc by everybody who runs as us.
         VALETKEY_MASTER_SECRET_FILE=str(folder.secret_file("master_secret")),
@@ -276,6 +295,27 @@ def _platform_environment(
         VALETKEY_TEST_MODE="1" if plan.test_mode else "0",
         VALETKEY_RECONCILE_SECONDS="2",
     )
+
+
+def _prepare(database: Secret, folder: StackFolder, chains: Chains) -> None:
+    """Migrate a database for this stack. Raises Complaint when somebody has registered there on another chain.
+
+    What its ledger says would be of a chain that is not ours, and it may be one that people rely on.
+    """
+    is_unused = chains.prepare_database(database)
+    if not is_unused and folder.known_database() != database_name(database):
+        raise Complaint(
+            f"{database_name(database)} is in use, and not by a chain of {folder.path}",
+            Exit.CONFLICT,
+            hint="name an empty database, and keep its chain with --data to start on it again",
+        )
+    folder.keep_database(database, database_name(database))
+
+
+def database_name(database: Secret) -> str:
+    """Host and name of a database, without what opens it."""
+    parts = urlsplit(database.reveal())
+    return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _fund(rpc: DevRpc, usdc: str, owner: str) -> None:

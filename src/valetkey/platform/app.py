@@ -69,7 +69,7 @@ async def open_stores(settings: Settings) -> Stores:
     if isinstance(settings.database, Secret):
         from valetkey.stores.postgres import open_postgres
 
-        return await open_postgres(settings.database.reveal())
+        return await open_postgres(settings.database.reveal(), promotions_trusted=settings.promotions_trusted)
     return open_memory_store() if settings.database == MEMORY else open_store(settings.database)
 
 

@@ -301,9 +301,10 @@ async def _prove(platform: Platform, asked: Asked, proof_key: bytes, bucket: byt
 
 def _check_operator(platform: Platform, request: Request, secret: Secret | None) -> None:
     """Raise Unauthenticated unless the operator calls; without a token in the settings nobody is."""
-    token = platform.settings.operator_token
-    if token is not None and secret is not None:
-        if hmac.compare_digest(credential_hash(token.reveal()), credential_hash(secret.reveal())):
+    tokens = platform.settings.operator_tokens
+    if tokens and secret is not None:
+        said = credential_hash(secret.reveal())
+        if any(hmac.compare_digest(credential_hash(one.reveal()), said) for one in tokens):
             return
         platform.limiter.take(client_of(request), Limit.GUESS)
     raise Unauthenticated("The operator's token is required, as a Bearer token")

@@ -111,6 +111,9 @@ class Settings:
     sign_in_domains: tuple[str, ...] = (LOOPBACK,)
     log_level: str = "info"
     otel_endpoint: Secret | None = None
+    promotions_trusted: bool = False
+    master_secret_other: Secret | None = None
+    operator_token_other: Secret | None = None
 
     def __post_init__(self) -> None:
         if not self.networks:
@@ -123,6 +126,18 @@ class Settings:
             )
         if len(self.master_secret.reveal()) < MASTER_SECRET_CHARS_MIN:
             raise SettingsError(f"{PREFIX}MASTER_SECRET has at least {MASTER_SECRET_CHARS_MIN} characters")
+        other = self.master_secret_other
+        if other is not None and len(other.reveal()) < MASTER_SECRET_CHARS_MIN:
+            raise SettingsError(
+                f"{PREFIX}MASTER_SECRET_OTHER has at least {MASTER_SECRET_CHARS_MIN} characters"
+            )
+        second = self.operator_token_other
+        if second is not None and (
+            self.operator_token is None or len(second.reveal()) < MASTER_SECRET_CHARS_MIN
+        ):
+            raise SettingsError(
+                f"{PREFIX}OPERATOR_TOKEN_OTHER is a second one, of at least {MASTER_SECRET_CHARS_MIN} characters"
+            )
         if not self.webhook_secret:
             raise SettingsError(f"{PREFIX}WEBHOOK_SECRET is missing")
         if not 1 <= self.session_seconds_min <= self.session_seconds_max:
@@ -133,6 +148,17 @@ class Settings:
         endpoint = self.otel_endpoint
         if endpoint is not None and not endpoint.reveal().startswith(("https://", "http://")):
             raise SettingsError(f"{PREFIX}OTEL_ENDPOINT is an address such as http://127.0.0.1:4318")
+
+    @property
+    def master_secrets(self) -> tuple[Secret, ...]:
+        """What may have sealed or made something: the one that does so now first."""
+        other = self.master_secret_other
+        return (self.master_secret,) if other is None else (self.master_secret, other)
+
+    @property
+    def operator_tokens(self) -> tuple[Secret, ...]:
+        """What an operator may call with."""
+        return tuple(one for one in (self.operator_token, self.operator_token_other) if one is not None)
 
     @property
     def step_wait_seconds(self) -> int:
@@ -172,6 +198,8 @@ class Settings:
         studio.example.com, or `none`.
         OTEL_ENDPOINT (or _FILE): the address of a collector of traces, OTLP over HTTP; none unless given.
         LOG_LEVEL: from which level on something is in the log: debug, info, warning, error.
+        MASTER_SECRET_OTHER and OPERATOR_TOKEN_OTHER (or _FILE): accepted as well, while one takes the other's place.
+        PROMOTIONS_TRUSTED (0 or 1): a replica of PostgreSQL that takes over has lost nothing, and is served at once.
         """
         names = _Names(os.environ if environ is None else environ)
         test_mode = names.flag("TEST_MODE", False)
@@ -214,6 +242,9 @@ class Settings:
             otel_endpoint=names.maybe_secret("OTEL_ENDPOINT"),
             log_level=names.one_of("LOG_LEVEL", LOG_LEVELS, "info"),
             sign_in_domains=names.domains("SIGN_IN_DOMAINS", LOOPBACK),
+            promotions_trusted=names.flag("PROMOTIONS_TRUSTED", False),
+            master_secret_other=names.maybe_secret("MASTER_SECRET_OTHER"),
+            operator_token_other=names.maybe_secret("OPERATOR_TOKEN_OTHER"),
         )
         names.check_all_known()
         return settings

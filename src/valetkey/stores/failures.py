@@ -24,3 +24,13 @@ class StoreUnreadable(EnvironmentFailure):
     """This is no database of this version of the software, or it cannot be opened at all."""
 
     retryable = False
+
+
+class StoreRestored(StoreUnreadable):
+    """The database was restored from a copy, and nobody has said yet what that means."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this database was restored from a copy, and does not know what happened after that was taken:"
+            " `valetkey release` ends what must not come to life again, and lets it go on"
+        )

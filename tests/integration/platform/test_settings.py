@@ -1,14 +1,21 @@
 """Settings: read strictly, without quoting a secret."""
 
+import asyncio
 import json
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.stores.making import an_agent, an_api_key, digest
 from valetkey.core.errors import InvalidInput
 from valetkey.platform.app import create_app
+from valetkey.crypto.errors import DecryptionFailed
 from valetkey.platform.settings import Settings, SettingsError
+from valetkey.platform.sign_ins.nonces import check_nonce, new_nonce
+from valetkey.platform.webhooks.service import WebhookSecrets
+from valetkey.stores.sqlite import open_memory_store
+from valetkey.wire.sign_in_message import SignInError
 
 ADDRESS = "0x036CbD53842c5426634e7929541eC2318f3dCF7e"
 SECRET = "a-master-secret-that-nobody-may-ever-read"
@@ -176,3 +183,32 @@ def test_who_may_ask_a_wallet_for_a_sign_in(said: str | None, domains: tuple[str
 def test_a_domain_that_cannot_be_meant_stops_it(said: str) -> None:
     with pytest.raises(SettingsError, match="SIGN_IN_DOMAINS"):
         Settings.from_env({**ENVIRON, "VALETKEY_SIGN_IN_DOMAINS": said})
+
+
+def test_while_a_master_secret_is_rotated_either_is_known(tmp_path: Path) -> None:
+    old = Settings.from_env(ENVIRON)
+    other = {"VALETKEY_MASTER_SECRET_OTHER": SECRET}
+    new = Settings.from_env({**ENVIRON, "VALETKEY_MASTER_SECRET": "n" * 32, **other})
+    only = Settings.from_env({**ENVIRON, "VALETKEY_MASTER_SECRET": "n" * 32})
+    nonce = new_nonce(old, 1_800_000_000)
+    check_nonce(new, nonce, 1_800_000_001)
+    with pytest.raises(SignInError):
+        check_nonce(only, nonce, 1_800_000_001)
+
+    async def sealed_and_opened() -> None:
+        store = open_memory_store()
+        agent = an_agent()
+        await store.add_agent(agent, digest("key"), an_api_key(agent))
+        made = await WebhookSecrets(old, store).renew(agent.id)
+        assert (await WebhookSecrets(new, store).of(agent.id)).reveal() == made.webhook_secret
+        with pytest.raises(DecryptionFailed):
+            await WebhookSecrets(only, store).of(agent.id)
+        renewed = await WebhookSecrets(new, store).renew(agent.id)
+        assert (await WebhookSecrets(only, store).of(agent.id)).reveal() == renewed.webhook_secret
+        await store.close()
+
+    asyncio.run(sealed_and_opened())
+    with pytest.raises(SettingsError, match="MASTER_SECRET_OTHER has at least 32"):
+        Settings.from_env({**ENVIRON, "VALETKEY_MASTER_SECRET_OTHER": "short"})
+    with pytest.raises(SettingsError, match="OPERATOR_TOKEN_OTHER is a second one"):
+        Settings.from_env({**ENVIRON, "VALETKEY_OPERATOR_TOKEN_OTHER": "t" * 32})

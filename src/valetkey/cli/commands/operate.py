@@ -30,6 +30,12 @@ def dev(
     data: Annotated[
         Path | None, typer.Option(help="Keep chain, contracts, database and secrets in this folder.")
     ] = None,
+    database: Annotated[
+        str | None, typer.Option(help="An empty PostgreSQL database, by its URL without a password.")
+    ] = None,
+    database_file: Annotated[
+        Path | None, typer.Option(help="A file that holds such a URL, with a password or without.")
+    ] = None,
     studio_port: Annotated[
         int, typer.Option(help="Port of the console; 0 is any free one.", min=0, max=65535)
     ] = 8789,
@@ -39,12 +45,19 @@ def dev(
     ] = False,
 ) -> None:
     """Start chain, contracts, platform and console on loopback, and print how to reach them. Ctrl-C stops them."""
-    from valetkey.cli.dev import run_dev
+    from valetkey.cli.dev import postgres, run_dev
     from valetkey.cli.embedded import LocalChains
     from valetkey.cli.stack import Plan
 
     at = studio_port if studio and find_spec("nicegui") is not None else None
-    plan = Plan(port=port, rpc_port=rpc_port, test_mode=test_mode, data=data, studio_port=at)
+    plan = Plan(
+        port=port,
+        rpc_port=rpc_port,
+        test_mode=test_mode,
+        data=data,
+        studio_port=at,
+        database=postgres(database, database_file),
+    )
     run_dev(plan, LocalChains(), as_json=place.as_json, stop_with_stdin=stop_with_stdin)
 
 

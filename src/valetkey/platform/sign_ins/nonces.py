@@ -8,6 +8,7 @@ import secrets
 from hashlib import sha256
 
 from valetkey.crypto.sealing import derive_key
+from valetkey.crypto.secret import Secret
 from valetkey.platform.settings import Settings
 from valetkey.wire.sign_in import CHALLENGE_SECONDS, SignInCode
 from valetkey.wire.sign_in_message import SignInError
@@ -22,7 +23,7 @@ NONCE_CHARS = 2 * (TIME_BYTES + RANDOM_BYTES + MAC_BYTES)
 def new_nonce(settings: Settings, now: int) -> str:
     """64 hex digits: when it was made, 88 random bits, and a MAC of both under a key that is not in the database."""
     told = now.to_bytes(TIME_BYTES) + secrets.token_bytes(RANDOM_BYTES)
-    return (told + _mac(settings, told)).hex()
+    return (told + _mac(settings.master_secret, told)).hex()
 
 
 def check_nonce(settings: Settings, nonce: str, now: int) -> None:
@@ -33,7 +34,8 @@ def check_nonce(settings: Settings, nonce: str, now: int) -> None:
     except ValueError:
         raw = b""
     told = raw[:-MAC_BYTES]
-    if not raw or not hmac.compare_digest(raw[-MAC_BYTES:], _mac(settings, told)):
+    macs = [_mac(secret, told) for secret in settings.master_secrets]
+    if not raw or not any(hmac.compare_digest(raw[-MAC_BYTES:], mac) for mac in macs):
         raise SignInError("the nonce is none that this platform gave", code=SignInCode.UNKNOWN_NONCE)
     made_at = int.from_bytes(told[:TIME_BYTES])
     # One of a moment ahead is of a replica whose clock is.
@@ -43,6 +45,6 @@ def check_nonce(settings: Settings, nonce: str, now: int) -> None:
         )
 
 
-def _mac(settings: Settings, told: bytes) -> bytes:
-    key = derive_key(settings.master_secret.reveal().encode(), PURPOSE)
+def _mac(secret: Secret, told: bytes) -> bytes:
+    key = derive_key(secret.reveal().encode(), PURPOSE)
     return hmac.new(key, told, sha256).digest()[:MAC_BYTES]

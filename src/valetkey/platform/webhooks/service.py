@@ -1,6 +1,9 @@
 """Webhook secrets: an agent's own, sealed in the database, or the platform's."""
 
+from contextlib import suppress
+
 from valetkey.crypto.credentials import new_webhook_secret
+from valetkey.crypto.errors import DecryptionFailed
 from valetkey.crypto.sealing import derive_key, seal, unseal
 from valetkey.crypto.secret import Secret
 from valetkey.platform.context import Platform
@@ -28,14 +31,14 @@ class WebhookSecrets:
     """Makes and opens webhook secrets. The sealing key comes from the settings and is never in the database."""
 
     def __init__(self, settings: Settings, accounts: AccountStore) -> None:
-        self._key = derive_key(settings.master_secret.reveal().encode(), PURPOSE)
+        self._keys = [derive_key(one.reveal().encode(), PURPOSE) for one in settings.master_secrets]
         self._default = settings.webhook_secret
         self._accounts = accounts
 
     async def renew(self, agent_id: str) -> WebhookSecret:
         """A new secret for the agent's webhooks; the one before signs nothing more."""
         secret = new_webhook_secret()
-        sealed = seal(self._key, secret.reveal().encode(), agent_id.encode())
+        sealed = seal(self._keys[0], secret.reveal().encode(), agent_id.encode())
         await self._accounts.set_webhook_secret(agent_id, sealed)
         return WebhookSecret(webhook_secret=secret.reveal())
 
@@ -44,4 +47,9 @@ class WebhookSecrets:
         sealed = await self._accounts.webhook_secret(agent_id)
         if sealed is None:
             return self._default
-        return Secret(unseal(self._key, sealed, agent_id.encode()).decode())
+        *newer, last = self._keys
+        for key in newer:
+            # While one master secret takes another's place, either may have sealed it.
+            with suppress(DecryptionFailed):
+                return Secret(unseal(key, sealed, agent_id.encode()).decode())
+        return Secret(unseal(last, sealed, agent_id.encode()).decode())

@@ -11,6 +11,7 @@ from valetkey.stores.postgres.enrollments import PostgresEnrollments
 from valetkey.stores.postgres.grants import PostgresGrants
 from valetkey.stores.postgres.ledger import PostgresLedger
 from valetkey.stores.postgres.lifecycle import PostgresLifecycle
+from valetkey.stores.postgres.lineage import lift
 from valetkey.stores.postgres.listing import PostgresListing
 from valetkey.stores.postgres.market import PostgresMarket
 from valetkey.stores.postgres.measuring import PostgresMeasuring
@@ -49,6 +50,11 @@ class PostgresStore(
         """The clock of every decision: the database's."""
         return self._database.clock
 
+    async def release(self) -> None:
+        """From now on this is the database that goes on, and no copy of it. Raises StoreFailed."""
+        async with self._database.pool.acquire() as connection:
+            await lift(connection)
+
     async def close(self) -> None:
         """Finish what was asked for, then close the connections."""
         await self._database.close()
@@ -60,12 +66,22 @@ async def open_postgres(
     late_watch_seconds: int = LATE_WATCH_SECONDS,
     system_time: SystemTime | None = None,
     connections: int = CONNECTIONS,
+    promotions_trusted: bool = False,
+    restored: bool = False,
 ) -> PostgresStore:
     """Open a migrated database by its URL (`postgresql://user:password@host/name`).
 
-    Raises StoreUnreadable for tables of another version, StoreFailed when it cannot be reached now.
+    promotions_trusted: a replica that took over has lost nothing. restored: open it also when it was restored from a
+    copy, to release it. Raises StoreUnreadable for tables of another version, StoreRestored for a database that was
+    restored, StoreFailed when it cannot be reached now.
     """
-    database = await connect(url, system_time=system_time, connections=connections)
+    database = await connect(
+        url,
+        system_time=system_time,
+        connections=connections,
+        promotions_trusted=promotions_trusted,
+        restored=restored,
+    )
     return PostgresStore(database, late_watch_seconds=late_watch_seconds)
 
 
@@ -88,3 +104,9 @@ async def peek_database(url: str) -> tuple[int, int]:
     """A database's version and that of this software; nothing in it is changed. Raises as `migrate_database`."""
     async with migrating(url) as connection:
         return await version_of(connection), len(MIGRATIONS)
+
+
+async def is_unused(url: str) -> bool:
+    """Whether nobody has registered in a database of this version. Raises as `migrate_database`."""
+    async with migrating(url) as connection:
+        return not await connection.fetchval("SELECT EXISTS (SELECT 1 FROM agents)")

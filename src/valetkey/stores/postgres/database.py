@@ -17,6 +17,7 @@ from valetkey.stores.postgres.batch import Work
 from valetkey.stores.postgres.batcher import TRIES_MAX, Batcher
 from valetkey.stores.postgres.clock import DatabaseClock
 from valetkey.stores.postgres.failures import AWAY, DATABASE, UNLUCKY, failed, translated
+from valetkey.stores.postgres.lineage import check
 from valetkey.stores.postgres.overlay import Wanted
 from valetkey.stores.postgres.schema import MIGRATIONS, Connection, check_known, version_of
 from valetkey.stores.rows import Row
@@ -172,12 +173,25 @@ async def _returned(_: Connection) -> None:
 
 
 async def connect(
-    url: str, *, system_time: SystemTime | None = None, connections: int = CONNECTIONS
+    url: str,
+    *,
+    system_time: SystemTime | None = None,
+    connections: int = CONNECTIONS,
+    promotions_trusted: bool = False,
+    restored: bool = False,
 ) -> Database:
-    """Open a database whose tables are of this version.
+    """Open a database whose tables are of this version; `restored`: also one that was restored from a copy.
 
-    Raises StoreUnreadable for other tables, and for a URL that is none, StoreFailed when it cannot be reached.
+    Raises StoreUnreadable for other tables, and for a URL that is none, StoreRestored, StoreFailed when it cannot be
+    reached.
     """
+
+    async def checked_if_ours(connection: Connection) -> None:
+        # Each connection: a database may be restored while its platforms run, who then find another at the same place.
+        # Tables of another version are told about below.
+        if not restored and await version_of(connection) == len(MIGRATIONS):
+            await check(connection, promotions_trusted=promotions_trusted)
+
     try:
         pool = await asyncpg.create_pool(
             url,
@@ -185,6 +199,7 @@ async def connect(
             max_size=connections,
             max_queries=STATEMENTS_MAX,
             reset=_returned,
+            init=checked_if_ours,
             command_timeout=SECONDS_MAX,
             server_settings={
                 "application_name": "valetkey",

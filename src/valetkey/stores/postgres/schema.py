@@ -17,6 +17,7 @@ from valetkey.stores.postgres.schema_of_enrollments import ENROLLMENTS
 from valetkey.stores.postgres.schema_of_grants import GRANTS
 from valetkey.stores.postgres.schema_of_health import HEALTH
 from valetkey.stores.postgres.schema_of_labels import LABELS
+from valetkey.stores.postgres.schema_of_lineage import LINEAGE
 from valetkey.stores.postgres.schema_of_lists import LISTS
 
 Connection = Any
@@ -351,7 +352,7 @@ CREATE TABLE evidence (
 CREATE INDEX evidence_transaction ON evidence (transaction_id, seq);
 """
 
-MIGRATIONS = (_FIRST, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS, CLAIMS, ALERTS, LISTS, HEALTH)
+MIGRATIONS = (_FIRST, GRANTS, LABELS, ALLOTMENTS, ENROLLMENTS, CLAIMS, ALERTS, LISTS, HEALTH, LINEAGE)
 """The n-th makes version n out of version n - 1."""
 
 

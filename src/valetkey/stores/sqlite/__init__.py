@@ -9,6 +9,9 @@ from valetkey.stores.sqlite.allotments import SqliteAllotments
 from valetkey.stores.sqlite.audit import SqliteAudit
 from valetkey.stores.sqlite.book import SqliteBook
 from valetkey.stores.sqlite.claims import SqliteClaims
+from valetkey.stores.sqlite.copies import back_up_file as back_up_file
+from valetkey.stores.sqlite.copies import lift
+from valetkey.stores.sqlite.copies import restore_file as restore_file
 from valetkey.stores.sqlite.database import Database
 from valetkey.stores.sqlite.enrollments import SqliteEnrollments
 from valetkey.stores.sqlite.files import MEMORY as MEMORY
@@ -49,6 +52,10 @@ class SqliteStore(
         """The clock of every decision; it does not run backwards, not even across restarts."""
         return self._database.clock
 
+    async def release(self) -> None:
+        """From now on this is the database that goes on, and no copy of it. Raises StoreFailed."""
+        await self._database.write(lambda db, _: lift(db))
+
     async def close(self) -> None:
         """Finish what was asked for, then close the file."""
         await self._database.close()
@@ -82,12 +89,14 @@ def open_store(
     *,
     late_watch_seconds: int = LATE_WATCH_SECONDS,
     system_time: SystemTime = system_time,
+    restored: bool = False,
 ) -> SqliteStore:
     """Open a database file, making it (mode 0600) or migrating it as needed. Blocks for milliseconds.
 
     Several processes may open one file. Checkouts that ended unpaid are looked up for `late_watch_seconds`
-    more. Raises StoreUnreadable for a file of a newer version or of another program, StoreFailed when the
-    database cannot be opened now.
+    more. `restored`: open it also when it came out of a backup, to release it. Raises StoreUnreadable for a file of a
+    newer version or of another program, StoreRestored for one that came out of a backup, StoreFailed when the database
+    cannot be opened now.
     """
-    database = Database(path, StoreClock(system_time), SqliteBook)
+    database = Database(path, StoreClock(system_time), SqliteBook, restored=restored)
     return SqliteStore(database, late_watch_seconds=late_watch_seconds)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import apsw
 
 from valetkey.stores.clock import StoreClock
+from valetkey.stores.sqlite.copies import check_not_copied
 from valetkey.stores.sqlite.files import MEMORY, connect, create_file, migrate
 from valetkey.stores.sqlite.readers import READERS, Read, Readers
 from valetkey.stores.sqlite.statements import row
@@ -29,12 +30,19 @@ class Database:
         path: Path,
         clock: StoreClock,
         open_book: "Callable[[apsw.Connection, int, Tellings], SqliteBook]",
+        *,
+        restored: bool = False,
     ) -> None:
-        """Open the file, make or migrate its tables; MEMORY is none. Raises StoreFailed or StoreUnreadable."""
+        """Open the file, make or migrate its tables; MEMORY is none. `restored`: also one that came out of a backup.
+
+        Raises StoreFailed, StoreUnreadable, StoreRestored.
+        """
         if path != MEMORY:
             create_file(path)
         db = connect(path, writing=True)
         try:
+            if not restored:
+                check_not_copied(db)
             migrate(db)
             latest = row(db, "SELECT latest FROM state")
             assert latest is not None
