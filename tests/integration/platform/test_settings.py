@@ -9,8 +9,8 @@ import pytest
 
 from tests.stores.making import an_agent, an_api_key, digest
 from valetkey.core.errors import InvalidInput
-from valetkey.platform.app import create_app
 from valetkey.crypto.errors import DecryptionFailed
+from valetkey.platform.app import create_app
 from valetkey.platform.settings import Settings, SettingsError
 from valetkey.platform.sign_ins.nonces import check_nonce, new_nonce
 from valetkey.platform.webhooks.service import WebhookSecrets
