@@ -40,8 +40,13 @@ postgres:        # PostgreSQL's programs, installed when they are absent and thi
 chromium:        # the browser of the console's tests, likewise
 	@scripts/need_chromium.sh
 
-test: $(VENV)/.dev postgres chromium  ## the fast tier, on two workers
-	@$(PYTEST) -n 2 -q -m "not slow" --durations=25
+# Half of the time tests wait for processes and chains, so there are more workers than the two cores that this is for.
+WORKERS ?= 4
+# Each of some thousand processes would compile our sources again.
+unexport PYTHONDONTWRITEBYTECODE
+
+test: $(VENV)/.dev postgres chromium  ## the fast tier; WORKERS= says on how many workers
+	@$(PYTEST) -n $(WORKERS) -q -m "not slow" --durations=25
 
 test-slow: $(VENV)/.dev postgres chromium  ## the long runs as well
 	@HYPOTHESIS_PROFILE=slow $(PYTEST) -n 2 -q

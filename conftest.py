@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -49,3 +50,23 @@ RECURSION_LIMIT = sys.getrecursionlimit()
 def pytest_runtest_setup() -> None:
     """Tests import web3 and titanoboa, which raise the limit for the whole process: each begins with Python's own."""
     sys.setrecursionlimit(RECURSION_LIMIT)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file's tests go to one worker, in the order of the files; the contracts' all to one, which compiles them once.
+
+    So what a file starts is started once, and stops when the file ends. The long files come first, the short ones of
+    tests/unit fill up the end. `--dist` says otherwise.
+    """
+    if config.getvalue("dist") != "load":
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+    class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "contracts" if file.startswith("contracts/") else file
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
