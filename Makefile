@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PYTEST := $(BIN)/pytest
-SOURCES := conftest.py src tests $(wildcard contracts scripts examples bench torture)
+SOURCES := conftest.py src tests $(wildcard contracts scripts examples bench torture fuzz)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test test-slow coverage check format bench torture docs contracts gas sync spec lock clean
@@ -76,6 +76,12 @@ DURATION ?= 120
 STORE ?= sqlite
 torture: $(VENV)/.dev  ## kill -9, clock jumps, retries, restarts for DURATION=120 seconds on STORE=sqlite|postgres; SEED= repeats a plan
 	@$(BIN)/python -m torture --store $(STORE) --seconds $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(RACY),--racy)
+
+MINUTES ?= 15
+JOBS ?= 2
+.PHONY: fuzz
+fuzz: $(VENV)/.dev  ## fuzz every parser for MINUTES=15 of CPU time each, JOBS=2 at once, and write docs/reports/fuzz.md; TARGET=name is one
+	@$(BIN)/python -m fuzz --cpu-minutes $(MINUTES) --jobs $(JOBS) $(if $(TARGET),--target $(TARGET)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: screenshots
 screenshots: $(VENV)/.dev chromium  ## take the pictures of the console in docs/images/studio again

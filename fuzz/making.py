@@ -9,13 +9,17 @@ from hypothesis import strategies as st
 Json = Any
 
 NUMBERS = st.one_of(
-    st.sampled_from([0, -1, 1, 2**31, 2**53, 2**53 + 1, 2**63, 2**64, 2**256, 10**40, 1e308, -0.0, 0.5, 1e-9]),
+    st.sampled_from(
+        [0, -1, 1, 2**31, 2**53, 2**53 + 1, 2**63, 2**64, 2**256, 10**40, 1e308, -0.0, 0.5, 1e-9]
+    ),
     st.integers(-(2**70), 2**70),
     st.floats(),
 )
 TEXTS = st.one_of(
     st.text(max_size=24),
-    st.sampled_from(["", "0", "-1", "1e400", "NaN", "0x", "\u0660", "\ud800", "a" * 300, "\0", "\n", "null", "1_0"]),
+    st.sampled_from(
+        ["", "0", "-1", "1e400", "NaN", "0x", "\u0660", "\ud800", "a" * 300, "\0", "\n", "null", "1_0"]
+    ),
 )
 SIMPLE = st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS)
 VALUES = st.recursive(

@@ -62,7 +62,9 @@ def _under_passphrase(data: bytes) -> None:
     work = work_of(data)
     if work is not None and WORK_TRIED_MAX < work <= WORK_MAX:
         return
-    opened = outcome(lambda: open_age(data, passphrase=Secret(PASSPHRASE)), DecryptionFailed, hides=[PASSPHRASE])
+    opened = outcome(
+        lambda: open_age(data, passphrase=Secret(PASSPHRASE)), DecryptionFailed, hides=[PASSPHRASE]
+    )
     if opened is not REFUSED and work is None:
         must(data.startswith(ARMOR.encode()), "what opens under a passphrase said how much work it is")
     read = outcome(
@@ -134,7 +136,18 @@ def _bundle() -> str:
 
 def _asking(work: bytes, salt: bytes = b"\1" * 16, body: bytes = b"\4" * 60) -> bytes:
     one, two, three = (base64.b64encode(part).rstrip(b"=") for part in (salt, b"\2" * 32, b"\3" * 32))
-    return b"age-encryption.org/v1\n-> scrypt " + one + b" " + work + b"\n" + two + b"\n--- " + three + b"\n" + body
+    return (
+        b"age-encryption.org/v1\n-> scrypt "
+        + one
+        + b" "
+        + work
+        + b"\n"
+        + two
+        + b"\n--- "
+        + three
+        + b"\n"
+        + body
+    )
 
 
 def _armored(data: bytes) -> bytes:
@@ -147,12 +160,18 @@ def strategy() -> st.SearchStrategy[bytes]:
     """Files with changed bytes, headers with other work, keys with other letters."""
     sealed, armored = _good(), _armored(_good())
     work = st.one_of(
-        st.integers(-1, 70).map(lambda one: str(one).encode()), st.from_regex(rb"[0-9+-]{0,6}", fullmatch=True)
+        st.integers(-1, 70).map(lambda one: str(one).encode()),
+        st.from_regex(rb"[0-9+-]{0,6}", fullmatch=True),
     )
     files = work.map(_asking)
     return st.one_of(
-        st.builds(lambda one: bytes([SEALED]) + one, st.one_of(changed_bytes(sealed), changed_bytes(armored))),
-        st.builds(lambda one: bytes([UNDER]) + one, st.one_of(files, files.map(_armored), files.flatmap(changed_bytes))),
+        st.builds(
+            lambda one: bytes([SEALED]) + one, st.one_of(changed_bytes(sealed), changed_bytes(armored))
+        ),
+        st.builds(
+            lambda one: bytes([UNDER]) + one,
+            st.one_of(files, files.map(_armored), files.flatmap(changed_bytes)),
+        ),
         st.builds(
             lambda one: bytes([AN_IDENTITY]) + one.encode("utf-8", "surrogatepass"),
             st.one_of(changed_text(_known()), changed_text(f"# made\n{_known()}\n"), st.text(max_size=90)),
@@ -179,7 +198,7 @@ TARGET = Target(
     name="age-input",
     parser="wire/sealed_bundle.py read_handed, crypto/age_files.py",
     holds=(
-        "BundleError, InvalidInput and DecryptionFailed alone come out, and tell nothing of an identity or a passphrase",
+        "BundleError, InvalidInput and DecryptionFailed alone come out, and tell nothing of an identity or passphrase",
         "a header that asks for more work than 2^20 is refused before any of it is done",
         "a changed bit of a sealed bundle does not open; a secret goes with a sealed bundle alone",
         "our identity alone opens what is for it, and what is sealed to a recipient opens for it",
@@ -187,6 +206,15 @@ TARGET = Target(
     check=check,
     strategy=strategy,
     seeds=seeds,
-    words=("age-encryption.org/v1\n", "-> scrypt ", "-> X25519 ", "\n--- ", ARMOR + "\n", ARMOR_END, "AGE-SECRET-KEY-1", "age1"),
+    words=(
+        "age-encryption.org/v1\n",
+        "-> scrypt ",
+        "-> X25519 ",
+        "\n--- ",
+        ARMOR + "\n",
+        ARMOR_END,
+        "AGE-SECRET-KEY-1",
+        "age1",
+    ),
     bytes_max=2_048,
 )

@@ -110,7 +110,11 @@ def _server(*, owner: bool) -> McpServer:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     bundle = bundle_text(1, json.dumps(valid_bundle()).encode())
     environment = {"VALETKEY_API_KEY": API_KEY} if owner else {"VALETKEY_SESSION": bundle}
-    where: dict[str, Any] = {"base_url": "http://127.0.0.1:9", "state_dir": folder, "bundles": folder / "bundles"}
+    where: dict[str, Any] = {
+        "base_url": "http://127.0.0.1:9",
+        "state_dir": folder,
+        "bundles": folder / "bundles",
+    }
     server = McpServer(Plan(owner=owner, environment=environment, **where))
     server._tools = {name: replace(tool, perform=_telling(tool)) for name, tool in server._tools.items()}
     return server
@@ -147,7 +151,13 @@ def _good(schema: dict[str, Any]) -> Any:
     if kind == "boolean":
         return True
     pattern = schema.get("pattern", "")
-    for text in ("2.50", "https://api.example.com/a", "0x036CbD53842c5426634e7929541eC2318f3dCF7e", "abc", "Accept"):
+    for text in (
+        "2.50",
+        "https://api.example.com/a",
+        "0x036CbD53842c5426634e7929541eC2318f3dCF7e",
+        "abc",
+        "Accept",
+    ):
         try:
             check_schema(text, schema)
         except ValueError:
@@ -175,8 +185,15 @@ def strategy() -> st.SearchStrategy[bytes]:
         if draw(st.integers(0, 2)):
             return bytes([whose | ARGUMENTS, index]) + _json(asked)
         name = draw(st.one_of(st.sampled_from(list(_server(owner=bool(whose))._tools)), TEXTS))
-        frame = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": asked}}
-        return bytes([whose | FRAME, 0]) + _json(draw(st.one_of(st.just(frame), changed_object(lambda: frame), VALUES)))
+        frame = {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "tools/call",
+            "params": {"name": name, "arguments": asked},
+        }
+        return bytes([whose | FRAME, 0]) + _json(
+            draw(st.one_of(st.just(frame), changed_object(lambda: frame), VALUES))
+        )
 
     return made()
 
@@ -189,7 +206,12 @@ def seeds() -> Iterable[bytes]:
     """A call of each tool, and one frame."""
     for whose, index, good in _arguments():
         yield bytes([whose | ARGUMENTS, index]) + _json(good)
-    frame = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "quote", "arguments": {"service_id": "a"}}}
+    frame = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "quote", "arguments": {"service_id": "a"}},
+    }
     yield bytes([FRAME, 0]) + _json(frame)
 
 
@@ -205,8 +227,19 @@ TARGET = Target(
     strategy=strategy,
     seeds=seeds,
     words=(
-        '"jsonrpc":"2.0"', '"method":"tools/call"', '"params":{', '"arguments":{', '"name":"', '"amount":"', '"again":',
-        '"budget":"', '"session_id":"', '"to":"0x', '"url":"https://', "1e400", "\\ud800",
+        '"jsonrpc":"2.0"',
+        '"method":"tools/call"',
+        '"params":{',
+        '"arguments":{',
+        '"name":"',
+        '"amount":"',
+        '"again":',
+        '"budget":"',
+        '"session_id":"',
+        '"to":"0x',
+        '"url":"https://',
+        "1e400",
+        "\\ud800",
     ),
     bytes_max=4_096,
 )

@@ -33,7 +33,10 @@ def check(data: bytes) -> None:
     if isinstance(found, ProvenWallet):
         must(is_address(found.address), "who is proven has an address")
         must(abs(found.timestamp - NOW) <= TOLERANCE_SECONDS, "what proves a wallet is of the last minutes")
-        must(message.lower() == build_message(found.address, found.timestamp).lower(), "the message has one form")
+        must(
+            message.lower() == build_message(found.address, found.timestamp).lower(),
+            "the message has one form",
+        )
         must(found.address.lower() == address.lower(), "who is proven is who was asked for")
     _signed(hashlib.sha256(data).digest())
 

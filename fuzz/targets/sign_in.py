@@ -60,7 +60,10 @@ def check(data: bytes) -> None:
 @cache
 def _good() -> tuple[str, str]:
     challenge = SignInChallenge(
-        nonce="abcdefgh12345678", issued_at=iso_timestamp(NOW), expires_at=iso_timestamp(NOW + 300), chain_ids=[84_532]
+        nonce="abcdefgh12345678",
+        issued_at=iso_timestamp(NOW),
+        expires_at=iso_timestamp(NOW + 300),
+        chain_ids=[84_532],
     )
     text = build_message(
         challenge,
@@ -83,17 +86,32 @@ def _signed(change: bytes) -> None:
         raw = bytearray.fromhex(signature[2:])
         raw[change[1] % len(raw)] ^= 1 << change[3] % 8
         signature = "0x" + raw.hex()
-    must(outcome(lambda: verify_sign_in(text, signature, TAKES, NOW), SignInError) is REFUSED, "a changed bit signs in nobody")
+    must(
+        outcome(lambda: verify_sign_in(text, signature, TAKES, NOW), SignInError) is REFUSED,
+        "a changed bit signs in nobody",
+    )
 
 
 def strategy() -> st.SearchStrategy[bytes]:
     """Good messages with a part of another kind."""
     moments = st.one_of(
         st.datetimes().map(lambda one: one.isoformat() + "Z"),
-        st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})", fullmatch=True),
+        st.from_regex(
+            r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})",
+            fullmatch=True,
+        ),
     )
     hosts = st.sampled_from(
-        ["studio.example.com", "localhost:1", "[::1]", "[v1.a]", "[::ffff:1.2.3.4]:80", "u@h", "127.0.0.1:99999", "a%20b"]
+        [
+            "studio.example.com",
+            "localhost:1",
+            "[::1]",
+            "[v1.a]",
+            "[::ffff:1.2.3.4]:80",
+            "u@h",
+            "127.0.0.1:99999",
+            "a%20b",
+        ]
     )
 
     @st.composite
@@ -106,7 +124,10 @@ def strategy() -> st.SearchStrategy[bytes]:
             if change == 0:
                 lines[at] = draw(changed_text(lines[at]))
             elif change == 1:
-                lines.insert(at, draw(st.sampled_from(["", "Request ID: a%2Fb", "Resources:", "- urn:a", "Version: 1"])))
+                lines.insert(
+                    at,
+                    draw(st.sampled_from(["", "Request ID: a%2Fb", "Resources:", "- urn:a", "Version: 1"])),
+                )
             elif change == 2 and len(lines) > 1:
                 del lines[at]
             elif change == 3:
@@ -147,8 +168,18 @@ TARGET = Target(
     strategy=strategy,
     seeds=seeds,
     words=(
-        " wants you to sign in with your Ethereum account:\n", "\nURI: ", "\nVersion: 1", "\nChain ID: ", "\nNonce: ",
-        "\nIssued At: ", "\nExpiration Time: ", "\nNot Before: ", "\nRequest ID: ", "\nResources:\n- ", "%41", "[::1]",
+        " wants you to sign in with your Ethereum account:\n",
+        "\nURI: ",
+        "\nVersion: 1",
+        "\nChain ID: ",
+        "\nNonce: ",
+        "\nIssued At: ",
+        "\nExpiration Time: ",
+        "\nNot Before: ",
+        "\nRequest ID: ",
+        "\nResources:\n- ",
+        "%41",
+        "[::1]",
         "urn:valetkey:scope:read",
     ),
     bytes_max=CHARS_MAX + 200,

@@ -1,4 +1,4 @@
-"""PAYMENT-SIGNATURE and X-PAYMENT: what a stranger presents to a paid route, as far as the official package reads it."""
+"""PAYMENT-SIGNATURE and X-PAYMENT: what a stranger presents to a paid route, as the official package reads it."""
 
 import asyncio
 import base64
@@ -94,10 +94,16 @@ def check(data: bytes) -> None:
 
     _loop().run_until_complete(app(scope, receive, send))
     must(not served, "nothing is served for a payment that nobody verified")
-    must(len(answers) == 2 and 400 <= answers[0]["status"] < 500, "a stranger's payment is no fault of the server")
+    must(
+        len(answers) == 2 and 400 <= answers[0]["status"] < 500,
+        "a stranger's payment is no fault of the server",
+    )
     for _payload, requirements in facilitator.shown:
         told = (str(requirements.amount), requirements.pay_to.lower(), requirements.asset.lower())
-        must(told == (PRICE, SELLER.lower(), USDC.lower()), "what is verified is the price, the payee and the token of the route")
+        must(
+            told == (PRICE, SELLER.lower(), USDC.lower()),
+            "what is verified is the price, the payee and the token of the route",
+        )
 
 
 @cache
@@ -146,7 +152,9 @@ def strategy() -> st.SearchStrategy[bytes]:
         st.builds(lambda kind, one: bytes([kind | AS_JSON]) + _json(one), kinds, changed_object(_payment)),
         st.builds(lambda kind, one: bytes([kind | AS_JSON]) + _json(one), kinds, changed_object(_first)),
         st.builds(lambda kind, one: bytes([kind | AS_JSON]) + _json(one), kinds, VALUES),
-        st.builds(lambda kind, one: bytes([kind]) + one.encode("utf-8", "surrogatepass"), kinds, changed_text(good)),
+        st.builds(
+            lambda kind, one: bytes([kind]) + one.encode("utf-8", "surrogatepass"), kinds, changed_text(good)
+        ),
     )
 
 
@@ -174,8 +182,16 @@ TARGET = Target(
     strategy=strategy,
     seeds=seeds,
     words=(
-        '"x402Version":', '"accepted":{', '"payload":{', '"authorization":{', '"signature":"0x', '"scheme":"exact"',
-        "eip155:84532", "base-sepolia", '"extensions":{', '"resource":{',
+        '"x402Version":',
+        '"accepted":{',
+        '"payload":{',
+        '"authorization":{',
+        '"signature":"0x',
+        '"scheme":"exact"',
+        "eip155:84532",
+        "base-sepolia",
+        '"extensions":{',
+        '"resource":{',
     ),
     bytes_max=4_096,
     stretched_bytes=HEADERS_BYTES_MAX * 3 // 4,

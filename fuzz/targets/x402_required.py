@@ -22,7 +22,10 @@ from valetkey.sdk.x402.terms import Terms
 USDC = checksum_address("0x036cbd53842c5426634e7929541ec2318f3dcf7e")
 PAYEE = PrivateKey(b"\x22" * 32).address
 PURSE = Purse(PrivateKey(b"\x11" * 32).address, 84_532, "base-sepolia", USDC, 6)
-TERMS = (Terms(units_max=5_000_000), Terms(hosts=("api.example.com",), units_max=1_000_000, deposit_max=2_000_000))
+TERMS = (
+    Terms(units_max=5_000_000),
+    Terms(hosts=("api.example.com",), units_max=1_000_000, deposit_max=2_000_000),
+)
 ASKED = httpx.Request("GET", "https://api.example.com/paid?q=1")
 AS_HEADER, AS_JSON_IN_HEADER, AS_BODY = range(3)
 
@@ -40,7 +43,10 @@ def check(data: bytes) -> None:
     else:
         body = rest[:BODY_BYTES_MAX]
     required = read_required(header, body)
-    must(required is None or isinstance(required, (Refused, Required)), "a 402 is read, refused, or none of x402")
+    must(
+        required is None or isinstance(required, (Refused, Required)),
+        "a 402 is read, refused, or none of x402",
+    )
     _through_httpx(header, body, required)
     if not isinstance(required, Required):
         return
@@ -72,22 +78,36 @@ def _through_httpx(header: str | None, body: bytes, required: object) -> None:
 
 def _fits(offer: Offer, terms: Terms) -> None:
     most = terms.units_max
-    must(0 < offer.units and (most is None or offer.units <= most), "no more is paid than the client's terms say")
-    must(offer.asset == USDC and offer.chain_id == PURSE.chain_id, "what is paid is this session's token and chain")
+    must(
+        offer.units > 0 and (most is None or offer.units <= most),
+        "no more is paid than the client's terms say",
+    )
+    must(
+        offer.asset == USDC and offer.chain_id == PURSE.chain_id,
+        "what is paid is this session's token and chain",
+    )
     must(offer.payee not in (PURSE.wallet, USDC), "neither the payer nor the token is paid")
     must(checksum_address(offer.payee) == offer.payee, "a payee is an address with its checksum")
     must(1 <= offer.seconds <= 3_600, "a payment holds for an hour at most")
     if offer.channel is not None:
-        must(offer.units <= offer.channel.deposit <= (terms.deposit_max or 0), "a deposit is within the terms")
+        must(
+            offer.units <= offer.channel.deposit <= (terms.deposit_max or 0), "a deposit is within the terms"
+        )
     again = {**dict(reversed(offer.raw.items())), "extra": dict(reversed(offer.raw["extra"].items()))}
-    must(replace(offer, raw=again).text == offer.text, "an offer has one spelling, whatever the order of its members")
+    must(
+        replace(offer, raw=again).text == offer.text,
+        "an offer has one spelling, whatever the order of its members",
+    )
 
 
 def _quotes_nothing(refused: Refused, required: Required) -> None:
     """What a seller wrote may be meant for whoever reads the refusal."""
     told = " ".join(f"{one.message} {one.hint}" for one in refused.reasons)
     for text in _texts(required.accepts, 0):
-        must(len(text) < 24 or text.lower() in KNOWN or text not in told, "a refusal quotes nothing of the seller's")
+        must(
+            len(text) < 24 or text.lower() in KNOWN or text not in told,
+            "a refusal quotes nothing of the seller's",
+        )
 
 
 KNOWN = {USDC.lower(), PURSE.wallet.lower(), "eip155:84532"}
@@ -128,7 +148,11 @@ def _required(version: int = 2) -> dict[str, Any]:
     return {
         "x402Version": 2,
         "error": "pay",
-        "resource": {"url": "https://api.example.com/paid", "description": "d", "mimeType": "application/json"},
+        "resource": {
+            "url": "https://api.example.com/paid",
+            "description": "d",
+            "mimeType": "application/json",
+        },
         "accepts": [_offer(), upto, channel, _offer(assetTransferMethod="permit2")],
         "extensions": {},
     }
@@ -163,7 +187,7 @@ TARGET = Target(
     parser="sdk/x402/offers.py read_required, choose; requests.py, channel_offers.py, channel_demands.py",
     holds=(
         "nothing is raised: a demand is read, refused, or none of x402",
-        "an offer that is taken is in this session's token and chain, within the client's terms, to neither payer nor token",
+        "an offer that is taken is in the session's token, within the client's terms, to neither payer nor token",
         "a refusal quotes nothing that the seller wrote",
         "a client of httpx sees what was read",
     ),
@@ -171,9 +195,28 @@ TARGET = Target(
     strategy=strategy,
     seeds=seeds,
     words=(
-        '"x402Version":', '"accepts":[', '"scheme":"', "exact", "upto", "batch-settlement", '"network":"', "eip155:84532",
-        "base-sepolia", '"asset":"', '"amount":"', '"maxAmountRequired":"', '"payTo":"', '"maxTimeoutSeconds":', '"extra":{',
-        "eip3009", "permit2", '"minDeposit":"', '"withdrawDelay":', '"resource":', '"channelState":', '\\"',
+        '"x402Version":',
+        '"accepts":[',
+        '"scheme":"',
+        "exact",
+        "upto",
+        "batch-settlement",
+        '"network":"',
+        "eip155:84532",
+        "base-sepolia",
+        '"asset":"',
+        '"amount":"',
+        '"maxAmountRequired":"',
+        '"payTo":"',
+        '"maxTimeoutSeconds":',
+        '"extra":{',
+        "eip3009",
+        "permit2",
+        '"minDeposit":"',
+        '"withdrawDelay":',
+        '"resource":',
+        '"channelState":',
+        '\\"',
     ),
     stretched_bytes=196_608,
 )

@@ -37,7 +37,10 @@ def check(data: bytes) -> None:
         found = _kept(rest, Voucher)
         if isinstance(found, Voucher):
             digest = outcome(found.digest, InvalidInput)
-            must(digest is REFUSED or digest == msgspec.structs.replace(found).digest(), "a voucher has one digest")
+            must(
+                digest is REFUSED or digest == msgspec.structs.replace(found).digest(),
+                "a voucher has one digest",
+            )
     elif mode == NOTE:
         note = _kept(rest, Note)
         if isinstance(note, Note):
@@ -56,7 +59,10 @@ def _signed(rest: bytes) -> None:
     if isinstance(found, (TransferAuthorization, PermitTransfer, ChannelDeposit)):
         again = read_signed(msgspec.json.encode(found))
         must(again == found, "what is signed reads the same when it is written")
-        must(again.digest() == found.digest() and again.reference == found.reference, "it has one digest and one name")
+        must(
+            again.digest() == found.digest() and again.reference == found.reference,
+            "it has one digest and one name",
+        )
         must(found.reference == found.reference.lower(), "its name has no case")
         must(found.dead_from >= 0 and found.reference.isascii(), "it ends, and has a name of ASCII")
         if isinstance(found, ChannelDeposit):
@@ -75,16 +81,24 @@ def _channel(rest: bytes) -> None:
         asked = found.asks("note", units)
         if asked is not None:
             must(asked.base <= asked.units, "no voucher is for more than the deposit")
-            must(asked.unsigned().base == found.base and asked.unsigned().asked == found.asked, "a voucher that was not signed counts nothing")
+            must(
+                asked.unsigned().base == found.base and asked.unsigned().asked == found.asked,
+                "a voucher that was not signed counts nothing",
+            )
 
 
 def _kept(rest: bytes, kind: type[Any]) -> Any:
     """What a payer reads back from its own disk, which somebody else may have written."""
-    found = outcome(lambda: msgspec.json.decode(rest, type=kind), msgspec.MsgspecError, UnicodeError, RecursionError)
+    found = outcome(
+        lambda: msgspec.json.decode(rest, type=kind), msgspec.MsgspecError, UnicodeError, RecursionError
+    )
     if found is not REFUSED:
         again = msgspec.json.decode(msgspec.json.encode(found), type=kind)
         must(again == found or "NaN" in repr(found), "what is kept reads the same when it is written")
-        must(not any(part in repr(found) for part in ("signature=0x",)) or kind is Voucher, "repr() tells no signature")
+        must(
+            not any(part in repr(found) for part in ("signature=0x",)) or kind is Voucher,
+            "repr() tells no signature",
+        )
     return found
 
 
@@ -92,7 +106,9 @@ def _kept(rest: bytes, kind: type[Any]) -> Any:
 def _voucher() -> Voucher:
     bare = Voucher(chain_id=84_532, channel_id="0x" + "33" * 32, total="12345", signature="0x" + "00" * 65)
     signature = KEY.sign_recoverable(bare.digest())
-    return msgspec.structs.replace(bare, signature="0x" + signature[:64].hex() + bytes([signature[64] + 27]).hex())
+    return msgspec.structs.replace(
+        bare, signature="0x" + signature[:64].hex() + bytes([signature[64] + 27]).hex()
+    )
 
 
 def _voucher_of_ours(change: bytes) -> None:
@@ -132,16 +148,39 @@ def _config() -> ChannelConfig:
 def _good() -> dict[int, list[Any]]:
     sign = "0x" + "55" * 65
     deposit = ChannelDeposit(
-        chain_id=84_532, name="USDC", version="2", channel=_config(), amount="1000000", valid_after="0",
-        valid_before="1772323260", salt="0x" + "66" * 32, signature=sign,
+        chain_id=84_532,
+        name="USDC",
+        version="2",
+        channel=_config(),
+        amount="1000000",
+        valid_after="0",
+        valid_before="1772323260",
+        salt="0x" + "66" * 32,
+        signature=sign,
     )
     transfer = TransferAuthorization(
-        chain_id=84_532, token=TOKEN, name="USDC", version="2", payer=KEY.address, payee=OTHER.address, amount="1",
-        valid_after="0", valid_before="1772323260", nonce="0x" + "77" * 32, signature=sign,
+        chain_id=84_532,
+        token=TOKEN,
+        name="USDC",
+        version="2",
+        payer=KEY.address,
+        payee=OTHER.address,
+        amount="1",
+        valid_after="0",
+        valid_before="1772323260",
+        nonce="0x" + "77" * 32,
+        signature=sign,
     )
     permit = PermitTransfer(
-        chain_id=84_532, token=TOKEN, payer=KEY.address, payee=OTHER.address, amount="1",
-        spender="0x402085c248EeA27D92E8b30b2C58ed07f9E20001", valid_after="0", deadline="1772323260", nonce="7",
+        chain_id=84_532,
+        token=TOKEN,
+        payer=KEY.address,
+        payee=OTHER.address,
+        amount="1",
+        spender="0x402085c248EeA27D92E8b30b2C58ed07f9E20001",
+        valid_after="0",
+        deadline="1772323260",
+        nonce="7",
         signature=sign,
     )
     note = Note(b"[2,{}]", spend_id="spd_1", channel="c", voucher=_voucher(), units=5, opens=True)
@@ -182,8 +221,17 @@ TARGET = Target(
     strategy=strategy,
     seeds=seeds,
     words=(
-        '"kind":"eip3009"', '"kind":"permit2"', '"kind":"channel"', '"signature":"0x', '"channelId":"0x', '"total":"',
-        '"amount":"', '"chainId":', '"validBefore":"', '"withdrawDelay":', '"nonce":"0x',
+        '"kind":"eip3009"',
+        '"kind":"permit2"',
+        '"kind":"channel"',
+        '"signature":"0x',
+        '"channelId":"0x',
+        '"total":"',
+        '"amount":"',
+        '"chainId":',
+        '"validBefore":"',
+        '"withdrawDelay":',
+        '"nonce":"0x',
     ),
     bytes_max=4_096,
 )

@@ -36,7 +36,9 @@ def test_a_target_holds(name: str) -> None:
             found.append(one)
 
     look()
-    assert not found, "\n\n".join(f"{one.signature}: {one.data[:200]!r}\n{one.trace}" for one in found[:SHOWN])
+    assert not found, "\n\n".join(
+        f"{one.signature}: {one.data[:200]!r}\n{one.trace}" for one in found[:SHOWN]
+    )
 
 
 def test_corpora_are_small_and_findings_are_known() -> None:

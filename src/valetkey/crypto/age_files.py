@@ -19,7 +19,7 @@ RECIPIENTS_MAX = 64
 """To so many one file is sealed: each of them makes it longer."""
 
 WORK_MAX = 20
-"""Of scrypt, as a power of two: 1 GiB and some seconds. The usual tool writes 18; a stranger's file may ask for more."""
+"""Of scrypt, as a power of two: 1 GiB and some seconds. The usual tool writes 18; a stranger may ask for more."""
 
 ARMOR, ARMOR_END = "-----BEGIN AGE ENCRYPTED FILE-----", "-----END AGE ENCRYPTED FILE-----"
 _LINE_CHARS = 64
@@ -46,8 +46,8 @@ def open_age(sealed: bytes, *, identity: Secret | None = None, passphrase: Secre
 
     An identity is AGE-SECRET-KEY-1..., or the text of a file of such, one a line, as age-keygen writes it.
 
-    Raises DecryptionFailed for another secret and for changed bytes alike, and for a header that asks for more work than
-    WORK_MAX; InvalidInput for an identity that is none.
+    Raises DecryptionFailed for another secret and for changed bytes alike, and for a header that asks for more work
+    than WORK_MAX; InvalidInput for an identity that is none.
     """
     if not isinstance(sealed, (bytes, bytearray)):
         raise InvalidInput("an age file is bytes", field="content")
