@@ -202,8 +202,3 @@ def test_answers_are_read_back() -> None:
 def test_the_credential_of_a_request(headers: dict[str, str], expected: str | None) -> None:
     found = credential(headers)
     assert (found and found.reveal()) == expected
-
-
-def test_half_a_character_in_a_query_is_the_callers_fault() -> None:
-    with pytest.raises(http.InvalidRequest):
-        http.decode_query({"role": "\ud800"}, ListQuery)
