@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PYTEST := $(BIN)/pytest
-SOURCES := conftest.py src tests $(wildcard contracts scripts examples bench load torture)
+SOURCES := conftest.py src tests $(wildcard contracts scripts examples bench load torture fuzz)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test test-slow coverage check format bench torture load docs contracts gas sync spec lock clean
@@ -107,9 +107,13 @@ PYTHONS ?= $(foreach minor,11 12 13,$(shell command -v python3.$(minor)))
 pythons: dist    ## the wheel alone in an empty environment of each Python that is here, and each extra; PYTHONS= names others
 	@$(BIN)/python scripts/try_wheel.py --extras dist/valetkey-*.whl $(PYTHONS)
 
-MINUTES ?= 10
 load: $(VENV)/.dev postgres chromium  ## MINUTES=10 of mixed load on SQLite and on PostgreSQL (STORE= for one), into docs/reports
-	@$(BIN)/python -m load --seconds $$(( $(MINUTES) * 60 )) $(if $(filter command environment,$(origin STORE)),--store $(STORE))
+	@$(BIN)/python -m load --seconds $$(( $(or $(MINUTES),10) * 60 )) $(if $(filter command environment,$(origin STORE)),--store $(STORE))
+
+JOBS ?= 2
+.PHONY: fuzz
+fuzz: $(VENV)/.dev  ## fuzz every parser for MINUTES=15 of CPU time each, JOBS=2 at once, and write docs/reports/fuzz.md; TARGET=name is one
+	@$(BIN)/python -m fuzz --cpu-minutes $(or $(MINUTES),15) --jobs $(JOBS) $(if $(TARGET),--target $(TARGET)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: screenshots
 screenshots: $(VENV)/.dev chromium  ## take the pictures of the console in docs/images/studio again

@@ -12,7 +12,7 @@ from fuzz.target import Broken, Target
 
 CPU_SECONDS = 0.25
 CPU_SECONDS_PER_BYTE = 5e-6
-"""What one input may take, all that a target does with it together. An instrumented parser is some five times slower."""
+"""What one input may take, all that a target does with it together. Instrumented it is some five times slower."""
 
 RESIDENT_KIB_MAX = 131_072
 """By so much one input may raise the most memory that the process ever had."""

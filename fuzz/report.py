@@ -17,8 +17,8 @@ may send has a target. Each target states what must hold, and two engines look f
 (libFuzzer), guided by the coverage of every line of ours, and hypothesis, which makes inputs that are nearly right.
 Figures add up over runs. The CPU time is that of the engines' own processes; loading, merging and waiting for a busy
 machine are not in it. Of every target this holds beside its own properties: only the documented errors come out; an
-input takes at most 0.25 s of CPU time and 5 µs for each byte, also with a part of it repeated up to the longest that the
-parser takes (or 64 KiB); and no input raises the memory of the process by more than 128 MiB.
+input takes at most 0.25 s of CPU time and 5 µs for each byte, also with a part of it repeated up to the longest that
+the parser takes (or 64 KiB); and no input raises the memory of the process by more than 128 MiB.
 """
 
 

@@ -198,7 +198,7 @@ TARGET = Target(
     name="age-input",
     parser="wire/sealed_bundle.py read_handed, crypto/age_files.py",
     holds=(
-        "BundleError, InvalidInput and DecryptionFailed alone come out, and tell nothing of an identity or a passphrase",
+        "BundleError, InvalidInput and DecryptionFailed alone come out, and tell nothing of an identity or passphrase",
         "a header that asks for more work than 2^20 is refused before any of it is done",
         "a changed bit of a sealed bundle does not open; a secret goes with a sealed bundle alone",
         "our identity alone opens what is for it, and what is sealed to a recipient opens for it",

@@ -1,4 +1,4 @@
-"""PAYMENT-SIGNATURE and X-PAYMENT: what a stranger presents to a paid route, as far as the official package reads it."""
+"""PAYMENT-SIGNATURE and X-PAYMENT: what a stranger presents to a paid route, as the official package reads it."""
 
 import asyncio
 import base64

@@ -79,7 +79,7 @@ def _through_httpx(header: str | None, body: bytes, required: object) -> None:
 def _fits(offer: Offer, terms: Terms) -> None:
     most = terms.units_max
     must(
-        0 < offer.units and (most is None or offer.units <= most),
+        offer.units > 0 and (most is None or offer.units <= most),
         "no more is paid than the client's terms say",
     )
     must(
@@ -187,7 +187,7 @@ TARGET = Target(
     parser="sdk/x402/offers.py read_required, choose; requests.py, channel_offers.py, channel_demands.py",
     holds=(
         "nothing is raised: a demand is read, refused, or none of x402",
-        "an offer that is taken is in this session's token and chain, within the client's terms, to neither payer nor token",
+        "an offer that is taken is in the session's token, within the client's terms, to neither payer nor token",
         "a refusal quotes nothing that the seller wrote",
         "a client of httpx sees what was read",
     ),

@@ -24,7 +24,7 @@ def written() -> list[Path]:
     """Every file of code that people wrote."""
     kept = [
         path
-        for place in ("src", "tests", "contracts", "scripts", "examples", "bench", "load", "torture")
+        for place in ("src", "tests", "contracts", "scripts", "examples", "bench", "load", "torture", "fuzz")
         for path in (ROOT / place).rglob("*")
         if path.suffix in {".py", ".vy", ".vyi"} and "__pycache__" not in path.parts
     ]

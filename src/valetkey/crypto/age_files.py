@@ -19,7 +19,7 @@ RECIPIENTS_MAX = 64
 """To so many one file is sealed: each of them makes it longer."""
 
 WORK_MAX = 20
-"""Of scrypt, as a power of two: 1 GiB, some seconds. The usual tool writes 18; a stranger's file may ask for more."""
+"""Of scrypt, as a power of two: 1 GiB and some seconds. The usual tool writes 18; a stranger may ask for more."""
 
 ARMOR, ARMOR_END = "-----BEGIN AGE ENCRYPTED FILE-----", "-----END AGE ENCRYPTED FILE-----"
 _LINE_CHARS = 64

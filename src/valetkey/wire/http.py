@@ -119,6 +119,8 @@ def decode_query(query: Mapping[str, str], kind: type[T]) -> T:
         return msgspec.convert(dict(query), kind, strict=False)
     except msgspec.ValidationError as error:
         problem = _problem(str(error))
+    except UnicodeEncodeError:
+        problem = Problem([], "not UTF-8")
     raise InvalidRequest("Invalid query", (problem,))
 
 
