@@ -12,7 +12,6 @@ from valetkey.wire.network import NetworkView
 from valetkey.wire.policies import PolicyRules
 from valetkey.wire.shape import (
     END,
-    Address,
     AnyAddress,
     AnyPublicKeyHex,
     Id,

@@ -348,11 +348,8 @@ def _exposure(owner: Owner, *sessions: Any) -> list[int]:
     """What each key could take on the cluster now."""
     sea = owner.place.sea
     sea.rpc.settle()
-    found = []
     with SolanaDesk(sea.rpc.chain_id, sea.rpc.rpc_url, sea.usdc, owner=owner.wallet) as desk:
-        for one in sessions:
-            found.append(desk.exposure(one.wallet_address or ""))
-    return found
+        return [desk.exposure(one.wallet_address or "") for one in sessions]
 
 
 def test_new_keys_take_what_the_old_ones_left(owner: Owner) -> None:

@@ -37,7 +37,8 @@ async def move(
     """Give `new` its account with so many units out of the account of `old`, which is closed; all of it or nothing.
 
     What the old account has less comes from the owner's home, what it has more goes there. Done before, it stays.
-    `fee_lamports` go to the new key for its fees. `seen`: what the old key could take when the units were counted; what it took since is not given once more. False
+    `fee_lamports` go to the new key for its fees.
+    `seen`: what the old key could take when the units were counted; what it took since is not given once more. False
     when that leaves nothing, and nothing is done.
     Raises TransactionRefused when the cluster refuses, also because the old key spent since the look too often.
     """

@@ -85,9 +85,9 @@ class AsyncClientMaking(AsyncClientSolana):
     ) -> ClientSession:
         """Put a session with new keys in the place of one; see `rotate_session` of BuyerAgent. Its keys are kept first.
 
-        What is not named stays as it was. A grant gets a successor at once. On Solana one transaction of `solana_signer`
-        revokes the old key and moves what it left: at once without grace, else with the new key's first payment, or with
-        this call again when the grace is over. Of a session that was rotated here already
+        What is not named stays as it was. A grant gets a successor at once. On Solana a transaction of `solana_signer`
+        revokes the old key and moves what it left: at once without grace, else with the new key's first payment, or
+        with this call again when the grace is over. Of a session that was rotated here already
         it answers that successor, and finishes what was interrupted. Raises Conflict for one rotated elsewhere.
         """
         before = await self.owner.get_session(await self._id_of(session))

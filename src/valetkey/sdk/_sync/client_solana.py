@@ -151,13 +151,16 @@ class ClientSolana(ClientSessions):
         assert before.budget_usdc is not None, "an allotment has a cap"
         if spending_limit is None:
             raise InvalidInput("an allotment has a cap: give a spending_limit", field="spending_limit")
-        if grace_seconds and not isinstance(spending_limit, msgspec.UnsetType):
-            if named_units(spending_limit, USDC_DECIMALS, "spending_limit") < usdc_units(before.budget_usdc):
-                raise InvalidInput(
-                    "on Solana a key with grace could still take what the larger limit left: give"
-                    " grace_seconds=0 with a smaller spending_limit",
-                    field="grace_seconds",
-                )
+        budget = usdc_units(before.budget_usdc)
+        wanted = budget
+        if not isinstance(spending_limit, msgspec.UnsetType):
+            wanted = named_units(spending_limit, USDC_DECIMALS, "spending_limit")
+        if grace_seconds and wanted < budget:
+            raise InvalidInput(
+                "on Solana a key with grace could still take what the larger limit left: give"
+                " grace_seconds=0 with a smaller spending_limit",
+                field="grace_seconds",
+            )
         kept = self._keys.find(before.session_key_hash or "")
         if kept is not None and not kept.granted:
             # Of three in a row the first may have all the money yet.
