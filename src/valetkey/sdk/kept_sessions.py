@@ -53,6 +53,12 @@ class KeptSession(msgspec.Struct, kw_only=True):
         return bool(self.bundle or self.token)
 
     @property
+    def replaces(self) -> str | None:
+        """The id of the session whose place this one took; None of one that was made anew."""
+        parts = self.path.split("/")
+        return parts[-2] if parts[-1] == "rotate" else None
+
+    @property
     def solana_key(self) -> SigningKey:
         """The session key of a session on Solana."""
         return SigningKey(bytes.fromhex(self.seed))

@@ -12,7 +12,6 @@ from valetkey.wire.network import NetworkView
 from valetkey.wire.policies import PolicyRules
 from valetkey.wire.shape import (
     END,
-    Address,
     AnyAddress,
     AnyPublicKeyHex,
     Id,
@@ -88,8 +87,8 @@ class RotateSessionRequest(Request):
     from now, absent for the end that the old one had. `label` is absent for that of the old one.
     """
 
-    session_wallet: Address | None = None
-    session_public_key: PublicKeyHex | None = None
+    session_wallet: AnyAddress | None = None
+    session_public_key: AnyPublicKeyHex | None = None
     e2e_public_key: PublicKeyHex | None = None
     expiry: Annotated[int, Meta(ge=1)] | None = None
     budget_usdc: Decimal | msgspec.UnsetType | None = msgspec.UNSET

@@ -122,6 +122,28 @@ def test_an_allotment_is_kept_and_shown_to_owner_and_session(session: Session, p
     assert session.owner.ask("POST", f"/agents/session/{session.id}/rotate", {}).status_code == 400
 
 
+def test_a_session_is_rotated_to_a_key_of_its_own_kind(session: Session) -> None:
+    path, key = f"/agents/session/{session.id}/rotate", SigningKey.generate()
+    keys = {"sessionWallet": key.address, "sessionPublicKey": key.public_key.hex()}
+    evm = {"sessionWallet": EVM.address, "sessionPublicKey": EVM.public_key_compressed.hex()}
+    for wrong in (
+        {},
+        evm,
+        {**keys, "budgetUsdc": None},
+        {**keys, "sessionPublicKey": OTHER.public_key.hex()},
+    ):
+        assert session.owner.ask("POST", path, wrong).status_code == 400
+    made = session.owner.data("POST", path, {**keys, "graceSeconds": 60})
+    view = session.owner.data("GET", f"/agents/session/{made['sessionId']}")
+    assert (view["sessionWallet"], view["fundingMode"]) == (key.address, "allotment")
+    assert view["sessionKeyHash"] == "0x" + ed25519_key_hash(key.public_key).hex()
+    # Until it has an account of its own there is no end of it to keep: that of the old one is none.
+    other = f"/agents/session/{made['sessionId']}/allotment"
+    answer = session.owner.ask("POST", other, {"revocation": session.presigned()})
+    assert answer.json()["code"] == "allotment_mismatch"
+    assert session.owner.ask("POST", path, keys).status_code == 409
+
+
 def hostile(session: Session, kind: str) -> str:
     """A transaction that the owner signed, and that is no revocation of this session alone."""
     accounts, wallet = session.accounts, session.wallet

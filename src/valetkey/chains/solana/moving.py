@@ -32,10 +32,12 @@ async def move(
     *,
     seen: int,
     wait_seconds: float,
+    fee_lamports: int = 0,
 ) -> bool:
     """Give `new` its account with so many units out of the account of `old`, which is closed; all of it or nothing.
 
     What the old account has less comes from the owner's home, what it has more goes there. Done before, it stays.
+    `fee_lamports` go to the new key for its fees.
     `seen`: what the old key could take when the units were counted; what it took since is not given once more. False
     when that leaves nothing, and nothing is done.
     Raises TransactionRefused when the cluster refuses, also because the old key spent since the look too often.
@@ -45,10 +47,10 @@ async def move(
         if state.account is not None:
             return True
         before = await session_state(node, old)
-        left = units - max(seen - _takeable(before, old), 0)
+        left = units - max(seen - takeable(before, old), 0)
         if left <= 0:
             return False
-        instructions = await _moving(node, old, new, mint, left, before, state)
+        instructions = await _moving(node, old, new, mint, left, before, state, fee_lamports)
         recent = await blockhash(node)
         raw = sign(instructions, old.owner, recent.value, [owner])
         payment = payment_of(raw, recent.last_valid_height, recent.slot)
@@ -64,7 +66,7 @@ async def move(
     raise ChainUnavailable("the session's account does not show")
 
 
-def _takeable(state: SessionState, session: SessionAccounts) -> int:
+def takeable(state: SessionState, session: SessionAccounts) -> int:
     """What a key could take; of one that may take nothing any more, what its account has."""
     if state.account is None:
         return 0
@@ -79,6 +81,7 @@ async def _moving(
     units: int,
     before: SessionState,
     state: SessionState,
+    fee_lamports: int,
 ) -> list[Instruction]:
     owner, program = old.owner, old.program
     account_rent, nonce_rent = await rent(node, TOKEN_ACCOUNT_BYTES), await rent(node, NONCE_BYTES)
@@ -119,4 +122,6 @@ async def _moving(
             programs.allocate(new.nonce, owner, new.seed, NONCE_BYTES, programs.SYSTEM),
             programs.initialize_nonce(new.nonce, owner),
         ]
+    if fee_lamports:
+        found.append(programs.pay(owner, new.key, fee_lamports))
     return found

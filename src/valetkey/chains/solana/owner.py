@@ -101,7 +101,7 @@ class SolanaOwner:
             state = await session_state(self._node, session)
             if state.account is not None:
                 return session
-            await self._check_new(session)
+            await self.check_new(session)
             instructions = await self._opening(session, mint, units, fee_lamports, state)
             try:
                 await self._send(instructions, store)
@@ -113,7 +113,7 @@ class SolanaOwner:
                 await asyncio.sleep(PAUSE_SECONDS_MAX)
         raise ChainUnavailable("the session's account does not show")
 
-    async def _check_new(self, session: SessionAccounts) -> None:
+    async def check_new(self, session: SessionAccounts) -> None:
         """Repeating what was done before the session was closed must not pay for it once more."""
         found = await self._node.ask(
             "getSignaturesForAddress", str(session.account), {"commitment": CONFIRMED, "limit": 1_000}

@@ -110,7 +110,10 @@ async def rotate_session(desk: OwnerDesk, asked: Json) -> Json:
     async def make(key: str) -> tuple[SessionInfo, Json]:
         before = await desk.owner.get_session(asked["session_id"])
         if before.funding_mode == "allotment":
-            raise InvalidInput("session_id: a session on Solana is not rotated", field="session_id")
+            raise InvalidInput(
+                "session_id: a session on Solana is rotated by a Client, which has its owner's key there",
+                field="session_id",
+            )
         made = await desk.owner.rotate_session(
             before.session_id, grace_seconds=asked.get("grace_seconds", GRACE_SECONDS), idempotency_key=key
         )

@@ -149,7 +149,7 @@ async def rotate(call: Call, code: str, asked: EnrolledRotationRequest) -> Enrol
     if asked.budget_usdc is not msgspec.UNSET:
         policy = replace(policy, budget=units(asked.budget_usdc))
     if lives_on_solana(policy):
-        raise refused(Code.NETWORK_MISMATCH, "network", "a session on Solana is not rotated")
+        raise refused(Code.NETWORK_MISMATCH, "network", "a session on Solana is not rotated by an enrolment")
     keys = await _keys(call, code)
     record = record_of(
         policy,

@@ -16,10 +16,10 @@ from valetkey.platform.context import Platform
 from valetkey.platform.idempotency import Remembering
 from valetkey.platform.limits import Limit
 from valetkey.platform.refusing import NotFound, RefusedRequest, Unauthenticated
-from valetkey.platform.sessions.making import key_hash_of, lives_on_solana, record_of, units
+from valetkey.platform.sessions.making import key_hash_of, record_of, units
 from valetkey.platform.sessions.service import own, within
 from valetkey.platform.sessions.views import session_view
-from valetkey.ports.accounts import Child, SessionQuery
+from valetkey.ports.accounts import Child, Funding, SessionQuery
 from valetkey.wire.attenuation import AttenuateRequest, Attenuation, SignedNarrowing, read, signer_key
 from valetkey.wire.sessions import (
     CreatedSession,
@@ -61,15 +61,15 @@ async def rotate(
     before = await own(platform, caller, session_id)
     now = platform.clock.now()
     policy = before.session.policy
-    if lives_on_solana(policy):
-        raise InvalidInput(
-            "a session on Solana is not rotated: make another one, and revoke this one", field="id"
-        )
     if asked.expiry is not None:
         _check_lifetime(platform, asked.expiry)
         policy = replace(policy, expires_at=now + asked.expiry)
     if asked.budget_usdc is not msgspec.UNSET:
         policy = replace(policy, budget=units(asked.budget_usdc))
+    if before.funding is Funding.ALLOTMENT and policy.budget is None:
+        raise InvalidInput("an allotment has a cap: give the session a budget", field="budgetUsdc")
+    if before.funding is Funding.ALLOTMENT and asked.session_wallet is None:
+        raise InvalidInput("a session on Solana has a key of its own", field="sessionWallet")
     record = record_of(
         policy,
         before.session.role,

@@ -81,7 +81,7 @@ class AsyncClient(AsyncClientMaking):
         kept = await self._kept(session)
         if kept.seed:
             if not kept.granted:
-                await self._made(kept)
+                await self._made(kept, is_wanted=True)
             return await self._pay_on_solana(kept, action, idempotency_key, wait_approval)
         delegate = await self._delegate(kept)
         return await delegate.execute(action, idempotency_key=idempotency_key, wait_approval=wait_approval)

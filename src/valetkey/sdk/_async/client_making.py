@@ -85,14 +85,12 @@ class AsyncClientMaking(AsyncClientSolana):
     ) -> ClientSession:
         """Put a session with new keys in the place of one; see `rotate_session` of BuyerAgent. Its keys are kept first.
 
-        What is not named stays as it was. A grant gets a successor at once. Of a session that was rotated here already
+        What is not named stays as it was. A grant gets a successor at once. On Solana a transaction of `solana_signer`
+        revokes the old key and moves what it left: at once without grace, else with the new key's first payment, or
+        with this call again when the grace is over. Of a session that was rotated here already
         it answers that successor, and finishes what was interrupted. Raises Conflict for one rotated elsewhere.
         """
         before = await self.owner.get_session(await self._id_of(session))
-        if is_solana(before.network.chain_id):
-            raise InvalidInput(
-                "a session on Solana is not rotated: make another one, revoke this one", field="session"
-            )
         if label is not None:
             check_label(label)
         if type(grace_seconds) is not int or not 0 <= grace_seconds <= GRACE_SECONDS_MAX:
@@ -103,12 +101,14 @@ class AsyncClientMaking(AsyncClientSolana):
         request = request_name(self._credential, f"rotate {before.session_id}")
         async with self._alone(f"create-{request}"):
             kept = self._keys.begun(request)
-            if kept is not None and (kept.bundle or kept.terms == terms):
+            if kept is not None and (kept.is_made or kept.terms == terms):
                 return await self._made_or_forgotten(kept, request)
             if kept is not None:
                 # An attempt under other rules, which the platform may have heard of; what it refuses is made anew.
                 with suppress(Refused, InvalidInput):
                     return await self._made(kept)
+            if is_solana(before.network.chain_id):
+                await self._check_rotatable(before, grace_seconds, spending_limit)
             kept = self._successor(before, terms, grace_seconds, carry, valid_until, spending_limit, label)
             self._keys.keep(kept)
             self._keys.begin(request, kept.key_hash)
@@ -136,13 +136,14 @@ class AsyncClientMaking(AsyncClientSolana):
         until = before.expiry if valid_until is None else unix_seconds_of(valid_until, now)
         if valid_until is not None and until <= now:
             raise InvalidInput("valid_until is over already", code="expiry_in_the_past", field="valid_until")
-        wallet, e2e = PrivateKey.generate(), PrivateKey.generate()
+        on_solana, e2e = is_solana(before.network.chain_id), PrivateKey.generate()
+        seed, wallet = SigningKey.generate(), PrivateKey.generate()
         budget = spending_limit
         if budget is not None and not isinstance(budget, msgspec.UnsetType):
             budget = to_decimal(named_units(budget, USDC_DECIMALS, "spending_limit"), USDC_DECIMALS)
         asked = RotateSessionRequest(
-            session_wallet=wallet.address,
-            session_public_key=wallet.public_key_compressed.hex(),
+            session_wallet=seed.address if on_solana else wallet.address,
+            session_public_key=(seed.public_key if on_solana else wallet.public_key_compressed).hex(),
             e2e_public_key=e2e.public_key_compressed.hex(),
             expiry=None if valid_until is None else until - now,
             budget_usdc=budget,
@@ -151,7 +152,8 @@ class AsyncClientMaking(AsyncClientSolana):
             label=label,
         )
         return KeptSession(
-            wallet=wallet.to_hex(),
+            wallet="" if on_solana else wallet.to_hex(),
+            seed=seed.secret().hex() if on_solana else "",
             e2e=e2e.to_hex(),
             path=f"/agents/session/{segment(before.session_id)}/rotate",
             asked=encode(asked).decode("utf-8"),
@@ -284,7 +286,9 @@ class AsyncClientMaking(AsyncClientSolana):
             self._keys.forget(kept, request)
         raise problem
 
-    async def _made(self, kept: KeptSession, *, grant: bool = True, approve: bool = True) -> ClientSession:
+    async def _made(
+        self, kept: KeptSession, *, grant: bool = True, approve: bool = True, is_wanted: bool = False
+    ) -> ClientSession:
         """Tell the platform, once, and give the grant or the allotment; what was done already is not done again."""
         if not kept.is_made:
             await self._renew(kept)
@@ -294,7 +298,7 @@ class AsyncClientMaking(AsyncClientSolana):
                 self._keys.keep(kept)
         if kept.seed:
             if not kept.granted:
-                await self._allot(kept)
+                await self._allot(kept, is_wanted=is_wanted)
             return self._shown(await self.owner.get_session(kept.session_id))
         if not kept.bundle:
             view = await self.owner.get_session(made.session_id)

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from valetkey.core.chains import is_solana
 from valetkey.core.errors import InvalidInput
 from valetkey.core.money import to_decimal
@@ -19,11 +21,11 @@ from valetkey.sdk._async.buyer import AsyncBuyerAgent
 from valetkey.sdk._async.client_sessions import AsyncClientSessions
 from valetkey.sdk._async.holds import AsyncHold
 from valetkey.sdk.actions import Action, Transfer, action_of, digest_of
-from valetkey.sdk.amounts import Amount, usdc_units
+from valetkey.sdk.amounts import USDC_DECIMALS, Amount, named_units, usdc_units
 from valetkey.sdk.chain_config import node_of
 from valetkey.sdk.client_session import ClientSession
 from valetkey.sdk.config_checks import chosen_key
-from valetkey.sdk.errors import NotConfigured, Unfinished
+from valetkey.sdk.errors import NotConfigured, NotFound, Unfinished
 from valetkey.sdk.executions import Execution, Receipt
 from valetkey.sdk.kept_sessions import KeptSession
 from valetkey.sdk.planning import asset_and_units
@@ -44,6 +46,8 @@ FEE_LAMPORTS = 10_000_000
 """What a session's key gets for its fees: some hundred payments, or four to payees who have no account yet."""
 
 LOCK_PAUSE_SECONDS = 0.05
+
+OVER = ("revoked", "expired")
 
 
 class AsyncClientSolana(AsyncClientSessions):
@@ -97,14 +101,30 @@ class AsyncClientSolana(AsyncClientSessions):
             return await super().reclaim_session(session, to)
         if to is not None:
             raise InvalidInput("what is on Solana goes back to its owner's account", field="to")
+        await self._settle_successor(shown.view)
         kept = self._keys.find(shown.session_key_hash)
         desk = await self._solana_desk(shown.view.network)
         return await desk.reclaim(_key_of(shown.view), None if kept is None else kept.solana_key)
 
     # Inside
 
-    async def _allot(self, kept: KeptSession) -> None:
-        """Open the account of a session, and hand the platform what ends it; what is done already is done once."""
+    async def _settle_successor(self, view: SessionView) -> None:
+        """What a session's successor waits for is its successor's, and is not brought home from under it."""
+        if view.successor_id is None:
+            return
+        after = await self.owner.get_session(view.successor_id)
+        kept = self._keys.find(after.session_key_hash or "")
+        if kept is not None and not kept.granted:
+            await self._allot(kept, is_wanted=True)
+
+    async def _allot(self, kept: KeptSession, *, is_wanted: bool = False) -> None:
+        """Open the account of a session, and hand the platform what ends it; what is done already is done once.
+
+        A session in the place of another one gets its account when that one's time is over, or when it `is_wanted`.
+        """
+        replaces = kept.replaces
+        if replaces is not None and not await self._take_over(kept, replaces, is_wanted=is_wanted):
+            return
         view = await self.owner.get_session(kept.session_id)
         desk, key = await self._solana_desk(view.network), kept.solana_key.address
         assert view.budget_usdc is not None, "an allotment has a cap"
@@ -113,13 +133,71 @@ class AsyncClientSolana(AsyncClientSessions):
         def keep(signed: bytes) -> None:
             self._state.write(OPENINGS, name, signed)
 
-        await desk.open(key, usdc_units(view.budget_usdc), FEE_LAMPORTS, keep)
+        if replaces is None:
+            await desk.open(key, usdc_units(view.budget_usdc), FEE_LAMPORTS, keep)
         asked = GiveAllotmentRequest(revocation=await desk.presign(key))
         path = f"/agents/session/{segment(kept.session_id)}/allotment"
         await self.owner._client.send("POST", path, AllotmentView, asked, repeat=True)
         kept.granted = True
         self._keys.keep(kept)
         self._state.remove(OPENINGS, name)
+
+    async def _check_rotatable(
+        self, before: SessionView, grace_seconds: int, spending_limit: Amount | msgspec.UnsetType | None
+    ) -> None:
+        """What would leave the successor without its money is refused before the platform hears of it."""
+        self._need_solana_signer()
+        assert before.budget_usdc is not None, "an allotment has a cap"
+        if spending_limit is None:
+            raise InvalidInput("an allotment has a cap: give a spending_limit", field="spending_limit")
+        budget = usdc_units(before.budget_usdc)
+        wanted = budget
+        if not isinstance(spending_limit, msgspec.UnsetType):
+            wanted = named_units(spending_limit, USDC_DECIMALS, "spending_limit")
+        if grace_seconds and wanted < budget:
+            raise InvalidInput(
+                "on Solana a key with grace could still take what the larger limit left: give"
+                " grace_seconds=0 with a smaller spending_limit",
+                field="grace_seconds",
+            )
+        kept = self._keys.find(before.session_key_hash or "")
+        if kept is not None and not kept.granted:
+            # Of three in a row the first may have all the money yet.
+            await self._allot(kept, is_wanted=True)
+        problem = False
+        try:
+            await self.allotment(before.session_id)
+        except NotFound:
+            problem = True
+        if problem:
+            raise InvalidInput(
+                "the account of this session was not opened: go on with it where it was made", field="session"
+            )
+        await (await self._solana_desk(before.network)).left(_key_of(before))
+
+    async def _take_over(self, kept: KeptSession, replaces: str, *, is_wanted: bool) -> bool:
+        """Move what the session before left to this one's account, once; whether the account is there.
+
+        `is_wanted`: also while the one before has grace. One transaction takes its key the power, which the ledger is
+        told before the new key can pay.
+        """
+        async with self._alone_with(f"take-over-{kept.key_hash}"):
+            # The old one first: what is captured between the two looks makes the sum smaller, never larger.
+            old = await self.owner.get_session(replaces)
+            new = await self.owner.get_session(kept.session_id)
+            if new.status in OVER or (old.status not in OVER and not is_wanted):
+                return False
+            desk = await self._solana_desk(new.network)
+            if not await desk.is_open(_key_of(new)):
+                left_old, left_new = _left(old), _left(new)
+                seen = await desk.left(_key_of(old))
+                # What the old key took and the ledger does not know yet is not given once more.
+                units = min(left_new, seen + left_new - left_old)
+                if not await desk.hand_over(_key_of(old), _key_of(new), units, seen, FEE_LAMPORTS):
+                    return False
+            if old.status != "revoked":
+                await self.owner.revoke_session(replaces)
+            return True
 
     async def _pay_on_solana(
         self,
@@ -230,6 +308,12 @@ class AsyncClientSolana(AsyncClientSessions):
             yield
         finally:
             self._state.unlock(lock)
+
+
+def _left(view: SessionView) -> int:
+    """What is left of a budget by the ledger, with what is held: base units."""
+    assert view.remaining_usdc is not None, "an allotment has a cap"
+    return usdc_units(view.remaining_usdc) + usdc_units(view.held_usdc)
 
 
 def _key_of(view: SessionView) -> str:

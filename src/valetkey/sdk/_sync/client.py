@@ -82,7 +82,7 @@ class Client(ClientMaking):
         kept = self._kept(session)
         if kept.seed:
             if not kept.granted:
-                self._made(kept)
+                self._made(kept, is_wanted=True)
             return self._pay_on_solana(kept, action, idempotency_key, wait_approval)
         delegate = self._delegate(kept)
         return delegate.execute(action, idempotency_key=idempotency_key, wait_approval=wait_approval)

@@ -45,6 +45,26 @@ class SolanaDesk:
         """
         return self._portal.call(lambda: self._manager.open(key, units, fee_lamports, keep))
 
+    def left(self, key: str) -> int:
+        """What a session's key could take, base units; of one that was revoked on the cluster, what its account has.
+
+        Raises SessionClosed where there is no account, TransactionRefused for one that its issuer froze.
+        """
+        return self._portal.call(lambda: self._manager.left(key))
+
+    def hand_over(self, old: str, new: str, units: int, seen: int, fee_lamports: int) -> bool:
+        """Approve the new key for so many base units in the transaction that ends the old one; see moving.py.
+
+        Done before, it stays. False when nothing is left for the new key: the old one is revoked alone. `seen`: what
+        `left` said of the old one. Raises SessionClosed for a new one that was closed before, TransactionRefused,
+        StillPending, ChainUnavailable.
+        """
+        return self._portal.call(lambda: self._manager.hand_over(old, new, units, seen, fee_lamports))
+
+    def is_open(self, key: str) -> bool:
+        """Whether a session has its account, whatever is in it. Raises ChainUnavailable."""
+        return self._portal.call(lambda: self._manager.is_open(key))
+
     def presign(self, key: str) -> str:
         """The end of a session, signed now: what the platform keeps and submits, base64. Raises SessionClosed."""
         return self._portal.call(lambda: self._manager.presign(key))

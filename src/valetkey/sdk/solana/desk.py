@@ -7,9 +7,11 @@ from typing import Any, Self
 from valetkey.chains.solana import programs
 from valetkey.chains.solana.accounts import Mint
 from valetkey.chains.solana.delegate import SolanaDelegate
+from valetkey.chains.solana.errors import SessionClosed, TransactionRefused
+from valetkey.chains.solana.moving import move, takeable
 from valetkey.chains.solana.node import SolanaNode
 from valetkey.chains.solana.owner import SolanaOwner
-from valetkey.chains.solana.state import mint_of
+from valetkey.chains.solana.state import SessionState, mint_of, session_state
 from valetkey.chains.solana.submitting import FINALIZED, WAIT_SECONDS, blockhash, settle
 from valetkey.chains.solana.transactions import sign
 from valetkey.core.errors import ChainUnavailable
@@ -56,6 +58,44 @@ class AsyncSolanaDesk:
             key, await self._mint(), units, fee_lamports=fee_lamports, store=store
         )
         return str(session.account)
+
+    async def left(self, key: str) -> int:
+        """What a session's key could take, base units; of one that was revoked on the cluster, what its account has.
+
+        Raises SessionClosed where there is no account, TransactionRefused for one that its issuer froze.
+        """
+        owner = self._owner()
+        session = owner.accounts(key, await self._mint())
+        return takeable(_there(await session_state(self._node, session)), session)
+
+    async def hand_over(self, old: str, new: str, units: int, seen: int, fee_lamports: int) -> bool:
+        """Approve the new key for so many base units in the transaction that ends the old one; see moving.py.
+
+        Done before, it stays. False when nothing is left for the new key: the old one is revoked alone. `seen`: what
+        `left` said of the old one. Raises SessionClosed for a new one that was closed before, TransactionRefused,
+        StillPending, ChainUnavailable.
+        """
+        owner, mint = self._owner(), await self._mint()
+        before, after = owner.accounts(old, mint), owner.accounts(new, mint)
+        if (await session_state(self._node, after)).account is not None:
+            return True
+        # What was taken home is not paid out once more.
+        await owner.check_new(after)
+        assert self._signer is not None, "who is the owner signs"
+        if units > 0 and await move(
+            *(self._node, self._signer, before, after, mint, units),
+            seen=seen,
+            wait_seconds=self._wait_seconds,
+            fee_lamports=fee_lamports,
+        ):
+            return True
+        await owner.revoke(before)
+        return False
+
+    async def is_open(self, key: str) -> bool:
+        """Whether a session has its account, whatever is in it. Raises ChainUnavailable."""
+        owner = self._owner()
+        return (await session_state(self._node, owner.accounts(key, await self._mint()))).account is not None
 
     async def presign(self, key: str) -> str:
         """The end of a session, signed now: what the platform keeps and submits, base64. Raises SessionClosed."""
@@ -143,6 +183,18 @@ class AsyncSolanaDesk:
         raw = sign([programs.pay(key, home, left)], home, recent.value, [self._signer, signer])
         payment = payment_of(raw, recent.last_valid_height, recent.slot)
         await settle(self._node, payment, wait_seconds=self._wait_seconds)
+
+
+def _there(state: SessionState) -> SessionState:
+    if state.account is None:
+        raise SessionClosed("the account of this session was closed: make another one")
+    if state.account.is_frozen:
+        raise TransactionRefused(
+            "the account of this session is frozen by whoever issued the token: nothing is moved meanwhile",
+            None,
+            landed=False,
+        )
+    return state
 
 
 _OPTIONS = {"encoding": "base64", "commitment": "confirmed", "maxSupportedTransactionVersion": 0}
