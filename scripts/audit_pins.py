@@ -124,10 +124,10 @@ def page(found: list[Pin]) -> str:
     ]
     if told["asked"] is None:
         lines.append(
-            "Nobody asked yet: an index of packages that knows advisories could not be reached\n"
-            "where this was made. `make audit` asks with `pip-audit`, keeps the answers in `advisories.json`\n"
-            "beside this page, and from then on tests fail when the answers are of other pins, or name an advisory that is not in its `ignored`, with a\n"
-            "reason."
+            "Nobody asked yet: an index of packages that knows advisories could not be reached where this was made.\n"
+            "`make audit` asks with `pip-audit` and keeps the answers in `advisories.json`, beside this page. From\n"
+            "then on tests fail when the answers are of other pins, or name an advisory that is not in its\n"
+            "`ignored`, with a reason."
         )
     else:
         lines += [f"Asked on {told['asked']}: {len(told['advisories'])} about these pins.", ""]

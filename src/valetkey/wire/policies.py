@@ -35,7 +35,9 @@ class PolicyRules(Request, kw_only=True):
     approval_above_usdc: Decimal | None = None
     limits: Annotated[list[LimitRule], Meta(max_length=len(CURRENCY_DECIMALS))] = field(default_factory=list)
     allowed_assets: Annotated[list[Name], Meta(max_length=ALLOWED_NAMES_MAX)] | None = None
-    allowed_chains: Annotated[list[int], Meta(max_length=ALLOWED_NAMES_MAX)] | None = None
+    allowed_chains: (
+        Annotated[list[Annotated[int, Meta(le=2**53)]], Meta(max_length=ALLOWED_NAMES_MAX)] | None
+    ) = None
     allowed_payees: Annotated[list[AnyAddress], Meta(max_length=ALLOWED_NAMES_MAX)] | None = None
     allowed_operations: Annotated[list[Name], Meta(max_length=ALLOWED_NAMES_MAX)] | None = None
     refunds_restore: bool = False
