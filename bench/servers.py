@@ -18,7 +18,7 @@ ADDRESS = "0x036CbD53842c5426634e7929541eC2318f3dCF7e"
 
 @contextmanager
 def platform(database: str, folder: Path, **settings: str) -> Iterator[tuple[int, int]]:
-    """A platform: its port and its process id. `settings`: variables without their prefix, beside or instead of ours."""
+    """A platform: its port and its process id. `settings`: variables without their prefix, which win over ours."""
     network = {"network": "base-sepolia", "rpcUrl": "http://127.0.0.1:1"}
     network |= {"escrow": ADDRESS, "score": ADDRESS, "usdc": ADDRESS}
     environ = {

@@ -46,8 +46,8 @@ def page(runs: Sequence[Mapping[str, Any]], command: str) -> str:
 
 
 def data(runs: Sequence[Mapping[str, Any]]) -> str:
-    """JSON. The answers of a window are lists: how many, and p50, p95 and p99 in ms; a process is its MB, its open
-    files and its seconds on the processors."""
+    """JSON. A window's answers are lists: how many, and p50, p95 and p99 in ms; a process is its MB, open files
+    and its seconds on the processors."""
     told = [{**run, "samples": [_short(one) for one in run["samples"]]} for run in runs]
     return json.dumps(told, separators=(",", ":")) + "\n"
 

@@ -217,7 +217,7 @@ async def _serve(endpoint: Endpoint, request: Request) -> Response:
     platform: Platform = request.app.state.platform
     try:
         # Before the limits: who is sent away for want of room has not used up what it may ask.
-        with platform.room.place(endpoint.lane):
+        with platform.room.admit(endpoint.lane):
             call = await _understand(endpoint, request, head)
             return await _answer(endpoint, call, head.request_id)
     except ValetkeyError as error:

@@ -61,7 +61,7 @@ class Room:
         return self._taken[lane]
 
     @contextmanager
-    def place(self, lane: Lane) -> Iterator[None]:
+    def admit(self, lane: Lane) -> Iterator[None]:
         """Work on one more. Raises OverCapacity when its lane is full."""
         self._take(lane)
         try:
@@ -77,7 +77,7 @@ class Room:
         """
         self._taken[lane] -= 1
         try:
-            with self.place(Lane.BODY):
+            with self.admit(Lane.BODY):
                 yield
         except BaseException:
             self._taken[lane] += 1

@@ -178,13 +178,13 @@ def test_a_storm_is_answered_503_loses_nothing_and_does_not_keep_a_revocation_wa
 
 def test_lanes_do_not_fill_each_other_and_a_slow_body_gives_its_place_away() -> None:
     room = Room(sizes(2))
-    with room.place(Lane.WORK), room.place(Lane.WORK):
-        with pytest.raises(OverCapacity), room.place(Lane.WORK):
+    with room.admit(Lane.WORK), room.admit(Lane.WORK):
+        with pytest.raises(OverCapacity), room.admit(Lane.WORK):
             pass
-        with room.place(Lane.REPORT), room.place(Lane.STOP), room.place(Lane.PROOF):
+        with room.admit(Lane.REPORT), room.admit(Lane.STOP), room.admit(Lane.PROOF):
             pass
         with room.aside(Lane.WORK):
-            with room.place(Lane.WORK):
+            with room.admit(Lane.WORK):
                 assert (room.taken(Lane.WORK), room.taken(Lane.BODY)) == (2, 1)
             with pytest.raises(OverCapacity), room.aside(Lane.WORK):
                 raise AssertionError("one body is all there is room for")
@@ -196,8 +196,8 @@ def test_lanes_do_not_fill_each_other_and_a_slow_body_gives_its_place_away() -> 
 def test_who_comes_back_with_a_body_finds_its_place_taken() -> None:
     sent_away: list[Lane] = []
     room = Room(sizes(1), sent_away.append)
-    with ExitStack() as other, pytest.raises(OverCapacity), room.place(Lane.WORK), room.aside(Lane.WORK):
-        other.enter_context(room.place(Lane.WORK))
+    with ExitStack() as other, pytest.raises(OverCapacity), room.admit(Lane.WORK), room.aside(Lane.WORK):
+        other.enter_context(room.admit(Lane.WORK))
     assert room.taken(Lane.WORK) == 0
     assert sent_away == [Lane.WORK]
 
