@@ -298,6 +298,13 @@ def test_machine(scribe: Scribe, stack: RunningStack, tmp_path: Path) -> None:
     scribe.run("migrate", 2)
     scribe.run("migrate", VALETKEY_DATABASE=str(tmp_path / "platform.db"))
     scribe.run("migrate --json", VALETKEY_DATABASE=str(tmp_path / "platform.db"))
+    copied = {"VALETKEY_DATABASE": str(tmp_path / "copied.db")}
+    scribe.run(f"backup {tmp_path}/backup.db", VALETKEY_DATABASE=str(tmp_path / "platform.db"))
+    scribe.run(f"backup {tmp_path}/backup.db", 7, VALETKEY_DATABASE=str(tmp_path / "platform.db"))
+    scribe.run(f"restore {tmp_path}/backup.db", **copied)
+    scribe.run(f"restore {tmp_path}/backup.db", 7, **copied)
+    scribe.run("release", **copied)
+    scribe.run("release", 5, VALETKEY_DATABASE=str(tmp_path / "nothing.db"))
     scribe.run("serve", 2)
     scribe.run("mcp", 2)
     scribe.run("mcp --owner", 2, VALETKEY_API_KEY_FILE="")
