@@ -42,7 +42,8 @@ def main() -> None:
         endpoint_url=told["hook"],
     )
     session = owner.create_session(budget_usdc=BUDGET, expiry=86_400, allowed_service_ids=[service.id])
-    owner.fund_session(session)
+    # Of its own accord it has gas for a dozen purchases, and no more.
+    owner.fund_session(session, gas_wei=ETH // 2)
     delegate = BuyerAgent()
     delegate.init_with_session(session.serialize())
     _say({"ready": True})

@@ -188,7 +188,7 @@ def chart(samples: Sequence[Mapping[str, Any]], kind: str = "spend") -> str:
     height = 2 * (HEIGHT + GAP) + 20
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif"'
-        ' font-size="11"><rect width="100%" height="100%" fill="#ffffff"/>',
+        ' font-size="11"><title>Latency and memory over time</title><rect width="100%" height="100%" fill="#ffffff"/>',
         *_panel(f"{kind}: milliseconds", waits, span, turns, 20),
         *_panel("resident memory: MB", memory, span, turns, 20 + HEIGHT + GAP),
         "</svg>",
