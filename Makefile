@@ -40,8 +40,8 @@ postgres:        # PostgreSQL's programs, installed when they are absent and thi
 chromium:        # the browser of the console's tests, likewise
 	@scripts/need_chromium.sh
 
-# Half of the time tests wait for processes and chains, so there are more workers than the two cores that this is for.
-WORKERS ?= 4
+# Two cores are busy with two: more workers end no sooner, and what waits for a browser waits longer.
+WORKERS ?= 2
 # Each of some thousand processes would compile our sources again.
 unexport PYTHONDONTWRITEBYTECODE
 
