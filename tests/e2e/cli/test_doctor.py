@@ -16,7 +16,8 @@ from tests.e2e.cli.patients import Patient
 from tests.fixtures_stack import RunningStack
 from valetkey import BuyerAgent, PrivateKey
 from valetkey.chains.devchain import DevChain
-from valetkey.cli.doctor import machine, remote
+from valetkey.cli import extras
+from valetkey.cli.doctor import remote
 from valetkey.wire.errors import Exit
 
 NOBODY = "http://127.0.0.1:1"
@@ -184,7 +185,7 @@ def test_a_disk_without_room(patient: Patient, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_an_extra_that_is_not_installed(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "find_spec", lambda name: None if name == "solders" else name)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "solders" else name)
     found = patient.seen(Exit.OK)["extra solana"]
     assert (found["status"], found["todo"]) == ("warn", "pip install 'valetkey[solana]', if you need it")
 
