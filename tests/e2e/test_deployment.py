@@ -195,7 +195,7 @@ def _serves(work: Path, tmp_path: Path) -> None:
     )
     try:
         assert process.stderr is not None
-        url = process.stderr.readline().rpartition(" ")[2].strip()
+        url = json.loads(process.stderr.readline())["url"]
         while '"started"' not in (line := process.stderr.readline()):
             assert line, "the platform ended"
         assert httpx.get(f"{url}/healthz").status_code == 200
