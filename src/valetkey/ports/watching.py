@@ -8,6 +8,7 @@ from contextvars import ContextVar, Token
 from enum import StrEnum
 from types import TracebackType
 from typing import Protocol, Self
+from urllib.parse import urlsplit
 
 
 class Step(StrEnum):
@@ -85,3 +86,12 @@ def begin_round() -> None:
     watch = _watch.get()
     if watch is not None:
         watch.begin_round()
+
+
+def host_of(url: str) -> str:
+    """What may be told of a URL: its path and its user may be a key. Empty for a text that is none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        # Whoever asks there finds out, and says so without quoting it.
+        return ""

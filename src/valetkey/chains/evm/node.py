@@ -6,13 +6,12 @@ each request, and costs the event loop six times as much for the same answer.
 
 import asyncio
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from valetkey.chains.depth import is_shallow
 from valetkey.core.errors import ChainUnavailable
-from valetkey.ports.watching import Step, watched
+from valetkey.ports.watching import Step, host_of, watched
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
@@ -51,8 +50,7 @@ class AsyncNode:
         import aiohttp  # noqa: F401
 
         self._rpc_url = rpc_url
-        # Its path and its user may be a key.
-        self._host = urlsplit(rpc_url).hostname or ""
+        self._host = host_of(rpc_url)
         self._chain_id = chain_id
         self._timeout_seconds = timeout_seconds
         self._session: ClientSession | None = None

@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -11,7 +10,7 @@ from valetkey.chains.depth import is_shallow
 from valetkey.chains.solana.errors import WrongChain
 from valetkey.core.chains import chain_of, is_solana
 from valetkey.core.errors import ChainUnavailable, InvalidInput
-from valetkey.ports.watching import Step, watched
+from valetkey.ports.watching import Step, host_of, watched
 
 TIMEOUT_SECONDS = 10.0
 CONNECTIONS_MAX = 16
@@ -45,8 +44,7 @@ class SolanaNode:
             raise InvalidInput("this chain is no cluster of Solana", code="unknown_chain", field="chain_id")
         self.chain_id = chain_id
         self._rpc_url = rpc_url
-        # Its path and its user may be a key.
-        self._host = urlsplit(rpc_url).hostname or ""
+        self._host = host_of(rpc_url)
         self._timeout_seconds = timeout_seconds
         self._http: httpx.AsyncClient | None = None
         self._closed = False
