@@ -16,6 +16,7 @@ from valetkey.stores.postgres import migrate_database
 from valetkey.stores.postgres.schema import MIGRATIONS
 
 _AS_VERSION_8 = (
+    "DROP TABLE valetkey_lineage",
     "DROP TABLE refused_minutes",
     "DROP INDEX holds_unknown_session",
     "ALTER TABLE spent DROP COLUMN ends, DROP COLUMN near, DROP COLUMN currency, DROP COLUMN units, DROP COLUMN odd",

@@ -128,7 +128,9 @@ def test_a_pause_that_the_platform_asks_for_is_kept_within_reason(
     limited = no(429, "rate_limited")
     long = Reply(limited.body, 429, (("Retry-After", "90000"),))
     polled(tmp_path, [*[long] * 4, page(1)], 1, interval=5)
-    assert pauses == [30, 30, 30, 300]
+    # Each a little longer by chance: who was sent away together does not come back together.
+    assert all(30 <= one <= 45 for one in pauses[:3])
+    assert pauses[3:] == [300]
 
 
 def test_the_statuses_that_are_asked_for(tmp_path: Path) -> None:
