@@ -32,7 +32,7 @@ from valetkey.engine.unknowns import Unknowns
 from valetkey.platform.callers import Caller
 from valetkey.platform.context import Platform, RelayDesk, make_network
 from valetkey.platform.limits import RateLimiter
-from valetkey.platform.observing import Metrics
+from valetkey.platform.observing.metrics import Metrics
 from valetkey.platform.settings import Settings
 from valetkey.ports.accounts import Funding, SessionRecord
 from valetkey.ports.grants import SignedGrant
@@ -339,7 +339,7 @@ class Works:
             gate=SpendGate(self.store, store.clock, 1_800),
             settlement=settlement,
             limiter=RateLimiter(False),
-            metrics=Metrics(),
+            metrics=Metrics({}),
             started_at=store.clock.now(),
             relayers={CHAIN_ID: desk},
         )
