@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,11 @@ def test_a_whole_purchase_is_told_in_lines_and_numbers(
     made_up = ill.headers["x-request-id"]
     assert ill.json().get("requestId", made_up) == made_up
     assert len(made_up) == 16
-    numbers = samples(server)
+    numbers, ends = samples(server), time.monotonic() + 30
+    # Sessions are counted every so often.
+    while not numbers["valetkey_sessions_living", ()] and time.monotonic() < ends:
+        time.sleep(0.2)
+        numbers = samples(server)
     server.stop()
 
     told = capfd.readouterr().err
