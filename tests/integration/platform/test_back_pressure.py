@@ -218,7 +218,9 @@ def test_a_receiver_that_takes_nothing_stops_what_would_tell_it_more_and_nothing
     asking, free = owner.session(approvalAboveUsdc=1, budgetUsdc=100_000), owner.session()
     deadline = time.monotonic() + 30
     promised = 0
-    while (answer := asking.ask("POST", "/spends", {"amount": round(2 + promised / 100, 2)})).status_code == 201:
+    while (
+        answer := asking.ask("POST", "/spends", {"amount": round(2 + promised / 100, 2)})
+    ).status_code == 201:
         assert answer.json()["data"]["state"] == "pending_approval"
         promised += 1
         assert time.monotonic() < deadline, "nobody looked at the outbox"
