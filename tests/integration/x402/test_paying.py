@@ -36,7 +36,8 @@ from valetkey.sdk.errors import (
 CENT = 10_000
 
 
-def until(what: Any, wanted: Any, seconds: float = 30.0) -> None:
+def until(what: Any, wanted: Any, seconds: float = 90.0) -> None:
+    # What was looked at before its block was final is looked at again after the lease, which is 30 seconds.
     ends = time.monotonic() + seconds
     while what() != wanted and time.monotonic() < ends:
         time.sleep(0.2)
