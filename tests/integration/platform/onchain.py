@@ -115,7 +115,7 @@ def calldata(function: str, *arguments: Any) -> str:
     return "0x" + (keccak256(function.encode())[:4] + encode(types, arguments)).hex()
 
 
-def eventually(look: Any, wanted: Any, seconds: float = 30) -> None:
+def eventually(look: Any, wanted: Any, seconds: float = 90) -> None:
     """Wait until a look answers what is wanted."""
     deadline = time.monotonic() + seconds
     while (last := look()) != wanted:
