@@ -20,9 +20,12 @@ from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
 from tests.cluster import databases
-from tests.integration.platform.conftest import NOBODY
+from tests.integration.platform.conftest import DEPLOYER_KEY, NOBODY
 from tests.integration.platform.onchain import Chain
+from valetkey.chains.devchain import DevChain
 from valetkey.chains.evm.contracts import runtime_code
+from valetkey.chains.evm.deploy import deploy
+from valetkey.chains.evm.signer import LocalSigner
 from valetkey.cli.doctor.production import production
 from valetkey.cli.run import app
 from valetkey.crypto.keys import PrivateKey, keccak256
@@ -147,16 +150,13 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
 
 
 @pytest.fixture(scope="module")
-def real_token(escrows: Chain) -> Iterator[Chain]:
-    """The token of the chain does what it did, and is none of ours any more."""
-    for method in ("anvil_setCode", "hardhat_setCode"):
-        code = runtime_code("TestUSDC")
-        answer = escrows.web3.provider.make_request(method, [escrows.usdc, "0x" + (code + b"\0").hex()])  # type: ignore[arg-type]
-        if "error" not in answer:
-            yield escrows
-            escrows.rpc(method, escrows.usdc, "0x" + code.hex())
-            return
-    raise AssertionError("the chain sets no code")
+def real_token() -> Iterator[Chain]:
+    """A chain whose time nobody else moves, with a token that does what ours does, and is none of ours any more."""
+    with DevChain.start(engine="py-evm") as running:
+        at = deploy(running.rpc_url, LocalSigner(PrivateKey.from_hex(DEPLOYER_KEY)))
+        chain = Chain(running.rpc_url, at.escrow, at.score, at.usdc)
+        chain.rpc("anvil_setCode", at.usdc, "0x" + (runtime_code("TestUSDC") + b"\0").hex())
+        yield chain
 
 
 @pytest.fixture(scope="module")
