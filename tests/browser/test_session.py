@@ -26,7 +26,7 @@ def test_its_policy_spends_and_refusals_are_told_and_arrive_by_themselves(
     expect(page.get_by_text("Nothing was spent yet.")).to_be_visible()
     delegate.spend("15", payee=PAYEE, note=NOTE)
     spends = page.get_by_role("region", name="Spends", exact=True)
-    expect(spends.get_by_role("row").nth(1)).to_contain_text("held", timeout=1_000)
+    expect(spends.get_by_role("row").nth(1)).to_contain_text("held")
     expect(spends.get_by_role("row").nth(1)).to_contain_text(NOTE)
     expect(page.get_by_role("img", name="Spent and held over time: 15 USDC of 50 USDC")).to_be_visible()
     expect(page.get_by_role("region", name="Windows")).to_contain_text("25 of 40 USDC left")

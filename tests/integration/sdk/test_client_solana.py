@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.fixtures_allotments import USDC, WEALTH, World
@@ -383,6 +384,31 @@ def test_new_keys_take_what_the_old_ones_left(owner: Owner) -> None:
     assert owner.at_home() == WEALTH - 18 * USDC
     with pytest.raises(InvalidInput):
         client.rotate_session(fifth)
+
+
+def test_a_capture_between_two_looks_makes_the_new_keys_part_no_smaller(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = owner.client.create_session(**RULES)
+    owner.pay(old, "10")
+    wait_for(lambda: owner.client.get_session(old).remaining_limit == Decimal(40), 30)
+    wait_for(lambda: Decimal(owner.client.get_session(old).view.held_usdc) == 0, 30)
+    asked = owner.client.owner
+    real, looks = asked.get_session, []
+
+    def before_the_capture(session: str) -> Any:
+        view = real(session)
+        if session == old.session_id:
+            looks.append(session)
+            if len(looks) == 1:
+                return msgspec.structs.replace(view, held_usdc="10", spent_usdc="0")
+        return view
+
+    new = owner.client.rotate_session(old, grace_seconds=60)
+    monkeypatch.setattr(asked, "get_session", before_the_capture)
+    owner.pay(new, "3")
+    assert _exposure(owner, old, new) == [0, 37 * USDC]
+    assert len(looks) > 1
 
 
 def test_what_the_old_key_took_unasked_is_not_given_once_more(owner: Owner) -> None:

@@ -47,6 +47,9 @@ FEE_LAMPORTS = 10_000_000
 
 LOCK_PAUSE_SECONDS = 0.05
 
+LOOKS_MAX = 5
+"""So often two sessions are looked at until the ledger stood still meanwhile."""
+
 OVER = ("revoked", "expired")
 
 
@@ -182,9 +185,7 @@ class AsyncClientSolana(AsyncClientSessions):
         told before the new key can pay.
         """
         async with self._alone_with(f"take-over-{kept.key_hash}"):
-            # The old one first: what is captured between the two looks makes the sum smaller, never larger.
-            old = await self.owner.get_session(replaces)
-            new = await self.owner.get_session(kept.session_id)
+            old, new = await self._both(replaces, kept.session_id)
             if new.status in OVER or (old.status not in OVER and not is_wanted):
                 return False
             desk = await self._solana_desk(new.network)
@@ -198,6 +199,19 @@ class AsyncClientSolana(AsyncClientSessions):
             if old.status != "revoked":
                 await self.owner.revoke_session(replaces)
             return True
+
+    async def _both(self, old_id: str, new_id: str) -> tuple[SessionView, SessionView]:
+        """A session and the one in its place, as they were at one moment.
+
+        The old one is looked at first: what is captured between the two looks would make the new one's part smaller,
+        never larger. It is looked at again, so that it is not smaller either.
+        """
+        for _ in range(LOOKS_MAX):
+            old, new = await self.owner.get_session(old_id), await self.owner.get_session(new_id)
+            again = await self.owner.get_session(old_id)
+            if (again.spent_usdc, again.held_usdc) == (old.spent_usdc, old.held_usdc):
+                break
+        return old, new
 
     async def _pay_on_solana(
         self,

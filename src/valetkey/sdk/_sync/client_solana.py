@@ -48,6 +48,9 @@ FEE_LAMPORTS = 10_000_000
 
 LOCK_PAUSE_SECONDS = 0.05
 
+LOOKS_MAX = 5
+"""So often two sessions are looked at until the ledger stood still meanwhile."""
+
 OVER = ("revoked", "expired")
 
 
@@ -183,9 +186,7 @@ class ClientSolana(ClientSessions):
         told before the new key can pay.
         """
         with self._alone_with(f"take-over-{kept.key_hash}"):
-            # The old one first: what is captured between the two looks makes the sum smaller, never larger.
-            old = self.owner.get_session(replaces)
-            new = self.owner.get_session(kept.session_id)
+            old, new = self._both(replaces, kept.session_id)
             if new.status in OVER or (old.status not in OVER and not is_wanted):
                 return False
             desk = self._solana_desk(new.network)
@@ -199,6 +200,19 @@ class ClientSolana(ClientSessions):
             if old.status != "revoked":
                 self.owner.revoke_session(replaces)
             return True
+
+    def _both(self, old_id: str, new_id: str) -> tuple[SessionView, SessionView]:
+        """A session and the one in its place, as they were at one moment.
+
+        The old one is looked at first: what is captured between the two looks would make the new one's part smaller,
+        never larger. It is looked at again, so that it is not smaller either.
+        """
+        for _ in range(LOOKS_MAX):
+            old, new = self.owner.get_session(old_id), self.owner.get_session(new_id)
+            again = self.owner.get_session(old_id)
+            if (again.spent_usdc, again.held_usdc) == (old.spent_usdc, old.held_usdc):
+                break
+        return old, new
 
     def _pay_on_solana(
         self,
