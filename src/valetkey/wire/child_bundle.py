@@ -12,7 +12,7 @@ import msgspec
 
 from valetkey.core.errors import InvalidInput
 from valetkey.core.tree import DEPTH_MAX
-from valetkey.crypto.credentials import credential_hash
+from valetkey.crypto.credentials import credential_hash, same_bytes
 from valetkey.wire.attenuation import (
     MESSAGE_CHARS_MAX,
     AttenuateRequest,
@@ -49,9 +49,8 @@ def parse_child(text: str, now: int | None) -> tuple[Bundle, Narrowings]:
     narrowings = _decoded(told)
     line = _line(narrowings)
     # Whoever holds the bundle would register a session whose token opens nothing.
-    if line[-1].wallet != bundle.wallet_address or line[-1].token_hash != credential_hash(
-        bundle.token.reveal()
-    ):
+    hashed = credential_hash(bundle.token.reveal())
+    if line[-1].wallet != bundle.wallet_address or not same_bytes(line[-1].token_hash, hashed):
         raise BundleError("the narrowings belong to another bundle", code=BundleCode.KEY_MISMATCH)
     return bundle, narrowings
 

@@ -56,7 +56,8 @@ class KeyringLock(Lock):
         backend = self._open()
         _asked(lambda: backend.set_password(self._service, self._entry(entry), secret))
         # Some backends forget, and some shorten: what is locked with this must open again.
-        if _asked(lambda: backend.get_password(self._service, self._entry(entry))) != secret:
+        kept = _asked(lambda: backend.get_password(self._service, self._entry(entry)))
+        if not isinstance(kept, str) or Secret(kept) != Secret(secret):
             raise KeystoreUnusable("the keyring did not keep what it was given")
         return entry, _key_of(secret, entry)
 

@@ -279,8 +279,8 @@ def made_info(
 
 def _same_keys(one: Bundle, other: Bundle) -> bool:
     """Whether two bundles are of one session; its end and its budget may have been extended meanwhile."""
-    return (one.token.reveal(), one.wallet_address, one.e2e_public_key) == (
-        other.token.reveal(),
+    return (one.token, one.wallet_address, one.e2e_public_key) == (
+        other.token,
         other.wallet_address,
         other.e2e_public_key,
     )
