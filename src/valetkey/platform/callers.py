@@ -6,6 +6,7 @@ called a moment ago is not looked up a second time before it.
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -134,12 +135,13 @@ class Recent:
         """
         if caller.session is None or caller.session.asks:
             return
-        until = time.monotonic() + RECENT_SECONDS
+        now = time.monotonic()
+        until = now + RECENT_SECONDS
         self._known[token_hash] = caller, ends_at(caller.session.session, caller.session.ancestors), until
-        _bound(self._known, token_hash)
+        _bound(self._known, token_hash, lambda one: one[2] < now)
         if self.owner(caller.session) is None:
             self._owners[caller.agent.id] = caller.agent, until
-            _bound(self._owners, caller.agent.id)
+            _bound(self._owners, caller.agent.id, lambda one: one[1] < now)
 
     def owner(self, record: SessionRecord) -> Agent | None:
         """Whose a session is, None when that has to be looked up."""
@@ -159,7 +161,8 @@ class Recent:
         self._known.pop(token_hash, None)
 
 
-def _bound(known: OrderedDict[K, V], newest: K) -> None:
+def _bound(known: OrderedDict[K, V], newest: K, is_over: Callable[[V], bool]) -> None:
+    """Forget what nobody may use any more, and the first of too many. What came first is over first."""
     known.move_to_end(newest)
-    while len(known) > RECENT_MAX:
+    while len(known) > RECENT_MAX or (known and is_over(next(iter(known.values())))):
         known.popitem(last=False)

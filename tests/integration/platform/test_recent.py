@@ -1,6 +1,7 @@
 """A session that called a moment ago is not looked up again before the gate, which stops it all the same."""
 
 from collections.abc import Awaitable, Callable
+import time
 from dataclasses import replace
 
 import pytest
@@ -121,3 +122,11 @@ def test_what_is_known_ends_and_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     assert [recent.caller(name, 0) is not None for name in (b"1", b"2", b"3")] == [False, True, True]
     recent.forget(b"3")
     assert recent.caller(b"3", 0) is None
+    monkeypatch.setattr(callers, "RECENT_SECONDS", 0.05)
+    monkeypatch.setattr(callers, "RECENT_MAX", 10)
+    recent = Recent()
+    recent.keep(b"4", Caller(agent, record))
+    recent.keep(b"5", Caller(agent, record))
+    time.sleep(0.1)
+    recent.keep(b"6", Caller(agent, record))
+    assert list(recent._known) == [b"6"], "what is over takes no room"
