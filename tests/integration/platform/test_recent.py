@@ -1,7 +1,7 @@
 """A session that called a moment ago is not looked up again before the gate, which stops it all the same."""
 
-from collections.abc import Awaitable, Callable
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
