@@ -85,7 +85,8 @@ class _Bell:
     def _listen(self) -> None:
         while not self._stopped:
             try:
-                for _ in self._owner.events():
+                # Also where the stream begins: what was looked at before then may have changed meanwhile.
+                for _ in self._owner.events(reached=lambda _: self._rung.set()):
                     self._rung.set()
             except EnvironmentFailure as error:
                 # The sessions are looked at all the same, which says when it does not pass.

@@ -68,12 +68,19 @@ class Feed:
 
     async def _follow(self, gone: Callable[[], None]) -> None:
         cursor: str | None = None
+
+        def reached(now: str) -> None:
+            nonlocal cursor
+            began, cursor = cursor is None, now
+            self._set(Liveness.LIVE)
+            if began:
+                # Pages that were loaded before the stream began may have missed something.
+                self._tell(None)
+
         while True:
             try:
-                async with aclosing(self._agent.events(cursor=cursor)) as events:
+                async with aclosing(self._agent.events(cursor=cursor, reached=reached)) as events:
                     async for event in events:
-                        cursor = event.cursor
-                        self._set(Liveness.LIVE)
                         self._tell(event)
             except Unauthenticated:
                 gone()

@@ -109,18 +109,28 @@ def test_without_a_cursor_events_are_those_from_now_on(world: World) -> None:
         async with AsyncBuyerAgent(
             key_of(owner), base_url=world.stack.base_url, state_dir=world.folder()
         ) as twin:
-            async with aclosing(twin.events()) as events:
+            begun = asyncio.Event()
+
+            def reached(cursor: str) -> None:
+                cursors.append(cursor)
+                begun.set()
+
+            async with aclosing(twin.events(reached=reached)) as events:
 
                 async def first() -> Event:
                     return await anext(events)
 
                 waiting = asyncio.create_task(first())
-                # Until the platform has told it where it begins; a moment later is surely then.
-                await asyncio.sleep(1.0)
+                await asyncio.wait_for(begun.wait(), 20)
                 await asyncio.to_thread(owner.pause_session, session)
                 return await asyncio.wait_for(waiting, 20)
 
-    assert asyncio.run(follow()).kind == "paused"
+    cursors: list[str] = []
+    told = asyncio.run(follow())
+    assert told.kind == "paused"
+    assert told.cursor not in cursors, "it was not taken yet when the stream was left"
+    # What happened between is told to whoever goes on where the stream began.
+    assert next(owner.events(cursor=cursors[0])).cursor == told.cursor
 
 
 def event(cursor: str) -> bytes:

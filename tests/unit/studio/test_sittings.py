@@ -1,7 +1,10 @@
 """Sittings end by themselves; pace and feed stay bounded and leave nothing behind."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from tests.unit.studio.sessions import session
 from valetkey.sdk.errors import NetworkError, ScopeMissing, Unauthenticated
@@ -29,10 +32,12 @@ class Agent:
     def __init__(self, events: list[Event] | None = None, end: Exception | None = None) -> None:
         self.told, self.end, self.asked, self.cursors = events or [], end, 0, []
 
-    async def events(self, *, cursor: str | None = None) -> Any:
+    async def events(self, *, cursor: str | None = None, reached: Callable[[str], None]) -> Any:
         self.cursors.append(cursor)
+        reached(cursor or "c0")
         for event in self.told:
             yield event
+            reached(event.cursor)
         self.told = []
         if self.end is not None:
             raise self.end
@@ -120,13 +125,30 @@ def test_a_feed_tells_every_listener_and_forgets_those_that_left() -> None:
         gone()
         feed.start(lambda: heard.append("gone"))
         await asyncio.sleep(0.05)
-        assert [one.kind for one in heard] == ["hold_placed"]
+        # None is for what may have happened before the stream began.
+        assert [one and one.kind for one in heard] == [None, "hold_placed"]
         leave()
         assert len(feed) == 0
         await feed.stop()
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(play())
+
+
+def test_a_feed_that_broke_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("valetkey.studio.feed.AGAIN_SECONDS", 0.0)
+
+    async def play(events: list[Event]) -> list[str | None]:
+        agent = Agent(events, end=NetworkError("no", code="network"))
+        feed = Feed(agent)  # type: ignore[arg-type]
+        feed.start(lambda: None)
+        await asyncio.sleep(0.05)
+        await feed.stop()
+        return agent.cursors[:2]
+
+    # Also when nothing had come yet: what happens meanwhile would be told to nobody.
+    assert asyncio.run(play([])) == [None, "c0"]
+    assert asyncio.run(play([event()])) == [None, "c1"]
 
 
 def test_a_key_that_was_taken_back_ends_the_feed_and_a_narrow_one_is_looked_at_instead() -> None:

@@ -1,7 +1,7 @@
 """What an owner reads of the audit log: its export as a file, and events as they happen."""
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -52,15 +52,18 @@ class AsyncAuditReader(AsyncAgent):
                 raise NetworkError("the export was cut off", code="network")
         return Path(path)
 
-    async def events(self, *, cursor: str | None = None) -> AsyncGenerator[Event]:
+    async def events(
+        self, *, cursor: str | None = None, reached: Callable[[str], None] | None = None
+    ) -> AsyncGenerator[Event]:
         """What happens to the owner's sessions, as it happens, without end.
 
         `cursor` is that of the last event that was seen; "0" begins with everything, None with what happens from now
-        on. A connection that breaks is made again where it broke, nothing is told twice. Raises Unauthenticated when
-        the API key was taken back, and NetworkError when the platform does not come back for half a minute. Whoever
-        leaves it before its end closes it.
+        on. `reached` is called with the cursor at which the stream stands: first where it begins, so that whoever
+        looked before then looks again, and after what was yielded. A connection that breaks is made again where it
+        broke, nothing is told twice. Raises Unauthenticated when the API key was taken back, and NetworkError when
+        the platform does not come back for half a minute. Whoever leaves it before its end closes it.
         """
-        failures = 0
+        failures, told = 0, ""
         while True:
             problem: TryLater | None = None
             began = time.monotonic()
@@ -74,7 +77,10 @@ class AsyncAuditReader(AsyncAgent):
                                 event, failures = _event(message), 0
                                 cursor = event.cursor
                                 yield event
-                            cursor = message.id or cursor
+                            if message.id and message.id != told:
+                                cursor = told = message.id
+                                if reached is not None:
+                                    reached(cursor)
             except TryLater as failure:
                 problem = failure
             failures = 1 if time.monotonic() - began >= HEALTHY_SECONDS else failures + 1
