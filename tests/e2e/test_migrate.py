@@ -23,11 +23,11 @@ def migrate(database: str) -> subprocess.CompletedProcess[str]:
     return command(database, "migrate")
 
 
-def command(database: str | Path, *words: str) -> subprocess.CompletedProcess[str]:
+def command(database: str | Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("VALETKEY_")}
     return subprocess.run(
         [sys.executable, "-m", "valetkey", *words],
-        env=environ | {"VALETKEY_DATABASE": str(database)},
+        env=environ | {"VALETKEY_DATABASE": str(database)} | settings,
         capture_output=True,
         text=True,
         check=False,

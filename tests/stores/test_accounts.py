@@ -179,6 +179,12 @@ def test_the_last_webhook_secret_counts(store: Blocking, market: Market) -> None
     store.set_webhook_secret(market.owner.id, b"one")
     store.set_webhook_secret(market.owner.id, b"two")
     assert store.webhook_secret(market.owner.id) == b"two"
+    assert store.sealed_webhook_secrets("", 10) == [(market.owner.id, b"two")]
+    assert store.sealed_webhook_secrets(market.owner.id, 10) == []
+    assert not store.reseal_webhook_secret(market.owner.id, b"one", b"three"), "it was renewed since"
+    assert store.webhook_secret(market.owner.id) == b"two"
+    assert store.reseal_webhook_secret(market.owner.id, b"two", b"three")
+    assert store.webhook_secret(market.owner.id) == b"three"
     assert store.webhook_secret(market.seller.id) is None
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from valetkey.crypto.keys import PrivateKey
     from valetkey.crypto.secret import Secret
     from valetkey.engine.releasing import Ended
+    from valetkey.platform.settings import Settings
+    from valetkey.platform.webhooks.service import Resealed
     from valetkey.stores.sqlite.copies import Copied
     from valetkey.wire.network import Contracts
 
@@ -141,6 +143,36 @@ def released(database: "Path | Secret", *, nothing_lost: bool) -> "Ended":
         opened = open_store(database, restored=True)
         try:
             return await release(opened, nothing_lost=nothing_lost)
+        finally:
+            await opened.close()
+
+    return asyncio.run(work())
+
+
+def resealed(settings: "Settings") -> "Resealed":
+    """Seal webhook secrets under the first master secret of these settings. Raises StoreUnreadable, StoreFailed."""
+    import asyncio
+
+    from valetkey.crypto.secret import Secret
+    from valetkey.platform.webhooks.service import WebhookSecrets
+    from valetkey.stores.sqlite import open_store
+
+    database = settings.database
+    if not isinstance(database, Secret) and not _file(database).exists():
+        raise Complaint(f"there is no database at {database}", Exit.NOT_FOUND)
+
+    async def work() -> "Resealed":
+        if isinstance(database, Secret):
+            from valetkey.stores.postgres import open_postgres
+
+            store = await open_postgres(database.reveal())
+            try:
+                return await WebhookSecrets(settings, store).reseal()
+            finally:
+                await store.close()
+        opened = open_store(database)
+        try:
+            return await WebhookSecrets(settings, opened).reseal()
         finally:
             await opened.close()
 

@@ -313,6 +313,14 @@ class AccountStore(Protocol):
 
     async def set_webhook_secret(self, agent_id: str, sealed: bytes) -> None: ...
 
+    async def sealed_webhook_secrets(self, after: str, limit: int) -> list[tuple[str, bytes]]:
+        """Agents with a webhook secret of their own, each with what is sealed: by their ids, those past `after`."""
+        ...
+
+    async def reseal_webhook_secret(self, agent_id: str, before: bytes, sealed: bytes) -> bool:
+        """Keep other bytes for the same secret; False when the agent has renewed it since."""
+        ...
+
     async def set_webhook_url(self, agent_id: str, url: str | None) -> None:
         """Where an owner is told of spends that wait for its approval; None for nowhere."""
         ...

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cli.transcribing import FOLDER, Scribe, commands, mark_of, registered
+from tests.e2e.test_seven import NETWORKS
 from tests.fixtures_stack import RunningStack
 from tests.x402.channels import ChannelSeller
 from tests.x402.resources import OfficialSeller
@@ -305,6 +306,14 @@ def test_machine(scribe: Scribe, stack: RunningStack, tmp_path: Path) -> None:
     scribe.run(f"restore {tmp_path}/backup.db", 7, **copied)
     scribe.run("release", **copied)
     scribe.run("release", 5, VALETKEY_DATABASE=str(tmp_path / "nothing.db"))
+    serving = {
+        "VALETKEY_NETWORKS": json.dumps(NETWORKS),
+        "VALETKEY_MASTER_SECRET": "n" * 32,
+        "VALETKEY_MASTER_SECRET_OTHER": "m" * 32,
+        "VALETKEY_WEBHOOK_SECRET": "w" * 32,
+    }
+    scribe.run("reseal", **serving, **copied)
+    scribe.run("reseal", 5, **serving | {"VALETKEY_DATABASE": str(tmp_path / "nothing.db")})
     scribe.run("serve", 2)
     scribe.run("mcp", 2)
     scribe.run("mcp --owner", 2, VALETKEY_API_KEY_FILE="")

@@ -1,4 +1,4 @@
-"""`valetkey dev`, `demo`, `serve`, `migrate`, `freeze`: what runs a platform, and stops everything."""
+"""`valetkey dev`, `demo`, `serve`, `migrate`, `reseal`, `freeze`: what runs a platform, and stops everything."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from valetkey.cli.complaint import Complaint
 from valetkey.cli.told import Told
+from valetkey.wire.errors import Exit
 
 if TYPE_CHECKING:
     from valetkey.cli.place import Place
@@ -113,6 +115,29 @@ def migrate(place: "Place") -> Told:
         before, after = migrated(database_from_env())
     told = f"version {after}, as it was" if before == after else f"version {before} -> {after}"
     return Told({"before": before, "after": after}, told)
+
+
+def reseal(place: "Place") -> Told:
+    """Seal the webhook secrets of agents under the new master secret, so that the old one may go.
+
+    Reads the settings of `serve`: VALETKEY_MASTER_SECRET is the new one and VALETKEY_MASTER_SECRET_OTHER the old one.
+    The platforms may run meanwhile. Done twice is done once.
+    """
+    from valetkey.cli.embedded import resealed
+    from valetkey.platform.settings import Settings
+
+    with place.waiting("sealing webhook secrets anew"):
+        done = resealed(Settings.from_env())
+    if done.unreadable:
+        raise Complaint(
+            f"of {done.unreadable} agents the webhook secret was sealed under neither master secret",
+            Exit.ENVIRONMENT,
+            hint="find the master secret of that time, or have these agents renew theirs",
+        )
+    return Told(
+        {"agents": done.agents, "resealed": done.resealed},
+        f"of {done.agents} agents with a webhook secret of their own, {done.resealed} were sealed anew",
+    )
 
 
 def freeze(

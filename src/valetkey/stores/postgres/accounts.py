@@ -110,6 +110,16 @@ class PostgresAccounts(PostgresKeys):
         """Keep an agent's sealed webhook secret instead of the one before."""
         await self._database.rows("UPDATE agents SET webhook_secret = $1 WHERE id = $2", sealed, agent_id)
 
+    async def sealed_webhook_secrets(self, after: str, limit: int) -> list[tuple[str, bytes]]:
+        """See ports/accounts.py."""
+        sql = "SELECT id, webhook_secret FROM agents WHERE id > $1 AND webhook_secret IS NOT NULL ORDER BY id LIMIT $2"
+        return [(one[0], one[1]) for one in await self._database.rows(sql, after, limit)]
+
+    async def reseal_webhook_secret(self, agent_id: str, before: bytes, sealed: bytes) -> bool:
+        """See ports/accounts.py."""
+        sql = "UPDATE agents SET webhook_secret = $3 WHERE id = $1 AND webhook_secret = $2 RETURNING 1"
+        return bool(await self._database.rows(sql, agent_id, before, sealed))
+
     async def set_webhook_url(self, agent_id: str, url: str | None) -> None:
         """See ports/accounts.py."""
         await self._database.rows("UPDATE agents SET webhook_url = $1 WHERE id = $2", url, agent_id)

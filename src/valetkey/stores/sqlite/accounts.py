@@ -160,6 +160,16 @@ class SqliteAccounts(Tables):
         sql = "UPDATE agents SET webhook_secret = ? WHERE id = ?"
         await self._database.write(lambda db, _: run(db, sql, sealed, agent_id))
 
+    async def sealed_webhook_secrets(self, after: str, limit: int) -> list[tuple[str, bytes]]:
+        """See ports/accounts.py."""
+        sql = "SELECT id, webhook_secret FROM agents WHERE id > ? AND webhook_secret IS NOT NULL ORDER BY id LIMIT ?"
+        return await self._database.read(lambda db: rows(db, sql, after, limit))
+
+    async def reseal_webhook_secret(self, agent_id: str, before: bytes, sealed: bytes) -> bool:
+        """See ports/accounts.py."""
+        sql = "UPDATE agents SET webhook_secret = ? WHERE id = ? AND webhook_secret = ? RETURNING 1"
+        return await self._database.write(lambda db, _: row(db, sql, sealed, agent_id, before) is not None)
+
     async def set_webhook_url(self, agent_id: str, url: str | None) -> None:
         """See ports/accounts.py."""
         sql = "UPDATE agents SET webhook_url = ? WHERE id = ?"
