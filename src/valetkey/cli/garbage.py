@@ -2,8 +2,13 @@
 
 import gc
 
-YOUNG, MIDDLE, OLD = 10_000, 50, 1_000
-"""See gc.set_threshold. The default, 700, 10 and 10, takes a fifth of the processor under load."""
+YOUNG, MIDDLE, OLD = 10_000, 10, 5
+"""See gc.set_threshold: objects that came and did not go, then how often a younger look is followed by an older one.
+
+The default, 700, 10 and 10, takes a fifth of the processor under load. What outlives a look, as a page does that
+somebody reads for a minute, is found by the next older look: at the latest when half a million objects more have come
+to stay, which are some tens of megabytes.
+"""
 
 
 def collect_seldom() -> None:
