@@ -11,11 +11,16 @@ to stay, which are some tens of megabytes.
 """
 
 
-def collect_seldom() -> None:
-    """Look now, never again at what is there by now (the program itself), and seldom at what comes later.
-
-    For a process that serves from here on. Almost all of what a request makes goes without the collector's help.
-    """
+def set_program_aside() -> None:
+    """Look now, and never again at what is there by now: the program itself, which is most of what a look costs."""
     gc.collect()
     gc.freeze()
+
+
+def collect_seldom() -> None:
+    """Never look at the program again, and seldom at what comes later.
+
+    For a process that serves requests from here on: almost all of what they make goes without the collector's help.
+    """
+    set_program_aside()
     gc.set_threshold(YOUNG, MIDDLE, OLD)

@@ -52,7 +52,7 @@ def studio(
     import sys
 
     from valetkey.cli.complaint import Complaint
-    from valetkey.cli.garbage import collect_seldom
+    from valetkey.cli.garbage import set_program_aside
     from valetkey.cli.secrets_at_hand import read_text
     from valetkey.cli.serving import adopt, listen
     from valetkey.cli.words import seconds_of
@@ -98,6 +98,6 @@ def studio(
         if token is not None:
             typer.echo(f"sign in once, within an hour: {address_of(url, token)}")
             sys.stdout.flush()
-    collect_seldom()
+    set_program_aside()
     if not run(plan, listener, operator=operator, stop_with_stdin=stop_with_stdin):
         raise Complaint("the studio did not start; what it wrote says why", Exit.ENVIRONMENT)
