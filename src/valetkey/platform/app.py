@@ -43,7 +43,8 @@ from valetkey.platform.observing.metrics import Metrics, always
 from valetkey.platform.observing.watch import Spans, Watcher
 from valetkey.platform.room import Room, sizes
 from valetkey.platform.serving import routes
-from valetkey.platform.settings import Settings, SettingsError
+from valetkey.platform.settings import Settings
+from valetkey.platform.variables import SettingsError
 from valetkey.ports.allotments import AllotmentChain
 from valetkey.ports.relays import RelayLimits
 from valetkey.ports.watching import unwatch, watch_with

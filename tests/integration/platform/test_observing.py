@@ -20,7 +20,7 @@ from tests.integration.platform.onchain import Chain, eventually
 from tests.integration.platform.serving import Server
 from tests.integration.platform.test_proof import Deal
 from valetkey.platform.observing.logs import Lines, OthersToJson, broken, make_log
-from valetkey.platform.settings import SettingsError
+from valetkey.platform.variables import SettingsError
 
 ALWAYS = {"event", "level", "timestamp"}
 
