@@ -7,7 +7,7 @@ from itertools import groupby
 
 from valetkey.core.audit import Entry, Head, Kind
 from valetkey.core.errors import InvalidInput
-from valetkey.ports.accounts import FEED_BEGINNING, HEADS_MAX, FeedEntry
+from valetkey.ports.auditing import FEED_BEGINNING, HEADS_MAX, FeedEntry
 from valetkey.stores.postgres.book import PostgresBook
 from valetkey.stores.postgres.database import Tables
 from valetkey.stores.rows import Row

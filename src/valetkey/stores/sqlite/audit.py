@@ -5,7 +5,8 @@ import apsw
 from valetkey.core.audit import Entry, Head, Kind
 from valetkey.core.errors import InvalidInput
 from valetkey.core.refusal import Refused
-from valetkey.ports.accounts import HEADS_MAX, Answer, FeedEntry
+from valetkey.ports.accounts import Answer
+from valetkey.ports.auditing import HEADS_MAX, FeedEntry
 from valetkey.ports.ledger import Idempotency
 from valetkey.stores.book.placing import MISMATCH
 from valetkey.stores.rows import Row
