@@ -179,7 +179,7 @@ def test_two_lengths_are_refused(server: Server) -> None:
 def test_a_body_that_does_not_come_is_not_waited_for(
     server: Server, owner: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("valetkey.platform.http.BODY_SECONDS", 0.5)
+    monkeypatch.setattr("valetkey.platform.serving.BODY_SECONDS", 0.5)
     lines = [begun(server.base_url, owner.credential, "POST", "/checkout", b"{ }") for _ in range(50)]
     began = time.monotonic()
     for line in lines:

@@ -18,12 +18,12 @@ from valetkey.cli.configured import SETTINGS
 from valetkey.cli.failing import INTERRUPTED, READER_GONE
 from valetkey.core.api_key import INCLUDES, Scope
 from valetkey.core.audit import Kind
-from valetkey.platform import settings
 from valetkey.platform.api import ENDPOINTS
 from valetkey.platform.health.routes import ROUTES
 from valetkey.platform.limits import PER_MINUTE
 from valetkey.platform.networks import NetworkSettings
-from valetkey.platform.settings import CLIENT_SIDE, OF_SESSIONS, PREFIX, Settings
+from valetkey.platform.settings import Settings
+from valetkey.platform.variables import CLIENT_SIDE, OF_SESSIONS, PREFIX, Variables
 from valetkey.sdk import config, errors
 from valetkey.wire.audit import AuditExportQuery
 from valetkey.wire.audit_file import COLUMNS
@@ -171,7 +171,7 @@ def names_in_the_code(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     # Whoever knows all names it asked for can tell which others are unknown.
     with monkeypatch.context() as patched:
         patched.setattr(
-            settings._Names,
+            Variables,
             "check_all_known",
             lambda names: found.update(PREFIX + name for name in names._known),
         )

@@ -11,7 +11,7 @@ from tests.stores.conftest import Market
 from tests.stores.making import a_session, digest
 from valetkey.core.audit import GENESIS, Head, Kind, verify
 from valetkey.core.errors import InvalidInput
-from valetkey.ports.accounts import FEED_BEGINNING
+from valetkey.ports.auditing import FEED_BEGINNING
 
 
 def sessions(store: Blocking, market: Market, count: int) -> list[str]:

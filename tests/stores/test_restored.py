@@ -24,7 +24,6 @@ from valetkey.stores.failures import StoreRestored, StoreUnreadable
 from valetkey.stores.postgres import open_postgres
 from valetkey.stores.sqlite import back_up_file, open_store, restore_file
 
-Taking = Callable[[Path, Blocking], None]
 Opening = Callable[..., Any]
 
 

@@ -15,10 +15,8 @@ from x402.mechanisms.evm.upto import UptoEvmServerScheme
 from tests.x402.loopback import Loopback
 
 SCALE = 10**6
-PRICES = {"/weather": 10_000, "/jobs": 50_000, "/report": 250_000, "/permit2": 20_000, "/meter": 90_000}
-"""Base units; /meter costs as many at most, and METERED in the end."""
-
 METERED = 30_000
+"""Base units that /meter costs in the end."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ ETH_DECIMALS = 18
 
 
 class PublicChain(Protocol):
-    """What run.py knows of chains, and nobody else here; see chains/evm/public.py."""
+    """What public_chain.py knows of chains, and nobody else here; see chains/evm/public.py."""
 
     async def survey(self) -> Any: ...
 

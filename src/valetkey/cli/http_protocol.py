@@ -9,7 +9,7 @@ from functools import partial
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from valetkey.platform.answers import AT_ONCE, RawHeaders
-from valetkey.platform.http import ARRIVED
+from valetkey.platform.serving import ARRIVED
 from valetkey.wire.errors import error_body
 from valetkey.wire.http import JSON_TYPE, encode
 

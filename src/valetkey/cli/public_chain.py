@@ -16,9 +16,11 @@ from valetkey.crypto.keys import PrivateKey
 from valetkey.platform.networks import chain_id_of
 from valetkey.wire.errors import Exit
 
+__all__ = ["OnChain", "Roles", "Survey", "on_public_chain"]
+
 
 class OnChain:
-    """See cli/contracts.py, which documents every method."""
+    """The chain behind a node, as cli/contracts.py asks for it."""
 
     def __init__(
         self,

@@ -25,11 +25,12 @@ from valetkey.cli.commands.audit import audit
 from valetkey.cli.commands.contracts import contracts
 from valetkey.cli.commands.doctor import doctor
 from valetkey.cli.commands.keystore import keystore
-from valetkey.cli.commands.market import service, tx
 from valetkey.cli.commands.mcp import NEEDS as OF_MCP
 from valetkey.cli.commands.mcp import mcp
+from valetkey.cli.commands.service import service
 from valetkey.cli.commands.session import session
 from valetkey.cli.commands.studio import studio
+from valetkey.cli.commands.tx import tx
 from valetkey.cli.commands.x402 import x402
 from valetkey.cli.frame import BUYER, PLATFORM, WALLET, Root, command
 

@@ -51,7 +51,7 @@ class RunningChain(Protocol):
 
 
 class Chains(Protocol):
-    """What run.py knows about chains, and nobody else here."""
+    """What embedded.py knows about chains, and nobody else here."""
 
     def start(self, port: int, data: Path | None) -> RunningChain: ...
 

@@ -100,3 +100,18 @@ def plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return format(value, "f")
     return str(value) if isinstance(value, Path) else value
+
+
+def money(amount: Decimal) -> str:
+    """An amount with two decimals at least, and all that it has."""
+    whole, _, part = format(amount, "f").partition(".")
+    return f"{whole}.{part.rstrip('0').ljust(2, '0')}"
+
+
+def more_of(shown: int, total: int, offset: int, *, has_all: bool = False) -> tuple[str, ...]:
+    """How to see what a page left out. `has_all`: whether the command has --all."""
+    left = total - offset - shown
+    if left <= 0 or not shown:
+        return ()
+    more = f"{offset + 1} to {offset + shown} of {total}: --offset {offset + shown} shows more"
+    return (f"{more}, --all every one" if has_all else more,)

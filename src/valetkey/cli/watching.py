@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from valetkey.cli.commands.sessions_shown import amount, data_of, table_of
 from valetkey.cli.printing import colours_wanted, note, safe
+from valetkey.cli.sessions_shown import amount, data_of, table_of
 from valetkey.cli.told import local, plain
 from valetkey.core.errors import EnvironmentFailure
 from valetkey.sdk.errors import TryLater

@@ -38,8 +38,3 @@ def canonical_assets(found: Iterable[str] | None) -> frozenset[str] | None:
 def same_address(one: str, other: str) -> bool:
     """Whether two texts name one account, as its chain tells accounts apart."""
     return canonical_address(one) == canonical_address(other)
-
-
-def looks_like_solana(text: str) -> bool:
-    """Whether a text has the letters and the length of an address of Solana; its bytes are not counted."""
-    return _SOLANA.fullmatch(text) is not None

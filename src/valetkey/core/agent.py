@@ -2,10 +2,6 @@
 
 from dataclasses import dataclass
 
-AGENT_NAME_CHARS_MIN = 3
-AGENT_NAME_CHARS_MAX = 100
-DESCRIPTION_CHARS_MAX = 2_000
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:

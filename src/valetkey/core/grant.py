@@ -25,7 +25,6 @@ WINDOW_UNITS_MAX = 2**20 - 2
 EPOCH_MAX = 2**64 - 1
 AMOUNT_MAX = 2**128 - 1
 TIME_MAX = 2**40
-DEPTH_MAX = 2
 """Generations below the grant that the owner signed."""
 
 

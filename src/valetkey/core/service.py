@@ -3,14 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-CATEGORIES = frozenset(
-    {"research", "summarization", "coding", "security", "data", "booking", "content", "other"}
-)
-PRICE_UNITS = frozenset({"per_request", "per_document", "per_hour", "per_output", "flat"})
-DELIVERY_TYPES = frozenset({"webhook", "api_response", "async"})
-NETWORKS = frozenset({"base-sepolia", "base"})
-SORT_ORDERS = frozenset({"newest", "price_asc", "price_desc", "rating", "response_time"})
-
 TITLE_CHARS_MAX = 200
 DESCRIPTION_CHARS_MAX = 5_000
 QUANTITY_MAX = 1_000_000

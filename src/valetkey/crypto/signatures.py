@@ -1,7 +1,6 @@
 """ECDSA over secp256k1: EIP-191 messages, recoverable digests, DER. Signing is deterministic (RFC 6979), low-s."""
 
 import coincurve
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from valetkey.crypto.errors import InvalidKey, InvalidSignature
 from valetkey.crypto.keys import PrivateKey, address_of, keccak256, load_public_key
@@ -75,14 +74,6 @@ def verify_der(public_key: bytes, digest: bytes, signature: bytes) -> bool:
         return bool(load_public_key(public_key).verify(signature, digest, hasher=None))
     except (ValueError, InvalidKey):
         return False
-
-
-def verify_compact(public_key: bytes, digest: bytes, signature: bytes) -> bool:
-    """Whether 64 bytes r, s with a low s are the key's signature. Never raises for bad signatures."""
-    if len(signature) != COMPACT_BYTES:
-        return False
-    r, s = int.from_bytes(signature[:DIGEST_BYTES]), int.from_bytes(signature[DIGEST_BYTES:])
-    return verify_der(public_key, digest, encode_dss_signature(r, s))
 
 
 def _check_digest(digest: bytes) -> None:

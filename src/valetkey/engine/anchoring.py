@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from valetkey.ports.accounts import AccountStore
+from valetkey.ports.auditing import AuditStore
 from valetkey.ports.watching import begin_round
 
 BATCH = 200
@@ -12,8 +12,8 @@ BATCH = 200
 class Anchoring:
     """Anchors what went on since the last time. `observer` is told how many heads were written."""
 
-    def __init__(self, accounts: AccountStore, observer: Callable[[int], None]) -> None:
-        self._accounts = accounts
+    def __init__(self, store: AuditStore, observer: Callable[[int], None]) -> None:
+        self._store = store
         self._observer = observer
 
     async def run(self, interval_seconds: float) -> None:
@@ -25,7 +25,7 @@ class Anchoring:
 
     async def step(self) -> bool:
         """Anchor a batch. Whether there is more to write."""
-        anchored = await self._accounts.anchor(BATCH)
+        anchored = await self._store.anchor(BATCH)
         if anchored:
             self._observer(anchored)
         return anchored == BATCH

@@ -4,7 +4,6 @@ from typing import Any
 
 Schema = dict[str, Any]
 
-PAYLOAD_CHARS_MAX = 65_536
 AGAIN_MAX = 1_000_000
 
 AMOUNT_PATTERN = r"^(0|[1-9][0-9]{0,20})(\.[0-9]{1,18})?$"
@@ -12,10 +11,8 @@ ID_PATTERN = r"^[A-Za-z0-9_.:-]{1,200}$"
 ADDRESS_PATTERN = r"^(0x[0-9a-fA-F]{40}|[1-9A-HJ-NP-Za-km-z]{32,44})$"
 TOKEN_PATTERN = r"^(0x[0-9a-fA-F]{40}|[A-Za-z0-9]{1,44})$"  # noqa: S105 - a currency
 OPERATION_PATTERN = r"^[a-z][a-z0-9_.-]{0,63}$"
-CODE_PATTERN = r"^[a-z][a-z0-9_]{0,63}$"
 URL_PATTERN = r"^https?://[!-~]{1,2000}$"
 HEADER_PATTERN = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$"
-LABEL_CHARS_MAX = 200
 
 
 def _told(schema: Schema, told: str) -> Schema:

@@ -41,11 +41,6 @@ class Caller:
         return self.session is None or self.session.session.role is Role.BUYER
 
     @property
-    def is_seller(self) -> bool:
-        """Whether the caller may act on the seller's side."""
-        return self.session is None or self.session.session.role is Role.SELLER
-
-    @property
     def name(self) -> str:
         """The scope of the caller's idempotency keys: all keys of an owner share it."""
         return self.session.session.id if self.session else self.agent.id

@@ -24,6 +24,7 @@ from valetkey.platform.streaming import Streams
 from valetkey.ports.accounts import AccountStore
 from valetkey.ports.alerts import AlertStore
 from valetkey.ports.allotments import AllotmentChain, AllotmentStore
+from valetkey.ports.auditing import AuditStore
 from valetkey.ports.chain import ChainReader
 from valetkey.ports.claims import ClaimStore
 from valetkey.ports.clock import Clock
@@ -43,6 +44,7 @@ from valetkey.wire.network import Contracts, NetworkView, network_for
 class Stores(
     LedgerStore,
     AccountStore,
+    AuditStore,
     MarketStore,
     OutboxStore,
     GrantStore,

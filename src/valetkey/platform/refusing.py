@@ -1,4 +1,4 @@
-"""The ways in which the platform says no: exceptions that http.py turns into JSON. Codes are those of wire/errors."""
+"""The ways in which the platform says no: exceptions that serving.py answers as JSON. Codes: see wire/errors.py."""
 
 from collections.abc import Mapping
 

@@ -1,66 +1,25 @@
 """Settings of the platform, read once at the start. An unknown name stops it: a typing error is not a default."""
 
-import ipaddress
 import os
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from valetkey.core.errors import InvalidInput
-from valetkey.core.money import CURRENCY_DECIMALS, parse_units
 from valetkey.core.policy import LIFETIME_SECONDS_MAX, LIFETIME_SECONDS_MIN
 from valetkey.crypto.secret import Secret
 from valetkey.platform.limits import PER_MINUTE, Limit
 from valetkey.platform.networks import NetworkSettings, check_once
+from valetkey.platform.variables import PREFIX, SettingsError, Variables
 from valetkey.wire.sign_in import LOOPBACK
-
-PREFIX = "VALETKEY_"
-CLIENT_SIDE = (
-    "BASE_URL",
-    "API_KEY",
-    "HOME",
-    "ANVIL",
-    "DEMO_",
-    "RPC_URL",
-    "CHAINS_FILE",
-    "DEPLOYER_KEY",
-    "OWNER_KEY",
-    "PASSPHRASE",
-    "BUNDLE",
-    "IDENTITY",
-    "CLAIM_LINK",
-    "CONFIG",
-    "KEYSTORE",
-    "MCP_",
-)
-"""Names that agents, the command line and the MCP server read; the platform leaves them alone."""
-
-OF_SESSIONS = frozenset({"SESSION", "SESSION_FILE", "ENROLLMENT", "IDENTITY", "IDENTITY_FILE"})
-"""As above, and exactly so: what else begins like them is a setting of the platform, or a typing error."""
 
 MASTER_SECRET_CHARS_MIN = 32
 STEP_WAIT_SECONDS_MAX = 8
-URLS_MAX = 4
-DOMAINS_MAX = 16
 LOG_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 """As Python's logging numbers them."""
 REQUESTS_MAX = 512
 """So many requests a process works on at a time: a good tenth of a second of what it can do."""
-
-NOBODY = "none"
-"""Instead of domains: no site may ask."""
-
-_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
-_ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~/-]*)?", re.ASCII)
-
-
-class SettingsError(InvalidInput):
-    """A setting that is missing, unknown or has no meaning. Never quotes a secret's value."""
-
-    code = "invalid_settings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +160,7 @@ class Settings:
         MASTER_SECRET_OTHER and OPERATOR_TOKEN_OTHER (or _FILE): accepted as well, while one takes the other's place.
         PROMOTIONS_TRUSTED (0 or 1): a replica of PostgreSQL that takes over has lost nothing, and is served at once.
         """
-        names = _Names(os.environ if environ is None else environ)
+        names = Variables(os.environ if environ is None else environ)
         test_mode = names.flag("TEST_MODE", False)
         settings = cls(
             database=_database(names.secret("DATABASE")),
@@ -252,103 +211,7 @@ class Settings:
 
 def database_from_env(environ: Mapping[str, str] | None = None) -> Path | Secret:
     """What VALETKEY_DATABASE names, and nothing else. Raises SettingsError."""
-    return _database(_Names(os.environ if environ is None else environ).secret("DATABASE"))
-
-
-class _Names:
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._values = {
-            name.removeprefix(PREFIX): value for name, value in environ.items() if name.startswith(PREFIX)
-        }
-        self._known: set[str] = set()
-
-    def text(self, name: str, default: str | None = None) -> str:
-        self._known.add(name)
-        value = self._values.get(name, default)
-        if not value:
-            raise SettingsError(f"{PREFIX}{name} is missing")
-        return value
-
-    def number(self, name: str, default: int, *, least: int = 1) -> int:
-        text = self.text(name, str(default))
-        if not text.isdecimal() or len(text) > 12 or int(text) < least:
-            raise SettingsError(f"{PREFIX}{name} is a whole number from {least} on")
-        return int(text)
-
-    def addresses(self, name: str) -> tuple[str, ...]:
-        self._known.add(name)
-        found = tuple(one.strip() for one in self._values.get(name, "").split(",") if one.strip())
-        try:
-            for one in found:
-                ipaddress.ip_network(one)
-        except ValueError:
-            raise SettingsError(f"{PREFIX}{name} is a list of addresses or networks, with commas") from None
-        return found
-
-    def urls(self, name: str) -> tuple[str, ...]:
-        self._known.add(name)
-        found = tuple(one.strip() for one in self._values.get(name, "").split(",") if one.strip())
-        if len(found) > URLS_MAX or not all(_ORIGIN.fullmatch(one) for one in found):
-            raise SettingsError(
-                f"{PREFIX}{name} is up to {URLS_MAX} addresses in lower case, such as https://pay.example.com"
-            )
-        return tuple(one.rstrip("/") for one in found)
-
-    def domains(self, name: str, default: str) -> tuple[str, ...]:
-        found = tuple(one.strip() for one in self.text(name, default).split(",") if one.strip())
-        if found == (NOBODY,):
-            return ()
-        is_few = 1 <= len(found) <= DOMAINS_MAX and NOBODY not in found
-        if not is_few or not all(_DOMAIN.fullmatch(one) for one in found):
-            raise SettingsError(
-                f"{PREFIX}{name} is up to {DOMAINS_MAX} domains in lower case, such as studio.example.com, with commas;"
-                f" {LOOPBACK}; or {NOBODY}"
-            )
-        return found
-
-    def one_of(self, name: str, known: Collection[str], default: str) -> str:
-        text = self.text(name, default).lower()
-        if text not in known:
-            raise SettingsError(f"{PREFIX}{name} is one of {', '.join(known)}")
-        return text
-
-    def flag(self, name: str, default: bool) -> bool:
-        text = self.text(name, "1" if default else "0").lower()
-        if text not in {"0", "1", "true", "false"}:
-            raise SettingsError(f"{PREFIX}{name} is 0 or 1")
-        return text in {"1", "true"}
-
-    def usdc(self, name: str, default: str) -> int:
-        return parse_units(self.text(name, default), CURRENCY_DECIMALS["USDC"])
-
-    def eth(self, name: str, default: str) -> int:
-        return parse_units(self.text(name, default), CURRENCY_DECIMALS["ETH"])
-
-    def maybe_secret(self, name: str) -> Secret | None:
-        self._known |= {name, f"{name}_FILE"}
-        given = self._values.get(name) or self._values.get(f"{name}_FILE")
-        return self.secret(name) if given else None
-
-    def secret(self, name: str) -> Secret:
-        self._known |= {name, f"{name}_FILE"}
-        if value := self._values.get(name):
-            return Secret(value)
-        path = self._values.get(f"{name}_FILE")
-        if not path:
-            raise SettingsError(f"{PREFIX}{name} or {PREFIX}{name}_FILE is missing")
-        try:
-            return Secret(Path(path).read_text(encoding="utf-8").strip())
-        except (OSError, UnicodeDecodeError):
-            raise SettingsError(f"the file of {PREFIX}{name}_FILE cannot be read") from None
-
-    def check_all_known(self) -> None:
-        unknown = sorted(
-            name
-            for name in self._values
-            if name not in self._known and name not in OF_SESSIONS and not name.startswith(CLIENT_SIDE)
-        )
-        if unknown:
-            raise SettingsError("unknown settings: " + ", ".join(PREFIX + name for name in unknown))
+    return _database(Variables(os.environ if environ is None else environ).secret("DATABASE"))
 
 
 def _database(given: Secret) -> Path | Secret:

@@ -17,13 +17,13 @@ from valetkey.studio.assets import asset_text, serve_asset
 from valetkey.studio.deeds.deeds import Deeds
 from valetkey.studio.deeds.doing import Place
 from valetkey.studio.gate import SIGN_IN, Gate
-from valetkey.studio.one_time import OneTime
 from valetkey.studio.owners import Owner, Owners
 from valetkey.studio.page import Page
 from valetkey.studio.pages import alerts, approvals, inventory, missing, overview
 from valetkey.studio.pages.deed import DeedPages
 from valetkey.studio.pages.new_session import Wizard
 from valetkey.studio.plan import Plan
+from valetkey.studio.sign_in_address import OneTime
 from valetkey.studio.signing_in import Door
 from valetkey.studio.sittings import Sitting, Sittings
 from valetkey.studio.wallet_door import WalletDoor

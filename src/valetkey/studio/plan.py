@@ -5,7 +5,6 @@ from pathlib import Path
 
 from valetkey.core.errors import InvalidInput
 
-PORT = 8789
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 IDLE_SECONDS = 3_600
 SITTING_SECONDS = 43_200

@@ -14,7 +14,7 @@ from valetkey.core.errors import InvalidInput, ValetkeyError
 from valetkey.sdk._async.buyer import AsyncBuyerAgent
 from valetkey.sdk.errors import TryLater
 from valetkey.studio.gate import SIGN_IN
-from valetkey.studio.one_time import OneTime
+from valetkey.studio.sign_in_address import OneTime
 from valetkey.studio.signing_in import NO_ANSWER, Door, fields_of, place_of
 from valetkey.wire.sign_in import KEY_SECONDS_MAX, SignInCode
 

@@ -16,7 +16,7 @@ from valetkey.core.ids import Kind, is_id, make_id
 from valetkey.core.tree import DEPTH_MAX, Narrowing
 from valetkey.core.windows import Window
 from valetkey.crypto.errors import InvalidSignature
-from valetkey.crypto.keys import PrivateKey, address_of, is_address, keccak256
+from valetkey.crypto.keys import PrivateKey, is_address, keccak256
 from valetkey.crypto.signatures import recover_message, sign_message
 from valetkey.wire.shape import PublicKeyHex, Request
 
@@ -104,11 +104,6 @@ def signer_key(signed: SignedNarrowing) -> bytes:
         return recover_message(signed.message.encode(), bytes.fromhex(signed.signature[2:]))
     except InvalidSignature as error:
         raise InvalidInput(f"the narrowing is not signed: {error}", code="invalid_signature") from None
-
-
-def signer(signed: SignedNarrowing) -> str:
-    """The address (EIP-55) that signed. Raises InvalidInput."""
-    return address_of(signer_key(signed))
 
 
 def read(signed: SignedNarrowing) -> Attenuation:

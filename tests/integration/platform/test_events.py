@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.platform.serving import Agent, Server
 from valetkey.platform.audit import events as feed
-from valetkey.ports.accounts import FEED_BEGINNING
+from valetkey.ports.auditing import FEED_BEGINNING
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.integration.platform.onchain import Chain, eventually
 from tests.integration.platform.serving import Server
 from tests.integration.platform.test_proof import Deal
 from valetkey.platform.observing.logs import Lines, OthersToJson, broken, make_log
-from valetkey.platform.settings import SettingsError
+from valetkey.platform.variables import SettingsError
 
 ALWAYS = {"event", "level", "timestamp"}
 
@@ -144,7 +144,7 @@ def test_what_nobody_expected_is_told_with_its_place_and_none_of_its_words(
     assert (bug["event"], bug["level"], request["level"]) == ("bug", "error", "warning")
     assert bug["where"].startswith("ValueError at test_observing.py:")
     trace = "\n".join(bug["traceback"])
-    assert "valetkey/platform/http.py:" in trace
+    assert "valetkey/platform/serving.py:" in trace
     assert "from KeyError" in trace
     assert trace.count("test_observing.py:") == 2
     assert "s3cr3t" not in told

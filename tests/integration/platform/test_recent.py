@@ -25,7 +25,8 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         seen.append(1)
         return await honest(*args)
 
-    monkeypatch.setattr("valetkey.platform.http.authenticate", counted)
+    for place in ("serving", "http"):
+        monkeypatch.setattr(f"valetkey.platform.{place}.authenticate", counted)
     return seen
 
 

@@ -11,8 +11,9 @@ from tests.stores.making import an_agent, an_api_key, digest
 from valetkey.core.errors import InvalidInput
 from valetkey.crypto.errors import DecryptionFailed
 from valetkey.platform.app import create_app
-from valetkey.platform.settings import Settings, SettingsError
+from valetkey.platform.settings import Settings
 from valetkey.platform.sign_ins.nonces import check_nonce, new_nonce
+from valetkey.platform.variables import SettingsError
 from valetkey.platform.webhooks.service import WebhookSecrets
 from valetkey.stores.sqlite import open_memory_store
 from valetkey.wire.sign_in_message import SignInError

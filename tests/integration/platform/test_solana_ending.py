@@ -12,6 +12,7 @@ from tests.fixtures_allotments import USDC, Session, World, restarted
 from tests.fixtures_solana import wait_for
 from tests.integration.platform.conftest import Start
 from tests.integration.platform.serving import Agent, Server
+from tests.integration.solana.acting import use_nonce_up
 from valetkey.chains.solana.errors import SessionClosed
 from valetkey.chains.solana.node import SolanaNode
 from valetkey.chains.solana.owner import SolanaOwner
@@ -104,7 +105,7 @@ def test_an_account_that_its_owner_closed_is_revoked(session: Session, sea: Worl
 
 def test_a_dead_revocation_is_told_and_another_one_takes_its_place(session: Session, sea: World) -> None:
     async def cancel(node: SolanaNode) -> None:
-        await SolanaOwner(node, session.wallet).cancel_presigned(session.accounts)
+        await use_nonce_up(node, session.wallet, session.accounts)
 
     sea.act(cancel)
     # Told while the session lives, in time for its owner to do something.

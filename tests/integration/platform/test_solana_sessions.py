@@ -11,6 +11,7 @@ from tests.fixtures_allotments import USDC, Session, World
 from tests.fixtures_solana import TOKEN, wait_for
 from tests.integration.platform.conftest import ADDRESS, NOBODY
 from tests.integration.platform.serving import Agent, Server
+from tests.integration.solana.acting import use_nonce_up
 from valetkey.chains.solana import programs
 from valetkey.chains.solana.delegate import SolanaDelegate
 from valetkey.chains.solana.node import SolanaNode
@@ -21,7 +22,8 @@ from valetkey.core.chains import SOLANA, SOLANA_LOCAL
 from valetkey.crypto.ed25519 import SigningKey, ed25519_key_hash
 from valetkey.crypto.keys import PrivateKey
 from valetkey.platform.app import create_app
-from valetkey.platform.settings import Settings, SettingsError
+from valetkey.platform.settings import Settings
+from valetkey.platform.variables import SettingsError
 
 
 @pytest.fixture
@@ -233,7 +235,7 @@ def test_a_dead_one_and_one_of_a_key_that_may_move_more_are_refused(session: Ses
     old = session.presigned()
 
     async def cancel(node: SolanaNode) -> None:
-        await SolanaOwner(node, session.wallet).cancel_presigned(session.accounts)
+        await use_nonce_up(node, session.wallet, session.accounts)
 
     sea.act(cancel)
     sea.rpc.settle()

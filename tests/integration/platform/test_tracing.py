@@ -23,7 +23,7 @@ from valetkey.core.errors import ChainUnavailable
 from valetkey.platform.observing.metrics import Metrics
 from valetkey.platform.observing.tracing import Tracing
 from valetkey.platform.observing.watch import Watcher
-from valetkey.platform.settings import SettingsError
+from valetkey.platform.variables import SettingsError
 from valetkey.ports.watching import Step, unwatch, watch_with, watched
 from valetkey.sdk.tracing import trace_headers
 

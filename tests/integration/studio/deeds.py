@@ -13,8 +13,8 @@ from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.sdk._sync.connection import Connection
 from valetkey.sdk.state import StateFolder
-from valetkey.studio.deeds.deed import KINDS, Deed
-from valetkey.studio.deeds.deeds import Deeds
+from valetkey.studio.deeds.deed import Deed
+from valetkey.studio.deeds.deeds import KINDS, Deeds
 from valetkey.studio.deeds.doing import Doing, Place
 from valetkey.studio.owners import Owners
 from valetkey.studio.plan import Plan

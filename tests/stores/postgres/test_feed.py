@@ -10,7 +10,7 @@ from tests.stores.making import a_purchase, a_session, digest
 from tests.stores.postgres.conftest import Open
 from tests.stores.postgres.standing import make_market, run
 from valetkey.core.errors import InvalidInput
-from valetkey.ports.accounts import FEED_BEGINNING, FeedEntry
+from valetkey.ports.auditing import FEED_BEGINNING, FeedEntry
 from valetkey.stores.postgres import open_postgres
 
 

@@ -50,7 +50,6 @@ def test_a_network_does_not_show_its_url() -> None:
 def test_artifacts_are_whole(name: Name) -> None:
     assert len(contracts.bytecode(name)) > 1_000
     assert {"function", "event"} <= {entry["type"] for entry in contracts.abi(name)}
-    assert contracts.storage_layout(name)
 
 
 def test_constructors_take_what_deploying_gives() -> None:

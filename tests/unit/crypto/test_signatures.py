@@ -17,7 +17,6 @@ from valetkey.crypto.signatures import (
     sign_der,
     sign_digest,
     sign_message,
-    verify_compact,
     verify_der,
 )
 
@@ -56,7 +55,6 @@ def test_a_second_signature_with_a_high_s_is_refused() -> None:
     forged = signature[:32] + high.to_bytes(32) + bytes((55 - signature[64],))
     with pytest.raises(InvalidSignature):
         recover_digest(digest, forged)
-    assert not verify_compact(KEY.public_key, digest, forged[:64])
 
 
 @pytest.mark.parametrize(
@@ -85,15 +83,6 @@ def test_der_signatures_hold_for_one_key_and_digest(digest: bytes, place: int) -
     changed = bytearray(signature)
     changed[place % len(signature)] ^= 1
     assert not verify_der(KEY.public_key, digest, bytes(changed))
-
-
-def test_compact_signatures() -> None:
-    digest = eip191_digest(b"x")
-    compact = sign_digest(KEY, digest)[:64]
-    assert verify_compact(KEY.public_key, digest, compact)
-    assert not verify_compact(OTHER.public_key, digest, compact)
-    assert not verify_compact(KEY.public_key, digest, compact[:63])
-    assert not verify_compact(KEY.public_key, digest, b"\x00" * 64)
 
 
 def test_verifying_never_raises_for_what_others_sent() -> None:

@@ -11,7 +11,7 @@ from valetkey.core.refusal import Code, refuse
 from valetkey.engine import anchoring, lapsing
 from valetkey.engine.anchoring import Anchoring
 from valetkey.engine.lapsing import Lapsing
-from valetkey.ports.accounts import AccountStore
+from valetkey.ports.auditing import AuditStore
 from valetkey.ports.ledger import LedgerStore
 
 
@@ -58,5 +58,5 @@ def test_anchors_are_counted(count: int) -> None:
             return count
 
     told: list[int] = []
-    more = asyncio.run(Anchoring(cast(AccountStore, Accounts()), told.append).step())
+    more = asyncio.run(Anchoring(cast(AuditStore, Accounts()), told.append).step())
     assert (more, told) == (count == anchoring.BATCH, [count] if count else [])

@@ -26,12 +26,6 @@ def runtime_code(name: Name) -> bytes:
     return bytes.fromhex(_artifact(name)["runtime_bytecode"].removeprefix("0x"))
 
 
-def storage_layout(name: Name) -> dict[str, Any]:
-    """Where the compiler put the contract's variables."""
-    found: dict[str, Any] = _artifact(name)["storage_layout"]
-    return found
-
-
 @cache
 def event_topic(name: Name, event: str) -> bytes:
     """The first topic of an event's logs: keccak256 of its signature, 32 bytes."""

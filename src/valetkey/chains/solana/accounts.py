@@ -57,12 +57,11 @@ class AccountInfo:
 
 @dataclass(frozen=True, slots=True)
 class Mint:
-    """A token: the program that keeps it, and its decimals. `freezable`: whoever issued it may freeze accounts."""
+    """A token: the program that keeps it, and its decimals."""
 
     address: Pubkey
     program: Pubkey
     decimals: int
-    freezable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ def read_mint(address: Pubkey, found: AccountInfo | None, decimals: int) -> Mint
         _check_extensions(address, data[TOKEN_ACCOUNT_BYTES + 1 :])
     if data[44] != decimals:
         raise TokenMismatch(f"{address} has {data[44]} decimals, not {decimals}", field="token")
-    return Mint(address, found.owner, data[44], any(data[46:50]))
+    return Mint(address, found.owner, data[44])
 
 
 def read_token_account(found: AccountInfo | None) -> TokenAccount | None:

@@ -101,13 +101,6 @@ def _has_tables(transaction: VersionedTransaction) -> bool:
     return bool(getattr(transaction.message, "address_table_lookups", None))
 
 
-async def is_alive(node: SolanaNode, revocation: Revocation) -> bool:
-    """Whether it could still be executed: its nonce is as it was when it was signed. Raises ChainUnavailable."""
-    _, (nonce,) = await accounts(node, [revocation.nonce])
-    found = read_nonce(nonce)
-    return found is not None and found.value == revocation.nonce_value
-
-
 async def submit(
     node: SolanaNode, revocation: Revocation, expires_at: int, *, wait_seconds: float = WAIT_SECONDS
 ) -> Revoked:

@@ -18,9 +18,6 @@ ANSWER_BYTES_MAX = 16 * 2**20
 ATTEMPTS = 2
 """A node may close an idle connection just as it is used again; asking once more is harmless."""
 
-LATER_CODES = frozenset({-32004, -32005, -32014, -32016})
-"""A node that is behind, or that does not know a block yet."""
-
 
 class NodeRefused(ChainUnavailable):
     """The node answered a JSON-RPC error. `said` is its own text, which may quote the URL: not part of ours."""

@@ -160,21 +160,6 @@ class SolanaOwner:
         """
         return await presign(self._node, session, self._signer, payer)
 
-    async def cancel_presigned(self, session: SessionAccounts) -> None:
-        """Use the nonce up: what was signed in advance can never be executed. For a session that is to live longer."""
-        for attempt in range(ATTEMPTS):
-            if (await session_state(self._node, session)).nonce is None:
-                return
-            try:
-                await self._send([programs.advance_nonce(session.nonce, session.owner)])
-            except TransactionRefused as refused:
-                # A nonce advances once in a slot.
-                if refused.custom != programs.NONCE_TOO_FRESH or attempt == ATTEMPTS - 1:
-                    raise
-                await asyncio.sleep(PAUSE_SECONDS_MAX)
-            else:
-                return
-
     async def revoke(self, session: SessionAccounts, *, commitment: str = CONFIRMED) -> bool:
         """Let the session's key move nothing any more; False when it could not already. Raises ChainUnavailable."""
         revoke = programs.revoke(session.program, session.account, session.owner)

@@ -32,7 +32,6 @@ ADVANCE_NONCE = (4).to_bytes(4, "little")
 _CREATE_IDEMPOTENT = 1
 _SET_UNIT_LIMIT, _SET_UNIT_PRICE = 2, 3
 
-NONCE_TOO_FRESH = 7
 """An error of the System program: the nonce was made, or advanced, in this slot."""
 
 INSUFFICIENT_FUNDS = 1

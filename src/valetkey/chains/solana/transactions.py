@@ -18,7 +18,7 @@ from valetkey.wire.solana import TRANSACTION_BYTES_MAX
 def sign(
     instructions: Sequence[Instruction], payer: Pubkey, blockhash: bytes, signers: Sequence[Ed25519Signer]
 ) -> bytes:
-    """The bytes of a transaction, signed by these; signatures of others stay empty, see `add_signature`.
+    """The bytes of a transaction, signed by these; signatures of others stay empty.
 
     Raises InvalidInput when it is too large for a packet.
     """
@@ -33,18 +33,6 @@ def sign(
     if len(raw) > TRANSACTION_BYTES_MAX:
         raise InvalidInput(f"the transaction has {len(raw)} bytes, and at most {TRANSACTION_BYTES_MAX} fit")
     return raw
-
-
-def add_signature(raw: bytes, signer: Ed25519Signer) -> bytes:
-    """The same transaction, signed by one more. Raises InvalidInput when it does not ask for this signature."""
-    transaction = read_transaction(raw)
-    keys = transaction.message.account_keys[: transaction.message.header.num_required_signatures]
-    mine = Pubkey(signer.public_key)
-    if mine not in keys:
-        raise InvalidInput(f"the transaction does not ask for a signature of {mine}")
-    signatures = list(transaction.signatures)
-    signatures[keys.index(mine)] = Signature(signer.sign(signed_bytes(transaction)))
-    return bytes(VersionedTransaction.populate(transaction.message, signatures))
 
 
 def read_transaction(raw: bytes) -> VersionedTransaction:

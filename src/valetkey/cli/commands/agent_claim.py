@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from valetkey.cli.commands.agent import agent
-from valetkey.cli.commands.session import Out, PrintBundle
 from valetkey.cli.frame import KEPT, PLATFORM, command
+from valetkey.cli.options import Out, PrintBundle
 from valetkey.cli.told import Told
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def claim(place: "Place", out: Out = None, print_bundle: PrintBundle = False) ->
     first has the session. Interrupted, the same command again gets the same, by a secret in the state folder: claim at
     once, and keep that folder.
     """
-    from valetkey.cli.commands.sessions_shown import data_of, facts_of
+    from valetkey.cli.sessions_shown import data_of, facts_of
     from valetkey.cli.told import Facts, Raw
 
     link = place.needed("claim_link")

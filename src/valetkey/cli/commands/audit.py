@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from valetkey.cli.commands.session import option
 from valetkey.cli.frame import OWNER, command
+from valetkey.cli.options import option
 from valetkey.cli.told import Told
 
 if TYPE_CHECKING:

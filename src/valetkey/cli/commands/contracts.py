@@ -9,8 +9,8 @@ import typer
 from valetkey.cli.frame import command
 
 if TYPE_CHECKING:
-    from valetkey.chains.evm.public import Roles, Survey
     from valetkey.cli.place import Place
+    from valetkey.cli.public_chain import Roles, Survey
     from valetkey.crypto.keys import PrivateKey
 
 contracts = typer.Typer(help="The contracts on a chain.", no_args_is_help=True)
@@ -37,8 +37,8 @@ def deploy_contracts(
     ] = False,
 ) -> None:
     """Put Escrow, Score and SessionAllowance on a chain, at addresses that follow from their code and the roles."""
-    from valetkey.chains.evm.public import Roles
     from valetkey.cli.contracts import address_of, key_of, run_deploy
+    from valetkey.cli.public_chain import Roles
     from valetkey.platform.networks import entry_for
 
     roles = Roles(

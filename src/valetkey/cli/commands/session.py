@@ -1,36 +1,17 @@
 """`valetkey session`: make sessions, look at them, stop them."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from valetkey.cli.frame import ANYBODY, KEPT, OWNER, WALLET, command
+from valetkey.cli.options import RULES, Out, PrintBundle, SessionId, option
 from valetkey.cli.told import Told
 
 if TYPE_CHECKING:
     from valetkey.cli.place import Place
 
 session = typer.Typer(help="Sessions: what a delegate may spend, and the end of it.", no_args_is_help=True)
-
-SessionId = Annotated[str, typer.Argument(help="The session's id.", metavar="SESSION")]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        "--out",
-        help="A new file for the bundle, mode 0600; or keyring:ACCOUNT, or keystore:NAME.",
-        show_default=False,
-    ),
-]
-PrintBundle = Annotated[bool, typer.Option("--print-bundle", help="Print the bundle on standard output.")]
-
-
-def option(text: str, *flags: str, panel: str | None = None) -> object:
-    """An option that is absent unless given."""
-    return typer.Option(*flags, help=text, show_default=False, rich_help_panel=panel)
-
-
-RULES = "Rules"
 
 
 @command(session, "create", needs=(*WALLET, *KEPT))
@@ -85,7 +66,7 @@ def create(
     Its keys are made here; the platform never learns them. With the owner's wallet at hand (--key-file) a recovery copy
     is stored at once, which `session fund` and `session reclaim` need. Without one, keep the bundle.
     """
-    from valetkey.cli.commands.sessions_shown import data_of, facts_of
+    from valetkey.cli.sessions_shown import data_of, facts_of, handed_over
     from valetkey.cli.words import budget_of, limits_of, listed, moment_of, seconds_of, windows_of
 
     asked = {
@@ -122,27 +103,7 @@ def create(
             is_recoverable = place.secret("owner_key") is not None
             if is_recoverable and funding != "grant":
                 owner.keep_recovery(made)
-    return _handed_over(owner.get_session(made.session_id), kept, out, is_recoverable=is_recoverable)
-
-
-def _handed_over(view: object, kept: object, out: Path | None, *, is_recoverable: bool) -> Told:
-    """A new session: where its bundle is, and what it may."""
-    from valetkey.cli.commands.sessions_shown import data_of, facts_of
-    from valetkey.cli.destination import Destination
-    from valetkey.cli.told import Facts, Raw
-    from valetkey.wire.sessions import SessionView
-
-    assert isinstance(view, SessionView)
-    assert isinstance(kept, Destination)
-    data = {"session": data_of(view), **kept.data("bundle")}
-    notes = (
-        ()
-        if is_recoverable
-        else ("No recovery copy: the owner's wallet was not at hand. Who loses the bundle loses the wallet.",)
-    )
-    if kept.text is not None:
-        return Told(data, Raw(kept.text), (f"session {view.session_id}", *notes))
-    return Told(data, Facts((*facts_of(view).facts, ("bundle in", str(out)))), notes)
+    return handed_over(owner.get_session(made.session_id), kept, out, is_recoverable=is_recoverable)
 
 
 @command(session, "list", needs=OWNER)
@@ -165,7 +126,8 @@ def list_sessions(
     all_of_them: Annotated[bool, typer.Option("--all", help="Every one, page by page.")] = False,
 ) -> Told:
     """List the owner's sessions, newest first, ended ones too."""
-    from valetkey.cli.commands.sessions_shown import data_of, table_of
+    from valetkey.cli.sessions_shown import data_of, table_of
+    from valetkey.cli.told import more_of
 
     owner = place.owner()
     filters = {
@@ -188,17 +150,7 @@ def list_sessions(
         "limit": page.limit,
         "offset": page.offset,
     }
-    return Told(data, table_of(page.sessions), more_of(len(page.sessions), page.total, offset))
-
-
-def more_of(shown: int, total: int, offset: int) -> tuple[str, ...]:
-    """How to see what a page left out."""
-    left = total - offset - shown
-    if left <= 0 or not shown:
-        return ()
-    return (
-        f"{offset + 1} to {offset + shown} of {total}: --offset {offset + shown} shows more, --all every one",
-    )
+    return Told(data, table_of(page.sessions), more_of(len(page.sessions), page.total, offset, has_all=True))
 
 
 @command(session, "show", needs=ANYBODY)
@@ -214,8 +166,8 @@ def show(
     ] = None,
 ) -> Told:
     """Show a session: its rules, what is spent, held and left. Without an id, the one that is held here."""
-    from valetkey.cli.commands.sessions_shown import data_of, facts_of
     from valetkey.cli.complaint import Complaint
+    from valetkey.cli.sessions_shown import data_of, facts_of
     from valetkey.wire.errors import Exit
 
     if session_id is not None:
@@ -230,7 +182,7 @@ def show(
 @command(session, "tree", needs=OWNER)
 def tree(place: "Place", session_id: SessionId) -> Told:
     """List a session and all that were made out of it, a parent before its children."""
-    from valetkey.cli.commands.sessions_shown import COLUMNS, data_of, row_of
+    from valetkey.cli.sessions_shown import COLUMNS, data_of, row_of
     from valetkey.cli.told import rows
 
     found = place.owner().tree(session_id)
@@ -293,7 +245,7 @@ def thaw(place: "Place") -> Told:
 
 
 def _status(view: object) -> Told:
-    from valetkey.cli.commands.sessions_shown import data_of
+    from valetkey.cli.sessions_shown import data_of
     from valetkey.wire.sessions import SessionView
 
     assert isinstance(view, SessionView)

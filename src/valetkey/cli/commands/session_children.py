@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from valetkey.cli.commands.session import RULES, Out, PrintBundle, option, session
+from valetkey.cli.commands.session import session
 from valetkey.cli.frame import BUNDLE, HOLDER, command
+from valetkey.cli.options import RULES, Out, PrintBundle, option
 from valetkey.cli.told import Told
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from valetkey.cli.commands.session import SessionId, option, session
+from valetkey.cli.commands.session import session
 from valetkey.cli.frame import BUNDLE, OWNER, WALLET, command
+from valetkey.cli.options import SessionId, option
 from valetkey.cli.told import Told
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from valetkey.cli.commands.session import Out, PrintBundle, SessionId, _handed_over, option, session
+from valetkey.cli.commands.session import session
 from valetkey.cli.frame import KEPT, OWNER, WALLET, command
+from valetkey.cli.options import Out, PrintBundle, SessionId, option
 from valetkey.cli.told import Told
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def rotate(
     """
     import msgspec
 
-    from valetkey.cli.commands.sessions_shown import data_of, facts_of
+    from valetkey.cli.sessions_shown import data_of, facts_of, handed_over
     from valetkey.cli.words import budget_of, maybe_seconds, seconds_of
 
     seconds = 0 if grace == "0" else seconds_of(grace, "--grace")
@@ -65,7 +66,7 @@ def rotate(
             made = owner.rotate_session(session_id, **asked)  # type: ignore[arg-type]  # by name, as above
             kept.put(made.serialize())
     is_recoverable = place.secret("owner_key") is not None
-    return _handed_over(owner.get_session(made.session_id), kept, out, is_recoverable=is_recoverable)
+    return handed_over(owner.get_session(made.session_id), kept, out, is_recoverable=is_recoverable)
 
 
 @command(session, "extend", needs=OWNER)
@@ -80,7 +81,7 @@ def extend(
     A bundle that was handed out says the old end: `session bundle` makes one for a delegate that starts after it.
     To let it spend less, `session rotate --budget`, or `session revoke`.
     """
-    from valetkey.cli.commands.sessions_shown import data_of, facts_of
+    from valetkey.cli.sessions_shown import data_of, facts_of
     from valetkey.cli.words import maybe_seconds
 
     seconds = maybe_seconds(expires_in, "--expires-in")
@@ -91,8 +92,9 @@ def extend(
 @command(session, "bundle", needs=(*WALLET, *KEPT))
 def bundle(place: "Place", session_id: SessionId, out: Out = None, print_bundle: PrintBundle = False) -> Told:
     """Make a session's bundle once more, with the end and the budget of now, out of its recovery copy."""
+    from valetkey.cli.sessions_shown import handed_over
 
     owner = place.owner(wallet=True)
     with place.destination("bundle", out, printed=print_bundle, flag="--print-bundle") as kept:
         kept.put(owner.refresh_session(session_id).serialize())
-    return _handed_over(owner.get_session(session_id), kept, out, is_recoverable=True)
+    return handed_over(owner.get_session(session_id), kept, out, is_recoverable=True)

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from valetkey.cli.commands.session import SessionId, option, session
+from valetkey.cli.commands.session import session
 from valetkey.cli.frame import BUYER, OWNER, WALLET, command
+from valetkey.cli.options import SessionId, option
 from valetkey.cli.told import Told
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def reclaim(
 @command(session, "exposure", needs=OWNER)
 def exposure(place: "Place", session_id: SessionId) -> Told:
     """Show the most that a session could still cost if its key leaked now, read from ledger and chain."""
-    from valetkey.cli.commands.sessions_shown import amount
+    from valetkey.cli.sessions_shown import amount
     from valetkey.cli.told import facts
 
     found = place.owner().exposure(session_id)

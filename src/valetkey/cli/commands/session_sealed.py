@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from valetkey.cli.commands.session import option, session
+from valetkey.cli.commands.session import session
 from valetkey.cli.frame import BUNDLE, WALLET, command
+from valetkey.cli.options import option
 from valetkey.cli.told import Told
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from valetkey.cli.commands.session import option, session
+from valetkey.cli.commands.session import session
 from valetkey.cli.frame import OWNER, command
+from valetkey.cli.options import option
 
 if TYPE_CHECKING:
     from valetkey.cli.place import Place

@@ -59,9 +59,9 @@ def studio(
     from valetkey.crypto.keys import PrivateKey
     from valetkey.crypto.secret import Secret
     from valetkey.sdk.solana.desks import solana_signer_of
-    from valetkey.studio.one_time import address_of, new_token, read_token
     from valetkey.studio.plan import Plan
     from valetkey.studio.run import check_installed, run
+    from valetkey.studio.sign_in_address import address_of, new_token, read_token
     from valetkey.studio.wizard.operator import Operator
     from valetkey.wire.errors import Exit
 

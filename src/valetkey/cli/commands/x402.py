@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from valetkey.cli.commands.session import option
 from valetkey.cli.frame import BUYER, HOLDER, command
+from valetkey.cli.options import option
 from valetkey.cli.told import Told
 
 if TYPE_CHECKING:

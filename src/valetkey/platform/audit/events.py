@@ -9,7 +9,7 @@ import msgspec
 
 from valetkey.core.audit import Kind
 from valetkey.core.errors import EnvironmentFailure, ValetkeyError
-from valetkey.ports.accounts import FEED_BEGINNING, AccountStore, FeedEntry
+from valetkey.ports.auditing import FEED_BEGINNING, AuditStore, FeedEntry
 from valetkey.wire.audit import EventPage, EventView
 from valetkey.wire.http import encode
 from valetkey.wire.timestamps import iso_timestamp
@@ -31,7 +31,7 @@ BEAT = b": still here\n\n"
 class Feed:
     """The events of one owner."""
 
-    store: AccountStore
+    store: AuditStore
     owner_id: str
 
     async def page(self, cursor: str | None, limit: int = PAGE_MAX) -> EventPage:

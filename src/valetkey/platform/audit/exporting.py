@@ -8,7 +8,7 @@ from valetkey.core.audit import Head
 from valetkey.crypto.ed25519 import SigningKey
 from valetkey.crypto.sealing import derive_key
 from valetkey.platform.settings import Settings
-from valetkey.ports.accounts import HEADS_MAX, AccountStore
+from valetkey.ports.auditing import HEADS_MAX, AuditStore
 from valetkey.wire.audit_file import (
     CSV_HEADER,
     FORMAT_VERSION,
@@ -45,7 +45,7 @@ class Export:
 
     def __init__(
         self,
-        store: AccountStore,
+        store: AuditStore,
         key: SigningKey,
         start: Start,
         form: Format,

@@ -4,6 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from valetkey.platform.http import ROUTE
+
 PATH = "/claim/{id}"
 
 PAGE = b"""<!doctype html>
@@ -29,7 +31,7 @@ HEADERS = {
 
 async def page(request: Request) -> Response:
     """The same for every link, of claims that there are and that there are not; no claim is looked at."""
-    request.scope["valetkey.route"] = PATH
+    request.scope[ROUTE] = PATH
     return Response(PAGE, media_type="text/html; charset=utf-8", headers=HEADERS)
 
 

@@ -47,9 +47,6 @@ from valetkey.wire.proofs import escrow_id
 FUND_GAS = 450_000
 """The limit where the call cannot be tried yet, because its grant is not known on chain."""
 
-DELIVERY_SECONDS_MAX = 10 * 365 * 86_400
-"""The escrow contract takes no deadline later than this."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Draw:

@@ -12,6 +12,7 @@ from valetkey.core.tokens import TokenMismatch
 from valetkey.platform.answers import JsonResponse
 from valetkey.platform.context import Platform
 from valetkey.platform.head import head_of
+from valetkey.platform.http import ROUTE
 from valetkey.platform.observing.metrics import METRICS_TYPE
 from valetkey.wire.errors import error_body
 from valetkey.wire.http import encode, success_body
@@ -22,13 +23,13 @@ READY_SECONDS = 1.0
 
 async def live(request: Request) -> Response:
     """The process answers."""
-    request.scope["valetkey.route"] = request.url.path
+    request.scope[ROUTE] = request.url.path
     return JsonResponse(success_body({"status": "live"}), 200, head_of(request.scope).request_id)
 
 
 async def ready(request: Request) -> Response:
     """The database and every chain answer."""
-    request.scope["valetkey.route"] = request.url.path
+    request.scope[ROUTE] = request.url.path
     request_id = head_of(request.scope).request_id
     failing = await _lately_failing(request)
     if failing:
@@ -74,7 +75,7 @@ async def _failing(platform: Platform) -> list[str]:
 
 async def metrics(request: Request) -> Response:
     """Counters, as Prometheus reads them."""
-    request.scope["valetkey.route"] = request.url.path
+    request.scope[ROUTE] = request.url.path
     platform: Platform = request.app.state.platform
     return Response(platform.metrics.page(), media_type=METRICS_TYPE)
 

@@ -28,7 +28,6 @@ from valetkey.wire.limits import LimitRule
 from valetkey.wire.policies import PolicyRules
 
 ZERO_ADDRESS = "0x" + "0" * 40
-USDC_DECIMALS = CURRENCY_DECIMALS["USDC"]
 
 
 def policy_of(asked: PolicyRules, *, not_before: int, expires_at: int) -> Policy:

@@ -10,7 +10,7 @@ from valetkey.crypto.secret import Secret
 from valetkey.ports.keystore import Keystore
 from valetkey.ports.signer import Signer
 from valetkey.sdk._async.buyer import AsyncBuyerAgent
-from valetkey.sdk._async.client_making import AsyncClientMaking
+from valetkey.sdk._async.client_rotating import AsyncClientRotating
 from valetkey.sdk.actions import Action
 from valetkey.sdk.chain_config import ChainConfig
 from valetkey.sdk.client_session import ClientSession
@@ -21,7 +21,7 @@ from valetkey.sdk.keys_at_rest import Lock
 from valetkey.sdk.solana.desks import SolanaSigner
 
 
-class AsyncClient(AsyncClientMaking):
+class AsyncClient(AsyncClientRotating):
     """Many sessions of one owner. Use it as a context manager, or call `close`.
 
     `api_key` is the owner's, from VALETKEY_API_KEY unless given. `chain`: what sessions are for that name none: a name,

@@ -11,7 +11,7 @@ from valetkey.crypto.secret import Secret
 from valetkey.ports.keystore import Keystore
 from valetkey.ports.signer import Signer
 from valetkey.sdk._sync.buyer import BuyerAgent
-from valetkey.sdk._sync.client_making import ClientMaking
+from valetkey.sdk._sync.client_rotating import ClientRotating
 from valetkey.sdk.actions import Action
 from valetkey.sdk.chain_config import ChainConfig
 from valetkey.sdk.client_session import ClientSession
@@ -22,7 +22,7 @@ from valetkey.sdk.keys_at_rest import Lock
 from valetkey.sdk.solana.desks import SolanaSigner
 
 
-class Client(ClientMaking):
+class Client(ClientRotating):
     """Many sessions of one owner. Use it as a context manager, or call `close`.
 
     `api_key` is the owner's, from VALETKEY_API_KEY unless given. `chain`: what sessions are for that name none: a name,

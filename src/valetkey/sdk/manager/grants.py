@@ -18,6 +18,9 @@ from valetkey.sdk.x402.terms import OPERATION
 from valetkey.wire import grant_calls
 from valetkey.wire.grants import grant_hash, grant_id, payees_of
 
+DEAD_GRANTS = frozenset({GrantStatus.REVOKING, GrantStatus.REVOKED})
+"""Under these nothing is signed any more."""
+
 
 class Grants:
     """The grants of a file's sessions under the manager's contract."""

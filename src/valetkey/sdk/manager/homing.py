@@ -8,7 +8,6 @@ import secrets
 from msgspec import structs
 
 from valetkey.core.addresses import same_address
-from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.signatures import sign_digest
 from valetkey.ports.accounts import SessionRecord
 from valetkey.sdk.manager.keeping import Kept
@@ -47,8 +46,7 @@ class Homing:
         if domain is None:
             return 0
         await local.unlock()
-        key = self._kept.key(record)
-        assert isinstance(key, PrivateKey), "keys of an EVM chain are secp256k1"
+        key = self._kept.evm_key(record)
         head = await local.reader.head()
         unsigned = TransferAuthorization(
             chain_id=local.chain.chain_id,

@@ -13,6 +13,7 @@ from valetkey.core.policy import Policy
 from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.core.session import Role, Session, Status, Usage, status
 from valetkey.crypto.credentials import credential_hash, new_id, new_session_token
+from valetkey.crypto.keys import PrivateKey
 from valetkey.ports.accounts import Answer, Funding, SessionQuery, SessionRecord
 from valetkey.ports.keystore import DamagedRecord
 from valetkey.sdk.config_checks import check_page
@@ -101,6 +102,12 @@ class Kept:
             kept[:] = bytes(len(kept))
         if hash_of(key) != name:
             raise DamagedRecord(f"what the keystore has for session {record.session.id} is another key")
+        return key
+
+    def evm_key(self, record: SessionRecord) -> PrivateKey:
+        """The key of a session on an EVM chain. Raises DamagedRecord."""
+        key = self.key(record)
+        assert isinstance(key, PrivateKey), "keys of an EVM chain are secp256k1"
         return key
 
     async def page(

@@ -138,7 +138,7 @@ class PayingSession:
             self._kept.check_living(await self._record())
         return _shown(held)
 
-    async def supply(self, held: AsyncHeld, offer: Offer) -> None:  # noqa: ARG002 - see x402_session.py
+    async def supply(self, held: AsyncHeld, offer: Offer) -> None:  # noqa: ARG002 - see _async/x402_session.py
         self._kept.check_living(await self._record())
         await self._side.topping.bring(await self._paying.find(held.id))
 

@@ -9,18 +9,16 @@ import time
 
 from valetkey.core.refusal import Code, Refused, refuse
 from valetkey.core.spend import HoldState
-from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.signatures import sign_digest
 from valetkey.engine.authorizing import is_used
 from valetkey.engine.drawing import SPEND_GAS
 from valetkey.ports.accounts import SessionRecord
-from valetkey.ports.grants import GrantStatus
 from valetkey.ports.ledger import SpendQuery, SpendRecord
 from valetkey.ports.relays import Relay, RelayState
 from valetkey.ports.wallet import StillPending
 from valetkey.sdk.errors import InsufficientFunds, NotConfigured, RelayRefused, refused_error
 from valetkey.sdk.manager.driving import Driver
-from valetkey.sdk.manager.grants import Grants, payees_on_chain
+from valetkey.sdk.manager.grants import DEAD_GRANTS, Grants, payees_on_chain
 from valetkey.sdk.manager.keeping import Kept
 from valetkey.sdk.manager.on_evm import OnEvm
 from valetkey.sdk.manager.standing import grant_needed
@@ -39,7 +37,6 @@ TRIES_MAX = 5
 UNDER_WAY_MAX = 1_000
 SEEN_SECONDS = 5.0
 PAUSE_SECONDS = 0.25
-DEAD_GRANTS = frozenset({GrantStatus.REVOKING, GrantStatus.REVOKED})
 
 
 class Topping:
@@ -152,8 +149,7 @@ class Topping:
         if signed is None or signed.status in DEAD_GRANTS:
             raise refused_error(grant_needed("the session ended before its payment was signed"))
         self.check_possible(record)
-        key = self._kept.key(record)
-        assert isinstance(key, PrivateKey), "keys of an EVM chain are secp256k1"
+        key = self._kept.evm_key(record)
         head = await local.reader.head()
         spend = GrantSpend(
             payee=key.address,

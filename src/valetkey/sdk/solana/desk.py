@@ -69,7 +69,7 @@ class AsyncSolanaDesk:
         return takeable(_there(await session_state(self._node, session)), session)
 
     async def hand_over(self, old: str, new: str, units: int, seen: int, fee_lamports: int) -> bool:
-        """Approve the new key for so many base units in the transaction that ends the old one; see moving.py.
+        """Approve the new key for so many base units as the old one ends, at once: see chains/solana/moving.py.
 
         Done before, it stays. False when nothing is left for the new key: the old one is revoked alone. `seen`: what
         `left` said of the old one. Raises SessionClosed for a new one that was closed before, TransactionRefused,

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from valetkey.core.audit import Entry, Head, Kind
 from valetkey.core.errors import InvalidInput
-from valetkey.ports.accounts import FEED_BEGINNING, HEADS_MAX, FeedEntry
+from valetkey.ports.auditing import FEED_BEGINNING, HEADS_MAX, FeedEntry
 from valetkey.stores.postgres.book import PostgresBook
 from valetkey.stores.postgres.database import Tables
 from valetkey.stores.rows import Row
@@ -35,20 +35,20 @@ class PostgresAudit(Tables):
     """The part of the account store that tells what was decided."""
 
     async def audit(self, owner_id: str, chain_id: str, after: int, limit: int) -> list[tuple[Entry, bytes]]:
-        """See ports/accounts.py."""
+        """See ports/auditing.py."""
         found = await self._database.rows(_ENTRIES, owner_id, chain_id, after, limit)
         return [(_entry(one), one[6]) for one in found]
 
     async def heads(
         self, owner_id: str, *, chain_id: str | None = None, after: str = "", limit: int = HEADS_MAX
     ) -> list[Head]:
-        """See ports/accounts.py."""
+        """See ports/auditing.py."""
         which, value = ("id > $2", after) if chain_id is None else ("id = $2", chain_id)
         sql = f"{_HEADS} AND {which} ORDER BY id LIMIT $3"
         return [Head(*one) for one in await self._database.rows(sql, owner_id, value, limit)]
 
     async def anchor(self, limit: int) -> int:
-        """See ports/accounts.py."""
+        """See ports/auditing.py."""
         ahead = await self._database.rows(_AHEAD, limit)
         count = 0
         for owner_id, found in groupby(ahead, key=lambda one: one[0]):
@@ -63,7 +63,7 @@ class PostgresAudit(Tables):
         return await self._database.batch(owner_id, frozenset({owner_id, *trees}), work)
 
     async def feed(self, owner_id: str, cursor: str | None, limit: int) -> list[FeedEntry]:
-        """See ports/accounts.py. Raises InvalidInput for a cursor that was never given."""
+        """See ports/auditing.py. Raises InvalidInput for a cursor that was never given."""
         if cursor is None:
             found = await self._database.rows(_NEWEST, owner_id)
         else:

@@ -5,7 +5,8 @@ import apsw
 from valetkey.core.audit import Entry, Head, Kind
 from valetkey.core.errors import InvalidInput
 from valetkey.core.refusal import Refused
-from valetkey.ports.accounts import HEADS_MAX, Answer, FeedEntry
+from valetkey.ports.accounts import Answer
+from valetkey.ports.auditing import HEADS_MAX, FeedEntry
 from valetkey.ports.ledger import Idempotency
 from valetkey.stores.book.placing import MISMATCH
 from valetkey.stores.rows import Row
@@ -46,7 +47,7 @@ class SqliteAudit(Tables):
         await self._database.write(lambda db, _: db.execute(sql, values).fetchall())
 
     async def audit(self, owner_id: str, chain_id: str, after: int, limit: int) -> list[tuple[Entry, bytes]]:
-        """See ports/accounts.py."""
+        """See ports/auditing.py."""
         sql = (
             f"SELECT {_ENTRY}, hash FROM audit WHERE chain_id = ? AND number > ? AND owner_id = ?"  # noqa: S608
             " ORDER BY number LIMIT ?"
@@ -57,7 +58,7 @@ class SqliteAudit(Tables):
     async def heads(
         self, owner_id: str, *, chain_id: str | None = None, after: str = "", limit: int = HEADS_MAX
     ) -> list[Head]:
-        """See ports/accounts.py."""
+        """See ports/auditing.py."""
         which, value = ("id > ?", after) if chain_id is None else ("id = ?", chain_id)
         which = f"owner_id = ? AND number > 0 AND {which}"
         sql = f"SELECT id, number, head FROM chains WHERE {which} ORDER BY id LIMIT ?"  # noqa: S608 - constants of ours
@@ -65,13 +66,13 @@ class SqliteAudit(Tables):
         return [Head(*one) for one in found]
 
     async def anchor(self, limit: int) -> int:
-        """See ports/accounts.py."""
+        """See ports/auditing.py."""
         if not await self._database.read(lambda db: rows(db, _AHEAD, 1)):
             return 0
         return await self._database.write(lambda db, now: _anchor(db, now, limit))
 
     async def feed(self, owner_id: str, cursor: str | None, limit: int) -> list[FeedEntry]:
-        """See ports/accounts.py. Raises InvalidInput for a cursor that was never given."""
+        """See ports/auditing.py. Raises InvalidInput for a cursor that was never given."""
         columns = f"SELECT seq, {_ENTRY} FROM audit WHERE owner_id = ?"  # noqa: S608 - constants of ours
         if cursor is None:
             newest = f"{columns} ORDER BY seq DESC LIMIT 1"

@@ -19,8 +19,6 @@ ROTATE, NARROW, FUND, RECLAIM, GRANT = "rotate", "narrow", "fund", "reclaim", "g
 KEPT_SECONDS = 30 * 86_400
 """So long what is over is told of."""
 
-KINDS = (ROTATE, NARROW, FUND, RECLAIM, GRANT)
-
 
 class Deed(msgspec.Struct, kw_only=True):
     """One of them. `owner` is a digest of whose it is; `key` the idempotency key of what it asks for.

@@ -58,9 +58,9 @@ async def facts_of(
     """Ask for all of it at once. `place`: the platform's address, and the state folder."""
     held = asyncio.to_thread(_held, agent.api_key, view, place)
     grant, exposure, found = await asyncio.gather(
-        _or_problem(agent.find_grant(view.session_id)),
-        _or_problem(agent.exposure(view.session_id)),
-        _or_problem(held),
+        or_problem(agent.find_grant(view.session_id)),
+        or_problem(agent.exposure(view.session_id)),
+        or_problem(held),
     )
     problem = next((str(one) for one in (found, exposure, grant) if isinstance(one, ValetkeyError)), "")
     wallet, home = found if isinstance(found, tuple) else (None, None)
@@ -87,7 +87,8 @@ def _held(
         return agent.holdings(view.session_wallet, chain), agent.holdings(view.owner_wallet, chain)
 
 
-async def _or_problem(asked: Awaitable[T]) -> T | ValetkeyError:
+async def or_problem(asked: Awaitable[T]) -> T | ValetkeyError:
+    """What was asked for, or why there is no answer: that is told of, and no failure."""
     try:
         return await asked
     except ValetkeyError as error:

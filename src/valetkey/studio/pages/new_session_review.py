@@ -13,7 +13,7 @@ from valetkey.studio.wizard.making import Makings
 from valetkey.studio.wizard.meaning import chain_of_draft, check, on_solana, rules_meant, step_of
 from valetkey.studio.wizard.trying import Trial, dry_run
 from valetkey.studio.wizard.words import HANDING, sentence, worst_case
-from valetkey.studio.words.amounts import money, short_address
+from valetkey.studio.words.amounts import money
 from valetkey.studio.words.refusals import explained
 from valetkey.studio.words.times import moment
 from valetkey.wire.network import NetworkView
@@ -152,8 +152,3 @@ def told(trial: Trial) -> str:
     waits = f", {trial.waiting:,} of them after your approval" if trial.waiting else ""
     newest = f" (the newest {trial.total:,})" if trial.is_cut else ""
     return f"With this policy, {whose}{newest}: {trial.passed:,} pass{waits}, {trial.refused:,} refused."
-
-
-def signer_of(draft: Draft, owner_wallet: str) -> str:
-    """Who signs, in words."""
-    return f"{SIGNING.get(draft['signing'], '')} ({short_address(owner_wallet)})"

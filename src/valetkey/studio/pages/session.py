@@ -9,12 +9,15 @@ from valetkey.core.audit import Kind
 from valetkey.core.errors import ValetkeyError
 from valetkey.sdk.errors import NotFound
 from valetkey.studio.actions import act, extend
+from valetkey.studio.audit_trail import trail_of
 from valetkey.studio.deeds.deed import Deed, place_of
 from valetkey.studio.deeds.deeds import KINDS
 from valetkey.studio.deeds.offered import offered
 from valetkey.studio.elements.html import Tag, button, card, div, icon, link, paragraph, span
 from valetkey.studio.page import Page
 from valetkey.studio.pages import session_cards as cards
+from valetkey.studio.pages import session_on_chain as on_chain
+from valetkey.studio.pages import session_past as past
 from valetkey.studio.shell import frame
 from valetkey.studio.words.policy import policy_in_words
 from valetkey.studio.words.rows import may, name_of
@@ -116,7 +119,7 @@ class SessionPage:
             self._maybe("spends", stale, lambda: agent.list_spends(session=one, limit=SPENDS_SHOWN)),
             self._maybe("refusals", stale, lambda: agent.refusals(one, limit=REFUSALS_SHOWN)),
             self._maybe("tree", stale, lambda: agent.tree(one)),
-            self._maybe("chain", stale, lambda: cards.chain_facts(agent, one)),
+            self._maybe("chain", stale, lambda: on_chain.facts_of(agent, one)),
         )
         if self._page.client.is_deleted:
             return
@@ -124,10 +127,10 @@ class SessionPage:
         now, zone = int(time.time()), self._page.zone
         self._show_view()
         if spends is not None:
-            _draw(self._chart, lambda: cards.chart(view, spends.spends, now))
-            _draw(self._spends, lambda: cards.spends(spends, now, zone))
+            _draw(self._chart, lambda: past.chart(view, spends.spends, now))
+            _draw(self._spends, lambda: past.spends(spends, now, zone))
         if refusals is not None:
-            _draw(self._refusals, lambda: cards.refusals(refusals, now, zone))
+            _draw(self._refusals, lambda: past.refusals(refusals, now, zone))
         if tree is not None:
             _draw(self._tree, lambda: cards.tree(view, tree))
         if chain is not None:
@@ -136,7 +139,7 @@ class SessionPage:
             scopes = self._page.owner.standing.told.scopes
             self._deeds = offered(view, chain.grant, scopes) if is_known else ()
             self._show_view()
-            _draw(self._chain, lambda: cards.chain(view, chain, now, zone))
+            _draw(self._chain, lambda: on_chain.card(view, chain, now, zone))
 
     async def _maybe(self, part: str, stale: set[str], ask: Any) -> Any:
         """One part, when it is old. What a narrower key may not see stays empty."""
@@ -206,12 +209,12 @@ class SessionPage:
         self._audit.clear()
         with self._audit:
             paragraph("Checking …", "quiet", role="status")
-        found = await self._page.doing(cards.checked(self._page.agent, self._view.session_id))
+        found = await self._page.doing(trail_of(self._page.agent, self._view.session_id))
         if self._page.client.is_deleted:
             return
         self._audit.clear()
         with self._audit:
-            cards.audit(found, int(time.time()), self._page.zone)
+            past.audit(found, int(time.time()), self._page.zone)
 
 
 def _go_on(found: list[Deed]) -> None:

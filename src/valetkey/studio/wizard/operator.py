@@ -13,7 +13,7 @@ class Operator:
 
     All may be missing.
 
-    `token`: of the address that signs in once, by that key; see one_time.py.
+    `token`: of the address that signs in once, by that key; see sign_in_address.py.
 
     Without a passphrase the keys of a session are in the studio's memory until it is handed over.
     """

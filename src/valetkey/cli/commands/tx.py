@@ -1,138 +1,25 @@
-"""`valetkey service` and `valetkey tx`: what is sold, bought, paid, delivered and accepted."""
+"""`valetkey tx`: what is bought, paid, delivered and accepted."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from valetkey.cli.commands.session import more_of, option
 from valetkey.cli.frame import ANYBODY, BUYER, command
+from valetkey.cli.options import option
 from valetkey.cli.told import Told
 
 if TYPE_CHECKING:
     from valetkey.cli.place import Place
-    from valetkey.wire.services import ServiceView
     from valetkey.wire.transactions import TransactionView
 
-service = typer.Typer(help="Services: what is on offer.", no_args_is_help=True)
 tx = typer.Typer(help="Transactions: purchases, their payment, delivery and end.", no_args_is_help=True)
 
 ServiceId = Annotated[str, typer.Argument(help="The service's id.", metavar="SERVICE")]
 TransactionId = Annotated[str, typer.Argument(help="The purchase's id.", metavar="TRANSACTION")]
-Categories = Literal["research", "summarization", "coding", "security", "data", "booking", "content", "other"]
-Units = Literal["per_request", "per_document", "per_hour", "per_output", "flat"]
 States = Literal[
     "pending", "escrowed", "processing", "delivered", "completed", "refunded", "disputed", "abandoned"
 ]
-
-
-@command(service, "list", needs=ANYBODY)
-def list_services(
-    place: "Place",
-    query: Annotated[
-        str, typer.Argument(help="Words of the title or the description.", show_default=False)
-    ] = "",
-    category: Annotated[Categories | None, option("Those of this category alone.")] = None,
-    max_price: Annotated[str | None, option("Those that cost no more, in USDC.")] = None,
-    sort: Annotated[
-        Literal["newest", "price_asc", "price_desc", "rating", "response_time"],
-        typer.Option(help="What comes first."),
-    ] = "newest",
-    limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=100)] = 20,
-    offset: Annotated[int, typer.Option(help="How many to leave out first.", min=0)] = 0,
-) -> Told:
-    """Search what is on offer."""
-    from valetkey.cli.told import plain, rows
-
-    page = place.stranger().search_services(
-        query, max_price=max_price, category=category, sort_by=sort, limit=limit, offset=offset
-    )
-    table = rows(
-        ("SERVICE", "TITLE", "PRICE", "FOR", "CATEGORY", "RATING", "SELLER"),
-        (
-            (one.id, one.title, money(one.price), unit(one), one.category, one.rating, one.agent.agent_name)
-            for one in page.services
-        ),
-        "no services",
-    )
-    left = tuple(
-        one.replace(", --all every one", "") for one in more_of(len(page.services), page.total, offset)
-    )
-    return Told(plain(page), table, left)
-
-
-@command(service, "show", needs=ANYBODY)
-def show_service(place: "Place", service_id: ServiceId) -> Told:
-    """Show one service, also a paused or archived one."""
-    return _service(place.stranger().get_service(service_id))
-
-
-@command(service, "add", needs=ANYBODY)
-def add(
-    place: "Place",
-    title: Annotated[str, typer.Option(help="What it is called.")],
-    description: Annotated[str, typer.Option(help="What a buyer gets.")],
-    category: Annotated[Categories, typer.Option(help="What kind of work it is.")],
-    price: Annotated[str, typer.Option(help="USDC, without the fee.")],
-    price_unit: Annotated[Units, typer.Option("--for", help="What the price is for.")] = "per_request",
-    endpoint_url: Annotated[str | None, option("Where purchases are told.", "--endpoint-url")] = None,
-    network: Annotated[
-        Literal["base-sepolia", "base"], typer.Option(help="Where it is paid.")
-    ] = "base-sepolia",
-) -> Told:
-    """Put a service on offer."""
-    more = {} if endpoint_url is None else {"endpoint_url": endpoint_url}
-    made = place.seller().list_service(
-        title=title,
-        description=description,
-        category=category,
-        price=price,
-        price_unit=price_unit,
-        network=network,
-        **more,
-    )
-    return _service(made)
-
-
-@command(service, "update", needs=ANYBODY)
-def update(
-    place: "Place",
-    service_id: ServiceId,
-    title: Annotated[str | None, option("Its new title.")] = None,
-    description: Annotated[str | None, option("Its new description.")] = None,
-    price: Annotated[str | None, option("Its new price in USDC.")] = None,
-    endpoint_url: Annotated[str | None, option("Where purchases are told from now on.")] = None,
-) -> Told:
-    """Change a service; what is not named stays."""
-    from valetkey.core.errors import InvalidInput
-
-    named = {"title": title, "description": description, "price": price, "endpoint_url": endpoint_url}
-    changes = {name: value for name, value in named.items() if value is not None}
-    if not changes:
-        raise InvalidInput("what is to change? name it")
-    return _service(place.seller().update_service(service_id, **changes))
-
-
-@command(service, "pause", needs=ANYBODY)
-def pause(place: "Place", service_id: ServiceId) -> Told:
-    """Take a service off the market for a while; `service resume` puts it back."""
-    return _standing(place.seller().update_service(service_id, status="paused"))
-
-
-@command(service, "resume", needs=ANYBODY)
-def resume(place: "Place", service_id: ServiceId) -> Told:
-    """Put a paused service back on the market."""
-    return _standing(place.seller().update_service(service_id, status="active"))
-
-
-@command(service, "archive", needs=ANYBODY)
-def archive(place: "Place", service_id: ServiceId) -> Told:
-    """Take a service off the market for good."""
-    place.seller().archive_service(service_id)
-    return Told({"id": service_id, "status": "archived"}, f"{service_id} is archived")
-
-
-# Transactions
 
 
 @command(tx, "list", needs=ANYBODY)
@@ -144,24 +31,21 @@ def list_transactions(
     offset: Annotated[int, typer.Option(help="How many to leave out first.", min=0)] = 0,
 ) -> Told:
     """List purchases, newest first; a seller's escrowed ones: oldest first."""
-    from valetkey.cli.told import local, plain, rows
+    from valetkey.cli.told import local, money, more_of, plain, rows
 
     page = place.buyer().list_transactions(role=role, status=status, limit=limit, offset=offset)
     table = rows(
         ("TRANSACTION", "STATUS", "TOTAL", "SERVICE", "ROLE", "SESSION", "MADE"),
         (
             (
-                *(one.id, one.status, money(one.total_charged), titled(one), one.my_role, one.session_id),
+                *(one.id, one.status, money(one.total_charged), _titled(one), one.my_role, one.session_id),
                 local(one.created_at),
             )
             for one in page.transactions
         ),
         "no transactions",
     )
-    left = tuple(
-        one.replace(", --all every one", "") for one in more_of(len(page.transactions), page.total, offset)
-    )
-    return Told(plain(page), table, left)
+    return Told(plain(page), table, more_of(len(page.transactions), page.total, offset))
 
 
 @command(tx, "show", needs=ANYBODY)
@@ -189,7 +73,7 @@ def buy(
 
     Nothing is paid yet: `tx fund` does that.
     """
-    from valetkey.cli.told import facts, plain
+    from valetkey.cli.told import facts, money, plain
     from valetkey.cli.words import json_of
 
     payload = json_of(request, "--request")
@@ -297,62 +181,14 @@ def dispute(
     return _transaction(done)
 
 
-# How they are shown
-
-
-def money(amount: object) -> str:
-    """An amount with two decimals at least, and all that it has."""
-    from decimal import Decimal
-
-    assert isinstance(amount, Decimal)
-    text = format(amount, "f")
-    whole, _, part = text.partition(".")
-    return f"{whole}.{part.rstrip('0').ljust(2, '0')}"
-
-
-def unit(one: "ServiceView") -> str:
-    """What a price is for."""
-    return one.price_unit.removeprefix("per_")
-
-
-def titled(one: "TransactionView") -> str:
-    """What was bought."""
-    return one.service.title if one.service is not None else one.service_id
-
-
-def _service(one: "ServiceView") -> Told:
-    from valetkey.cli.told import facts, local
-
-    shown = {
-        "service": one.id,
-        "title": one.title,
-        "description": one.description,
-        "category": one.category,
-        "price": f"{money(one.price)} {one.currency} for each {unit(one)}"
-        if unit(one) != "flat"
-        else f"{money(one.price)} {one.currency}",
-        "status": one.status,
-        "network": one.network,
-        "seller": f"{one.agent.agent_name} ({one.agent_id})",
-        "rating": f"{one.rating} of {one.rating_count}" if one.rating is not None else None,
-        "told at": one.endpoint_url,
-        "since": local(one.created_at),
-    }
-    return Told(one, facts({name: value for name, value in shown.items() if value is not None}))
-
-
-def _standing(one: "ServiceView") -> Told:
-    return Told(one, f"{one.id} is {one.status}")
-
-
 def _transaction(one: "TransactionView") -> Told:
-    from valetkey.cli.told import facts, local
+    from valetkey.cli.told import facts, local, money
 
     shown = {
         "transaction": one.id,
         "status": one.status,
         "payment": one.payment_status,
-        "service": titled(one),
+        "service": _titled(one),
         "quantity": one.quantity,
         "total": f"{money(one.total_charged)} {one.currency}, {money(one.platform_fee)} of it fee",
         "role": one.my_role,
@@ -365,3 +201,8 @@ def _transaction(one: "TransactionView") -> Told:
         "disputed": one.dispute_reason,
     }
     return Told(one, facts({name: value for name, value in shown.items() if value is not None}))
+
+
+def _titled(one: "TransactionView") -> str:
+    """What was bought."""
+    return one.service.title if one.service is not None else one.service_id

@@ -2,10 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from valetkey.cli.told import NOTHING, Facts, Rows, facts, local, plain, rows
+from valetkey.cli.told import NOTHING, Facts, Raw, Rows, Told, facts, local, plain, rows
 from valetkey.wire.timestamps import iso_timestamp
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from valetkey.cli.destination import Destination
     from valetkey.wire.sessions import SessionView
 
 COLUMNS = ("SESSION", "LABEL", "STATUS", "BUDGET", "SPENT", "HELD", "LEFT", "ENDS")
@@ -95,3 +98,18 @@ def span(seconds: int) -> str:
             count = seconds // size
             return unit if count == 1 else f"{count} {unit}s"
     return f"{seconds} seconds"
+
+
+def handed_over(
+    view: "SessionView", kept: "Destination", out: "Path | None", *, is_recoverable: bool
+) -> Told:
+    """A new session: where its bundle is, and what it may."""
+    data = {"session": data_of(view), **kept.data("bundle")}
+    notes = (
+        ()
+        if is_recoverable
+        else ("No recovery copy: the owner's wallet was not at hand. Who loses the bundle loses the wallet.",)
+    )
+    if kept.text is not None:
+        return Told(data, Raw(kept.text), (f"session {view.session_id}", *notes))
+    return Told(data, Facts((*facts_of(view).facts, ("bundle in", str(out)))), notes)

@@ -6,7 +6,7 @@ import pytest
 
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
-from valetkey.studio.one_time import SECONDS, OneTime, address_of, new_token, read_token
+from valetkey.studio.sign_in_address import SECONDS, OneTime, address_of, new_token, read_token
 from valetkey.studio.wizard.operator import Operator
 
 KEY = PrivateKey(b"\x11" * 32)
