@@ -31,11 +31,12 @@ def test_NO_OVERSPEND_a_thief_of_a_plain_bundle_spends_what_the_policy_allows_an
     stolen = thief.ask("spend", amount=4)["spend"]
     assert thief.ask("spend", amount=5)["code"] == "per_spend_exceeded"
     assert thief.ask("spend", amount=4)["code"] == "budget_exceeded"
-    # What shows it: a spend that the delegate did not make, and refusals; no webhook rings.
+    # What shows it: a spend that the delegate did not make, refusals, and that the budget goes faster.
     found = {one.spend_id for one in scene.owner.list_spends(session=session.session_id).spends}
     assert found == {spent, stolen}
     assert scene.kinds(session).count("hold_refused") == 2
-    assert scene.hook.requests == []
+    alert = scene.told("alert.raised")
+    assert (alert["kind"], alert["percent"]) == ("budget", 50)
     # How it ends.
     began = time.monotonic()
     scene.owner.revoke_session(session)
