@@ -116,6 +116,7 @@ class Plant:
     session_key: PrivateKey = field(default_factory=PrivateKey.generate)
     relayer_key: PrivateKey = field(default_factory=PrivateKey.generate)
     observed: list[tuple[str, str]] = field(default_factory=list)
+    escrowed_before: int = 0
 
     @property
     def asset(self) -> Asset:
@@ -169,6 +170,8 @@ class Plant:
         word = bytes.fromhex(self.owner_key.address[2:]).rjust(32, b"\0")
         self.send(self.owner_key, Call(self.at.usdc, selector + word + MONEY.to_bytes(32, "big")))
         self.send(self.owner_key, calls.approve(self.at.usdc, self.at.allowance, MONEY))
+        # Others have used this chain, and a contract that has the same address wherever it is deployed.
+        self.escrowed_before = self.units(self.at.escrow) + self.units(DEVELOPMENT_TREASURY)
 
     # The store
 
@@ -279,8 +282,8 @@ class Plant:
         )
 
     def escrowed(self) -> int:
-        """What the escrow contract holds for sellers, and the fee that it passed on."""
-        return self.units(self.at.escrow) + self.units(DEVELOPMENT_TREASURY)
+        """What the escrow contract was given for sellers, and the fee that it passed on, since the plant is there."""
+        return self.units(self.at.escrow) + self.units(DEVELOPMENT_TREASURY) - self.escrowed_before
 
     def works(self, store: Any, fate: Fate | None = None, **rules: Any) -> "Works":
         return Works(self, store, fate or Fate(), **rules)

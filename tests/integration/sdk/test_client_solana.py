@@ -411,6 +411,28 @@ def test_a_capture_between_two_looks_makes_the_new_keys_part_no_smaller(
     assert len(looks) > 1
 
 
+@pytest.mark.parametrize(("carry", "part"), [(True, 40), (False, 50)])
+def test_a_payment_that_is_held_yet_makes_the_new_keys_part_no_smaller(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch, *, carry: bool, part: int
+) -> None:
+    old = owner.client.create_session(**RULES)
+    owner.pay(old, "10")
+    real = owner.client.owner.get_session
+
+    def not_captured_yet(session: str) -> Any:
+        # As the ledger was before it saw the block; the cluster has moved the money already.
+        view = real(session)
+        if session == old.session_id or carry:
+            return msgspec.structs.replace(view, held_usdc="10", spent_usdc="0", remaining_usdc="40")
+        return view
+
+    new = owner.client.rotate_session(old, grace_seconds=60, carry=carry)
+    wait_for(lambda: owner.client.get_session(new).remaining_limit == Decimal(part), 30)
+    monkeypatch.setattr(owner.client.owner, "get_session", not_captured_yet)
+    owner.pay(new, "3")
+    assert _exposure(owner, old, new) == [0, (part - 3) * USDC]
+
+
 def test_what_the_old_key_took_unasked_is_not_given_once_more(owner: Owner) -> None:
     old = owner.client.create_session(**RULES)
     sea, thief = owner.place.sea, owner.payee()

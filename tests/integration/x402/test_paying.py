@@ -1,6 +1,7 @@
 """Paying over HTTP: the client of a session against the official server and facilitator, on a real chain."""
 
 import asyncio
+import io
 import logging
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from tests.x402.resources import METERED, OfficialSeller
 from tests.x402.victim import Victim, open_session
 from valetkey import AsyncBuyerAgent, BuyerAgent
 from valetkey.core.errors import InvalidInput, ValetkeyError
+from valetkey.sdk._sync import x402_payer
 from valetkey.sdk.errors import (
     ApprovalRequired,
     BodyNotReplayable,
@@ -271,8 +273,12 @@ def test_what_a_client_may_not(x402_seller: OfficialSeller, victim: Victim) -> N
 
 
 def test_a_host_that_changes_its_payee(
-    x402_lab: X402Lab, stack: RunningStack, victim: Victim, hostile: Any, caplog: pytest.LogCaptureFixture
+    victim: Victim, hostile: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A logger that no earlier test of this process has told anything.
+    told, warned = logging.Logger("told"), io.StringIO()
+    told.addHandler(logging.StreamHandler(warned))
+    monkeypatch.setattr(x402_payer, "_log", told)
     seller, others = hostile(), iter([hostile().pay_to, hostile().pay_to, hostile().pay_to])
     seller.behaviour = lambda asked: (
         seller.asks(seller.offer(payTo=next(others))) if asked.payment is None else _ok()
@@ -280,8 +286,8 @@ def test_a_host_that_changes_its_payee(
     assert victim.get(f"{seller.url}/a").status_code == 200  # type: ignore[union-attr]
     with caplog.at_level(logging.DEBUG):
         assert victim.get(f"{seller.url}/b").status_code == 200  # type: ignore[union-attr]
-    assert "wants" in caplog.text
-    assert not any(header in caplog.text for header in seller.payment_headers)
+    assert "wants" in warned.getvalue()
+    assert not any(header in caplog.text + warned.getvalue() for header in seller.payment_headers)
     with victim.agent.http(pin_payees=True) as http, pytest.raises(PayeeChanged):
         http.get(f"{seller.url}/c")
 

@@ -176,10 +176,8 @@ class AsyncClientAllotments(AsyncClientSessions):
                 return False
             desk = await self._solana_desk(new.network)
             if not await desk.is_open(_key_of(new)):
-                left_old, left_new = _left(old), _left(new)
                 seen = await desk.left(_key_of(old))
-                # What the old key took and the ledger does not know yet is not given once more.
-                units = min(left_new, seen + left_new - left_old)
+                units = _part(old, new, seen)
                 if not await desk.hand_over(_key_of(old), _key_of(new), units, seen, FEE_LAMPORTS):
                     return False
             if old.status != "revoked":
@@ -224,6 +222,17 @@ class AsyncClientAllotments(AsyncClientSessions):
             yield
         finally:
             self._state.unlock(lock)
+
+
+def _part(old: SessionView, new: SessionView, seen: int) -> int:
+    """What of an allotment is the new key's, base units; `seen`: what the old key could take on the cluster.
+
+    What the old key took and the ledger does not know yet is not given once more. What only the old one holds was not
+    carried over, and may be paid by now: the new one's part is not smaller for that.
+    """
+    left = _left(new)
+    held_alone = max(0, usdc_units(old.held_usdc) - usdc_units(new.held_usdc))
+    return min(left, left - (_left(old) - held_alone - seen))
 
 
 def _left(view: SessionView) -> int:

@@ -177,10 +177,8 @@ class ClientAllotments(ClientSessions):
                 return False
             desk = self._solana_desk(new.network)
             if not desk.is_open(_key_of(new)):
-                left_old, left_new = _left(old), _left(new)
                 seen = desk.left(_key_of(old))
-                # What the old key took and the ledger does not know yet is not given once more.
-                units = min(left_new, seen + left_new - left_old)
+                units = _part(old, new, seen)
                 if not desk.hand_over(_key_of(old), _key_of(new), units, seen, FEE_LAMPORTS):
                     return False
             if old.status != "revoked":
@@ -225,6 +223,17 @@ class ClientAllotments(ClientSessions):
             yield
         finally:
             self._state.unlock(lock)
+
+
+def _part(old: SessionView, new: SessionView, seen: int) -> int:
+    """What of an allotment is the new key's, base units; `seen`: what the old key could take on the cluster.
+
+    What the old key took and the ledger does not know yet is not given once more. What only the old one holds was not
+    carried over, and may be paid by now: the new one's part is not smaller for that.
+    """
+    left = _left(new)
+    held_alone = max(0, usdc_units(old.held_usdc) - usdc_units(new.held_usdc))
+    return min(left, left - (_left(old) - held_alone - seen))
 
 
 def _left(view: SessionView) -> int:
