@@ -35,9 +35,6 @@ FEE_LAMPORTS = 10_000_000
 
 LOCK_PAUSE_SECONDS = 0.05
 
-LOOKS_MAX = 5
-"""So often two sessions are looked at until the ledger stood still meanwhile."""
-
 OVER = ("revoked", "expired")
 
 
@@ -187,15 +184,14 @@ class AsyncClientAllotments(AsyncClientSessions):
     async def _both(self, old_id: str, new_id: str) -> tuple[SessionView, SessionView]:
         """A session and the one in its place, as they were at one moment.
 
-        The old one is looked at first: what is captured between the two looks would make the new one's part smaller,
-        never larger. It is looked at again, so that it is not smaller either.
+        What is captured or given back between two looks would be counted for one of them alone. So they are looked at
+        until the old one stood still meanwhile, which it does: its budget is finite.
         """
-        for _ in range(LOOKS_MAX):
+        while True:
             old, new = await self.owner.get_session(old_id), await self.owner.get_session(new_id)
             again = await self.owner.get_session(old_id)
             if (again.spent_usdc, again.held_usdc) == (old.spent_usdc, old.held_usdc):
-                break
-        return old, new
+                return old, new
 
     async def _solana_desk(self, network: NetworkView) -> "AsyncSolanaDesk":
         """The desk of a cluster."""
