@@ -70,8 +70,13 @@ def _commit(parts: list[Wrote]) -> Commit:
         entries.append({**one.entry, "number": next(_numbers), "body": body})
     spent = {one.spent["session_id"]: one.spent for one in parts}
     chains = {one.chain["id"]: {**one.chain, "number": next(_numbers)} for one in parts}
-    tallies = {one.tally["session_id"]: one.tally for one in parts}
+    # A tally adds to its row: what was read is the sum so far, and adding that would double it with every commit.
+    tallies = {one.tally["session_id"]: {**one.tally, "spends": 1, **_amount(one.tally)} for one in parts}
     return Commit(holds, entries, list(spent.values()), list(tallies.values()), list(chains.values()))
+
+
+def _amount(tally: Columns) -> Columns:
+    return {"units": 1} if "units" in tally else {"high": 0, "low": 1}
 
 
 _HOLD = (
