@@ -92,6 +92,8 @@ def _checkouts(market: Market, folder: Path, count: int) -> Result:
 def _purchases(market: Market, folder: Path, rounds: int, chain: float) -> list[Result]:
     agent = BuyerAgent(base_url=market.stack.base_url, state_dir=folder / "buyer")
     agent.init_with_session(market.bundle)
+    # A session is funded with gas for a dozen purchases.
+    market.stack.supply(market.session.wallet_address)
     before = market.stack.rpc.call("eth_getTransactionCount", market.session.wallet_address, "latest")
     waits = _timed(
         lambda: agent.fund_and_verify(agent.purchase_encrypted(market.service_id, {"n": 1})), rounds
