@@ -22,6 +22,7 @@ QUEUES = {
 EVENTS = "SELECT name, transaction_id, state FROM events"
 AUDITED = "SELECT kind, count(*) FROM audit GROUP BY kind"
 UNDER_WAY, SENT_AWAY = "valetkey_requests_under_way{", "valetkey_over_capacity_total{"
+KEPT = "valetkey_database_memory_bytes "
 
 
 @dataclass
@@ -90,12 +91,12 @@ def process(pid: int) -> Seen:
 
 
 def lanes(port: int) -> dict[str, float]:
-    """How many requests a platform works on, and how many it has sent away."""
+    """How many requests a platform works on, how many it has sent away, and what its SQLite keeps, bytes."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
         lines = answer.read().decode().splitlines()
-    found = {"under way": 0.0, "sent away": 0.0}
+    found = {"under way": 0.0, "sent away": 0.0, "kept": 0.0}
     for line in lines:
-        for name, what in (("under way", UNDER_WAY), ("sent away", SENT_AWAY)):
+        for name, what in (("under way", UNDER_WAY), ("sent away", SENT_AWAY), ("kept", KEPT)):
             if line.startswith(what):
                 found[name] += float(line.rpartition(" ")[2])
     return found
@@ -129,7 +130,8 @@ async def sample(
         "codes": codes,
         "processes": {name: vars_of(process(pid)) for name, pid in pids.items()},
         "queues": await database.queues(),
-        "megabytes": await database.megabytes(),
+        "megabytes": await database.megabytes()
+        | {"pages in memory": round(sum(one["kept"] for one in told) / 2**20, 2)},
         "under way": sum(one["under way"] for one in told),
         "sent away": sum(one["sent away"] for one in told),
         "load average": os.getloadavg()[0],

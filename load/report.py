@@ -152,6 +152,7 @@ def _queues(measured: Sequence[Mapping[str, Any]]) -> list[str]:
     rows["requests under way"] = [one["under way"] for one in measured]
     rows["database, MB"] = [one["megabytes"]["database"] for one in measured]
     rows["log of the database, MB"] = [one["megabytes"]["log"] for one in measured]
+    rows["pages of the file in memory, MB"] = [one["megabytes"]["pages in memory"] for one in measured]
     return lines + [
         f"| {name} | {median(found):,.0f} | {max(found):,.0f} | {found[-1]:,.0f} |"
         for name, found in rows.items()

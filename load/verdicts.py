@@ -34,8 +34,8 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
     return median(found) if found else 0.0
 
 
-def memory(name: str, points: Sequence[tuple[float, float]]) -> Verdict:
-    """Whether a process grows: (seconds, MB), over the last two thirds of what was measured."""
+def memory(name: str, points: Sequence[tuple[float, float]], beside: str = "") -> Verdict:
+    """Whether a process grows: (seconds, MB), over the last two thirds of what was measured; `beside` is told, too."""
     late = points[len(points) // 3 :]
     per_second = slope(late)
     seconds = late[-1][0] - late[0][0] if late else 0.0
@@ -43,7 +43,7 @@ def memory(name: str, points: Sequence[tuple[float, float]]) -> Verdict:
     return Verdict(
         f"memory of {name}",
         f"grows by at most {GROWTH_MB_PER_HOUR_MOST} MB/h, or by less than {GROWTH_MB_SEEN} MB in all",
-        f"{per_hour:+.0f} MB/h ({seen:+.1f} MB in {seconds:.0f} s)",
+        f"{per_hour:+.0f} MB/h ({seen:+.1f} MB in {seconds:.0f} s){beside}",
         per_hour <= GROWTH_MB_PER_HOUR_MOST or seen < GROWTH_MB_SEEN,
     )
 

@@ -126,7 +126,7 @@ def test_a_page_and_a_chart_of_a_run_that_answered_nothing() -> None:
         "codes": {"spend: 503 over_capacity": 2},
         "processes": process,
         "queues": {"outbox": 0},
-        "megabytes": {"database": 1.0, "log": 0.0},
+        "megabytes": {"database": 1.0, "log": 0.0, "pages in memory": 0.0},
         "under way": 0,
         "sent away": 2,
         "load average": 1.0,

@@ -19,7 +19,7 @@ from valetkey.ports.measuring import Measured, Queue
 from valetkey.stores import measures
 from valetkey.stores.postgres.database import _PLANS
 from valetkey.stores.postgres.measuring import _LIVING as POSTGRES_LIVING
-from valetkey.stores.sqlite import open_store
+from valetkey.stores.sqlite import SqliteStore, open_store
 from valetkey.stores.sqlite.measuring import _LIVING as SQLITE_LIVING
 
 NOTHING = Queue(0, None)
@@ -66,6 +66,9 @@ def test_the_load_is_told_without_asking_anybody(store: Blocking) -> None:
     load = store.store.load()
     assert (load.waiting, load.busy) == (0, 0)
     assert load.connections >= 1
+    # SQLite keeps pages in this process; PostgreSQL in its own.
+    on_a_file = isinstance(store.store, SqliteStore)
+    assert (load.memory > 0) == on_a_file
 
 
 def test_a_long_queue_is_counted_to_a_bound_from_its_index_alone(tmp_path: Path) -> None:

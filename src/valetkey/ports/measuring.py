@@ -28,11 +28,15 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Of this process: jobs that wait to be written, and connections that are in use, of how many."""
+    """Of this process: jobs that wait to be written, and connections that are in use, of how many.
+
+    `memory` is what the engine itself keeps in this process, bytes: pages of the file that it read or wrote, mostly.
+    """
 
     waiting: int
     busy: int
     connections: int
+    memory: int = 0
 
 
 class MeasuringStore(Protocol):

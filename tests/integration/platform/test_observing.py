@@ -101,6 +101,7 @@ def test_a_whole_purchase_is_told_in_lines_and_numbers(
     assert value("valetkey_sessions_living") >= 1
     assert value("valetkey_http_requests_open") == 1, "the scrape itself"
     assert value("valetkey_database_waiting") == 0
+    assert value("valetkey_database_memory_bytes") > 2**16
     assert value("valetkey_streams_open", kind="events") == 0
     assert value("process_resident_memory_bytes") > 2**20
     assert {

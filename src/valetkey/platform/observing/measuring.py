@@ -21,6 +21,7 @@ def watch_what_is_known(platform: Platform) -> None:
     always(metrics.waiting, lambda: store.load().waiting)
     always(metrics.connections.labels("busy"), lambda: store.load().busy)
     always(metrics.connections.labels("most"), lambda: store.load().connections)
+    always(metrics.database_memory, lambda: store.load().memory)
     for lane in Lane:
         always(metrics.under_way.labels(lane), partial(platform.room.taken, lane))
     always(metrics.streams.labels("events"), lambda: len(platform.event_streams))

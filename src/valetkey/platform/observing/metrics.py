@@ -102,6 +102,9 @@ class Metrics:
         self.connections = self._gauge(
             "valetkey_database_connections", "Connections to the database", "state"
         )
+        self.database_memory = self._gauge(
+            "valetkey_database_memory_bytes", "What SQLite keeps in the memory of this process"
+        )
         self.queue_length = self._gauge("valetkey_queue_length", "What waits in the database", "queue")
         self.queue_oldest = self._gauge(
             "valetkey_queue_oldest_seconds", "For how long the oldest of a queue waits", "queue"

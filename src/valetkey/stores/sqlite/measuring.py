@@ -30,6 +30,7 @@ class SqliteMeasuring(Tables):
         """See ports/measuring.py. Its one writer counts as a connection, and is busy while something waits for it."""
         waiting, readers = self._database.writer.waiting, self._database.readers
         writing = int(waiting > 0)
+        memory = apsw.memory_used()
         if readers is None:
-            return Load(waiting, writing, 1)
-        return Load(waiting, writing + min(readers.reading, readers.size), 1 + readers.size)
+            return Load(waiting, writing, 1, memory)
+        return Load(waiting, writing + min(readers.reading, readers.size), 1 + readers.size, memory)
