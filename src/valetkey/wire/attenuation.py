@@ -170,7 +170,7 @@ def _read(told: dict[str, Any]) -> Attenuation:
     rules: dict[str, Any] = {}
     for name, value in told["rules"].items():
         if name in _SETS:
-            rules[name] = frozenset(value)
+            rules[name] = frozenset(_list(name, value))
         elif name in _AMOUNTS:
             rules[name] = _amount(value)
         elif name == "windows":
@@ -188,6 +188,13 @@ def _read(told: dict[str, Any]) -> Attenuation:
         narrowing=Narrowing(**rules),
         proof_key=None if proof is None else bytes.fromhex(proof),
     )
+
+
+def _list(name: str, value: object) -> list[Any]:
+    kind, said = (int, "whole numbers") if name == "allowed_chains" else (str, "texts")
+    if not isinstance(value, list) or any(type(one) is not kind for one in value):
+        raise InvalidInput(f"{name} is a list of {said}", code="attenuation_malformed")
+    return value
 
 
 def _amount(text: str) -> int:

@@ -5,9 +5,8 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from valetkey.core.money import CURRENCY_DECIMALS
 from valetkey.core.windows import WINDOW_SECONDS_MAX, WINDOWS_MAX
-from valetkey.wire.shape import Request, View, check_amount
+from valetkey.wire.shape import Currency, Request, View, check_amount, check_currency
 
 
 class WindowRule(Request):
@@ -41,15 +40,14 @@ class LimitRule(Request):
     `budget` must be present: None is unlimited, 0 is nothing.
     """
 
-    currency: str
+    currency: Currency
     budget: Decimal | None
     per_spend: Decimal | None = None
     approval_above: Decimal | None = None
     windows: Annotated[list[WindowOf], Meta(max_length=WINDOWS_MAX)] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.currency not in CURRENCY_DECIMALS:
-            raise ValueError(f"currency: one of {', '.join(sorted(CURRENCY_DECIMALS))}")
+        check_currency(self.currency)
         for name in ("budget", "per_spend", "approval_above"):
             check_amount(getattr(self, name), name, self.currency)
         for window in self.windows:

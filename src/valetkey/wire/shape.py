@@ -24,6 +24,9 @@ Address = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{40}" + END)]
 AnyAddress = Annotated[str, msgspec.Meta(pattern=f"^({EVM_ADDRESS}|{SOLANA_ADDRESS})" + END)]
 """Whom or what a spend is about: an EVM address, or one of Solana, in which another case is another address."""
 
+Currency = Annotated[str, msgspec.Meta(extra_json_schema={"enum": sorted(CURRENCY_DECIMALS)})]
+"""One of the known currencies, to a reader of the schema; `check_currency` looks."""
+
 PublicKeyHex = Annotated[str, msgspec.Meta(pattern="^0[23][0-9a-fA-F]{64}" + END)]
 """A compressed public key: 66 hex digits, no 0x."""
 
@@ -40,6 +43,12 @@ class Request(msgspec.Struct, rename="camel", kw_only=True):
 
 class View(msgspec.Struct, rename="camel", kw_only=True, omit_defaults=True):
     """What the platform answers. A member that is at its default (None, absent) is left out."""
+
+
+def check_currency(currency: str) -> None:
+    """Raise ValueError unless its decimals are known."""
+    if currency not in CURRENCY_DECIMALS:
+        raise ValueError(f"currency: one of {', '.join(sorted(CURRENCY_DECIMALS))}")
 
 
 def check_amount(amount: Decimal | None, field: str, currency: str = "USDC") -> None:

@@ -5,8 +5,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from valetkey.core.money import CURRENCY_DECIMALS
-from valetkey.wire.shape import END, AnyAddress, Id, Request, View, check_amount
+from valetkey.wire.shape import END, AnyAddress, Currency, Id, Request, View, check_amount, check_currency
 
 NOTE_CHARS_MAX = 500
 HOLD_SECONDS_MAX = 86_400
@@ -32,7 +31,7 @@ class SpendBody(Request):
     """
 
     amount: Decimal
-    currency: str = "USDC"
+    currency: Currency = "USDC"
     chain_id: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     token: AnyAddress | None = None
     payee: AnyAddress | None = None
@@ -42,8 +41,7 @@ class SpendBody(Request):
     seconds: Annotated[int, Meta(ge=1, le=HOLD_SECONDS_MAX)] = 300
 
     def __post_init__(self) -> None:
-        if self.currency not in CURRENCY_DECIMALS:
-            raise ValueError(f"currency: one of {', '.join(sorted(CURRENCY_DECIMALS))}")
+        check_currency(self.currency)
         check_amount(self.amount, "amount", self.currency)
 
 
