@@ -7,6 +7,7 @@ replica, and a reorganisation below what counted as final cost nothing but work.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -100,17 +101,19 @@ class Follower:
         self._children = Children(store, reader, asset, contract)
         self._observer = observer
 
-    async def run(self, interval_seconds: float) -> None:
-        """Run until cancelled; looks every so often, and at once while there is more to be told."""
+    async def run(self, interval_seconds: float, wanted: asyncio.Event) -> None:
+        """Run until cancelled; looks every so often, at once while there is more to be told, or `wanted` is set."""
         while True:
             begin_round()
+            wanted.clear()
             more = False
             try:
                 more = await self.step()
             except EnvironmentFailure:
                 self._observer("unavailable", self._contract)
             if not more:
-                await asyncio.sleep(interval_seconds)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(wanted.wait(), interval_seconds)
 
     async def step(self) -> bool:
         """Tell a range of final blocks. Whether there is more."""

@@ -19,6 +19,9 @@ BATCH = 100
 BUSY_SECONDS = 0.5
 """How often blocks are looked at while something waits for one."""
 
+SOON_SECONDS = 0.1
+"""How soon the first time after something was sent, twice as long each time after that: some chains are fast."""
+
 PATIENCE_SECONDS = 60
 FEE_WEI_MAX = 100 * 10**9
 PLAIN_TRANSFER_GAS = 21_000
@@ -57,12 +60,15 @@ class Relayer:
 
     async def run(self, interval_seconds: float, wanted: asyncio.Event) -> None:
         """Run until cancelled; looks every so often, sooner while something is open, at once when `wanted` is set."""
+        soon = SOON_SECONDS
         while True:
             begin_round()
             wanted.clear()
-            pause = min(interval_seconds, BUSY_SECONDS) if await self.step() else interval_seconds
+            pause = min(interval_seconds, soon) if await self.step() else interval_seconds
+            soon = min(2 * soon, BUSY_SECONDS)
             with suppress(TimeoutError):
                 await asyncio.wait_for(wanted.wait(), pause)
+                soon = SOON_SECONDS
 
     async def step(self) -> int:
         """Bring everything that is open a step further, in its order; how many are open. Raises nothing of a node's."""

@@ -59,12 +59,14 @@ def start(platform: Platform, log: Log) -> list[asyncio.Task[None]]:
         "webhooks": lambda: sender.run(settings.webhook_seconds),
         "crowds": lambda: _watch_outbox(platform),
     }
+    draws = {chain_id: asyncio.Event() for chain_id, _ in platform.desks}
     for network in platform.networks.values():
         if (contract := network.view.contracts.allowance) is not None:
             follower = _follower(platform, network, contract, log)
-            runs[f"follower {network.name}"] = partial(follower.run, settings.follow_seconds)
+            drawn = draws.get(network.asset.chain_id) or asyncio.Event()
+            runs[f"follower {network.name}"] = partial(follower.run, settings.follow_seconds, drawn)
     for chain_id, desk in platform.desks:
-        relayer = _relayer(platform, chain_id, desk, log)
+        relayer = _relayer(platform, chain_id, desk, log, draws[chain_id])
         runs[f"relayer {chain_id} {desk.sender.address}"] = partial(
             relayer.run, settings.relay_seconds, desk.wanted
         )
@@ -123,10 +125,13 @@ def _follower(platform: Platform, network: Network, contract: str, log: Log) -> 
     )
 
 
-def _relayer(platform: Platform, chain_id: int, desk: RelayDesk, log: Log) -> Relayer:
+def _relayer(platform: Platform, chain_id: int, desk: RelayDesk, log: Log, drawn: asyncio.Event) -> Relayer:
     settings = platform.settings
 
     def told(outcome: str, relay: Relay) -> None:
+        if outcome == "done":
+            # A final block has it: whoever waits for its capture needs not wait for the follower's next round.
+            drawn.set()
         platform.metrics.relayed.labels(outcome).inc()
         tell = log.warning if outcome in ("overtaken", "refused", "reopened", "filled") else log.info
         tell("relayed", outcome=outcome, purpose=relay.purpose, relay=relay.id, reason=relay.reason)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.processes import wait_until
-from tests.fixtures_networks import BASE, ETHEREUM, TwoNetworks
+from tests.fixtures_networks import BASE, ETHEREUM, TwoNetworks, settings_of
+from tests.integration.platform.serving import serve
 from valetkey import BuyerAgent, Client, SellerAgent, Transfer
 from valetkey.chains.evm.errors import WrongChain
 from valetkey.cli.rpc import USDC
@@ -130,6 +131,36 @@ def test_a_grant_on_the_second_chain_is_drawn_through_its_relayer(
     # Taken back at the platform, it is revoked on its own chain by that chain's relayer.
     owner.revoke_session(session.session_id)
     wait_until(lambda: owner.get_grant(session).status == "revoked", "the revocation")
+
+
+def test_what_was_relayed_is_captured_before_the_followers_next_round(
+    two_networks: TwoNetworks, key: PrivateKey, tmp_path: Path
+) -> None:
+    """A platform that looks by itself every ten minutes only, with a relayer of its own."""
+    relayer = two_networks.wallet().to_hex()
+    rarely = {"VALETKEY_FOLLOW_SECONDS": "600", "VALETKEY_RECONCILE_SECONDS": "600"}
+    settings = settings_of(
+        two_networks.base,
+        two_networks.ethereum,
+        str(tmp_path / "rarely.db"),
+        VALETKEY_RELAYER_KEY=relayer,
+        **rarely,
+    )
+    server = serve(settings)
+    try:
+        place = {"base_url": server.base_url}
+        with (
+            BuyerAgent.register(key, "rarely", state_dir=tmp_path / "o", **place) as owner,
+            BuyerAgent(state_dir=tmp_path / "d", **place) as delegate,
+        ):
+            owner.init_eoa_wallet(key)
+            session = owner.create_session(50, 3_600, funding="grant", allowed_chains=[ETHEREUM])
+            delegate.init_with_session(session.serialize())
+            for amount in ("3", "2"):
+                assert delegate.draw(delegate.spend(amount, payee=PAYEE)).state == "captured"
+            assert owner.get_session(session.session_id).spent_usdc == "5"
+    finally:
+        server.stop()
 
 
 def test_two_sessions_on_two_chains_do_not_touch_each_other(

@@ -12,7 +12,7 @@ from valetkey.core.spend import HoldState
 from valetkey.ports.outcome import Outcome
 from valetkey.ports.wallet import Call, CallReverts, SignedTransaction
 from valetkey.sdk._async.desk import WAIT_SECONDS, AsyncDesk
-from valetkey.sdk._async.drawing import DRAWS, POLL_SECONDS, AsyncDraws
+from valetkey.sdk._async.drawing import DRAWS, AsyncDraws, growing_pauses
 from valetkey.sdk._async.holds import AsyncHold
 from valetkey.sdk._async.owner import STEP_GAS, AsyncOwner
 from valetkey.sdk.actions import Action
@@ -202,11 +202,11 @@ class AsyncContractSteps(AsyncDraws):
         """Wait until the steps of a job are as deep in the chain as the platform wants; False when that takes long."""
         wanted = (await self.network()).confirmations
         newest = max([(await self._outcome(job, one)).block_number for one in job.progress.steps], default=0)
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline, pauses = time.monotonic() + WAIT_SECONDS, growing_pauses()
         while await job.desk.wallet.block_number() - newest + 1 < wanted:
             if time.monotonic() >= deadline:
                 return False
-            await async_sleep(POLL_SECONDS)
+            await async_sleep(next(pauses))
         return True
 
     async def _give_back(self, job: AsyncJob, rest: int) -> None:

@@ -56,6 +56,9 @@ STEP_SECONDS = 600
 """How long a signed step, or payment, may be submitted."""
 
 POLL_SECONDS = 0.25
+SOON_SECONDS = 0.05
+"""The first pause of a wait: on a chain of fast blocks the answer is there before anything that waits would look."""
+
 LIVING = ("signed", "known")
 
 
@@ -202,14 +205,14 @@ class AsyncDraws(AsyncOwner):
 
         What was signed is kept then: doing the same again has the same bytes sent again, as long as they are good.
         """
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline, pauses = time.monotonic() + WAIT_SECONDS, growing_pauses()
         while relay.state in ("queued", "signed"):
             if time.monotonic() >= deadline:
                 raise TransactionReverted(
                     "the relayer's transaction is in no final block yet: do the same again",
                     relay.tx_hash or "",
                 )
-            await async_sleep(POLL_SECONDS)
+            await async_sleep(next(pauses))
             relay = await self._client.get(f"/relays/{segment(relay.id)}", RelayView)
         if relay.state != "done":
             raise TransactionReverted(
@@ -312,15 +315,23 @@ class AsyncDraws(AsyncOwner):
 
     async def _captured(self, hold: AsyncHold) -> AsyncHold:
         """Wait until the platform has read the payment from the chain."""
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline, pauses = time.monotonic() + WAIT_SECONDS, growing_pauses()
         while (await hold.refresh()).state == "unknown" and time.monotonic() < deadline:
-            await async_sleep(POLL_SECONDS)
+            await async_sleep(next(pauses))
         return hold
 
     def _nonce(self) -> int:
         if self._nonces is None:
             self._nonces = nonces()
         return next(self._nonces)
+
+
+def growing_pauses() -> Iterator[float]:
+    """Seconds from one look to the next: soon at first, then at an even pace."""
+    pause = SOON_SECONDS
+    while True:
+        yield pause
+        pause = min(2 * pause, POLL_SECONDS)
 
 
 def check_chain(what: str, chain_id: int, network: NetworkView) -> None:

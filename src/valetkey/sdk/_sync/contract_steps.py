@@ -13,7 +13,7 @@ from valetkey.core.spend import HoldState
 from valetkey.ports.outcome import Outcome
 from valetkey.ports.wallet import Call, CallReverts, SignedTransaction
 from valetkey.sdk._sync.desk import WAIT_SECONDS, Desk
-from valetkey.sdk._sync.drawing import DRAWS, POLL_SECONDS, Draws
+from valetkey.sdk._sync.drawing import DRAWS, Draws, growing_pauses
 from valetkey.sdk._sync.holds import Hold
 from valetkey.sdk._sync.owner import STEP_GAS, Owner
 from valetkey.sdk.actions import Action
@@ -203,11 +203,11 @@ class ContractSteps(Draws):
         """Wait until the steps of a job are as deep in the chain as the platform wants; False when that takes long."""
         wanted = (self.network()).confirmations
         newest = max([(self._outcome(job, one)).block_number for one in job.progress.steps], default=0)
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline, pauses = time.monotonic() + WAIT_SECONDS, growing_pauses()
         while job.desk.wallet.block_number() - newest + 1 < wanted:
             if time.monotonic() >= deadline:
                 return False
-            sleep(POLL_SECONDS)
+            sleep(next(pauses))
         return True
 
     def _give_back(self, job: Job, rest: int) -> None:
