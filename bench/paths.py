@@ -31,7 +31,7 @@ from tests.x402.resources import Asset, OfficialSeller
 from valetkey import AsyncBuyerAgent, BuyerAgent, Client
 from valetkey.chains.evm._sync.wallet import EvmWallet
 from valetkey.chains.evm.signer import LocalSigner
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.crypto.keys import PrivateKey
 from valetkey.wire import calls
 

@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from valetkey import BuyerAgent, SellerAgent
-from valetkey.cli.rpc import ETH, USDC, DevRpc
+from valetkey.cli.dev_rpc import ETH, USDC, DevRpc
 from valetkey.crypto.keys import PrivateKey
 
 BUDGET = 500

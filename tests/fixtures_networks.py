@@ -11,7 +11,7 @@ import pytest
 
 from tests.fixtures_chain import PRIVATE_KEYS
 from valetkey.chains.devchain import DevChain
-from valetkey.cli.rpc import ETH, DevRpc
+from valetkey.cli.dev_rpc import ETH, DevRpc
 from valetkey.crypto.keys import PrivateKey
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from valetkey.cli.rpc import ETH, USDC, DevRpc
+from valetkey.cli.dev_rpc import ETH, USDC, DevRpc
 from valetkey.crypto.keys import PrivateKey
 
 START_SECONDS = 90

@@ -12,7 +12,7 @@ from tests.browser.owners import Owner, Studio, running_studio
 from tests.browser.test_wizard import WORDS, Wallets, delegate_of, options_of, shown_secret
 from tests.browser.test_wizard_wallet import BrowserWallet
 from tests.fixtures_stack import RunningStack
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.sdk.errors import Unauthenticated
 
 DONE_MS = 90_000

@@ -11,7 +11,7 @@ from tests.browser.owners import Studio
 from tests.browser.wizards import MADE_MS, Wallets, create, delegate_of, fill_in, go_on, shown_secret
 from tests.fixtures_stack import RunningStack
 from valetkey.chains.evm.signer import LocalSigner
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.crypto.keys import PrivateKey
 
 PROVIDER = """

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.fixtures_stack import RunningStack
 from valetkey import BuyerAgent
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 
 WORDS = "a passphrase of the tests"
 MADE_MS = 60_000

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.fixtures_stack import RunningStack
 from valetkey import BuyerAgent, SellerAgent, SessionInfo
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 
 DELEGATE = Path(__file__).with_name("delegate.py")
 

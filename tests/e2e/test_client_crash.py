@@ -18,7 +18,7 @@ from tests.fixtures_stack import RunningStack
 from tests.integration.sdk import amm
 from tests.integration.sdk.clients import WORDS, Desk, new_desk
 from tests.integration.sdk.world import World
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.crypto.keys import PrivateKey
 
 BEFORE, AFTER = "before", "after"

@@ -20,7 +20,7 @@ from tests.fixtures_networks import RunningNetwork, start_network
 from tests.fixtures_solana import ClusterRpc
 from tests.fixtures_stack import RunningStack
 from valetkey import BuyerAgent, Client
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.core.chains import SOLANA_LOCAL
 from valetkey.crypto.ed25519 import SigningKey
 from valetkey.crypto.keys import PrivateKey

@@ -11,7 +11,7 @@ import pytest
 
 from tests.fixtures_stack import RunningStack
 from tests.integration.sdk.world import World
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.sdk.errors import RelayRefused
 from valetkey.wire.errors import Exit
 

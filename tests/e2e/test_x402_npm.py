@@ -18,7 +18,7 @@ from tests.fixtures_x402 import X402Lab
 from tests.x402.loopback import Loopback
 from tests.x402.victim import Victim
 from valetkey import SellerAgent
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.crypto.keys import PrivateKey
 
 NPM = Path(__file__).parents[1] / "x402" / "npm"

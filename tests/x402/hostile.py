@@ -11,7 +11,7 @@ from typing import Any
 
 from eth_abi import encode  # type: ignore[attr-defined]
 
-from valetkey.cli.rpc import DevRpc
+from valetkey.cli.dev_rpc import DevRpc
 from valetkey.core.errors import ChainUnavailable
 from valetkey.crypto.keys import PrivateKey, keccak256
 

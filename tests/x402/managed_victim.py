@@ -11,7 +11,7 @@ import httpx
 from tests.fixtures_stack import RunningStack
 from tests.x402.victim import BUDGET, FUNDED, PER_SPEND, TIMEOUT_SECONDS
 from valetkey import SessionKeyManager
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.core.errors import ValetkeyError
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.locks import Argon2, PassphraseLock

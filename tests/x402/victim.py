@@ -9,7 +9,7 @@ import httpx
 
 from tests.fixtures_stack import RunningStack
 from valetkey import BuyerAgent, SessionInfo
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.core.errors import ValetkeyError
 
 FUNDED = 5 * USDC

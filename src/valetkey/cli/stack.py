@@ -18,8 +18,8 @@ import httpx
 
 from valetkey.cli.children import Child, TemporaryFolder, own_environment
 from valetkey.cli.complaint import Complaint
+from valetkey.cli.dev_rpc import ETH, USDC, DevRpc
 from valetkey.cli.folder import StackFolder
-from valetkey.cli.rpc import ETH, USDC, DevRpc
 from valetkey.cli.serving import listen
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret

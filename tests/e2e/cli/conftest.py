@@ -12,7 +12,7 @@ from tests.e2e.cli.patients import Patient
 from tests.e2e.cli.transcribing import Scribe
 from tests.fixtures_stack import RunningStack
 from valetkey import BuyerAgent
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.cli.run import app
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from tests.fixtures_stack import RunningStack
 from valetkey import BuyerAgent
+from valetkey.cli.dev_rpc import USDC
 from valetkey.cli.failing import INTERRUPTED, READER_GONE
-from valetkey.cli.rpc import USDC
 
 PATIENCE_SECONDS = 30
 

@@ -18,7 +18,7 @@ from tests.fixtures_stack import RunningStack
 from tests.x402.channels import ChannelSeller
 from tests.x402.resources import OfficialSeller
 from valetkey import ApprovalRequired, BuyerAgent, Client, SessionConfig
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 
 LONG_LIVED = {"dev", "demo", "mcp", "serve", "studio"}
 """They go well elsewhere, in processes of their own: tests/e2e/test_dev.py, test_demo.py, integration/mcp, browser."""

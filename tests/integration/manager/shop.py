@@ -10,7 +10,7 @@ from tests.x402.facilitator import OfficialFacilitator
 from tests.x402.hostile import HostileSeller
 from tests.x402.loopback import Loopback
 from tests.x402.resources import Asset, OfficialSeller
-from valetkey.cli.rpc import DevRpc
+from valetkey.cli.dev_rpc import DevRpc
 from valetkey.crypto.keys import PrivateKey
 
 GAS_WEI = 10**18

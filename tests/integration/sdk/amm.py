@@ -9,7 +9,7 @@ from eth_abi.abi import encode
 from vyper.compiler import compile_code
 
 from tests.fixtures_stack import RunningStack
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.crypto.keys import checksum_address, keccak256
 
 DOUBLES = Path(__file__).parents[3] / "contracts" / "tests" / "doubles"

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.integration.sdk.world import World
 from valetkey import BuyerAgent, Client
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.crypto.keys import PrivateKey
 
 WORDS = "a passphrase of the tests"

@@ -12,7 +12,7 @@ from tests.integration.sdk.clients import CHAIN, Desk
 from tests.integration.sdk.world import World
 from valetkey import Approve, ContractCall, InvalidInput, Transfer
 from valetkey.chains.evm.errors import CallReverts
-from valetkey.cli.rpc import ETH, USDC
+from valetkey.cli.dev_rpc import ETH, USDC
 from valetkey.core.money import NATIVE
 from valetkey.sdk.chain_config import ChainConfig
 from valetkey.sdk.client_session import ClientSession

@@ -11,7 +11,7 @@ from tests.integration.sdk.amm import COIN, Contract, Market
 from tests.integration.sdk.clients import Desk
 from tests.integration.sdk.world import World
 from valetkey import InvalidInput
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.core.money import NATIVE
 from valetkey.sdk.client_session import ClientSession
 from valetkey.sdk.errors import (

@@ -9,7 +9,7 @@ from tests.e2e.processes import wait_until
 from tests.integration.sdk.world import Shop, World
 from valetkey import BuyerAgent, SessionExpired, SessionInfo, SessionRevoked
 from valetkey.chains.evm.errors import CallReverts
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.sdk.errors import EscrowNotReleased, WrongStatus
 
 EXPIRY = 15

@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.proxy import Cut, Proxy
 from tests.integration.sdk.world import World, only, signed_by
 from valetkey import BuyerAgent, ChainUnavailable, InvalidAmount, InvalidInput, SessionInfo
-from valetkey.cli.rpc import ETH, USDC
+from valetkey.cli.dev_rpc import ETH, USDC
 from valetkey.crypto.keys import PrivateKey
 from valetkey.sdk.errors import InsufficientFunds, NotConfigured, RecoveryFailed, Unfinished
 

@@ -11,7 +11,7 @@ from tests.e2e.processes import wait_until
 from tests.integration.sdk.world import PRICE, TOTAL_UNITS, Shop, World
 from valetkey import BuyerAgent, InvalidInput, SessionInfo, SessionRevoked
 from valetkey.chains.evm.signer import LocalSigner
-from valetkey.cli.rpc import ETH, USDC
+from valetkey.cli.dev_rpc import ETH, USDC
 from valetkey.core.grant import Grant
 from valetkey.crypto.keys import PrivateKey, keccak256
 from valetkey.ports.wallet import CallReverts

@@ -20,7 +20,7 @@ from valetkey import (
     ServiceNotAllowed,
     SessionRevoked,
 )
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.sdk.errors import AgentNameTaken, WrongParty
 
 Do = Callable[[Any], Any]

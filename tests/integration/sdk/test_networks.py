@@ -14,7 +14,7 @@ from tests.fixtures_networks import BASE, ETHEREUM, TwoNetworks, settings_of
 from tests.integration.platform.serving import serve
 from valetkey import BuyerAgent, Client, SellerAgent, Transfer
 from valetkey.chains.evm.errors import WrongChain
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.core.errors import ChainUnavailable, InvalidInput
 from valetkey.core.money import NATIVE
 from valetkey.core.tokens import TOKENS

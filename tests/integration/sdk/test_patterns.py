@@ -38,7 +38,7 @@ from valetkey import (
     sessions_per_chain,
     sessions_per_role,
 )
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.locks import Argon2, PassphraseLock
 from valetkey.crypto.secret import Secret

@@ -17,7 +17,7 @@ from tests.unit.sdk.canned import Canned, Reply
 from tests.vectors.leaks import parts_told
 from valetkey import AsyncBuyerAgent, BuyerAgent, ChainUnavailable, Checkout, Funded, SessionInfo
 from valetkey.chains.evm.errors import WrongChain
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.core.escrow import EscrowStatus
 from valetkey.crypto.keys import PrivateKey
 from valetkey.sdk.errors import (

@@ -10,7 +10,7 @@ from tests.e2e.processes import wait_until
 from tests.e2e.proxy import Cut, Proxy
 from tests.integration.sdk.world import World, only
 from valetkey import BundleExpired, BuyerAgent, ChainUnavailable, InvalidInput, SessionInfo, SessionRevoked
-from valetkey.cli.rpc import ETH, USDC
+from valetkey.cli.dev_rpc import ETH, USDC
 from valetkey.crypto.keys import PrivateKey
 from valetkey.sdk.errors import NotConfigured, RecoveryFailed
 

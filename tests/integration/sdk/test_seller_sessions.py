@@ -7,7 +7,7 @@ import pytest
 from tests.integration.sdk.world import Shop, World
 from valetkey import BuyerAgent, InvalidInput, NotFound, SellerAgent, SessionInfo, SessionRevoked
 from valetkey.chains.evm.errors import CallReverts
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.crypto.errors import DecryptionFailed
 from valetkey.sdk.errors import (
     InstructionsDiffer,

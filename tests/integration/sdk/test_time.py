@@ -14,7 +14,7 @@ from tests.fixtures_stack import RunningStack, start_stack
 from tests.integration.sdk.world import Shop, World, only, signed_by
 from valetkey import BuyerAgent, ChainUnavailable, SellerAgent, SessionInfo
 from valetkey.chains.evm.errors import CallReverts
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.sdk.errors import CheckoutEnded
 
 JUMP = 3_600 + 120

@@ -6,7 +6,7 @@ import pytest
 from tests.e2e.processes import wait_until
 from tests.integration.sdk.world import World
 from valetkey import BuyerAgent, InvalidInput
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.sdk.errors import BudgetExceeded
 from valetkey.wire.draws import SignedVoucher
 

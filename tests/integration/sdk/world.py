@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.fixtures_stack import RunningStack
 from valetkey import BuyerAgent, SellerAgent, SessionInfo
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.crypto.keys import PrivateKey
 
 PRICE, TOTAL_UNITS = "10", 10_200_000

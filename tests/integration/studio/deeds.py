@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from tests.fixtures_stack import RunningStack
 from valetkey import BuyerAgent
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.sdk._sync.connection import Connection

@@ -10,7 +10,7 @@ import pytest
 from tests.fixtures_stack import RunningStack
 from tests.integration.studio.deeds import Killed, Site, killed_at
 from valetkey import BuyerAgent, Client
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.crypto.keys import PrivateKey
 from valetkey.sdk.errors import RecoveryFailed
 from valetkey.studio.deeds.deed import Deed

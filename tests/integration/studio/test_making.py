@@ -10,7 +10,7 @@ import pytest
 
 from tests.fixtures_stack import RunningStack
 from valetkey import BuyerAgent, SellerAgent
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
 from valetkey.sdk.state import StateFolder

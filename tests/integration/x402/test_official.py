@@ -14,7 +14,7 @@ from x402.mechanisms.evm.upto import UptoEvmClientScheme
 from tests.fixtures_x402 import X402Lab
 from tests.x402.faults import FaultyProxy, fail, lose, slowly
 from tests.x402.resources import METERED, OfficialSeller
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.crypto.keys import PrivateKey
 
 

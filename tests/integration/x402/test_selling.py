@@ -26,7 +26,7 @@ from x402.mechanisms.evm.exact import register_exact_evm_client
 from tests.fixtures_x402 import X402Lab
 from tests.x402.loopback import Loopback
 from valetkey import SellerAgent
-from valetkey.cli.rpc import USDC
+from valetkey.cli.dev_rpc import USDC
 from valetkey.core.errors import InvalidAmount, InvalidInput
 from valetkey.crypto.keys import PrivateKey
 from valetkey.sdk.x402.asking import LocalFacilitator, price_units

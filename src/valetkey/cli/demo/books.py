@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from valetkey.cli.rpc import DevRpc
+from valetkey.cli.dev_rpc import DevRpc
 
 
 @dataclass(slots=True)

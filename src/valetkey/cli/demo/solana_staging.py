@@ -15,7 +15,7 @@ from valetkey.cli.demo.cast import Actor
 from valetkey.cli.demo.show import Result, change_text, show_step, usdc_text
 from valetkey.cli.demo.telling import StoryDiffers
 from valetkey.cli.dev import progress
-from valetkey.cli.rpc import DevRpc
+from valetkey.cli.dev_rpc import DevRpc
 from valetkey.cli.stack import RunningChain
 
 

@@ -8,7 +8,7 @@ from valetkey.cli.demo.around import account_of, accounts_of
 from valetkey.cli.demo.cast import Actor
 from valetkey.cli.demo.solana_books import SolanaBooks
 from valetkey.cli.demo.telling import Telling
-from valetkey.cli.rpc import USDC, DevRpc
+from valetkey.cli.dev_rpc import USDC, DevRpc
 from valetkey.core.money import format_units, parse_units
 from valetkey.crypto.ed25519 import SigningKey
 

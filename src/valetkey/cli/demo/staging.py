@@ -16,7 +16,7 @@ from valetkey.cli.demo.show import Result, change_text, show_step, usdc_text
 from valetkey.cli.demo.story import Funding, Story
 from valetkey.cli.demo.telling import StoryDiffers
 from valetkey.cli.dev import progress
-from valetkey.cli.rpc import DevRpc
+from valetkey.cli.dev_rpc import DevRpc
 from valetkey.cli.serving import listen
 from valetkey.cli.stack import LOOPBACK, Chains, Plan, Stack, running_stack, url_of
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from valetkey.cli.demo.books import Books
 from valetkey.cli.demo.cast import Actor
 from valetkey.cli.demo.telling import Telling
-from valetkey.cli.rpc import ETH, USDC, DevRpc
+from valetkey.cli.dev_rpc import ETH, USDC, DevRpc
 from valetkey.cli.stack import Stack
 from valetkey.core.fees import platform_fee
 from valetkey.core.money import format_units, parse_units

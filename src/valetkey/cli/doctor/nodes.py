@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from valetkey.cli.complaint import Complaint
+from valetkey.cli.dev_rpc import DevRpc
 from valetkey.cli.doctor.check import FAIL, OK, SKIP, WARN, Check, Checks
-from valetkey.cli.rpc import DevRpc
 from valetkey.core.errors import ChainUnavailable, ValetkeyError
 from valetkey.core.money import format_units
 from valetkey.crypto.keys import PrivateKey

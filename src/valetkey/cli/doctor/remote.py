@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import httpx
 
 from valetkey.cli.complaint import Complaint
+from valetkey.cli.dev_rpc import DevRpc
 from valetkey.cli.doctor.check import FAIL, OK, SKIP, WARN, Check, Checks
-from valetkey.cli.rpc import DevRpc
 from valetkey.core.errors import ChainUnavailable, InvalidInput, ValetkeyError
 from valetkey.core.money import format_units
 from valetkey.crypto.keys import PrivateKey
