@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.sdk.test_client_solana import WORDS, Owner, owner, place
+from tests.integration.sdk.on_solana import WORDS, Owner, owner, place
 from valetkey.core.chains import SOLANA_LOCAL
 from valetkey.crypto.keys import PrivateKey
 from valetkey.crypto.secret import Secret
