@@ -6,6 +6,7 @@ written at once. While nobody else writes to the file, the book is kept for the 
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 
 import apsw
 
@@ -133,6 +134,11 @@ def _session(db: apsw.Connection, session_id: str) -> Session:
     return session_of(found)
 
 
+def _beyond(known: Mapping[str, object]) -> list[str]:
+    """What was known longest, as many as are too many: a process soon has what it will ever keep, and loses little."""
+    return list(islice(known, max(0, len(known) - KEPT_MAX)))
+
+
 _Holds = dict[str, tuple[Hold, str, str | None]]
 """Holds to be written, by their ids, each with its owner and its note."""
 
@@ -178,11 +184,11 @@ class SqliteBook(GrantBook, AllotmentBook, ClaimBook, NameBook, EnrollmentBook, 
     def again(self, now: int) -> None:
         """Begin another commit at `now`, with what is known from the last one. Nobody else wrote since."""
         self.now = now
-        if len(self._sessions) > KEPT_MAX:
-            self._sessions.clear()
-            self._kept.clear()
-        if len(self._ends) > KEPT_MAX:
-            self._ends.clear()
+        for name in _beyond(self._sessions):
+            del self._sessions[name]
+            self._kept.pop(name, None)
+        for name in _beyond(self._ends):
+            del self._ends[name]
 
     def record(self, session_id: str) -> SessionRecord:
         found = self.find_record(session_id)
