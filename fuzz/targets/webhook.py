@@ -71,7 +71,8 @@ def _body(body: bytes) -> None:
         # By its text: what is too large a number for JavaScript is infinity to it, and written as null.
         written = js_json.stringify(event)
         must(
-            js_json.stringify(js_json.parse(written)) == written, "an event that was read reads the same again"
+            js_json.stringify(js_json.parse(written)) == written,
+            "an event that was read reads the same again",
         )
         must(json.loads(body).keys() == event.keys(), "an event has the members that any reader finds")
 
